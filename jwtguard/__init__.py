@@ -1,0 +1,57 @@
+"""JSON Web Tokens at the door of a web application: find, verify, authorize.
+
+>>> from jwtguard import Guard, SigningKey, TokenIssuer
+>>> key = SigningKey.generate("ES256", kid="2026-11")
+>>> issuer = TokenIssuer(
+...     issuer="https://issuer.example", audience="https://api.example", client_id="web", signing_keys=[key]
+... )
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> token = guard.verify(issuer.access_token("user-1", roles=["admin"])).run()  # or: await guard.verify(...)
+>>> guard.principal_of(token).roles
+frozenset({'admin'})
+
+The adapters are `jwtguard.flask`, `jwtguard.asgi`, `jwtguard.fastapi` and `jwtguard.django`.
+"""
+
+from jwtguard.core.authorization import Requirement as Requirement
+from jwtguard.core.authorization import authenticated as authenticated
+from jwtguard.core.authorization import denied as denied
+from jwtguard.core.authorization import fresh as fresh
+from jwtguard.core.authorization import has_permission as has_permission
+from jwtguard.core.authorization import has_role as has_role
+from jwtguard.core.authorization import has_scope as has_scope
+from jwtguard.core.authorization import optional as optional
+from jwtguard.core.authorization import optional_lenient as optional_lenient
+from jwtguard.core.authorization import predicate as predicate
+from jwtguard.core.authorization import public as public
+from jwtguard.core.cookies import TokenCookie as TokenCookie
+from jwtguard.core.csrf import CSRF as CSRF
+from jwtguard.core.errors import AccessDeniedError as AccessDeniedError
+from jwtguard.core.errors import ConfigurationError as ConfigurationError
+from jwtguard.core.errors import CSRFError as CSRFError
+from jwtguard.core.errors import InsufficientScopeError as InsufficientScopeError
+from jwtguard.core.errors import InsufficientUserAuthenticationError as InsufficientUserAuthenticationError
+from jwtguard.core.errors import InvalidRequestError as InvalidRequestError
+from jwtguard.core.errors import InvalidTokenError as InvalidTokenError
+from jwtguard.core.errors import JWTGuardError as JWTGuardError
+from jwtguard.core.errors import MalformedTokenError as MalformedTokenError
+from jwtguard.core.errors import MissingTokenError as MissingTokenError
+from jwtguard.core.errors import UnavailableError as UnavailableError
+from jwtguard.core.events import Event as Event
+from jwtguard.core.extraction import AuthorizationHeader as AuthorizationHeader
+from jwtguard.core.extraction import TokenHeader as TokenHeader
+from jwtguard.core.extraction import TokenQuery as TokenQuery
+from jwtguard.core.extraction import TokenSubprotocol as TokenSubprotocol
+from jwtguard.core.issuance import TokenIssuer as TokenIssuer
+from jwtguard.core.jwk import SigningKey as SigningKey
+from jwtguard.core.jwk import VerificationKey as VerificationKey
+from jwtguard.core.jwk_set import JWKSet as JWKSet
+from jwtguard.core.jwk_set import LocalJWKSet as LocalJWKSet
+from jwtguard.core.policy import UNCHECKED as UNCHECKED
+from jwtguard.core.principal import ClaimPath as ClaimPath
+from jwtguard.core.principal import ClaimsMapping as ClaimsMapping
+from jwtguard.core.principal import Principal as Principal
+from jwtguard.core.rules import Rule as Rule
+from jwtguard.core.rules import Rules as Rules
+from jwtguard.core.verification import VerifiedToken as VerifiedToken
+from jwtguard.guard import Guard as Guard

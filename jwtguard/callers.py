@@ -1,0 +1,98 @@
+"""Who was let in during one request: what an adapter keeps from its middleware to its views.
+
+>>> callers = Callers()
+>>> guard = object()
+>>> callers.keep(guard, Authentication())
+>>> callers.kept(guard) is not None, callers.kept(object()) is None
+(True, True)
+
+A result counts only for the very guard that made it. Adapters store one `Callers` under a private key of the request
+and fill the framework's own places (`scope["user"]`, `request.principal`) from it: those are outputs, never inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.principal import Principal
+from jwtguard.guard import Admission, Authentication, Guard
+
+KEY = "jwtguard.callers"
+"""Where adapters keep the `Callers` of a request."""
+
+Entry: TypeAlias = Admission | Authentication
+
+
+class Callers:
+    """What the middlewares in front found out, and the callers that `requires` let in, innermost last."""
+
+    __slots__ = ("_admitted", "_kept")
+
+    def __init__(self) -> None:
+        self._kept: dict[Guard, Entry | Callable[[], Entry]] = {}
+        self._admitted: list[tuple[Guard, Principal | None]] = []
+
+    def keep(self, guard: Guard, entry: Entry | Callable[[], Entry]) -> None:
+        """Keep what the middleware of `guard` found out, or how to find it out once somebody asks."""
+        self._kept[guard] = entry
+
+    def _entry(self, guard: Guard) -> Entry | None:
+        entry = self._kept.get(guard)
+        if callable(entry):
+            entry = self._kept[guard] = entry()
+        return entry
+
+    def kept(self, guard: Guard) -> Authentication | None:
+        """The authentication that the middleware of this very guard made; None if it read no token."""
+        entry = self._entry(guard)
+        return None if entry is None else entry.authentication
+
+    def admit(self, guard: Guard, principal: Principal | None) -> None:
+        """From here on, `principal` is the caller."""
+        self._admitted.append((guard, principal))
+
+    @contextmanager
+    def admitting(self, guard: Guard, principal: Principal | None) -> Iterator[None]:
+        """While the view runs, `principal` is the caller."""
+        self._admitted.append((guard, principal))
+        try:
+            yield
+        finally:
+            self._admitted.pop()
+
+    def guard(self) -> Guard:
+        """The one guard whose middleware is in front; raises `ConfigurationError` if there is none, or several."""
+        if len(self._kept) == 1:
+            return next(iter(self._kept))
+        if self._kept:
+            raise ConfigurationError(
+                "more than one guard authenticates this request: ask one of them, as in auth.principal and"
+                " @auth.requires(...), or name it, as in requires(..., guard=guard)"
+            )
+        raise ConfigurationError(
+            "no jwtguard middleware is in front of this view: add it, or name the guard, as in requires(..., guard=guard)"
+        )
+
+    def principal(self) -> Principal | None:
+        """The caller: of the innermost `requires` around the running view, else of the one middleware in front.
+
+        Raises the error that the middleware kept, or `ConfigurationError` if nobody or more than one can answer.
+        """
+        if self._admitted:
+            return self._admitted[-1][1]
+        return self.principal_of(self.guard())
+
+    def principal_of(self, guard: Guard) -> Principal | None:
+        """The caller as this very guard knows it; raises the error that its middleware kept."""
+        for admitting, principal in reversed(self._admitted):
+            if admitting is guard:
+                return principal
+        entry = self._entry(guard)
+        if entry is None:
+            raise ConfigurationError(
+                "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"
+            )
+        return entry.require()

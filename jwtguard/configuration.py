@@ -1,0 +1,365 @@
+"""A guard from plain data: one mapping, or environment variables, mean the same in every framework.
+
+>>> from jwtguard import Guard
+>>> config = {
+...     "issuer": "https://issuer.example",
+...     "audience": "https://api.example",
+...     "keys": {"secret": "not a secret, only an example!!!", "algorithm": "HS256"},
+...     "rules": [{"path": "/public", "requirement": "public"}, {"path": "/admin/", "requirement": {"role": "admin"}}],
+... }
+>>> Guard.from_config(config).rules.requirement("GET", "/admin/users")
+has_role('admin')
+>>> Guard.from_config({**config, "isuer": "typo"})
+Traceback (most recent call last):
+    ...
+jwtguard.core.errors.ConfigurationError: unknown key 'isuer': did you mean 'issuer'?
+
+Every value may also be the object it stands for, for example a `Rules` or a `CSRF`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from jwtguard.core.authorization import (
+    Requirement,
+    authenticated,
+    denied,
+    fresh,
+    has_permission,
+    has_role,
+    has_scope,
+    optional,
+    optional_lenient,
+    public,
+)
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import CSRF
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk_set import LocalJWKSet
+from jwtguard.core.policy import UNCHECKED
+from jwtguard.core.principal import ClaimPath, ClaimsMapping
+from jwtguard.core.rules import Rule, Rules
+
+ENVIRONMENT_PREFIX = "JWTGUARD_"
+
+
+def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems."""
+    if not isinstance(config, Mapping):
+        raise ConfigurationError(f"the configuration is a mapping with issuer, audience and keys: found {config!r}")
+    problems = unknown_keys(config, _READERS)
+    arguments: dict[str, Any] = {}
+    for name in ("issuer", "audience", "keys"):
+        if name not in config:
+            problems.append(f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}")
+    for name, value in config.items():
+        if name in _READERS:
+            try:
+                arguments[name] = _READERS[name](value)
+            except ConfigurationError as error:
+                problems.extend(f"{name}: {problem}" for problem in error.problems)
+    ConfigurationError.raise_all(problems)
+    return arguments
+
+
+def unknown_keys(config: Mapping[str, Any], known: Iterable[str], *, what: str = "key") -> list[str]:
+    """A problem for each key of `config` that is not `known`, with the nearest one."""
+    known = list(known)
+    problems = []
+    for name in config:
+        if name not in known:
+            nearest = get_close_matches(str(name), known, n=1, cutoff=0.0)
+            problems.append(f"unknown {what} {name!r}: did you mean {nearest[0]!r}?")
+    return problems
+
+
+_EXAMPLES = {
+    "issuer": '"https://issuer.example"',
+    "audience": '"https://api.example"',
+    "keys": '{"pem_file": "public.pem", "algorithm": "ES256"}',
+}
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _or_unchecked(value: Any) -> Any:
+    """The plain-data spelling of `UNCHECKED`, which is a word that nobody writes by accident."""
+    return UNCHECKED if value == {"unchecked": True} else value
+
+
+def _duration(value: Any) -> Any:
+    """A timedelta, or a number of seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9:
+        return timedelta(seconds=value)
+    return value
+
+
+def _keys(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    problems = unknown_keys(value, (*_KEY_SOURCES, "algorithm", "algorithms", "kid"))
+    sources = [name for name in _KEY_SOURCES if name in value]
+    if len(sources) != 1:
+        problems.append(f"exactly one of {', '.join(_KEY_SOURCES)} is needed, found {', '.join(sources) or 'none'}")
+    ConfigurationError.raise_all(problems)
+    return _KEY_SOURCES[sources[0]](value)
+
+
+def _secret(value: Mapping[str, Any]) -> VerificationKey:
+    algorithm = value.get("algorithm", "HS256")  # The one that everybody means by a secret.
+    return VerificationKey.from_secret(value["secret"], algorithm=algorithm, kid=value.get("kid"))
+
+
+def _pem_file(value: Mapping[str, Any]) -> VerificationKey:
+    if "algorithm" not in value:
+        raise ConfigurationError('a PEM key needs its algorithm: write {"pem_file": ..., "algorithm": "ES256"}')
+    pem = _read(value["pem_file"])
+    return VerificationKey.from_pem(pem, algorithm=value["algorithm"], kid=value.get("kid"))
+
+
+def _jwks_file(value: Mapping[str, Any]) -> LocalJWKSet:
+    text = _read(value["jwks_file"])
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None  # Said by LocalJWKSet, without quoting what may be a key.
+    algorithms = value.get("algorithms")
+    if algorithms is None and "algorithm" in value:
+        algorithms = [value["algorithm"]]
+    return LocalJWKSet(document, algorithms=algorithms)
+
+
+def _not_built(value: Mapping[str, Any]) -> VerificationKey:
+    raise ConfigurationError(
+        "keys from a URL are not available in this version: save the JWK Set and write"
+        ' {"jwks_file": "jwks.json", "algorithms": ["RS256"]}'
+    )
+
+
+_KEY_SOURCES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "secret": _secret,
+    "pem_file": _pem_file,
+    "jwks_file": _jwks_file,
+    "jwks_url": _not_built,
+    "openid": _not_built,
+}
+
+
+def _read(path: Any) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+    raise ConfigurationError(f"the file {path!r} cannot be read: {reason}")
+
+
+def _tokens_from(value: Any) -> Any:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError('write a list, as in ["authorization", {"cookie": "__Host-access"}]')
+    return [_token_source(place) for place in value]
+
+
+def _token_source(place: Any) -> TokenSource:
+    if place == "authorization":
+        return AuthorizationHeader()
+    if place == "subprotocol":
+        return TokenSubprotocol()
+    if isinstance(place, Mapping):
+        if "cookie" in place:
+            known = ("cookie", "path", "domain", "samesite", "development", "secure")
+            ConfigurationError.raise_all(unknown_keys(place, known))
+            return TokenCookie(place["cookie"], **{name: place[name] for name in known[1:] if name in place})
+        if len(place) == 1 and "header" in place:
+            return TokenHeader(place["header"])
+        if len(place) == 1 and "query" in place:
+            return TokenQuery(place["query"])
+    elif isinstance(place, TokenSource) and not isinstance(place, type):
+        return place
+    raise ConfigurationError(
+        'a place is "authorization", {"cookie": name}, {"header": name}, {"query": name} or "subprotocol",'
+        f" found {place!r}"
+    )
+
+
+def _claims(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    ConfigurationError.raise_all(unknown_keys(value, ("roles", "scopes", "permissions")))
+    return ClaimsMapping(**{name: [_claim_path(path) for path in paths] for name, paths in value.items()})
+
+
+def _claim_path(path: Any) -> Any:
+    if isinstance(path, Mapping):
+        ConfigurationError.raise_all(unknown_keys(path, ("path", "single_string")))
+        return ClaimPath(tuple(path.get("path", ())), single_string=path.get("single_string") is True)
+    return tuple(path) if isinstance(path, list) else path
+
+
+def _rules(value: Any) -> Any:
+    if isinstance(value, Rules):
+        return value
+    if isinstance(value, Mapping):
+        ConfigurationError.raise_all(unknown_keys(value, ("rules", "default")))
+        rules, default = value.get("rules", []), requirement_from_config(value.get("default", authenticated))
+    else:
+        rules, default = value, authenticated
+    if isinstance(rules, str) or not isinstance(rules, Iterable):
+        raise ConfigurationError('write a list, as in [{"path": "/admin/", "requirement": {"role": "admin"}}]')
+    return Rules([_rule(rule) for rule in rules], default=default)
+
+
+def _rule(rule: Any) -> Any:
+    if not isinstance(rule, Mapping):
+        return rule
+    problems = unknown_keys(rule, ("path", "requirement", "methods"))
+    problems += [
+        f"a rule needs its {name!r}: found {dict(rule)!r}" for name in ("path", "requirement") if name not in rule
+    ]
+    ConfigurationError.raise_all(problems)
+    return Rule(rule["path"], requirement_from_config(rule["requirement"]), methods=rule.get("methods"))
+
+
+_MODES = {repr(mode): mode for mode in (authenticated, optional, optional_lenient, public, denied)}
+_TESTS: dict[str, Callable[[Any], Requirement]] = {
+    "role": has_role,
+    "scope": has_scope,
+    "permission": has_permission,
+    "fresh": lambda max_age: fresh(max_age=max_age),
+}
+
+
+def requirement_from_config(value: Any) -> Requirement:
+    """A requirement: `"public"`, `{"role": "admin"}`, `{"all": [...]}`, `{"any": [...]}`, `{"fresh": 600}` …"""
+    if isinstance(value, Requirement):
+        return value
+    if isinstance(value, str) and value in _MODES:
+        return _MODES[value]
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, content),) = value.items()
+        if name in _TESTS:
+            return _TESTS[name](content)
+        if name in {"all", "any"} and isinstance(content, list | tuple) and content:
+            parts = [requirement_from_config(part) for part in content]
+            combined = parts[0]
+            for part in parts[1:]:
+                combined = combined & part if name == "all" else combined | part
+            return combined
+    raise ConfigurationError(
+        f"a requirement is one of {', '.join(_MODES)}, or one of"
+        f' {{"role": name}}, {{"scope": name}}, {{"permission": name}}, {{"fresh": seconds}},'
+        f' {{"all": [...]}}, {{"any": [...]}}: found {value!r}'
+    )
+
+
+def _csrf(value: Any) -> Any:
+    value = _or_unchecked(value)
+    if not isinstance(value, Mapping):
+        return value
+    ConfigurationError.raise_all(unknown_keys(value, ("trusted_origins", "require_token", "secret")))
+    return CSRF(**value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "issuer": _or_unchecked,
+    "audience": _or_unchecked,
+    "keys": _keys,
+    "tokens_from": _tokens_from,
+    "leeway": _duration,
+    "required_claims": _unchanged,
+    "max_token_bytes": _unchanged,
+    "max_token_age": _duration,
+    "cache_size": _unchanged,
+    "claims": _claims,
+    "role_hierarchy": _unchanged,
+    "role_permissions": _unchanged,
+    "rules": _rules,
+    "csrf": _csrf,
+    "realm": _unchanged,
+    "problem_body": _unchanged,
+    "on_event": _unchanged,
+    "clock": _unchanged,
+}
+
+_VARIABLES = (
+    "ISSUER",
+    "AUDIENCE",
+    "SECRET",
+    "PEM_FILE",
+    "JWKS_FILE",
+    "JWKS_URL",
+    "OPENID",
+    "ALGORITHM",
+    "KID",
+    "LEEWAY",
+    "COOKIE",
+)
+
+
+def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The arguments of `Guard(...)` that `JWTGUARD_…` variables describe; raises `ConfigurationError`.
+
+    `JWTGUARD_AUDIENCE` and `JWTGUARD_ALGORITHM` take several with commas, `JWTGUARD_LEEWAY` is in seconds,
+    `JWTGUARD_COOKIE` names a cookie that may hold the token beside the `Authorization` header. An empty variable
+    counts as one that is not set.
+    """
+    if environ is None:
+        import os  # noqa: PLC0415 - the one place that looks outside
+
+        environ = os.environ
+    known = [ENVIRONMENT_PREFIX + name for name in _VARIABLES]
+    given = {name: value for name, value in environ.items() if name.startswith(ENVIRONMENT_PREFIX) and value}
+    problems = unknown_keys(given, known, what="environment variable")
+    variables = {name.removeprefix(ENVIRONMENT_PREFIX): value for name, value in given.items()}
+    config: dict[str, Any] = {}
+    for name in ("ISSUER", "AUDIENCE"):
+        if name not in variables:
+            problems.append(f"set {ENVIRONMENT_PREFIX}{name}")
+    config["issuer"] = variables.get("ISSUER")
+    config["audience"] = _listed(variables.get("AUDIENCE", ""))
+    config["keys"] = _keys_from_env(variables, problems)
+    if "LEEWAY" in variables:
+        try:
+            config["leeway"] = float(variables["LEEWAY"])
+        except ValueError:
+            problems.append(f"{ENVIRONMENT_PREFIX}LEEWAY is a number of seconds: found {variables['LEEWAY']!r}")
+    if "COOKIE" in variables:
+        config["tokens_from"] = ["authorization", {"cookie": variables["COOKIE"]}]
+    ConfigurationError.raise_all(problems)
+    return arguments_from_config(config)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _keys_from_env(variables: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    sources = [name for name in ("SECRET", "PEM_FILE", "JWKS_FILE", "JWKS_URL", "OPENID") if name in variables]
+    if len(sources) != 1:
+        names = ", ".join(
+            ENVIRONMENT_PREFIX + name for name in ("SECRET", "PEM_FILE", "JWKS_FILE", "JWKS_URL", "OPENID")
+        )
+        found = ", ".join(ENVIRONMENT_PREFIX + name for name in sources) or "none"
+        problems.append(f"set exactly one of {names}: found {found}")
+        return {}
+    keys: dict[str, Any] = {sources[0].lower(): variables[sources[0]]}
+    if sources[0] == "OPENID":
+        if variables["OPENID"] != "1":
+            problems.append(f"{ENVIRONMENT_PREFIX}OPENID is 1, or not set: found {variables['OPENID']!r}")
+        keys = {"openid": True}
+    if "ALGORITHM" in variables:
+        algorithms = _listed(variables["ALGORITHM"])
+        plural = sources[0] in {"JWKS_FILE", "JWKS_URL", "OPENID"}
+        keys |= {"algorithms": algorithms} if plural else {"algorithm": variables["ALGORITHM"]}
+    if "KID" in variables:
+        keys["kid"] = variables["KID"]
+    return keys

@@ -1,0 +1,138 @@
+"""Cookies as browsers send and take them (RFC 6265), read and written strictly.
+
+>>> cookie = TokenCookie("__Host-access")
+>>> cookie.clear()
+'__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax'
+
+Reading never unquotes, since two readers that unquote differently see two tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from jwtguard.core.errors import ConfigurationError, InvalidRequestError
+from jwtguard.core.http import HTTPRequest
+from jwtguard.core.jws import claims_of_unverified
+
+MAX_COOKIE_BYTES = 4096
+"""RFC 6265 §6.1: browsers drop a larger cookie without a word."""
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_ATTRIBUTE = re.compile(r"[\x21-\x3a\x3c-\x7e]+")
+_COOKIE_OCTETS = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCookie:
+    """A cookie that holds a token: by default `__Host-`, Secure, HttpOnly, SameSite=Lax and for every path.
+
+    `development=True` drops the prefix and Secure, for plain http on this machine, and refuses any host but loopback.
+    Raises `ConfigurationError` for a combination that browsers would drop (RFC 6265bis §4.1.3).
+    """
+
+    name: str = "__Host-access"
+    path: str = field(default="/", kw_only=True)
+    domain: str | None = field(default=None, kw_only=True)
+    samesite: Literal["Strict", "Lax", "None"] = field(default="Lax", kw_only=True)
+    http_only: bool = field(default=True, kw_only=True)
+    secure: bool = field(default=True, kw_only=True)
+    development: bool = field(default=False, kw_only=True)
+    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+    _joined: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+
+    def __post_init__(self) -> None:
+        ConfigurationError.raise_all(self._problems())
+        name = re.escape(self.sent_name)
+        object.__setattr__(self, "_pattern", re.compile(rf"(?:^|;)[ \t]*{name}=([^;]*)"))
+        object.__setattr__(self, "_joined", re.compile(rf",[ \t]*{name}="))
+
+    def _problems(self) -> list[str]:
+        problems = []
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            return [f"a cookie's name is letters, digits and some signs, no space (RFC 6265 §4.1.1): {self.name!r}"]
+        if self.samesite not in {"Strict", "Lax", "None"}:
+            problems.append(f'samesite is "Strict", "Lax" or "None", found {self.samesite!r}')
+        if not self.path.startswith("/") or not _ATTRIBUTE.fullmatch(self.path):
+            problems.append(f'path starts with "/" and holds no ";", found {self.path!r}')
+        if self.domain is not None and not _ATTRIBUTE.fullmatch(self.domain):
+            problems.append(f'domain holds no ";", found {self.domain!r}')
+        host_bound = self.name.startswith("__Host-")
+        if host_bound and (self.path != "/" or self.domain is not None):
+            problems.append(
+                f'{self.name} must have path="/" and no domain, or browsers drop it: rename it to change that'
+            )
+        if (host_bound or self.name.startswith("__Secure-") or self.samesite == "None") and not self.secure:
+            problems.append(
+                f"{self.name} must be secure, or browsers drop it: for plain http on this machine use development=True"
+            )
+        return problems
+
+    @property
+    def sent_name(self) -> str:
+        """The name on the wire: without its prefix in development, where browsers would drop it."""
+        return re.sub("^__(Host|Secure)-", "", self.name) if self.development else self.name
+
+    def read(self, request: HTTPRequest) -> str | None:
+        """The token, None if there is none; raises `InvalidRequestError` if the cookie is there twice."""
+        fields = request.values("cookie")
+        if not fields:
+            return None
+        # RFC 9113 §8.2.3: a browser may split its cookies over several fields.
+        text = fields[0] if len(fields) == 1 else "; ".join(fields)
+        if self.sent_name not in text:
+            return None
+        values = self._pattern.findall(text)
+        # A server that joins fields with a comma leaves us unable to say where one cookie ends.
+        if len(values) > 1 or (values and "," in values[0]) or ("," in text and self._joined.search(text)):
+            raise InvalidRequestError("repeated_cookie", f"The cookie {self.sent_name} was given more than once.")
+        if not values:
+            return None
+        value: str = values[0].strip(" \t")
+        if self.development and value:
+            self._check_loopback(request)
+        return value or None
+
+    def _check_loopback(self, request: HTTPRequest) -> None:
+        host = ",".join(request.values("host")).lower()
+        if re.sub(r":\d*$", "", host) not in LOOPBACK_HOSTS:
+            raise InvalidRequestError(
+                "development_cookie",
+                f"The cookie {self.sent_name} is set up for development and is read on localhost only:"
+                " remove development=True.",
+            )
+
+    def set(self, text: str, *, max_age: timedelta | None = None) -> str:
+        """The `Set-Cookie` value that stores `text`, until the browser ends or for `max_age`.
+
+        Raises `ConfigurationError` if the cookie is larger than browsers keep; it names the claims that are large.
+        """
+        if not _COOKIE_OCTETS.fullmatch(text):
+            raise ConfigurationError("a cookie's value holds no space, quote, comma, semicolon or backslash")
+        lifetime = "" if max_age is None else f"; Max-Age={int(max_age.total_seconds())}"
+        finished = f"{self.sent_name}={text}; Path={self.path}{lifetime}{self._attributes()}"
+        if len(finished) > MAX_COOKIE_BYTES:
+            sizes = {name: len(repr(value)) for name, value in claims_of_unverified(text).items()}
+            largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+            raise ConfigurationError(
+                f"the cookie {self.sent_name} would have {len(finished)} bytes, and browsers drop more than"
+                f" {MAX_COOKIE_BYTES}; the largest claims: "
+                + (", ".join(f"{name} ({sizes[name]} bytes)" for name in largest) or "none that can be read")
+            )
+        return finished
+
+    def clear(self) -> str:
+        """The `Set-Cookie` value that deletes the cookie: name, path and domain must be those it was set with."""
+        return f"{self.sent_name}=; Path={self.path}; Max-Age=0{self._attributes()}"
+
+    def _attributes(self) -> str:
+        parts = ["" if self.domain is None else f"; Domain={self.domain}"]
+        if self.secure and not self.development:
+            parts.append("; Secure")
+        if self.http_only:
+            parts.append("; HttpOnly")
+        parts.append(f"; SameSite={self.samesite}")
+        return "".join(parts)

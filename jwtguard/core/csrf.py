@@ -1,0 +1,165 @@
+"""Cross-site request forgery: when a browser sent the token by itself, did one of our own pages ask for it?
+
+>>> from jwtguard.core.http import HTTPRequest
+>>> post = {"REQUEST_METHOD": "POST", "HTTP_HOST": "app.example", "HTTP_ORIGIN": "https://evil.example"}
+>>> CSRF().check_headers(HTTPRequest.from_wsgi(post))
+Traceback (most recent call last):
+    ...
+jwtguard.core.errors.CSRFError: The Origin header is not this site's own or in trusted_origins. (csrf_origin)
+
+Cookies travel with requests that other sites start, headers do not; so only tokens from cookies come here.
+`SameSite` is no replacement: two ports of one host are one site.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from jwtguard.core.errors import ConfigurationError, CSRFError
+from jwtguard.core.http import HTTPRequest
+from jwtguard.core.jose import encode_segment
+from jwtguard.core.verification import VerifiedToken
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110 §9.2.1), as they are written: `get` is another method."""
+CSRF_HEADER = "X-CSRF-Token"
+_MIN_SECRET_BYTES = 32
+_LABEL = b"jwtguard csrf token 1"
+
+
+class _Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+
+
+_ORIGIN = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]+)(?::([0-9]{1,5}))?")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CSRF:
+    """How requests that change something and whose token came in a cookie prove where they come from.
+
+    `trusted_origins` are other origins whose pages may call us. `secret` (32 bytes or more) makes CSRF tokens, which
+    are needed where a client sends neither `Origin` nor `Sec-Fetch-Site`, or always, with `require_token=True`.
+    Raises `ConfigurationError` with all problems.
+    """
+
+    trusted_origins: Iterable[str] = ()
+    require_token: bool = False
+    secret: str | bytes | None = field(default=None, repr=False)
+    _trusted: frozenset[_Origin] = field(init=False, repr=False, default=frozenset())
+    _key: bytes | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        store = object.__setattr__
+        if isinstance(self.trusted_origins, str):
+            problems.append(f"trusted_origins is a list: write trusted_origins=[{self.trusted_origins!r}]")
+        else:
+            store(self, "trusted_origins", tuple(self.trusted_origins))
+            parsed = {origin: _parse_origin(origin) for origin in self.trusted_origins}
+            problems += [
+                f'a trusted origin is scheme, host and port alone, as in "https://app.example": found {origin!r}'
+                for origin, value in parsed.items()
+                if value is None
+            ]
+            store(self, "_trusted", frozenset(value for value in parsed.values() if value is not None))
+        if self.secret is not None:
+            key = self.secret.encode("utf-8") if isinstance(self.secret, str) else self.secret
+            if len(key) < _MIN_SECRET_BYTES:
+                problems.append(
+                    f"the CSRF secret has {len(key)} bytes and needs at least {_MIN_SECRET_BYTES}:"
+                    ' make one with python -c "import secrets; print(secrets.token_hex(32))"'
+                )
+            store(self, "_key", key)
+        elif self.require_token:
+            problems.append("require_token=True needs CSRF(secret=...) to make the tokens with")
+        ConfigurationError.raise_all(problems)
+
+    def check(self, request: HTTPRequest, token: VerifiedToken) -> None:
+        """Check a request that was let in by a cookie; raises `CSRFError` and says what was expected."""
+        if request.method in SAFE_METHODS:
+            return
+        if not self.check_headers(request) or self.require_token:
+            self._check_token(request, token)
+
+    def check_headers(self, request: HTTPRequest) -> bool:
+        """Check `Sec-Fetch-Site` and `Origin`; False if the client sent neither. Raises `CSRFError`."""
+        origins, sites = request.values("origin"), request.values("sec-fetch-site")
+        if not origins and not sites:
+            return False
+        origin = _parse_origin(origins[0]) if len(origins) == 1 else None
+        trusted = origin is not None and origin in self._trusted
+        repeated = len(sites) > 1 or "," in "".join(sites)
+        if repeated or (sites and not trusted and sites[0] not in {"same-origin", "none"}):
+            raise CSRFError("csrf_site", "The Sec-Fetch-Site header must be same-origin, or Origin in trusted_origins.")
+        if origins and not trusted and not _is_own(origin, request):
+            raise CSRFError("csrf_origin", "The Origin header is not this site's own or in trusted_origins.")
+        return True
+
+    def check_handshake(self, request: HTTPRequest) -> None:
+        """Check a websocket handshake, which browsers send across sites with all cookies (RFC 6455 §10.2)."""
+        if not request.values("origin"):
+            raise CSRFError("csrf_origin", "A websocket handshake with a cookie needs an Origin header.")
+        self.check_headers(request)
+
+    def _check_token(self, request: HTTPRequest, token: VerifiedToken) -> None:
+        if self._key is None:
+            raise CSRFError(
+                "csrf_headers",
+                "The request needs an Origin or Sec-Fetch-Site header, as browsers send them by themselves.",
+            )
+        given = request.values(CSRF_HEADER.lower())
+        if not given:
+            raise CSRFError(
+                "csrf_token_missing", f"The {CSRF_HEADER} header is needed, with the value of the CSRF cookie."
+            )
+        # Compared as bytes, and only as such: `compare_digest` raises on text that is not ASCII.
+        if len(given) != 1 or not hmac.compare_digest(given[0].encode("utf-8", "replace"), self.token(token).encode()):
+            raise CSRFError(
+                "csrf_token", f"The {CSRF_HEADER} header does not fit the token: read the CSRF cookie again."
+            )
+
+    def token(self, token: VerifiedToken) -> str:
+        """The CSRF token that goes with `token`; raises `ConfigurationError` without a secret.
+
+        An HMAC over issuer, subject and session, so it outlives a renewed access token but not the session.
+        """
+        if self._key is None:
+            raise ConfigurationError("CSRF tokens need a secret: pass csrf=CSRF(secret=...) with 32 random bytes")
+        claims = token.claims
+        sid = claims.get("sid")
+        bound = [b"sid", sid.encode()] if isinstance(sid, str) and sid else [b"sha256", token.sha256]
+        parts = [_LABEL, str(claims.get("iss", "")).encode(), str(claims.get("sub", "")).encode(), *bound]
+        # Length-prefixed: no two lists of parts run together into the same bytes.
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return encode_segment(hmac.new(self._key, message, hashlib.sha256).digest())
+
+
+def _parse_origin(text: object) -> _Origin | None:
+    match = _ORIGIN.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    scheme, host, port = match.groups()
+    return _Origin(scheme, host.lower(), int(port) if port else _DEFAULT_PORTS[scheme])
+
+
+def _is_own(origin: _Origin | None, request: HTTPRequest) -> bool:
+    """Whether `origin` is the Host that the request was sent to, by https or the request's own scheme.
+
+    Behind a proxy that ends TLS our own scheme is http while the browser's is https, hence either.
+    """
+    hosts = request.values("host")
+    match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if origin is None or match is None or origin.scheme not in {"https", request.scheme}:
+        return False
+    host, port = match.groups()
+    return (host.lower(), int(port) if port else _DEFAULT_PORTS[origin.scheme]) == (origin.host, origin.port)

@@ -1,0 +1,162 @@
+"""What can go wrong, and what each kind answers: every error knows its RFC code, HTTP status and challenge.
+
+>>> try:
+...     raise InvalidTokenError("expired")
+... except JWTGuardError as error:
+...     error.status, error.error, error.reason
+(401, 'invalid_token', 'expired')
+
+Absent, malformed, refused and unavailable are four outcomes: `MissingTokenError`, `InvalidRequestError` or
+`InvalidTokenError`, the other 4xx, and `UnavailableError`. `detail` is safe to show to a client; `reason` is precise,
+stable, and meant for logs and events. Neither ever holds text of a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class JWTGuardError(Exception):
+    """The base of all that jwtguard raises.
+
+    `status` is the HTTP status to answer with, `error` the code of RFC 6750 §3.1 (or RFC 9470, RFC 6749) if there is
+    one, `reason` a stable machine-readable word, `detail` a sentence for the client.
+    """
+
+    status: ClassVar[int] = 500
+    error: ClassVar[str | None] = None
+    challenges: ClassVar[bool] = False
+    """Whether the answer carries a `WWW-Authenticate` challenge."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail if reason in detail else f"{detail} ({reason})")
+        self.reason = reason
+        self.detail = detail
+
+    @property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """What the challenge says besides realm, error and description, as (name, value) pairs."""
+        return ()
+
+
+class ConfigurationError(JWTGuardError):
+    """The program is set up wrongly; `problems` lists everything found, each with what to write instead."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        if len(problems) == 1:
+            text = problems[0]
+        else:
+            text = f"{len(problems)} problems:\n" + "\n".join(f"- {problem}" for problem in problems)
+        super().__init__("configuration", text)
+        self.args = (text,)
+
+    @classmethod
+    def raise_all(cls, problems: Iterable[str]) -> None:
+        """Raise one error for all `problems`; do nothing if there are none."""
+        found = tuple(problems)
+        if found:
+            raise cls(*found)
+
+
+class MissingTokenError(JWTGuardError):
+    """No token came with the request and one is needed. RFC 6750 §3.1: the challenge then has no error code."""
+
+    status = 401
+    challenges = True
+
+    def __init__(self) -> None:
+        super().__init__("missing_token", "Authentication is required: send an access token.")
+
+
+class InvalidTokenError(JWTGuardError):
+    """The token is malformed, forged, expired, revoked or meant for somebody else. RFC 6750 §3.1.
+
+    All of them share one `detail`, so that a client learns nothing by trying; `reason` says which it was.
+    """
+
+    status = 401
+    error = "invalid_token"
+    challenges = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "The access token is malformed, expired, revoked or not valid for this resource.")
+
+
+class MalformedTokenError(InvalidTokenError):
+    """The value is not a compact JWS this profile reads (RFC 7515 §7.1, RFC 8725 §3)."""
+
+
+class InvalidRequestError(JWTGuardError):
+    """The request itself is ambiguous, for example it carries two tokens. RFC 6750 §3.1."""
+
+    status = 400
+    error = "invalid_request"
+    challenges = True
+
+
+class InsufficientScopeError(JWTGuardError):
+    """Authenticated, but not allowed: a role, scope or permission is missing. RFC 6750 §3.1.
+
+    `scope` are the scopes that the resource asks for, `missing` the parts of the requirement that failed.
+    """
+
+    status = 403
+    error = "insufficient_scope"
+    challenges = True
+
+    def __init__(self, detail: str, *, scope: tuple[str, ...] = (), missing: tuple[str, ...] = ()) -> None:
+        super().__init__("insufficient_scope", detail)
+        self.scope = scope
+        self.missing = missing
+
+    @property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """RFC 6750 §3: the scopes needed, where the requirement names scopes."""
+        return (("scope", " ".join(self.scope)),) if self.scope else ()
+
+
+class InsufficientUserAuthenticationError(JWTGuardError):
+    """The login is too old for this resource. RFC 9470 §3. `max_age` is in seconds."""
+
+    status = 401
+    error = "insufficient_user_authentication"
+    challenges = True
+
+    def __init__(self, max_age: int) -> None:
+        super().__init__("stale_login", f"A login at most {max_age} seconds old is required: log in again.")
+        self.max_age = max_age
+
+    @property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """RFC 9470 §3: how old the login may be."""
+        return (("max_age", str(self.max_age)),)
+
+
+class AccessDeniedError(JWTGuardError):
+    """Nobody may pass here (the requirement `denied`), whatever the token says; no token was read."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("denied", "Access to this resource is denied.")
+
+
+class CSRFError(JWTGuardError):
+    """A token came in a cookie and nothing proves that our own pages sent the request.
+
+    `detail` says which header was expected, since the one who reads it is the developer of the front end.
+    """
+
+    status = 403
+
+
+class UnavailableError(JWTGuardError):
+    """Keys or store cannot be reached, so nobody can tell. `retry_after` is in seconds. Never a 401: no logout."""
+
+    status = 503
+
+    def __init__(self, reason: str, *, retry_after: int = 5) -> None:
+        super().__init__(reason, "The service cannot check credentials at the moment: try again later.")
+        self.retry_after = retry_after

@@ -1,0 +1,181 @@
+"""Where a token may travel: a header, a cookie, and by choice the query string or a websocket subprotocol.
+
+>>> from jwtguard.core.http import HTTPRequest
+>>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": "bearer abc.def.ghi"})
+>>> extract(request, [AuthorizationHeader(), TokenCookie("__Host-access")])
+Extracted(source=AuthorizationHeader())
+
+Absent is `None`; a token that was attempted and is malformed, or is there twice, raises. Nothing here looks into the
+token: that is the verifier's work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from jwtguard.core.cookies import TokenCookie as TokenCookie
+from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
+from jwtguard.core.http import HTTPRequest
+
+_SPACE = " \t"
+
+
+@runtime_checkable
+class TokenSource(Protocol):
+    """One place where a token may stand in a request."""
+
+    def read(self, request: HTTPRequest) -> str | None:
+        """The token, None if there is none; raises `InvalidRequestError` or `MalformedTokenError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """A token and where it stood."""
+
+    text: str = field(repr=False)
+    source: TokenSource
+
+
+def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted | None:
+    """The one token of `request`, or None. Two, even if equal, are refused (RFC 6750 §2: one method a request)."""
+    found: Extracted | None = None
+    for source in sources:
+        text = source.read(request)
+        if text is not None:
+            if found is not None:
+                raise InvalidRequestError("two_tokens", "The request carries access tokens in two places: send one.")
+            found = Extracted(text=text, source=source)
+    return found
+
+
+# What looks like a second bearer credential behind a comma.
+_SECOND_BEARER = re.compile(r",[ \t]*bearer ", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationHeader:
+    """`Authorization: Bearer <token>` (RFC 6750 §2.1); the scheme is compared without case (RFC 9110 §11.1)."""
+
+    def read(self, request: HTTPRequest) -> str | None:
+        """The credential of the Bearer scheme; other schemes are none of our business, hence absent."""
+        fields = request.values("authorization")
+        if not fields:
+            return None
+        # WSGI servers fold repeated fields with a comma; joining them everywhere makes all adapters agree.
+        value = (fields[0] if len(fields) == 1 else ",".join(fields)).strip(_SPACE)
+        if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
+            if "," in value and _SECOND_BEARER.search(value):
+                raise _two_fields()
+            return None
+        if "," in value:
+            raise _two_fields()
+        credential = value[6:].strip(" ")
+        if not credential or value[6] != " ":
+            raise MalformedTokenError("bearer_credential")
+        return credential
+
+
+# After the scheme comes a space. Behind anything else that is no part of a scheme's name, a bearer token was
+# attempted and botched, which is not the same as none.
+_BEARER_ENDS = frozenset(["", *'"(),/:;<=>?@[\\]{}', *map(chr, range(33)), "\x7f"])
+
+
+def _two_fields() -> InvalidRequestError:
+    return InvalidRequestError("two_credentials", "The request carries more than one Authorization credential.")
+
+
+_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHeader:
+    """A header of another name that holds the bare token, for gateways that keep `Authorization` to themselves."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _FIELD_NAME.fullmatch(self.name):
+            raise ConfigurationError(f"a header's name is letters, digits and hyphens (RFC 9110 §5.1): {self.name!r}")
+        if self.name.lower() in {"authorization", "cookie"}:
+            raise ConfigurationError(
+                f"TokenHeader({self.name!r}) would read the field whole: use AuthorizationHeader() or TokenCookie(name)"
+            )
+
+    def read(self, request: HTTPRequest) -> str | None:
+        """The value of the field; a repeated one is refused, as is a comma, which is how servers fold them."""
+        fields = request.values(self.name.lower())
+        if not fields:
+            return None
+        value = fields[0].strip(_SPACE)
+        if len(fields) > 1 or "," in value:
+            raise InvalidRequestError("repeated_header", f"The {self.name} header was given more than once.")
+        return value or None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenQuery:
+    """A query parameter (RFC 6750 §2.3). URLs end up in logs and histories: only for what cannot send headers."""
+
+    name: str = "access_token"
+    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9._~-]+", self.name):
+            raise ConfigurationError(f"a query parameter's name is letters, digits, '.', '_', '~', '-': {self.name!r}")
+        pattern = rf"(?:^|[&;]){re.escape(self.name)}=([^&;]*)"
+        object.__setattr__(self, "_pattern", re.compile(pattern))
+
+    def read(self, request: HTTPRequest) -> str | None:
+        """The value of the parameter; a repeated one is refused."""
+        found = self._pattern.findall(request.query)
+        if len(found) > 1:
+            raise InvalidRequestError("repeated_query", f"The query parameter {self.name} was given more than once.")
+        if not found or not found[0]:
+            return None
+        text: str = found[0]
+        if "%" in text:
+            from urllib.parse import unquote  # noqa: PLC0415 - slow to import, and tokens need no escapes
+
+            text = unquote(text, errors="replace")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSubprotocol:
+    """`Sec-WebSocket-Protocol: bearer, <token>`: for browsers, whose websockets cannot set other headers.
+
+    Only handshakes are read. The adapter answers with the subprotocol `bearer`, and the application sees neither.
+    """
+
+    def read(self, request: HTTPRequest) -> str | None:
+        """The value behind `bearer`, of exactly two; any other list is the application's own."""
+        if not request.is_websocket:
+            return None
+        fields = request.values("sec-websocket-protocol")
+        offered = [name.strip(_SPACE) for name in ",".join(fields).split(",")] if fields else []
+        if "bearer" not in offered:
+            return None
+        if len(offered) != 2 or offered[0] != "bearer" or not offered[1]:
+            raise MalformedTokenError("subprotocol")
+        return offered[1]
+
+
+def check_sources(tokens_from: object) -> tuple[TokenSource, ...]:
+    """`tokens_from` as a tuple; raises `ConfigurationError` unless it is a list of different places."""
+    if isinstance(tokens_from, str | bytes) or not isinstance(tokens_from, Iterable):
+        raise ConfigurationError(
+            "tokens_from is a list of places: write tokens_from=[AuthorizationHeader(), TokenCookie('__Host-access')]"
+        )
+    sources = tuple(tokens_from)
+    wrong = [source for source in sources if isinstance(source, type) or not isinstance(source, TokenSource)]
+    if wrong or not sources:
+        found = f"found {wrong[0]!r}" if wrong else "found none"
+        raise ConfigurationError(
+            f"tokens_from holds AuthorizationHeader(), TokenCookie(name), TokenHeader(name) or TokenQuery(name), {found}"
+        )
+    if len(set(sources)) != len(sources):
+        raise ConfigurationError("tokens_from names one place twice: name each once")
+    return sources

@@ -1,0 +1,200 @@
+"""One logic for sync and async: a flow describes the input and output it needs, a driver performs it.
+
+>>> def greet(name):
+...     weather = yield Call(lambda: "sun")  # "perform this", blocking or coroutine function
+...     return f"{weather} for {name}"
+>>> Flow(greet("alice")).run()  # from sync code; from async code: await Flow(greet("alice"))
+'sun for alice'
+
+A core function that may need input or output is a generator and hands out a `Flow`. Everything else is a plain
+function. A flow that needs nothing yields nothing, so it costs no await, no thread and no lock.
+
+Two rules for whoever writes one: inside another flow, write `yield from` in front of it; and never hold a lock
+across a `yield`, since any other thread or task may run there.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
+
+from jwtguard.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Call(Generic[T]):
+    """Ask the driver to perform `function`, which takes no argument and may block or be a coroutine function.
+
+    `sync_alternative` names what to use instead of a coroutine function from sync code, for the error message.
+    """
+
+    __slots__ = ("function", "sync_alternative")
+
+    def __init__(self, function: Callable[[], T | Awaitable[T]], *, sync_alternative: str | None = None) -> None:
+        self.function = function
+        self.sync_alternative = sync_alternative
+
+
+class Wait(Generic[T]):
+    """Ask the driver to wait for a future that somebody else fulfils; a waiter that gives up does not cancel it."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: Future[T]) -> None:
+        self.future = future
+
+
+Step: TypeAlias = Call[Any] | Wait[Any]
+Steps: TypeAlias = Generator[Step, Any, T]
+ToThread: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Flow(Generic[T]):
+    """A computation that has not run yet: `await` it in async code, call `.run()` in sync code. Runs once."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Steps[T]) -> None:
+        self._steps: Steps[T] | None = steps
+
+    def run(self) -> T:
+        """Run to the end on this thread and return the result; raises what the flow raises."""
+        return run_sync(self)
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        steps = self.take()
+        try:
+            step = steps.send(None)
+        except StopIteration as done:  # The usual case: nothing to wait for, so no coroutine is even made.
+            result: T = done.value
+            return result
+        return (yield from _perform(steps, step, _to_thread).__await__())
+
+    def __iter__(self) -> Steps[T]:
+        return self.take()
+
+    def take(self) -> Steps[T]:
+        """The steps, for a driver; a flow gives them away once."""
+        steps = self._steps
+        if steps is None:
+            raise RuntimeError("this Flow has run already: ask for a new one")
+        self._steps = None
+        return steps
+
+    def __bool__(self) -> bool:
+        # `if guard.verify(text):` would otherwise be true for every token there is.
+        raise TypeError("a Flow is no result yet: await it, call .run(), or write `yield from` in front of it")
+
+    def __del__(self) -> None:
+        # A check that was never run must not pass silently for one that was.
+        if getattr(self, "_steps", None) is not None:
+            message = "a Flow was never run: await it, call .run(), or write `yield from` in front of it"
+            warnings.warn(message, RuntimeWarning, stacklevel=2, source=self)
+
+
+def flow(function: Callable[P, Steps[T]]) -> Callable[P, Flow[T]]:
+    """Make a generator function return a `Flow`."""
+
+    @functools.wraps(function)
+    def start(*args: P.args, **kwargs: P.kwargs) -> Flow[T]:
+        return Flow(function(*args, **kwargs))
+
+    return start
+
+
+def is_async(function: Callable[..., object]) -> bool:
+    """Whether calling `function` gives a coroutine, for functions, partials and objects with `async __call__`."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - the method is asked about, not callability
+
+
+def run_sync(flow: Flow[T]) -> T:
+    """Drive `flow` on this thread: calls are performed here, futures are waited for here."""
+    steps = flow.take()
+    try:
+        step = steps.send(None)
+        while True:
+            try:
+                outcome = _perform_sync(step)
+            except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
+                step = steps.throw(error)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
+    """Drive `flow` on the running loop: coroutine functions are awaited, blocking ones go to `to_thread`.
+
+    `to_thread` is the framework's way into a thread (default: `asyncio.to_thread`).
+    """
+    steps = flow.take()
+    try:
+        step = steps.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    return await _perform(steps, step, to_thread or _to_thread)
+
+
+async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:
+    try:
+        while True:
+            try:
+                outcome = await _perform_async(step, to_thread)
+            except GeneratorExit:  # Nobody will drive us on: the flow can clean up but ask for nothing more.
+                steps.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - cancellation too is thrown into the flow
+                step = steps.throw(error)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _perform_sync(step: Step) -> object:
+    if isinstance(step, Wait):
+        return step.future.result()
+    if is_async(step.function):
+        raise _needs_a_loop(step)
+    outcome = step.function()
+    if inspect.isawaitable(outcome):
+        if inspect.iscoroutine(outcome):
+            outcome.close()
+        raise _needs_a_loop(step)
+    return outcome
+
+
+async def _perform_async(step: Step, to_thread: ToThread) -> object:
+    if isinstance(step, Wait):
+        import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
+
+        # Shielded: the future is shared, and one caller's cancellation is nobody else's.
+        return await asyncio.shield(asyncio.wrap_future(step.future))
+    if is_async(step.function):
+        return await step.function()
+    outcome = await to_thread(step.function)
+    return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+async def _to_thread(function: Callable[[], T]) -> T:
+    import asyncio  # noqa: PLC0415 - see above
+
+    return await asyncio.to_thread(function)
+
+
+def _needs_a_loop(step: Call[Any]) -> ConfigurationError:
+    name = getattr(step.function, "__qualname__", type(step.function).__qualname__)
+    advice = f"use {step.sync_alternative}" if step.sync_alternative else "use its sync counterpart"
+    return ConfigurationError(f"{name} is asynchronous and cannot run from sync code: {advice}")

@@ -1,0 +1,36 @@
+"""A base for objects that are read-only once they are made, where a dataclass does not fit.
+
+>>> class Point(Frozen):
+...     __slots__ = ("x",)
+...
+...     def __init__(self, x):
+...         set_once(self, x=x)
+>>> Point(1).x
+1
+>>> Point(1).x = 2
+Traceback (most recent call last):
+    ...
+AttributeError: Point is read-only
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+
+class Frozen:
+    """Attributes are set once, by the constructor, through `set_once`."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is read-only")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is read-only")
+
+
+def set_once(target: object, **attributes: object) -> None:
+    """Set attributes of an object under construction."""
+    for name, value in attributes.items():
+        object.__setattr__(target, name, value)

@@ -1,0 +1,193 @@
+"""Issuing access tokens (RFC 9068): short-lived, signed with the newest key.
+
+>>> from jwtguard.core.jwk import SigningKey
+>>> issuer = TokenIssuer(
+...     issuer="https://issuer.example",
+...     audience="https://api.example",
+...     client_id="web",
+...     signing_keys=[SigningKey.generate("ES256", kid="2026-11")],
+... )
+>>> text = issuer.access_token("user-1", roles=["admin"], scope=["reports:read"])
+>>> text.count("."), issuer.jwks()["keys"][0]["kid"]
+(2, '2026-11')
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.jwk import SigningKey
+from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jws import sign
+from jwtguard.core.policy import seconds
+
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
+"""Whoever holds an access token gets in, and nothing is looked up: so it does not live long."""
+OWN_CLAIMS = frozenset(
+    {
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "client_id",
+        "sid",
+        "auth_time",
+        "roles",
+        "scope",
+        "permissions",
+        "cnf",
+    }
+)
+"""The claims that the issuer sets itself (RFC 9068 §2.2) and that `claims=` may not."""
+
+
+def new_jti() -> str:
+    """A token's own name (RFC 7519 §4.1.7): 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuer:
+    """Issues access tokens as `issuer` for `audience`.
+
+    `signing_keys` go from oldest to newest: the newest signs, the others still verify what they signed before. Each
+    of several needs a `kid`. `client_id` is put into every token (RFC 9068 §2.2). Raises `ConfigurationError` with all
+    problems.
+    """
+
+    issuer: str
+    audience: str | Iterable[str]
+    client_id: str
+    signing_keys: Iterable[SigningKey] = field(repr=False)
+    access_token_lifetime: timedelta = ACCESS_TOKEN_LIFETIME
+    clock: Callable[[], float] = field(default=time.time, repr=False)
+    new_jti: Callable[[], str] = field(default=new_jti, repr=False)
+    _lifetime: float = field(init=False, repr=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        store = object.__setattr__
+        for name in ("issuer", "client_id"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                problems.append(f'{name} is a string that is not empty: write {name}="https://issuer.example"')
+        audience = self.audience
+        if not isinstance(audience, str):
+            audience = tuple(audience) if isinstance(audience, Iterable) else ()
+            store(self, "audience", audience)
+        if not audience or not all(isinstance(name, str) and name for name in audience):
+            problems.append('audience is the API the tokens are for: write audience="https://api.example", or a list')
+        store(self, "_lifetime", seconds("access_token_lifetime", self.access_token_lifetime, problems))
+        if isinstance(self.access_token_lifetime, timedelta) and self._lifetime < 1:
+            problems.append("access_token_lifetime must be at least one second")
+        keys = (self.signing_keys,) if isinstance(self.signing_keys, SigningKey) else self.signing_keys
+        keys = tuple(keys) if isinstance(keys, Iterable) else ()
+        store(self, "signing_keys", keys)
+        problems += _key_problems(keys)
+        ConfigurationError.raise_all(problems)
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The newest key, which signs."""
+        return tuple(self.signing_keys)[-1]
+
+    @property
+    def verification_keys(self) -> JWKSet:
+        """The keys that check what this issuer signs: for the `keys` of a guard in the same program."""
+        return JWKSet(key.verification_key for key in self.signing_keys)
+
+    def jwks(self) -> dict[str, Any]:
+        """The public JWK Set to publish (RFC 7517 §5). Shared secrets are never in it."""
+        keys = (key.verification_key for key in self.signing_keys)
+        return {"keys": [key.to_jwk() for key in keys if not key.is_symmetric]}
+
+    def access_token(
+        self,
+        subject: str | int,
+        *,
+        roles: Iterable[str] = (),
+        scope: Iterable[str] = (),
+        permissions: Iterable[str] = (),
+        session_id: str | None = None,
+        auth_time: float | None = None,
+        claims: Mapping[str, Any] | None = None,
+    ) -> str:
+        """A signed access token for `subject` (RFC 9068 §2).
+
+        `auth_time` is when the user last logged in, in seconds since the epoch; left out, it is left out of the token.
+        Raises `ConfigurationError` for an empty subject, a name that holds what it must not, or a name in `claims`
+        that the issuer sets itself.
+        """
+        extra = dict(claims or {})
+        now = int(self.clock())
+        lists = {
+            "roles": _strings("roles", roles),
+            "scope": _strings("scope", scope),
+            "permissions": _strings("permissions", permissions),
+        }
+        _check(subject, lists["scope"], extra)
+        claims_set: dict[str, Any] = {
+            **extra,
+            "iss": self.issuer,
+            "sub": str(subject),
+            "aud": self.audience if isinstance(self.audience, str) else list(self.audience),
+            "exp": now + int(self._lifetime),
+            "iat": now,
+            "jti": self.new_jti(),
+            "client_id": self.client_id,
+        }
+        optional = {
+            "sid": session_id,
+            "auth_time": None if auth_time is None else int(auth_time),
+            "roles": lists["roles"] or None,
+            "scope": " ".join(lists["scope"]) or None,
+            "permissions": lists["permissions"] or None,
+        }
+        claims_set.update({name: value for name, value in optional.items() if value is not None})
+        return sign(_payload(claims_set), self.signing_key, header={"typ": "at+jwt"})
+
+
+def _payload(claims_set: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(claims_set, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"claims must be JSON: strings, finite numbers, lists and dicts ({error})") from None
+
+
+def _strings(name: str, values: Iterable[str]) -> list[str]:
+    found = [] if isinstance(values, str | bytes) else list(values)
+    if isinstance(values, str | bytes) or not all(isinstance(value, str) and value for value in found):
+        raise ConfigurationError(f'{name} is a list of names: write {name}=["admin"], found {values!r}')
+    # A set has no order, and the same rights should make the same token.
+    return sorted(found) if isinstance(values, set | frozenset) else found
+
+
+def _check(subject: object, scope: Iterable[str], extra: Mapping[str, Any]) -> None:
+    problems = []
+    if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
+        problems.append(f"the subject is a string or an integer, not empty: found {subject!r}")
+    if any(" " in name for name in scope):
+        problems.append('a scope holds no space (RFC 6749 §3.3): write scope=["reports:read", "reports:write"]')
+    own = sorted(OWN_CLAIMS & set(extra))
+    if own:
+        problems.append(f"claims may not hold {', '.join(own)}: the issuer sets them itself, through its own arguments")
+    ConfigurationError.raise_all(problems)
+
+
+def _key_problems(keys: tuple[object, ...]) -> list[str]:
+    wrong = [key for key in keys if not isinstance(key, SigningKey)]
+    if wrong or not keys:
+        return ["signing_keys is a list of SigningKey, oldest first: write signing_keys=[SigningKey.from_pem(...)]"]
+    kids = [key.kid for key in keys if isinstance(key, SigningKey)]
+    if len(keys) > 1 and (None in kids or len(set(kids)) != len(kids)):
+        return ["each of several signing_keys needs a kid of its own, or nobody can tell which one signed a token"]
+    return []

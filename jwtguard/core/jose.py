@@ -1,0 +1,212 @@
+"""Reading JOSE text strictly: base64url (RFC 7515 §2), JSON (RFC 8259), and the two objects a token holds.
+
+>>> parse_object(decode_segment(b"eyJhbGciOiJIUzI1NiJ9"))
+{'alg': 'HS256'}
+
+Two readers that understand one text differently are the root of most token forgeries (RFC 8725 §2.6, §3.7), so
+everything with two readings is refused here: padding, loose bits, a byte order mark, duplicate members, NaN.
+What comes out is read-only all the way down, since cached tokens are shared between requests.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeAlias
+
+from jwtguard.core.errors import MalformedTokenError
+
+JSON: TypeAlias = "str | int | float | bool | None | list[JSON] | dict[str, JSON]"
+
+MAX_DEPTH = 64
+"""Levels of nesting; interpreters differ in how many they survive, so the limit is ours."""
+MAX_NUMBER_LENGTH = 40
+"""Characters of one number: CPython parses integers in quadratic time."""
+
+# base64url to base64 in one C call. What is base64 but not base64url becomes "!", which no decoder takes.
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING = (b"", None, b"==", b"=")
+# Of the last character only some bits are used when the length is no multiple of four; the others must be zero
+# (RFC 4648 §3.5), or one token could be written in several ways.
+_CANONICAL_LAST = (None, None, frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+
+
+def decode_segment(segment: bytes) -> bytes:
+    """Decode canonical base64url without padding (RFC 7515 §2); raises `MalformedTokenError`."""
+    remainder = len(segment) & 3
+    padding = _PADDING[remainder]
+    canonical_last = _CANONICAL_LAST[remainder]
+    if padding is not None and (canonical_last is None or segment[-1] in canonical_last):
+        try:
+            return binascii.a2b_base64(segment.translate(_TO_BASE64) + padding, strict_mode=True)
+        except binascii.Error:
+            pass
+    raise MalformedTokenError("base64url")
+
+
+def encode_segment(data: bytes) -> str:
+    """Encode as base64url without padding (RFC 7515 §2)."""
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_BASE64URL).decode("ascii")
+
+
+_TO_BASE64URL = bytes.maketrans(b"+/", b"-_")
+
+
+def _read_only(self: object, *_: object, **__: object) -> NoReturn:
+    raise TypeError(f"{type(self).__name__} is read-only: copy.deepcopy() gives a copy that is not")
+
+
+class JSONArray(list[Any]):
+    """A JSON array that cannot be changed; equal to the list with the same members."""
+
+    __slots__ = ()
+    append = extend = insert = pop = remove = clear = sort = reverse = _read_only
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _read_only
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return [_thaw(member) for member in self]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JSONArray, (list(self),)
+
+
+class JSONObject(dict[str, Any]):
+    """A JSON object that cannot be changed; equal to the dict with the same members."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __ior__ = _read_only
+    update = setdefault = pop = popitem = clear = _read_only
+
+    def __copy__(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {name: _thaw(value) for name, value in self.items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
+class JOSEHeader(JSONObject):
+    """The header of a token, read-only (RFC 7515 §4)."""
+
+    __slots__ = ()
+
+    @property
+    def algorithm(self) -> str:
+        """The `alg` member (RFC 7515 §4.1.1)."""
+        value: str = self["alg"]
+        return value
+
+    @property
+    def kid(self) -> str | None:
+        """The `kid` member, which names the key (RFC 7515 §4.1.4)."""
+        return self.get("kid")
+
+    @property
+    def type(self) -> str | None:
+        """The `typ` member, which names the kind of token (RFC 7515 §4.1.9)."""
+        return self.get("typ")
+
+
+class ClaimsSet(JSONObject):
+    """The claims of a token, read-only all the way down (RFC 7519 §4)."""
+
+    __slots__ = ()
+
+
+def _thaw(value: Any) -> Any:
+    if isinstance(value, JSONObject | JSONArray):
+        return value.__deepcopy__({})
+    return value
+
+
+def freeze(value: Any) -> Any:
+    """A read-only copy of JSON-like `value`, all the way down."""
+    if isinstance(value, Mapping):
+        return JSONObject({name: freeze(member) for name, member in value.items()})
+    if isinstance(value, list | tuple):
+        return JSONArray([freeze(member) for member in value])
+    return value
+
+
+def parse_object(data: bytes) -> JSONObject:
+    """Parse the JSON object that `data` holds, read-only; raises `MalformedTokenError`.
+
+    Strict UTF-8 without BOM, no duplicate members (RFC 7519 §4, RFC 8725 §2.4), no NaN or Infinity, no lone
+    surrogates, at most 64 levels, numbers of at most 40 characters and finite.
+    """
+    # A count of brackets that is small proves the depth without looking for strings.
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        raise MalformedTokenError("json_depth")
+    try:
+        # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
+        text = data.decode("utf-8")
+        value = (_decode_with_arrays if b"[" in data else _decode)(text)
+        # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
+        if b"\\u" in data:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        # The error of the JSON module holds the whole text, so it must not travel along as our context.
+        value = None
+    if type(value) is not JSONObject:
+        raise MalformedTokenError("json")
+    return value
+
+
+# A string, closed or not; possessive, so that no input makes it backtrack.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def _depth(data: bytes) -> int:
+    deepest = depth = 0
+    for byte in _STRING.sub(b"", data):
+        if byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> JSONObject:
+    value = JSONObject(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("duplicate member")
+    return value
+
+
+def _object_with_arrays(pairs: list[tuple[str, Any]]) -> JSONObject:
+    return _object([(name, freeze(value) if type(value) is list else value) for name, value in pairs])
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_NUMBER_LENGTH:
+        raise ValueError("number too long")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if len(text) > MAX_NUMBER_LENGTH or not math.isfinite(value):
+        raise ValueError("number too long or not finite")
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise ValueError("not a JSON number")
+
+
+# Made once: `json.loads` with hooks makes a decoder at each call. Two of them, since most objects hold no array.
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+).decode
+_decode_with_arrays = json.JSONDecoder(
+    object_pairs_hook=_object_with_arrays, parse_int=_integer, parse_float=_float, parse_constant=_constant
+).decode

@@ -1,0 +1,504 @@
+"""Keys: one key, one algorithm, fixed when it is loaded (RFC 7517, RFC 7518, RFC 8725 §3.1).
+
+>>> key = SigningKey.generate("ES256", kid="2026-11")
+>>> key.verification_key.verify(b"header.payload", key.sign(b"header.payload"))
+>>> key.verification_key.to_jwk()["crv"]
+'P-256'
+
+Whatever is wrong with a key is found here, when it is loaded, never while a request waits. A `VerificationKey` checks
+signatures and a `SigningKey` makes them; loading and judging keys makes up the second half of this file, which stays
+whole because it is, with `jws.py`, the only place that touches PyJWT and cryptography.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from jwt.algorithms import (
+    Algorithm,
+    ECAlgorithm,
+    HMACAlgorithm,
+    OKPAlgorithm,
+    RSAAlgorithm,
+    RSAPSSAlgorithm,
+)
+
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
+from jwtguard.core.frozen import Frozen, set_once
+from jwtguard.core.jose import decode_segment
+
+MAX_KID_LENGTH = 256
+"""Characters of a `kid`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """What RFC 7518 §3 and RFC 8037 say about one `alg` value."""
+
+    kty: str
+    implementation: Algorithm
+    digest_size: int = 0
+    curve: type[ec.EllipticCurve] | None = None
+
+
+_SUITES: dict[str, _Suite] = {
+    "HS256": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA256), 32),
+    "HS384": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA384), 48),
+    "HS512": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA512), 64),
+    "RS256": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA256)),
+    "RS384": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA384)),
+    "RS512": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA512)),
+    "PS256": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
+    "PS384": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384)),
+    "PS512": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512)),
+    "ES256": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA256), curve=ec.SECP256R1),
+    "ES384": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA384), curve=ec.SECP384R1),
+    "ES512": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA512), curve=ec.SECP521R1),
+    # RFC 9864 gives each curve a name of its own; RFC 8037's EdDSA leaves the curve to the key.
+    "EdDSA": _Suite("OKP", OKPAlgorithm()),
+    "Ed25519": _Suite("OKP", OKPAlgorithm()),
+    "Ed448": _Suite("OKP", OKPAlgorithm()),
+}
+
+ALGORITHMS = frozenset(_SUITES)
+"""The `alg` values that jwtguard knows. `none` is not among them, and nothing could add it."""
+
+# The order of each curve's group: a signature's r and s lie in 1 … n-1 (FIPS 186-5 §6.4.2).
+_GROUP_ORDERS: dict[str, int] = {
+    "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "secp384r1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+    "secp521r1": int("1" + "F" * 65 + "A51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
+}
+_CRV_ALGORITHM = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
+_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
+_REQUIRED_MEMBERS = {"oct": ("k",), "RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+
+
+class VerificationKey(Frozen):
+    """A key that checks signatures of exactly one algorithm. Made by one of the `from_…` class methods.
+
+    `algorithm` is the `alg` value, `kid` the key's name or None. Every `from_…` raises `ConfigurationError` for a key
+    that is too weak, of the wrong kind, or does not fit the algorithm.
+    """
+
+    __slots__ = ("_key", "_material", "_order", "_signature_length", "_verify", "algorithm", "kid", "names")
+
+    algorithm: str
+    kid: str | None
+    names: frozenset[str]
+    """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
+    _key: Any
+    _material: bytes
+    _order: int | None
+    _signature_length: int
+    _verify: Callable[[bytes, Any, bytes], bool]
+
+    def __init__(self, key: Any, *, algorithm: str, kid: str | None) -> None:
+        suite = _suite(algorithm)
+        _check_kid(kid)
+        _check_fits(key, algorithm, suite)
+        set_once(
+            self,
+            algorithm=algorithm,
+            kid=kid,
+            names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
+            _key=key,
+            _verify=suite.implementation.verify,
+            _signature_length=_signature_length(key, suite),
+            _order=_GROUP_ORDERS[key.curve.name] if suite.kty == "EC" else None,
+            _material=key if suite.kty == "oct" else _public_der(key),
+        )
+
+    @classmethod
+    def from_secret(cls, secret: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
+        """A shared secret for HS256, HS384 or HS512: at least as many bytes as the hash has (RFC 7518 §3.2)."""
+        return cls(_load_secret(secret, algorithm), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_pem(cls, pem: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
+        """A public key in PEM form (RFC 7468): RSA, EC or Edwards curve."""
+        return cls(_load_public_pem(pem), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_x509(cls, certificate: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
+        """The public key of an X.509 certificate in PEM or DER form; neither its dates nor its chain are checked."""
+        return cls(_load_x509(certificate), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any], *, algorithm: str | None = None) -> Self:
+        """A JSON Web Key (RFC 7517 §4). Its `alg`, or `algorithm` where it has none, fixes the algorithm."""
+        algorithm = _jwk_algorithm(jwk, algorithm, operation="verify")
+        private = [member for member in _PRIVATE_MEMBERS if member in jwk]
+        if private:
+            raise ConfigurationError(
+                f"the JWK is a private key (it has {', '.join(map(repr, private))}), and checking needs the public one:"
+                " keep only its public members, or load it with SigningKey.from_jwk(...).verification_key"
+            )
+        return cls(_load_jwk(jwk, algorithm), algorithm=algorithm, kid=jwk.get("kid"))
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether who can check can also sign (HS256, HS384, HS512)."""
+        return _SUITES[self.algorithm].kty == "oct"
+
+    def verify(self, signing_input: bytes, signature: bytes) -> None:
+        """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
+        # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
+        if len(signature) == self._signature_length and (self._order is None or _in_range(signature, self._order)):
+            # PyJWT's Algorithm, with the key prepared once: 1.01 to 1.06 of the bare primitive, where `jwt.decode`
+            # prepares the key at each call.
+            if self._verify(signing_input, self._key, signature) is True:
+                return
+        raise InvalidTokenError("signature")
+
+    def to_jwk(self) -> dict[str, Any]:
+        """The public JWK (RFC 7517 §4); raises `ConfigurationError` for a shared secret, which has no public part."""
+        if self.is_symmetric:
+            raise ConfigurationError("a shared secret has no public JWK: publish keys of an asymmetric algorithm only")
+        members: dict[str, Any] = _SUITES[self.algorithm].implementation.to_jwk(self._key, as_dict=True)
+        jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
+        named = {} if self.kid is None else {"kid": self.kid}
+        return {**jwk, **named, "use": "sig", "alg": self.algorithm}
+
+    def is_same_key(self, other: VerificationKey) -> bool:
+        """Whether both hold the same key, whatever they are called."""
+        return hmac.compare_digest(self._material, other._material)
+
+    def __repr__(self) -> str:
+        return f"VerificationKey(algorithm={self.algorithm!r}, kid={self.kid!r})"
+
+
+class SigningKey(Frozen):
+    """A key that signs with exactly one algorithm; `verification_key` is its other half."""
+
+    __slots__ = ("_key", "_sign", "algorithm", "kid", "verification_key")
+
+    algorithm: str
+    kid: str | None
+    verification_key: VerificationKey
+    _key: Any
+    _sign: Callable[[bytes, Any], bytes]
+
+    def __init__(self, key: Any, *, algorithm: str, kid: str | None) -> None:
+        suite = _suite(algorithm)
+        if suite.kty != "oct" and not hasattr(key, "private_bytes"):
+            raise ConfigurationError("signing needs a private key, and this is a public one")
+        public = key if suite.kty == "oct" else key.public_key()
+        set_once(
+            self,
+            algorithm=algorithm,
+            kid=kid,
+            verification_key=VerificationKey(public, algorithm=algorithm, kid=kid),
+            _key=key,
+            _sign=suite.implementation.sign,
+        )
+
+    @classmethod
+    def from_secret(cls, secret: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
+        """A shared secret for HS256, HS384 or HS512: at least as many bytes as the hash has (RFC 7518 §3.2)."""
+        return cls(_load_secret(secret, algorithm), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_pem(
+        cls, pem: str | bytes, *, algorithm: str, kid: str | None = None, password: bytes | None = None
+    ) -> Self:
+        """A private key in PEM form (RFC 7468), with the password if it is encrypted."""
+        return cls(_load_private_pem(pem, password), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any], *, algorithm: str | None = None) -> Self:
+        """A private (or symmetric) JSON Web Key (RFC 7517 §4)."""
+        algorithm = _jwk_algorithm(jwk, algorithm, operation="sign")
+        if jwk["kty"] != "oct" and "d" not in jwk:
+            raise ConfigurationError("the JWK is a public key (it has no 'd'), and signing needs the private one")
+        return cls(_load_jwk(jwk, algorithm), algorithm=algorithm, kid=jwk.get("kid"))
+
+    @classmethod
+    def generate(cls, algorithm: str, *, kid: str | None = None) -> Self:
+        """A new key: a secret as long as the hash, RSA with 2048 bits, or the curve's (EdDSA: Ed25519)."""
+        suite = _suite(algorithm)
+        key: Any
+        if suite.kty == "oct":
+            key = secrets.token_bytes(suite.digest_size)
+        elif suite.kty == "RSA":
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        elif suite.curve is not None:
+            key = ec.generate_private_key(suite.curve())
+        elif algorithm == "Ed448":
+            key = ed448.Ed448PrivateKey.generate()
+        else:
+            key = ed25519.Ed25519PrivateKey.generate()
+        return cls(key, algorithm=algorithm, kid=kid)
+
+    def sign(self, signing_input: bytes) -> bytes:
+        """The signature over `signing_input` (RFC 7515 §5.1)."""
+        return self._sign(signing_input, self._key)
+
+    def __repr__(self) -> str:
+        return f"SigningKey(algorithm={self.algorithm!r}, kid={self.kid!r})"
+
+
+def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
+    """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
+    kty, crv = jwk.get("kty"), jwk.get("crv")
+    fixed = _CRV_ALGORITHM.get(crv) if isinstance(crv, str) else None
+    if kty == "OKP":
+        return tuple(name for name in allowed if name in {fixed, crv})
+    if kty == "EC":
+        return tuple(name for name in allowed if name == fixed)
+    return tuple(name for name in allowed if name in _SUITES and _SUITES[name].kty == kty)
+
+
+# Loading. Each function gives the key in the form that PyJWT's Algorithm takes, or raises ConfigurationError.
+
+
+def _suite(algorithm: object) -> _Suite:
+    suite = _SUITES.get(algorithm) if isinstance(algorithm, str) else None
+    if suite is None:
+        raise ConfigurationError(f"algorithm {algorithm!r} is not supported: use one of {', '.join(_SUITES)}")
+    return suite
+
+
+def _check_kid(kid: object) -> None:
+    if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
+        raise ConfigurationError(f"kid must be None or a string of 1 to {MAX_KID_LENGTH} characters (RFC 7517 §4.5)")
+
+
+def _load_secret(secret: str | bytes, algorithm: str) -> bytes:
+    suite = _suite(algorithm)
+    if suite.kty != "oct":
+        raise ConfigurationError(f"{algorithm} takes a key pair, not a shared secret: use from_pem or from_jwk")
+    if not isinstance(secret, str | bytes):
+        raise ConfigurationError(f"a secret is str or bytes, not {type(secret).__name__}")
+    data = secret.encode("utf-8") if isinstance(secret, str) else secret
+    # RFC 8725 §2.1: who checks HS256 with a public key lets everybody sign.
+    if _looks_like_a_key_document(data):
+        raise ConfigurationError(
+            "this secret is a key in PEM, DER, SSH or JWK form, which others may know:"
+            " use from_pem or from_jwk with an asymmetric algorithm, or a random secret"
+        )
+    if len(data) < suite.digest_size:
+        raise ConfigurationError(
+            f"the secret has {len(data)} bytes, and {algorithm} needs at least {suite.digest_size} (RFC 7518 §3.2):"
+            f' make one with python -c "import secrets; print(secrets.token_hex({suite.digest_size}))"'
+        )
+    return data
+
+
+def _looks_like_a_key_document(data: bytes) -> bool:
+    text = data.strip()
+    if b"-----BEGIN" in text or text.startswith((b"ssh-", b"ecdsa-sha2-")) or (text[:1] == b"{" and b'"kty"' in text):
+        return True
+    return any(
+        _loads(load, data)
+        for load in (
+            serialization.load_der_public_key,
+            lambda der: serialization.load_der_private_key(der, password=None),
+            _load_der_x509,
+        )
+    )
+
+
+def _loads(load: Callable[[bytes], object], data: bytes) -> bool:
+    try:
+        load(data)
+    except Exception:  # noqa: BLE001 - whatever it says, it is no such key
+        return False
+    return True
+
+
+def _load_der_x509(der: bytes) -> Any:
+    from cryptography import x509  # noqa: PLC0415 - slow to import, and seldom needed
+
+    return x509.load_der_x509_certificate(der).public_key()
+
+
+def _load_x509(certificate: str | bytes) -> Any:
+    from cryptography import x509  # noqa: PLC0415 - slow to import, and seldom needed
+
+    data = certificate.encode("utf-8") if isinstance(certificate, str) else certificate
+    try:
+        if b"-----BEGIN" in data:
+            return x509.load_pem_x509_certificate(data).public_key()
+        return _load_der_x509(data)
+    except Exception:  # noqa: BLE001, S110 - the library's words may quote the data; ours come below
+        pass
+    raise ConfigurationError("this is no X.509 certificate in PEM or DER form")
+
+
+def _pem_bytes(pem: object) -> bytes:
+    if not isinstance(pem, str | bytes):
+        raise ConfigurationError(f"a PEM key is str or bytes, not {type(pem).__name__}")
+    data = pem.encode("utf-8") if isinstance(pem, str) else pem
+    if data.count(b"-----BEGIN") != 1:
+        raise ConfigurationError(
+            "expected one key in PEM form (-----BEGIN …-----): for a file, pass its content, not its path"
+        )
+    return data
+
+
+def _load_public_pem(pem: str | bytes) -> Any:
+    data = _pem_bytes(pem)
+    if b"PRIVATE KEY-----" in data:
+        raise ConfigurationError(
+            "this PEM is a private key, and checking needs the public one: write it with"
+            " `openssl pkey -pubout`, or use SigningKey.from_pem(...).verification_key"
+        )
+    if b"BEGIN CERTIFICATE" in data:
+        raise ConfigurationError("this PEM is a certificate: use VerificationKey.from_x509")
+    try:
+        return serialization.load_pem_public_key(data)
+    except Exception:  # noqa: BLE001, S110 - the library's words may quote the data; ours come below
+        pass
+    raise ConfigurationError("this PEM cannot be read as a public key")
+
+
+def _load_private_pem(pem: str | bytes, password: bytes | None) -> Any:
+    data = _pem_bytes(pem)
+    if b"PRIVATE KEY-----" not in data:
+        raise ConfigurationError("this PEM is not a private key, and signing needs one")
+    try:
+        return serialization.load_pem_private_key(data, password=password)
+    except Exception:  # noqa: BLE001, S110 - the library's words may quote the data; ours come below
+        pass
+    raise ConfigurationError("this PEM cannot be read as a private key: is it encrypted, or the password wrong?")
+
+
+def _jwk_algorithm(jwk: Mapping[str, Any], algorithm: str | None, *, operation: str) -> str:
+    """Check the members that every JWK may have, and say which algorithm it is for."""
+    kty = jwk.get("kty") if isinstance(jwk, Mapping) else None
+    if not isinstance(kty, str) or kty not in _REQUIRED_MEMBERS:
+        raise ConfigurationError('a JWK is an object with "kty": "oct", "RSA", "EC" or "OKP" (RFC 7517 §4.1)')
+    if jwk.get("use", "sig") != "sig":
+        raise ConfigurationError(f"its use is {jwk['use']!r}, and a key for tokens has 'sig' (RFC 7517 §4.2)")
+    operations = jwk.get("key_ops", [operation])
+    if not isinstance(operations, list | tuple) or operation not in operations:
+        raise ConfigurationError(f"its key_ops does not contain {operation!r} (RFC 7517 §4.3)")
+    stated = jwk.get("alg")
+    if "alg" in jwk and not isinstance(stated, str):
+        raise ConfigurationError("its alg is not a string (RFC 7517 §4.4)")
+    if stated is None and algorithm is None:
+        crv = jwk.get("crv")
+        stated = _CRV_ALGORITHM.get(crv) if isinstance(crv, str) else None
+        if stated is None:
+            raise ConfigurationError("it has no alg: say which with algorithm=, for example algorithm='RS256'")
+    if stated is not None and algorithm is not None and stated != algorithm:
+        raise ConfigurationError(f"its alg is {stated!r}, not {algorithm!r}: one key, one algorithm (RFC 8725 §3.1)")
+    chosen = algorithm or stated
+    if _suite(chosen).kty != kty:
+        raise ConfigurationError(f"a key of type {kty!r} does not fit the algorithm {chosen}")
+    return str(chosen)
+
+
+def _load_jwk(jwk: Mapping[str, Any], algorithm: str) -> Any:
+    kty = jwk["kty"]
+    missing = [name for name in _REQUIRED_MEMBERS[kty] if not isinstance(jwk.get(name), str)]
+    if missing:
+        raise ConfigurationError(f"a JWK of type {kty!r} needs the string {missing[0]!r} (RFC 7518 §6)")
+    members = {name: jwk[name] for name in ("kty", *_REQUIRED_MEMBERS[kty], *_PRIVATE_MEMBERS) if name in jwk}
+    for name, value in members.items():
+        if name not in {"kty", "crv"}:
+            _check_base64url(name, value)
+    if kty == "oct":
+        return _load_secret(decode_segment(members["k"].encode("ascii")), algorithm)
+    try:
+        return _SUITES[algorithm].implementation.from_jwk(members)
+    except Exception:  # noqa: BLE001, S110 - the library's words may quote the key; ours come below
+        pass
+    raise ConfigurationError(f"the members of this {kty} JWK are not a key (RFC 7518 §6, RFC 8037 §2)")
+
+
+def _check_base64url(name: str, value: object) -> None:
+    try:
+        if isinstance(value, str) and decode_segment(value.encode("ascii")):
+            return
+    except (UnicodeEncodeError, JWTGuardError):
+        pass
+    raise ConfigurationError(f"its {name!r} is not base64url without padding (RFC 7515 §2)")
+
+
+def _check_fits(key: Any, algorithm: str, suite: _Suite) -> None:
+    """Refuse a key whose type, curve or strength does not fit `algorithm`."""
+    if suite.kty == "oct":
+        if not isinstance(key, bytes):
+            raise ConfigurationError(f"{algorithm} takes a shared secret: use from_secret")
+        return
+    fits: bool
+    if suite.kty == "RSA":
+        fits = isinstance(key, rsa.RSAPublicKey)
+    elif suite.kty == "EC":
+        fits = (
+            isinstance(key, ec.EllipticCurvePublicKey)
+            and suite.curve is not None
+            and isinstance(key.curve, suite.curve)
+        )
+    else:
+        fits = isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) and algorithm in {
+            "EdDSA",
+            _okp_name(key),
+        }
+    if not fits:
+        curve = getattr(getattr(key, "curve", None), "name", "")
+        found = f"{type(key).__name__.lstrip('_')} {curve}".strip()
+        raise ConfigurationError(f"a key of type {found} does not fit the algorithm {algorithm} (RFC 7518 §3.1)")
+    if suite.kty == "RSA":
+        _check_rsa(key)
+
+
+MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+"""RFC 7518 §3.3 asks for 2048; a longer modulus than 8192 makes a check slow enough to hurt."""
+
+
+def _check_rsa(key: rsa.RSAPublicKey) -> None:
+    numbers = key.public_numbers()
+    if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        raise ConfigurationError(
+            f"the RSA key has {key.key_size} bits, and {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted (RFC 7518 §3.3)"
+        )
+    if numbers.e < 65537:
+        raise ConfigurationError(f"the RSA key's exponent is {numbers.e}, and at least 65537 is accepted")
+    if _is_roca(numbers.n):
+        raise ConfigurationError("the RSA key was made by hardware with the ROCA weakness (CVE-2017-15361): replace it")
+
+
+# Primes for which the powers of 65537 are few: a modulus that lies among them for every one was made the ROCA way.
+_ROCA_POWERS = {
+    prime: frozenset(pow(65537, exponent, prime) for exponent in range(prime))
+    for prime in (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+}
+
+
+def _is_roca(modulus: int) -> bool:
+    return all(modulus % prime in powers for prime, powers in _ROCA_POWERS.items())
+
+
+def _in_range(signature: bytes, order: int) -> bool:
+    """Whether an ECDSA signature's r and s both lie in 1 … order-1 (FIPS 186-5 §6.4.2)."""
+    half = len(signature) // 2
+    r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+    return 0 < r < order and 0 < s < order
+
+
+def _okp_name(key: object) -> str:
+    return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
+
+
+def _signature_length(key: Any, suite: _Suite) -> int:
+    if suite.kty == "oct":
+        return suite.digest_size
+    if suite.kty == "RSA":
+        return (int(key.key_size) + 7) // 8
+    if suite.kty == "EC":
+        return 2 * ((int(key.key_size) + 7) // 8)
+    return 64 if isinstance(key, ed25519.Ed25519PublicKey) else 114  # RFC 8032 §5.1.6, §5.2.6
+
+
+def _public_der(key: Any) -> bytes:
+    der: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return der

@@ -1,0 +1,142 @@
+"""Compact serialization: read, verify and sign a token's three parts, whatever its payload (RFC 7515 §7.1).
+
+>>> from jwtguard.core.jwk import SigningKey
+>>> key = SigningKey.generate("HS256")
+>>> text = sign(b"any payload", key)
+>>> verify(text, key.verification_key).payload
+b'any payload'
+
+These are steps 1 to 6 of verifying; `verification.py` adds step 7, the claims. The numbers are those of
+`docs/verification.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
+from jwtguard.core.jose import JOSEHeader, decode_segment, encode_segment, parse_object
+from jwtguard.core.jwk import MAX_KID_LENGTH, SigningKey, VerificationKey
+from jwtguard.core.jwk_set import JWKSet
+
+MAX_TOKEN_BYTES = 8192
+"""Longer values are refused before they are looked at. Servers allow about as much for all headers together."""
+TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
+"""The `typ` values of access tokens, in lower case and without `application/` (RFC 7519 §5.1, RFC 9068 §2.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedJWS:
+    """A token whose form and header are sound and whose signature nobody has checked yet."""
+
+    header: JOSEHeader
+    signing_input: bytes
+    payload_segment: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedJWS:
+    """The header and the payload that a signature was found to cover. `sha256` is of the whole token."""
+
+    header: JOSEHeader
+    payload: bytes
+    sha256: bytes
+
+
+def verify(
+    text: str,
+    key: VerificationKey | JWKSet,
+    *,
+    max_token_bytes: int = MAX_TOKEN_BYTES,
+    types: frozenset[str] = TOKEN_TYPES,
+) -> VerifiedJWS:
+    """Check form, header and signature of `text` with `key`; raises `InvalidTokenError`. The claims are not read."""
+    data = check_length(text, max_token_bytes)
+    jws = parse(data, header=None, types=types)
+    keys = key if isinstance(key, JWKSet) else JWKSet([key])
+    found = keys.find(jws.header.kid, jws.header.algorithm)
+    if found is None:
+        raise InvalidTokenError("key")
+    found.verify(jws.signing_input, jws.signature)
+    return VerifiedJWS(
+        header=jws.header, payload=decode_segment(jws.payload_segment), sha256=hashlib.sha256(data).digest()
+    )
+
+
+def check_length(text: str, max_token_bytes: int) -> bytes:
+    """Step 1: refuse what is too long before anything is split, decoded or copied (RFC 8725 §3.11 in spirit)."""
+    if not isinstance(text, str):
+        raise MalformedTokenError("not_text")
+    if len(text) > max_token_bytes:
+        raise MalformedTokenError("too_long")
+    if not text.isascii():  # The base64url alphabet is ASCII, so characters are bytes.
+        raise MalformedTokenError("alphabet")
+    return text.encode("ascii")
+
+
+def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> UnverifiedJWS:
+    """Steps 2 to 4. A `header` given is one that passed them before, so only the rest is read."""
+    # Step 2: exactly three parts that are not empty (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §9),
+    # and the JSON serializations have no place in a JWT (RFC 7519 §3).
+    parts = data.split(b".", 5)
+    if len(parts) != 3:
+        raise MalformedTokenError("encrypted" if len(parts) == 5 else "form")
+    header_segment, payload_segment, signature_segment = parts
+    if not header_segment or not payload_segment or not signature_segment:
+        raise MalformedTokenError("form")
+    signature = decode_segment(signature_segment)
+    if header is None:
+        header = read_header(header_segment, types)
+    return UnverifiedJWS(
+        header=header,
+        signing_input=data[: -1 - len(signature_segment)],
+        payload_segment=payload_segment,
+        signature=signature,
+    )
+
+
+def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:
+    """Steps 3 and 4: parse a header strictly and refuse what changes the meaning of the token."""
+    # Step 3: canonical base64url, strict JSON, an object (RFC 7515 §5.2, RFC 8725 §3.7).
+    header = JOSEHeader(parse_object(decode_segment(segment)))
+    # Step 4: extensions we would have to understand (RFC 7515 §4.1.11), an unencoded payload (RFC 7797 §7), a nested
+    # token (RFC 7519 §5.2): refused in any form. `jwk`, `jku`, `x5u` and `x5c` offer a key that the sender chose
+    # (RFC 8725 §3.10): they are never read.
+    if "crit" in header or "b64" in header or "cty" in header:
+        raise MalformedTokenError("header_extension")
+    if not isinstance(header.get("alg"), str):
+        raise MalformedTokenError("alg")
+    if "kid" in header:
+        kid = header["kid"]
+        if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_LENGTH:
+            raise MalformedTokenError("kid")
+    if "typ" in header:
+        # RFC 7515 §4.1.9: a media type, compared without case, `application/` may be left out. RFC 8725 §3.11.
+        typ = header["typ"]
+        if not isinstance(typ, str):
+            raise MalformedTokenError("typ")
+        if typ.lower().removeprefix("application/") not in types:
+            raise InvalidTokenError("typ")
+    return header
+
+
+def sign(payload: bytes, key: SigningKey, *, header: Mapping[str, Any] | None = None) -> str:
+    """The compact serialization of `payload`, signed with `key` (RFC 7515 §7.1); `alg` and `kid` are the key's."""
+    named = {} if key.kid is None else {"kid": key.kid}
+    members = {**(header or {}), "alg": key.algorithm, **named}
+    protected = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    signing_input = f"{encode_segment(protected)}.{encode_segment(payload)}"
+    return f"{signing_input}.{encode_segment(key.sign(signing_input.encode('ascii')))}"
+
+
+def claims_of_unverified(text: str) -> Mapping[str, Any]:
+    """The claims that `text` shows, believed by nobody: for error messages about our own tokens."""
+    try:
+        return parse_object(decode_segment(text.split(".")[1].encode("ascii")))
+    except (JWTGuardError, IndexError, UnicodeEncodeError):
+        return {}

@@ -1,0 +1,189 @@
+"""What an issuer's claims must say before they are believed (RFC 7519 §4.1): steps 7 and 8 of verifying.
+
+>>> from jwtguard.core.jwk_set import JWKSet
+>>> policy = Policy(issuer="https://issuer.example", audience="https://api.example", keys=JWKSet([]))
+>>> claims = {"iss": "https://issuer.example", "aud": "https://api.example", "sub": "user-1", "exp": 1000}
+>>> policy.check(claims, now=900).not_after  # exp plus ten seconds of leeway
+1010.0
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.principal import ClaimsMapping
+
+
+class Unchecked(enum.Enum):
+    """The type of `UNCHECKED`, the word for "I know that this is not checked"."""
+
+    UNCHECKED = "UNCHECKED"
+
+    def __repr__(self) -> str:
+        return "UNCHECKED"
+
+
+UNCHECKED: Final = Unchecked.UNCHECKED
+UncheckedType: TypeAlias = Literal[Unchecked.UNCHECKED]
+
+MAX_NUMERIC_DATE = 253402300799
+"""The last second of the year 9999: a larger date is a date in milliseconds, or nonsense (RFC 7519 §2)."""
+MAX_LEEWAY = 300.0
+DEFAULT_LEEWAY = timedelta(seconds=10)
+
+
+class Validity(NamedTuple):
+    """When a token holds, in seconds since the epoch: from `not_before` until just before `not_after`."""
+
+    not_before: float
+    not_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What tokens of one issuer must look like.
+
+    `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`. `keys` is a `KeySource`.
+    `leeway` (at most 300 s) allows for clocks that differ. `required_claims` defaults to `exp`, `iss`, `aud` and
+    `sub`, less what is unchecked. `max_token_age` counts from `iat`. Raises `ConfigurationError` with all problems.
+    """
+
+    issuer: str | UncheckedType
+    audience: str | Iterable[str] | UncheckedType
+    keys: KeySource = field(repr=False)
+    leeway: timedelta = DEFAULT_LEEWAY
+    required_claims: Iterable[str] | None = None
+    max_token_age: timedelta | None = None
+    claims: ClaimsMapping = field(default_factory=ClaimsMapping)
+    _audiences: frozenset[str] | None = field(init=False, repr=False, default=None)
+    _required: tuple[str, ...] = field(init=False, repr=False, default=())
+    _leeway: float = field(init=False, repr=False, default=0.0)
+    _max_age: float | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        store = object.__setattr__
+        if self.issuer is not UNCHECKED and not (isinstance(self.issuer, str) and self.issuer):
+            problems.append(
+                'issuer is required: pass issuer="https://issuer.example", the exact `iss` of the tokens,'
+                " or issuer=UNCHECKED if any issuer will do"
+            )
+        if self.audience is not UNCHECKED:
+            store(self, "_audiences", _audiences(self.audience, problems))
+        store(self, "_leeway", seconds("leeway", self.leeway, problems, at_most=MAX_LEEWAY))
+        if self.max_token_age is not None:
+            store(self, "_max_age", seconds("max_token_age", self.max_token_age, problems))
+        store(self, "_required", self._required_names(problems))
+        if not isinstance(self.claims, ClaimsMapping):
+            problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
+        ConfigurationError.raise_all(problems)
+
+    def _required_names(self, problems: list[str]) -> tuple[str, ...]:
+        if self.required_claims is None:
+            unchecked = {"iss"} if self.issuer is UNCHECKED else set()
+            unchecked |= {"aud"} if self.audience is UNCHECKED else set()
+            return tuple(name for name in ("exp", "iss", "aud", "sub") if name not in unchecked)
+        names = () if isinstance(self.required_claims, str) else tuple(self.required_claims)
+        if isinstance(self.required_claims, str) or not all(isinstance(name, str) for name in names):
+            problems.append('required_claims is a list of names: write required_claims=["exp", "sub"]')
+        return names
+
+    def check(self, claims: Mapping[str, Any], now: float) -> Validity:
+        """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
+        # Step 7: the claims, in the order in which a wrong one is worth knowing about (RFC 7519 §4.1).
+        for name in self._required:
+            if name not in claims:
+                raise InvalidTokenError(f"missing_{name}")
+        # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
+        if "iss" in claims or self.issuer is not UNCHECKED:
+            issuer = claims.get("iss")
+            if not isinstance(issuer, str) or (issuer != self.issuer and self.issuer is not UNCHECKED):
+                raise InvalidTokenError("iss")
+        # RFC 7519 §4.1.3: a string or a list of strings, one of which means us.
+        if "aud" in claims or self._audiences is not None:
+            _check_audience(claims.get("aud"), self._audiences)
+        # RFC 7519 §4.1.2 and §4.1.7.
+        if "sub" in claims and not (isinstance(claims["sub"], str) and claims["sub"]):
+            raise InvalidTokenError("sub")
+        if "jti" in claims and not isinstance(claims["jti"], str):
+            raise InvalidTokenError("jti")
+        # RFC 7519 §4.1.4 to §4.1.6. The comparisons are written so that a clock gone mad (NaN) denies.
+        validity = self.validity(claims)
+        if not now < validity.not_after:
+            raise InvalidTokenError(
+                "expired" if "exp" in claims and not now < claims["exp"] + self._leeway else "too_old"
+            )
+        if not now >= validity.not_before:
+            raise InvalidTokenError("not_yet_valid")
+        # Step 8: a token bound to a key is worth nothing without the proof of it (RFC 7800 §3.1), in any form.
+        if "cnf" in claims:
+            raise InvalidTokenError("proof_of_possession")
+        return validity
+
+    def expires_at(self, claims: Mapping[str, Any]) -> float | None:
+        """When verified `claims` cease to hold, in seconds since the epoch, leeway included; None if they always do."""
+        not_after = self.validity(claims).not_after
+        return None if not_after == float("inf") else not_after
+
+    def validity(self, claims: Mapping[str, Any]) -> Validity:
+        """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none."""
+        not_before, not_after = float("-inf"), float("inf")
+        if "exp" in claims:
+            not_after = _numeric_date(claims, "exp") + self._leeway
+        for name in ("nbf", "iat"):
+            if name in claims:
+                not_before = max(not_before, _numeric_date(claims, name) - self._leeway)
+        if self._max_age is not None:
+            if "iat" not in claims:
+                raise InvalidTokenError("missing_iat")
+            not_after = min(not_after, claims["iat"] + self._max_age + self._leeway)
+        return Validity(not_before, not_after)
+
+
+def _check_audience(audience: object, ours: frozenset[str] | None) -> None:
+    if type(audience) is str:
+        if ours is None or audience in ours:
+            return
+    elif isinstance(audience, list) and all(isinstance(member, str) for member in audience):
+        if ours is None or not ours.isdisjoint(audience):
+            return
+    raise InvalidTokenError("aud")
+
+
+def _numeric_date(claims: Mapping[str, Any], name: str) -> float:
+    value = claims[name]
+    # `type`, not isinstance: True is an int. The parser has let only finite floats through.
+    if (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE:
+        return value
+    raise InvalidTokenError(name)
+
+
+def _audiences(audience: object, problems: list[str]) -> frozenset[str]:
+    names = (audience,) if isinstance(audience, str) else audience
+    if isinstance(names, Iterable) and not isinstance(names, bytes | Mapping):
+        found = tuple(names)
+        if found and all(isinstance(name, str) and name for name in found):
+            return frozenset(found)
+    problems.append(
+        'audience is required: pass audience="https://api.example", the `aud` that means this API, or a list,'
+        " or audience=UNCHECKED if tokens for any API will do"
+    )
+    return frozenset()
+
+
+def seconds(name: str, value: object, problems: list[str], *, at_most: float = float("inf")) -> float:
+    """The seconds of a setting given as timedelta; a value out of range is added to `problems`."""
+    if not isinstance(value, timedelta):
+        problems.append(f"{name} is a timedelta, found {value!r}: write {name}=timedelta(seconds=10)")
+    elif not 0 <= value.total_seconds() <= at_most:
+        limit = "" if at_most == float("inf") else f" and at most {at_most:g}"
+        problems.append(f"{name} must be at least 0 seconds{limit}, found {value.total_seconds():g}")
+    else:
+        return value.total_seconds()
+    return 0.0

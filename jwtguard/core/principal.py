@@ -1,0 +1,159 @@
+"""Who calls: the `Principal`, and the `ClaimsMapping` that says where a token's claims name its rights.
+
+>>> mapping = ClaimsMapping(roles=[("realm_access", "roles")])
+>>> mapping.principal({"sub": "user-1", "realm_access": {"roles": ["admin"]}, "scope": "read write"}).roles
+frozenset({'admin'})
+
+A claim that is missing, or is not what it should be, gives nothing. A role is compared whole: `"admin"` is never
+found inside `"administrator"`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.jose import JSONObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The caller that a verified token speaks for.
+
+    `roles`, `scopes` and `permissions` are what the token says, without any hierarchy. `session_id` is the `sid`
+    claim. `auth_time` and `expires_at` are seconds since the epoch, or None.
+    """
+
+    subject: str | None
+    issuer: str | None = None
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=JSONObject, repr=False)
+    session_id: str | None = None
+    auth_time: float | None = None
+    expires_at: float | None = None
+
+    # What Starlette's own `requires` and templates read from `request.user`.
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always true: a caller without a valid token is no `Principal`."""
+        return True
+
+    @property
+    def display_name(self) -> str:
+        """The `name` or `preferred_username` claim (OpenID Connect Core §5.1), else the subject."""
+        for claim in ("name", "preferred_username"):
+            value = self.claims.get(claim)
+            if isinstance(value, str) and value:
+                return value
+        return self.subject or ""
+
+    @property
+    def identity(self) -> str:
+        """The subject."""
+        return self.subject or ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPath:
+    """Where a list of names stands in the claims: the keys to walk, outermost first.
+
+    With `single_string=True` a lone string counts as a list of one, which some issuers send for a single role.
+    """
+
+    keys: tuple[str, ...]
+    single_string: bool = field(default=False, kw_only=True)
+
+
+Path: TypeAlias = "tuple[str, ...] | ClaimPath"
+
+# RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimsMapping:
+    """Where roles, scopes and permissions stand in the claims; what several paths find is united.
+
+    A path is a tuple of keys, since claim names hold dots, slashes and colons: `("realm_access", "roles")` walks two
+    levels, `("https://app.example/roles",)` one. Raises `ConfigurationError` for anything else.
+    """
+
+    roles: Iterable[Path] = (("roles",),)
+    scopes: Iterable[Path] = (("scope",),)
+    permissions: Iterable[Path] = (("permissions",),)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        for name in ("roles", "scopes", "permissions"):
+            paths = getattr(self, name)
+            if isinstance(paths, str | bytes | Mapping | ClaimPath) or not isinstance(paths, Iterable):
+                problems.append(
+                    f"ClaimsMapping({name}=...) is a list of paths: write {name}=[('realm_access', 'roles')]"
+                )
+                continue
+            object.__setattr__(self, name, tuple(_path(path, name, problems) for path in paths))
+        ConfigurationError.raise_all(problems)
+
+    def principal(self, claims: Mapping[str, Any]) -> Principal:
+        """The caller that verified `claims` describe."""
+        session_id = claims.get("sid")
+        return Principal(
+            subject=claims.get("sub"),
+            issuer=claims.get("iss"),
+            roles=_united(claims, self.roles, _names),
+            scopes=_united(claims, self.scopes, _scopes),
+            permissions=_united(claims, self.permissions, _names),
+            claims=claims,
+            session_id=session_id if isinstance(session_id, str) and session_id else None,
+            auth_time=_time(claims.get("auth_time")),
+            expires_at=_time(claims.get("exp")),
+        )
+
+
+def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
+    keys = path.keys if isinstance(path, ClaimPath) else path
+    if isinstance(keys, tuple) and keys and all(isinstance(key, str) for key in keys):
+        return path if isinstance(path, ClaimPath) else ClaimPath(keys)
+    hint = repr((path,)) if isinstance(path, str) else "('realm_access', 'roles')"
+    problems.append(f"a path in ClaimsMapping({name}=...) is a tuple of keys, found {path!r}: write {hint}")
+    return ClaimPath(())
+
+
+def _united(claims: Mapping[str, Any], paths: Iterable[Any], read: Any) -> frozenset[str]:
+    found: frozenset[str] = _NOTHING
+    for path in paths:
+        value: Any = claims
+        for key in path.keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None:
+            names = read(value, path.single_string)
+            found = found | names if found else names
+    return found
+
+
+def _names(value: object, single_string: bool) -> frozenset[str]:
+    """Roles or permissions: a list of strings, all of it or nothing, since half a malformed claim is no claim."""
+    if isinstance(value, str):
+        return frozenset((value,)) if single_string and value else _NOTHING
+    if isinstance(value, list) and all(isinstance(member, str) and member for member in value):
+        return frozenset(value)
+    return _NOTHING
+
+
+def _scopes(value: object, _single_string: bool) -> frozenset[str]:
+    """A string of scope tokens with single spaces between (RFC 6749 §3.3), or a list of strings."""
+    if isinstance(value, str):
+        names = value.split(" ")
+        return frozenset(names) if all(map(_SCOPE_TOKEN.fullmatch, names)) else _NOTHING
+    return _names(value, False)
+
+
+def _time(value: object) -> float | None:
+    return value if type(value) in {int, float} else None  # type: ignore[return-value]

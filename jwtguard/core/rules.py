@@ -1,0 +1,140 @@
+"""Which path needs what: `Rules`, matched through an index.
+
+>>> from jwtguard.core.authorization import has_role, public
+>>> rules = Rules([Rule("/", public), Rule("/admin/", has_role("admin")), Rule("/admin/help", public)])
+>>> rules.requirement("GET", "/admin/users"), rules.requirement("GET", "/admin/help")
+(has_role('admin'), public)
+
+A path that ends in `/` is a prefix and covers the same path without the slash; any other is exact and covers itself
+with a slash. Exact beats prefix, longer beats shorter, with methods beats without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from jwtguard.core.authorization import Requirement, authenticated, check_requirement
+from jwtguard.core.errors import ConfigurationError
+
+_METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
+# Segments that servers, proxies and routers resolve differently, and characters that some of them treat as a slash
+# or drop: on such a path nobody can say which route it is in the end.
+_AMBIGUOUS = re.compile(r"//|/\.{1,2}(?:/|$)|[\\\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a path needs, for the given methods or all of them; GET covers HEAD. Raises `ConfigurationError`."""
+
+    path: str
+    requirement: Requirement
+    methods: Iterable[str] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not isinstance(self.path, str) or not self.path.startswith("/"):
+            problems.append(f"a rule's path starts with a slash: found {self.path!r}")
+        elif is_ambiguous(self.path) or "?" in self.path or "#" in self.path or "*" in self.path:
+            problems.append(
+                f"a rule's path is plain, without '.', '..' or empty segments, '*', '?' or '#': found {self.path!r};"
+                " a path that ends in '/' covers all below it"
+            )
+        try:
+            check_requirement(self.requirement)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        if self.methods is not None:
+            methods = () if isinstance(self.methods, str) else tuple(self.methods)
+            upper = frozenset(method.upper() for method in methods if isinstance(method, str))
+            if not upper or len(upper) != len(methods) or not all(map(_METHOD.fullmatch, upper)):
+                problems.append(
+                    f"a rule's methods are a list of different names: write methods=['GET'], found {self.methods!r}"
+                )
+            object.__setattr__(self, "methods", upper)
+        ConfigurationError.raise_all(problems)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """The rules of one path: by method, and for the methods that none names."""
+
+    by_method: dict[str, Requirement] = field(default_factory=dict)
+    otherwise: Requirement | None = None
+
+
+class Rules:
+    """The rules of an application; what none names needs `default`. Raises `ConfigurationError` for two equal rules."""
+
+    __slots__ = ("_exact", "_longest", "_prefixes", "default", "rules")
+
+    def __init__(self, rules: Iterable[Rule], *, default: Requirement = authenticated) -> None:
+        self.rules = tuple(rules)
+        self.default = check_requirement(default)
+        self._exact: dict[str, _Entry] = {}
+        self._prefixes: dict[str, _Entry] = {}
+        problems: list[str] = []
+        for rule in self.rules:
+            if isinstance(rule, Rule):
+                self._add(rule, problems)
+            else:
+                problems.append(f"Rules holds Rule(path, requirement), found {rule!r}")
+        ConfigurationError.raise_all(problems)
+        self._longest = max(map(len, self._prefixes), default=-1)
+        for entry in (*self._exact.values(), *self._prefixes.values()):
+            if "GET" in entry.by_method:
+                entry.by_method.setdefault("HEAD", entry.by_method["GET"])
+
+    def _add(self, rule: Rule, problems: list[str]) -> None:
+        index = self._prefixes if rule.path.endswith("/") else self._exact
+        entry = index.setdefault(rule.path.rstrip("/"), _Entry())
+        methods = [None] if rule.methods is None else sorted(rule.methods)
+        for method in methods:
+            taken = entry.otherwise if method is None else entry.by_method.get(method)
+            if taken is not None:
+                for_method = "all methods" if method is None else method
+                problems.append(f"two rules name {rule.path!r} for {for_method}: keep one, or combine them with &")
+            elif method is None:
+                entry.otherwise = rule.requirement
+            else:
+                entry.by_method[method] = rule.requirement
+
+    def requirement(self, method: str, path: str) -> Requirement:
+        """What a request needs. `path` is the one that the application's router matches."""
+        method = method.upper()  # Flask and Django route that way, so `get` must not slip past a rule for GET.
+        ambiguous = is_ambiguous(path)
+        if path[:2] == "//":
+            path = "/" + path.lstrip("/")  # Werkzeug's router takes leading slashes for one.
+        for entry in self._entries(path):
+            found = entry.by_method.get(method, entry.otherwise)
+            if found is not None:
+                break
+        else:
+            found = self.default
+        return authenticated if ambiguous and found.mode.admits_anybody else found
+
+    def _entries(self, path: str) -> Iterator[_Entry]:
+        """The entries that cover `path`, the most telling first: one look-up a segment, however many rules."""
+        prefix = path[:-1] if path[-1:] == "/" else path
+        exact = self._exact.get(prefix)
+        if exact is not None:
+            yield exact
+        if len(prefix) > self._longest:  # No rule is that long, so a path of a thousand segments costs no more.
+            prefix = prefix[: max(prefix.rfind("/", 0, self._longest + 1), 0)]
+        while True:
+            entry = self._prefixes.get(prefix)
+            if entry is not None:
+                yield entry
+            cut = prefix.rfind("/")
+            if cut < 0:
+                return
+            prefix = prefix[:cut]
+
+    def __repr__(self) -> str:
+        return f"Rules({list(self.rules)!r}, default={self.default!r})"
+
+
+def is_ambiguous(path: str) -> bool:
+    """Whether `path` has `.`, `..` or empty segments, a backslash or a control character."""
+    return _AMBIGUOUS.search(path) is not None

@@ -1,0 +1,195 @@
+"""Verifying a token: the numbered steps, in order, and the cache of tokens that passed them.
+
+>>> from jwtguard.core.jwk import SigningKey
+>>> from jwtguard.core.jwk_set import JWKSet
+>>> from jwtguard.core.jws import sign
+>>> from jwtguard.core.policy import Policy
+>>> key = SigningKey.generate("HS256")
+>>> text = sign(b'{"iss":"i","aud":"a","sub":"user-1","exp":1000}', key)
+>>> policy = Policy(issuer="i", audience="a", keys=JWKSet([key.verification_key]))
+>>> TokenVerifier([policy], clock=lambda: 900.0).verify(text).run().claims["sub"]
+'user-1'
+
+Steps 1 to 4 and 6 stand in `jws.py`, 7 and 8 in `policy.py`, step 5 here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, parse
+from jwtguard.core.policy import UNCHECKED, Policy, Validity
+from jwtguard.core.principal import Principal
+
+logger = logging.getLogger("jwtguard")
+
+CACHE_SIZE = 1024
+"""Tokens remembered after they passed; 0 turns the cache off."""
+_HEADERS, _HEADER_BYTES = 256, 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedToken:
+    """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself."""
+
+    header: JOSEHeader
+    claims: ClaimsSet
+    sha256: bytes = field(repr=False)
+    policy: Policy = field(repr=False, compare=False)
+
+    @property
+    def principal(self) -> Principal:
+        """The caller it speaks for, by the mapping of its issuer."""
+        return self.policy.claims.principal(self.claims)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A cached token with all that must still hold when it comes again."""
+
+    token: VerifiedToken
+    principal: Principal
+    keys: JWKSet
+    validity: Validity
+
+
+class TokenVerifier:
+    """Verifies tokens of one issuer or several, each by its own policy.
+
+    `clock` gives seconds since the epoch. Raises `ConfigurationError` for a limit out of range.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        *,
+        max_token_bytes: int = MAX_TOKEN_BYTES,
+        cache_size: int = CACHE_SIZE,
+        types: frozenset[str] = TOKEN_TYPES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        problems = []
+        if type(max_token_bytes) is not int or max_token_bytes < 1:
+            problems.append(f"max_token_bytes is a number of bytes, at least 1, found {max_token_bytes!r}")
+        if type(cache_size) is not int or cache_size < 0:
+            problems.append(f"cache_size is a number of tokens, 0 for no cache, found {cache_size!r}")
+        ConfigurationError.raise_all(problems)
+        self._single = policies[0] if len(policies) == 1 else None
+        self._by_issuer = {policy.issuer: policy for policy in policies if policy.issuer is not UNCHECKED}
+        self._max_token_bytes = max_token_bytes
+        self._cache_size = cache_size
+        self._types = types
+        self._clock = clock
+        # Both are plain dicts without a lock: each use is one atomic operation, and a lost race only costs a repeat.
+        self._cache: dict[bytes, _Remembered] = {}
+        self._headers: dict[bytes, JOSEHeader] = {}
+
+    def verify(self, text: str) -> Flow[VerifiedToken]:
+        """Verify `text`; raises `InvalidTokenError`, or `UnavailableError` if its key cannot be fetched."""
+        return Flow(self.verifying(text))
+
+    def verifying(self, text: str) -> Steps[VerifiedToken]:
+        """The steps of `verify`, for use inside another flow."""
+        try:
+            return (yield from self._verifying(text))
+        except JWTGuardError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
+            unforeseen = type(error).__name__
+        logger.error("token refused: unforeseen %s while verifying", unforeseen)
+        raise InvalidTokenError("unforeseen")
+
+    def _verifying(self, text: str) -> Steps[VerifiedToken]:
+        data = check_length(text, self._max_token_bytes)  # Step 1
+        sha256 = hashlib.sha256(data).digest()
+        now = self._clock()
+        remembered = self._cache.get(sha256)
+        if (
+            remembered is not None
+            # What time and key rotation can change is checked again; the rest cannot have changed.
+            and remembered.validity.not_before <= now < remembered.validity.not_after
+            and remembered.token.policy.keys.current() is remembered.keys
+        ):
+            return remembered.token
+        # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
+        header_segment = data[: data.find(b".")]
+        known = self._headers.get(header_segment)
+        jws = parse(data, header=known, types=self._types)
+        # Step 5: the key.
+        policy, claims = self._single, None
+        if policy is None:
+            # Which issuer must be known before any key is fetched for it, so a stranger's token causes no traffic.
+            claims = self._claims(jws.payload_segment)
+            policy = self._policy_of(claims)
+        keys, key = yield from _find_key(policy, jws.header)
+        # Step 6: the signature. Only what it covers is read from here on.
+        key.verify(jws.signing_input, jws.signature)
+        if known is None and len(header_segment) <= _HEADER_BYTES:
+            _remember(self._headers, header_segment, jws.header, _HEADERS)
+        # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
+        if claims is None:
+            claims = self._claims(jws.payload_segment)
+        validity = policy.check(claims, now)
+        token = VerifiedToken(header=jws.header, claims=claims, sha256=sha256, policy=policy)
+        if self._cache_size:
+            _remember(self._cache, sha256, _Remembered(token, token.principal, keys, validity), self._cache_size)
+        return token
+
+    def principal_of(self, token: VerifiedToken) -> Principal:
+        """The caller `token` speaks for, from the cache where it is there."""
+        remembered = self._cache.get(token.sha256)
+        return remembered.principal if remembered is not None and remembered.token is token else token.principal
+
+    def _claims(self, payload_segment: bytes) -> ClaimsSet:
+        return ClaimsSet(parse_object(decode_segment(payload_segment)))
+
+    def _policy_of(self, claims: Mapping[str, Any]) -> Policy:
+        issuer = claims.get("iss")
+        policy = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
+        if policy is None:
+            raise InvalidTokenError("iss")
+        return policy
+
+
+def _find_key(policy: Policy, header: JOSEHeader) -> Steps[tuple[JWKSet, VerificationKey]]:
+    kid, algorithm = header.kid, header.algorithm
+    keys = policy.keys.current()
+    key = None if keys is None else keys.find(kid, algorithm)
+    if key is None and (keys is None or (kid is not None and kid not in keys)):
+        # The issuer may have changed its keys since we last looked.
+        keys = yield from _refreshed(policy, kid)
+        key = keys.find(kid, algorithm)
+    if key is None or keys is None:
+        raise InvalidTokenError("key")
+    return keys, key
+
+
+def _refreshed(policy: Policy, kid: str | None) -> Steps[JWKSet]:
+    try:
+        return (yield from policy.keys.refreshed(kid))
+    except JWTGuardError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a key source that breaks is an outage, not the caller's fault
+        unforeseen = type(error).__name__
+    logger.error("keys unavailable: unforeseen %s from the key source", unforeseen)
+    raise UnavailableError("keys")
+
+
+def _remember(memory: dict[bytes, Any], name: bytes, value: object, most: int) -> None:
+    """Add to a bounded memory, the oldest entry making room. No lock: see `TokenVerifier.__init__`."""
+    try:
+        while len(memory) >= most:
+            del memory[next(iter(memory))]
+    except (KeyError, RuntimeError, StopIteration):
+        pass  # Another thread made the room.
+    memory[name] = value

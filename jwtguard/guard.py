@@ -1,0 +1,432 @@
+"""The guard: the one object an application makes and every adapter holds.
+
+>>> from jwtguard import Guard, TokenIssuer, SigningKey
+>>> key = SigningKey.from_secret("not a secret, only an example!!!", algorithm="HS256")
+>>> issuer = TokenIssuer(
+...     issuer="https://issuer.example", audience="https://api.example", client_id="web", signing_keys=[key]
+... )
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> guard.verify(issuer.access_token("user-1", roles=["admin"])).run().claims["roles"]
+['admin']
+
+For one request the order is: extract, verify, CSRF, authorize. The middleware of an adapter authenticates and keeps
+what it found; the decorator authorizes, and authenticates by itself where nothing was kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+from jwtguard.core.authorization import Mode, Requirement, Rights
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import CSRF
+from jwtguard.core.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    CSRFError,
+    JWTGuardError,
+    MissingTokenError,
+    UnavailableError,
+)
+from jwtguard.core.events import Event, Outcome
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract
+from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.frozen import Frozen, set_once
+from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
+from jwtguard.core.jwk import SigningKey, VerificationKey
+from jwtguard.core.jwk_set import JWKSet, KeySource
+from jwtguard.core.jws import MAX_TOKEN_BYTES
+from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
+from jwtguard.core.principal import ClaimsMapping, Principal
+from jwtguard.core.rules import Rules
+from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
+
+logger = logging.getLogger("jwtguard")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Authentication:
+    """Who sent a request, as one guard sees it: a principal with its token, or the error that stands in the way.
+
+    `proves_origin`: the token came in a header that no other site can set, or in a cookie and passed the CSRF check.
+    """
+
+    principal: Principal | None = None
+    token: VerifiedToken | None = None
+    error: JWTGuardError | None = None
+    proves_origin: bool = False
+
+    def require(self) -> Principal | None:
+        """The principal; raises the error."""
+        if self.error is not None:
+            # One error may be raised several times: each time with a traceback of its own.
+            raise self.error.with_traceback(None)
+        return self.principal
+
+    @property
+    def authentication(self) -> Authentication:
+        """Itself, which a decorator further in may go by."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Admission:
+    """A request that may pass: with its caller, or without one where the requirement does without.
+
+    `authentication` is what a decorator further in may go by; None if no token was read.
+    """
+
+    principal: Principal | None = None
+    authentication: Authentication | None = None
+
+    def require(self) -> Principal | None:
+        """The caller, or None: who may pass has been decided."""
+        return self.principal
+
+    @property
+    def proves_origin(self) -> bool:
+        """Whether a token let the caller in that no other site could have sent."""
+        return self.principal is not None and self.authentication is not None and self.authentication.proves_origin
+
+
+class Guard(Frozen):
+    """Finds a token in a request, verifies it, and decides whether its bearer may pass.
+
+    `issuer` and `audience` (one or several) are what the token's `iss` and `aud` must be; `keys` is a
+    `VerificationKey`, a list of them, a `LocalJWKSet` or another `KeySource`. These three are required.
+
+    `tokens_from`: where tokens may travel, by default the `Authorization` header. `leeway`: allowance for clocks that
+    differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default. `max_token_bytes`: longer
+    values are refused unread. `max_token_age`: counted from `iat`. `cache_size`: verified tokens remembered, 0 for
+    none. `claims`: where roles, scopes and permissions stand. `role_hierarchy`, `role_permissions`: what roles are
+    worth. `rules`: which path needs what. `csrf`: how cookie tokens are protected (`UNCHECKED` turns it off).
+    `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
+    at each decision. `clock`: seconds since the epoch.
+
+    Raises `ConfigurationError` with all problems at once. Read-only afterwards.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_clock",
+        "_csrf",
+        "_on_event",
+        "_rights",
+        "_verifier",
+        "audience",
+        "csrf",
+        "issuer",
+        "keys",
+        "rules",
+        "tokens_from",
+    )
+
+    issuer: str | UncheckedType
+    audience: str | Iterable[str] | UncheckedType
+    keys: KeySource
+    tokens_from: tuple[TokenSource, ...]
+    rules: Rules | None
+    csrf: CSRF | UncheckedType
+    _clock: Callable[[], float]
+    _csrf: CSRF
+    _rights: Rights
+    _verifier: TokenVerifier
+    _answers: Answers
+    _on_event: Callable[[Event], object] | None
+
+    def __init__(
+        self,
+        *,
+        issuer: str | UncheckedType,
+        audience: str | Iterable[str] | UncheckedType,
+        keys: VerificationKey | Iterable[VerificationKey] | KeySource,
+        tokens_from: Iterable[TokenSource] | None = None,
+        leeway: timedelta = DEFAULT_LEEWAY,
+        required_claims: Iterable[str] | None = None,
+        max_token_bytes: int = MAX_TOKEN_BYTES,
+        max_token_age: timedelta | None = None,
+        cache_size: int = CACHE_SIZE,
+        claims: ClaimsMapping | None = None,
+        role_hierarchy: Mapping[str, Iterable[str]] | None = None,
+        role_permissions: Mapping[str, Iterable[str]] | None = None,
+        rules: Rules | None = None,
+        csrf: CSRF | UncheckedType | None = None,
+        realm: str = "api",
+        problem_body: ProblemBody = problem_details,
+        on_event: Callable[[Event], object] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        problems = _Problems()
+        source = problems.of(lambda: key_source(keys)) or JWKSet([])
+        policy = problems.of(
+            lambda: Policy(
+                issuer=issuer,
+                audience=audience,
+                keys=source,
+                leeway=leeway,
+                required_claims=required_claims,
+                max_token_age=max_token_age,
+                claims=ClaimsMapping() if claims is None else claims,
+            )
+        )
+        problems.of(lambda: TokenVerifier([], max_token_bytes=max_token_bytes, cache_size=cache_size))
+        sources = problems.of(lambda: check_sources([AuthorizationHeader()] if tokens_from is None else tokens_from))
+        rights = problems.of(
+            lambda: Rights(role_hierarchy=role_hierarchy or {}, role_permissions=role_permissions or {})
+        )
+        answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
+        if rules is not None and not isinstance(rules, Rules):
+            problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
+        if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
+            problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", csrf)
+        for name, function in (("clock", clock), ("problem_body", problem_body), ("on_event", on_event)):
+            if function is not None and not callable(function):
+                problems.add(f"{name} is a function", function)
+        ConfigurationError.raise_all(problems.found)
+        assert policy is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        set_once(
+            self,
+            issuer=issuer,
+            audience=policy.audience,
+            keys=source,
+            tokens_from=sources,
+            rules=rules,
+            csrf=CSRF() if csrf is None else csrf,
+            _csrf=csrf if isinstance(csrf, CSRF) else CSRF(),
+            _clock=clock,
+            _rights=rights,
+            _verifier=TokenVerifier([policy], max_token_bytes=max_token_bytes, cache_size=cache_size, clock=clock),
+            _answers=answers,
+            _on_event=on_event,
+        )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A guard from plain data, as it stands in `app.config["JWTGUARD"]` or Django's `JWTGUARD` setting."""
+        from jwtguard.configuration import arguments_from_config  # noqa: PLC0415 - only where it is used
+
+        return cls(**arguments_from_config(config))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """A guard from the environment variables `JWTGUARD_ISSUER`, `JWTGUARD_AUDIENCE` and so on."""
+        from jwtguard.configuration import arguments_from_env  # noqa: PLC0415 - only where it is used
+
+        return cls(**arguments_from_env(environ))
+
+    # What applications call.
+
+    def verify(self, text: str) -> Flow[VerifiedToken]:
+        """Verify the text of a token: `await guard.verify(text)` or `guard.verify(text).run()`.
+
+        Raises `InvalidTokenError` (401) or `UnavailableError` (503).
+        """
+        return Flow(self._verify(text))
+
+    def _verify(self, text: str) -> Steps[VerifiedToken]:
+        try:
+            token = yield from self._verifier.verifying(text)
+        except JWTGuardError as error:
+            self._tell_refused(error)
+            raise
+        if self._on_event is not None:
+            self._tell_accepted(token)
+        return token
+
+    def principal_of(self, token: VerifiedToken) -> Principal:
+        """The caller that a verified token speaks for."""
+        return self._verifier.principal_of(token)
+
+    def csrf_token(self, token: VerifiedToken) -> str:
+        """The value for the readable CSRF cookie and the `X-CSRF-Token` header; needs `CSRF(secret=...)`."""
+        return self._csrf.token(token)
+
+    def csrf_cookie(self, token: VerifiedToken, *, max_age: timedelta | None = None) -> str:
+        """The `Set-Cookie` value that delivers the CSRF token to our own pages' scripts."""
+        return self._csrf_cookie.set(self.csrf_token(token), max_age=max_age)
+
+    def clear_csrf_cookie(self) -> str:
+        """The `Set-Cookie` value that deletes the CSRF cookie."""
+        return self._csrf_cookie.clear()
+
+    @property
+    def _csrf_cookie(self) -> TokenCookie:
+        development = any(isinstance(source, TokenCookie) and source.development for source in self.tokens_from)
+        return TokenCookie("__Host-csrf", http_only=False, development=development)
+
+    # What adapters call.
+
+    def authenticate(
+        self, request: HTTPRequest, *, tokens_from: tuple[TokenSource, ...] | None = None
+    ) -> Flow[Authentication]:
+        """Who sent `request`? An error is kept in the result, for whoever needs to know the caller."""
+        return Flow(self._authenticate(request, tokens_from))
+
+    def _authenticate(
+        self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None
+    ) -> Steps[Authentication]:
+        try:
+            found = extract(request, self.tokens_from if tokens_from is None else tokens_from)
+            if found is None:
+                return Authentication(error=MissingTokenError())  # No event: maybe nobody needs a token here.
+            token = yield from self._verifier.verifying(found.text)
+            from_cookie = isinstance(found.source, TokenCookie)
+            if from_cookie:
+                self._check_csrf(request, token)
+        except JWTGuardError as error:
+            self._tell_refused(error)
+            return Authentication(error=error.with_traceback(None))
+        if self._on_event is not None:
+            self._tell_accepted(token)
+        proves_origin = (
+            self.csrf is not UNCHECKED if from_cookie else isinstance(found.source, AuthorizationHeader | TokenHeader)
+        )
+        return Authentication(principal=self._verifier.principal_of(token), token=token, proves_origin=proves_origin)
+
+    def _check_csrf(self, request: HTTPRequest, token: VerifiedToken) -> None:
+        if request.is_websocket:
+            self._csrf.check_handshake(request)  # Whatever `csrf` says: a socket, once open, is asked nothing more.
+        elif self.csrf is not UNCHECKED:
+            self._csrf.check(request, token)
+
+    def authorize(self, authentication: Authentication, requirement: Requirement) -> Principal | None:
+        """May the caller pass? The principal, or None where the requirement does without; raises `JWTGuardError`."""
+        error, principal = authentication.error, authentication.principal
+        if error is None and principal is not None:
+            try:
+                requirement.check(principal, self._rights, now=self._clock())
+            except JWTGuardError as refused:
+                self._tell_refused(refused, authentication.token)
+                raise
+            return principal
+        if error is None or isinstance(error, MissingTokenError):
+            if requirement.mode.admits_anybody:
+                return None
+            error = MissingTokenError()
+            self._tell_refused(error)
+            raise error
+        if requirement.mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
+            return None  # It was logged when it was found.
+        return authentication.require()
+
+    def admit(
+        self,
+        request: HTTPRequest,
+        requirement: Requirement,
+        *,
+        kept: Authentication | None = None,
+        tokens_from: tuple[TokenSource, ...] | None = None,
+    ) -> Flow[Admission]:
+        """Authenticate, unless `kept` already says who it is, and authorize; raises `JWTGuardError`."""
+        return Flow(self._admit(request, requirement, kept, tokens_from))
+
+    def _admit(
+        self,
+        request: HTTPRequest,
+        requirement: Requirement,
+        kept: Authentication | None = None,
+        tokens_from: tuple[TokenSource, ...] | None = None,
+    ) -> Steps[Admission]:
+        if requirement.mode is Mode.PUBLIC:
+            return Admission()
+        if requirement.mode is Mode.DENIED:
+            denied = AccessDeniedError()
+            self._tell_refused(denied)
+            raise denied
+        if kept is None or tokens_from is not None:
+            kept = yield from self._authenticate(request, tokens_from)
+        return Admission(principal=self.authorize(kept, requirement), authentication=kept)
+
+    def enter(self, request: HTTPRequest) -> Flow[Admission | Authentication]:
+        """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
+        return Flow(self._enter(request))
+
+    def _enter(self, request: HTTPRequest) -> Steps[Admission | Authentication]:
+        if self.rules is None:
+            return (yield from self._authenticate(request))
+        return (yield from self._admit(request, self.rules.requirement(request.method, request.path)))
+
+    def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
+        """The finished answer for `error`."""
+        return self._answers.answer(error, request)
+
+    def expires_at(self, token: VerifiedToken) -> float | None:
+        """When `token` ceases to be accepted, in seconds since the epoch, or None if it never does."""
+        return token.policy.expires_at(token.claims)
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since the epoch."""
+        return self._clock
+
+    def _tell_refused(self, error: JWTGuardError, token: VerifiedToken | None = None) -> None:
+        unavailable = isinstance(error, UnavailableError)
+        level = logging.WARNING if unavailable else logging.INFO
+        logger.log(level, "%s: %s", "unavailable" if unavailable else "refused", error.reason)
+        if self._on_event is not None:
+            outcome: Outcome = "unavailable" if unavailable else "refused"
+            self._tell(Event(outcome=outcome, reason=error.reason, **_who(token)))
+
+    def _tell_accepted(self, token: VerifiedToken) -> None:
+        self._tell(Event(outcome="accepted", reason="accepted", **_who(token)))
+
+    def _tell(self, event: Event) -> None:
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:
+                logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
+
+    def __repr__(self) -> str:
+        return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
+
+
+def _who(token: VerifiedToken | None) -> dict[str, str | None]:
+    if token is None:
+        return {}
+    principal = token.principal
+    return {"subject": principal.subject, "issuer": principal.issuer, "session_id": principal.session_id}
+
+
+class _Problems:
+    """Collects what is wrong with a configuration, so that all of it is reported at once."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def of(self, make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except ConfigurationError as error:
+            self.found.extend(error.problems)
+            return None
+
+    def add(self, expected: str, found: object) -> None:
+        self.found.append(f"{expected}: found {found!r}")
+
+
+def key_source(keys: object) -> KeySource:
+    """What a guard's `keys` may be, as a `KeySource`; raises `ConfigurationError` with what to write instead."""
+    if isinstance(keys, VerificationKey):
+        return JWKSet([keys])
+    if isinstance(keys, JWKSet):
+        if len(keys):
+            return keys
+    elif isinstance(keys, KeySource) and not isinstance(keys, type):
+        return keys
+    elif isinstance(keys, SigningKey):
+        raise ConfigurationError("keys got a SigningKey, and checking needs its other half: write key.verification_key")
+    elif isinstance(keys, Iterable) and not isinstance(keys, str | bytes | Mapping):
+        listed = tuple(keys)
+        if listed and all(isinstance(key, VerificationKey) for key in listed):
+            return JWKSet(listed)
+    raise ConfigurationError(
+        "keys is required and cannot be unchecked: pass VerificationKey.from_secret(...), .from_pem(...) or"
+        f" .from_jwk(...), a list of them, or LocalJWKSet({{...}}); found {type(keys).__name__}"
+    )
