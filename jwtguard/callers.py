@@ -12,11 +12,15 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.extraction import TokenSource, check_sources
+from jwtguard.core.flow import Flow
+from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Admission, Authentication, Guard
 
@@ -50,6 +54,25 @@ class Callers:
         entry = self._entry(guard)
         return None if entry is None else entry.authentication
 
+    def knows(self, guard: Guard) -> bool:
+        """Whether the middleware of this very guard is in front, or a view has asked it."""
+        return guard in self._kept or any(admitting is guard for admitting, _ in self._admitted)
+
+    def is_kept(self, guard: Guard, error: Exception) -> bool:
+        """Whether `error` is the one that the middleware of this very guard kept, raised by reading the principal."""
+        entry = self._kept.get(guard)
+        return isinstance(entry, Authentication) and entry.error is error
+
+    @property
+    def has_middleware(self) -> bool:
+        """Whether a middleware is in front."""
+        return bool(self._kept)
+
+    @property
+    def is_inside_requires(self) -> bool:
+        """Whether a view with `requires` is running."""
+        return bool(self._admitted)
+
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
         self._admitted.append((guard, principal))
@@ -73,7 +96,8 @@ class Callers:
                 " @auth.requires(...), or name it, as in requires(..., guard=guard)"
             )
         raise ConfigurationError(
-            "no jwtguard middleware is in front of this view: add it, or name the guard, as in requires(..., guard=guard)"
+            "no jwtguard middleware is in front of this view: add it, or name the guard, as in"
+            " requires(..., guard=guard)"
         )
 
     def principal(self) -> Principal | None:
@@ -84,6 +108,11 @@ class Callers:
         if self._admitted:
             return self._admitted[-1][1]
         return self.principal_of(self.guard())
+
+    def known_principal(self) -> Principal | None:
+        """The caller if one guard alone is in front and found one; never raises, for places that only show it."""
+        entries = list(self._kept.values())
+        return entries[0].principal if len(entries) == 1 and not callable(entries[0]) else None
 
     def principal_of(self, guard: Guard) -> Principal | None:
         """The caller as this very guard knows it; raises the error that its middleware kept."""
@@ -96,3 +125,21 @@ class Callers:
                 "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"
             )
         return entry.require()
+
+
+class Checkpoint:
+    """What one `requires(...)` asks for, checked when it is written down, not when a request comes.
+
+    With `tokens_from` the request is read again, since the middleware looked elsewhere for the token.
+    """
+
+    __slots__ = ("requirement", "tokens_from")
+
+    def __init__(self, requirement: Requirement, tokens_from: Iterable[TokenSource] | None) -> None:
+        self.requirement = check_requirement(requirement)
+        self.tokens_from = None if tokens_from is None else check_sources(tokens_from)
+
+    def admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Flow[Admission]:
+        """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used."""
+        kept = callers.kept(guard) if self.tokens_from is None else None
+        return guard.admit(request, self.requirement, kept=kept, tokens_from=self.tokens_from)

@@ -42,7 +42,7 @@ from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
-from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import LocalJWKSet
 from jwtguard.core.policy import UNCHECKED
 from jwtguard.core.principal import ClaimPath, ClaimsMapping
@@ -55,19 +55,36 @@ def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems."""
     if not isinstance(config, Mapping):
         raise ConfigurationError(f"the configuration is a mapping with issuer, audience and keys: found {config!r}")
-    problems = unknown_keys(config, _READERS)
+    return _arguments(
+        config,
+        [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in _EXAMPLES if name not in config],
+    )
+
+
+def _arguments(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    problems = problems + unknown_keys(config, _READERS)
     arguments: dict[str, Any] = {}
-    for name in ("issuer", "audience", "keys"):
-        if name not in config:
-            problems.append(f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}")
     for name, value in config.items():
         if name in _READERS:
             try:
                 arguments[name] = _READERS[name](value)
             except ConfigurationError as error:
                 problems.extend(f"{name}: {problem}" for problem in error.problems)
-    ConfigurationError.raise_all(problems)
+    if problems:
+        raise ConfigurationError(*problems, *_further_problems(arguments))
     return arguments
+
+
+def _further_problems(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a guard would find wrong with the arguments that could be read, so that all is reported at once."""
+    from jwtguard.guard import Guard  # noqa: PLC0415 - it imports this module, for the same reason only where used
+
+    stand_ins = {"issuer": UNCHECKED, "audience": UNCHECKED, "keys": SigningKey.generate("HS256").verification_key}
+    try:
+        Guard(**{**stand_ins, **arguments})
+    except ConfigurationError as error:
+        return error.problems
+    return ()
 
 
 def unknown_keys(config: Mapping[str, Any], known: Iterable[str], *, what: str = "key") -> list[str]:
@@ -107,12 +124,14 @@ def _duration(value: Any) -> Any:
 def _keys(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    problems = unknown_keys(value, (*_KEY_SOURCES, "algorithm", "algorithms", "kid"))
     sources = [name for name in _KEY_SOURCES if name in value]
     if len(sources) != 1:
+        problems = unknown_keys(value, (*_KEY_SOURCES, "algorithm", "algorithms", "kid"))
         problems.append(f"exactly one of {', '.join(_KEY_SOURCES)} is needed, found {', '.join(sources) or 'none'}")
-    ConfigurationError.raise_all(problems)
-    return _KEY_SOURCES[sources[0]](value)
+        raise ConfigurationError(*problems)
+    read, settings = _KEY_SOURCES[sources[0]]
+    ConfigurationError.raise_all(unknown_keys(value, (*sources, *settings)))
+    return read(value)
 
 
 def _secret(value: Mapping[str, Any]) -> VerificationKey:
@@ -133,10 +152,7 @@ def _jwks_file(value: Mapping[str, Any]) -> LocalJWKSet:
         document = json.loads(text)
     except ValueError:
         document = None  # Said by LocalJWKSet, without quoting what may be a key.
-    algorithms = value.get("algorithms")
-    if algorithms is None and "algorithm" in value:
-        algorithms = [value["algorithm"]]
-    return LocalJWKSet(document, algorithms=algorithms)
+    return LocalJWKSet(document, algorithms=value.get("algorithms"))
 
 
 def _not_built(value: Mapping[str, Any]) -> VerificationKey:
@@ -146,12 +162,13 @@ def _not_built(value: Mapping[str, Any]) -> VerificationKey:
     )
 
 
-_KEY_SOURCES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "secret": _secret,
-    "pem_file": _pem_file,
-    "jwks_file": _jwks_file,
-    "jwks_url": _not_built,
-    "openid": _not_built,
+# How each source is read, and the settings it takes: another one would change nothing, so it is refused.
+_KEY_SOURCES: dict[str, tuple[Callable[[Mapping[str, Any]], Any], tuple[str, ...]]] = {
+    "secret": (_secret, ("algorithm", "kid")),
+    "pem_file": (_pem_file, ("algorithm", "kid")),
+    "jwks_file": (_jwks_file, ("algorithms",)),
+    "jwks_url": (_not_built, ("algorithms",)),
+    "openid": (_not_built, ("algorithms",)),
 }
 
 
@@ -164,9 +181,24 @@ def _read(path: Any) -> bytes:
 
 
 def _tokens_from(value: Any) -> Any:
+    if value is None:
+        return None
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         raise ConfigurationError('write a list, as in ["authorization", {"cookie": "__Host-access"}]')
-    return [_token_source(place) for place in value]
+    return _each(value, _token_source)
+
+
+def _each(values: Iterable[Any], read: Callable[[Any], Any]) -> list[Any]:
+    """What `read` makes of each of `values`; raises `ConfigurationError` with the problems of all of them."""
+    found: list[Any] = []
+    problems: list[str] = []
+    for value in values:
+        try:
+            found.append(read(value))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    ConfigurationError.raise_all(problems)
+    return found
 
 
 def _token_source(place: Any) -> TokenSource:
@@ -195,13 +227,22 @@ def _claims(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     ConfigurationError.raise_all(unknown_keys(value, ("roles", "scopes", "permissions")))
-    return ClaimsMapping(**{name: [_claim_path(path) for path in paths] for name, paths in value.items()})
+    return ClaimsMapping(
+        **{
+            name: [_claim_path(path) for path in paths] if isinstance(paths, list | tuple) else paths
+            for name, paths in value.items()
+        }
+    )
 
 
 def _claim_path(path: Any) -> Any:
     if isinstance(path, Mapping):
-        ConfigurationError.raise_all(unknown_keys(path, ("path", "single_string")))
-        return ClaimPath(tuple(path.get("path", ())), single_string=path.get("single_string") is True)
+        problems = unknown_keys(path, ("path", "single_string"))
+        keys = _claim_path(path.get("path"))
+        if not isinstance(path.get("single_string", False), bool):
+            problems.append(f"single_string is true or false: found {path['single_string']!r}")
+        ConfigurationError.raise_all(problems)
+        return ClaimPath(keys, single_string=path.get("single_string", False))
     return tuple(path) if isinstance(path, list) else path
 
 
@@ -211,11 +252,13 @@ def _rules(value: Any) -> Any:
     if isinstance(value, Mapping):
         ConfigurationError.raise_all(unknown_keys(value, ("rules", "default")))
         rules, default = value.get("rules", []), requirement_from_config(value.get("default", authenticated))
+    elif value is None:
+        return None
     else:
         rules, default = value, authenticated
-    if isinstance(rules, str) or not isinstance(rules, Iterable):
+    if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
         raise ConfigurationError('write a list, as in [{"path": "/admin/", "requirement": {"role": "admin"}}]')
-    return Rules([_rule(rule) for rule in rules], default=default)
+    return Rules(_each(rules, _rule), default=default)
 
 
 def _rule(rule: Any) -> Any:
@@ -320,13 +363,15 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     given = {name: value for name, value in environ.items() if name.startswith(ENVIRONMENT_PREFIX) and value}
     problems = unknown_keys(given, known, what="environment variable")
     variables = {name.removeprefix(ENVIRONMENT_PREFIX): value for name, value in given.items()}
+    problems += [f"set {ENVIRONMENT_PREFIX}{name}" for name in ("ISSUER", "AUDIENCE") if name not in variables]
     config: dict[str, Any] = {}
-    for name in ("ISSUER", "AUDIENCE"):
-        if name not in variables:
-            problems.append(f"set {ENVIRONMENT_PREFIX}{name}")
-    config["issuer"] = variables.get("ISSUER")
-    config["audience"] = _listed(variables.get("AUDIENCE", ""))
-    config["keys"] = _keys_from_env(variables, problems)
+    if "ISSUER" in variables:
+        config["issuer"] = variables["ISSUER"]
+    if "AUDIENCE" in variables:
+        config["audience"] = _listed(variables["AUDIENCE"])
+    keys = _keys_from_env(variables, problems)
+    if keys is not None:
+        config["keys"] = keys
     if "LEEWAY" in variables:
         try:
             config["leeway"] = float(variables["LEEWAY"])
@@ -334,32 +379,28 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
             problems.append(f"{ENVIRONMENT_PREFIX}LEEWAY is a number of seconds: found {variables['LEEWAY']!r}")
     if "COOKIE" in variables:
         config["tokens_from"] = ["authorization", {"cookie": variables["COOKIE"]}]
-    ConfigurationError.raise_all(problems)
-    return arguments_from_config(config)
+    return _arguments(config, problems)
 
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _keys_from_env(variables: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    sources = [name for name in ("SECRET", "PEM_FILE", "JWKS_FILE", "JWKS_URL", "OPENID") if name in variables]
-    if len(sources) != 1:
-        names = ", ".join(
-            ENVIRONMENT_PREFIX + name for name in ("SECRET", "PEM_FILE", "JWKS_FILE", "JWKS_URL", "OPENID")
-        )
-        found = ", ".join(ENVIRONMENT_PREFIX + name for name in sources) or "none"
-        problems.append(f"set exactly one of {names}: found {found}")
-        return {}
-    keys: dict[str, Any] = {sources[0].lower(): variables[sources[0]]}
-    if sources[0] == "OPENID":
+def _keys_from_env(variables: Mapping[str, str], problems: list[str]) -> dict[str, Any] | None:
+    sources = {ENVIRONMENT_PREFIX + source.upper(): source for source in _KEY_SOURCES}
+    given = [name for name, source in sources.items() if source.upper() in variables]
+    if len(given) != 1:
+        problems.append(f"set exactly one of {', '.join(sources)}: found {', '.join(given) or 'none'}")
+        return None
+    source = sources[given[0]]
+    keys: dict[str, Any] = {source: variables[source.upper()]}
+    if source == "openid":
         if variables["OPENID"] != "1":
             problems.append(f"{ENVIRONMENT_PREFIX}OPENID is 1, or not set: found {variables['OPENID']!r}")
         keys = {"openid": True}
     if "ALGORITHM" in variables:
-        algorithms = _listed(variables["ALGORITHM"])
-        plural = sources[0] in {"JWKS_FILE", "JWKS_URL", "OPENID"}
-        keys |= {"algorithms": algorithms} if plural else {"algorithm": variables["ALGORITHM"]}
+        several = "algorithms" in _KEY_SOURCES[source][1]
+        keys |= {"algorithms": _listed(variables["ALGORITHM"])} if several else {"algorithm": variables["ALGORITHM"]}
     if "KID" in variables:
         keys["kid"] = variables["KID"]
     return keys

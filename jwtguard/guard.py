@@ -24,7 +24,7 @@ from typing import Any, Self, TypeVar
 
 from jwtguard.core.authorization import Mode, Requirement, Rights
 from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF
+from jwtguard.core.csrf import CSRF, CSRF_COOKIE
 from jwtguard.core.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -35,7 +35,7 @@ from jwtguard.core.errors import (
 )
 from jwtguard.core.events import Event, Outcome
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract
-from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.flow import Flow, Steps, is_async
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
 from jwtguard.core.jwk import SigningKey, VerificationKey
@@ -59,6 +59,7 @@ class Authentication:
 
     principal: Principal | None = None
     token: VerifiedToken | None = None
+    source: TokenSource | None = None
     error: JWTGuardError | None = None
     proves_origin: bool = False
 
@@ -163,7 +164,8 @@ class Guard(Frozen):
         clock: Callable[[], float] = time.time,
     ) -> None:
         problems = _Problems()
-        source = problems.of(lambda: key_source(keys)) or JWKSet([])
+        source = problems.of(lambda: key_source(keys))
+        source = JWKSet([]) if source is None else source
         policy = problems.of(
             lambda: Policy(
                 issuer=issuer,
@@ -178,7 +180,10 @@ class Guard(Frozen):
         problems.of(lambda: TokenVerifier([], max_token_bytes=max_token_bytes, cache_size=cache_size))
         sources = problems.of(lambda: check_sources([AuthorizationHeader()] if tokens_from is None else tokens_from))
         rights = problems.of(
-            lambda: Rights(role_hierarchy=role_hierarchy or {}, role_permissions=role_permissions or {})
+            lambda: Rights(
+                role_hierarchy={} if role_hierarchy is None else role_hierarchy,
+                role_permissions={} if role_permissions is None else role_permissions,
+            )
         )
         answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
         if rules is not None and not isinstance(rules, Rules):
@@ -188,6 +193,8 @@ class Guard(Frozen):
         for name, function in (("clock", clock), ("problem_body", problem_body), ("on_event", on_event)):
             if function is not None and not callable(function):
                 problems.add(f"{name} is a function", function)
+        if callable(on_event) and is_async(on_event):
+            problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         ConfigurationError.raise_all(problems.found)
         assert policy is not None  # noqa: S101 - for the type checker: a missing part is a problem found
         set_once(
@@ -258,7 +265,7 @@ class Guard(Frozen):
     @property
     def _csrf_cookie(self) -> TokenCookie:
         development = any(isinstance(source, TokenCookie) and source.development for source in self.tokens_from)
-        return TokenCookie("__Host-csrf", http_only=False, development=development)
+        return TokenCookie(CSRF_COOKIE, http_only=False, development=development)
 
     # What adapters call.
 
@@ -279,6 +286,8 @@ class Guard(Frozen):
             from_cookie = isinstance(found.source, TokenCookie)
             if from_cookie:
                 self._check_csrf(request, token)
+        except ConfigurationError:
+            raise  # Nobody's request: the program is wrong, and whoever runs it must see it.
         except JWTGuardError as error:
             self._tell_refused(error)
             return Authentication(error=error.with_traceback(None))
@@ -287,7 +296,9 @@ class Guard(Frozen):
         proves_origin = (
             self.csrf is not UNCHECKED if from_cookie else isinstance(found.source, AuthorizationHeader | TokenHeader)
         )
-        return Authentication(principal=self._verifier.principal_of(token), token=token, proves_origin=proves_origin)
+        return Authentication(
+            principal=self._verifier.principal_of(token), token=token, source=found.source, proves_origin=proves_origin
+        )
 
     def _check_csrf(self, request: HTTPRequest, token: VerifiedToken) -> None:
         if request.is_websocket:
@@ -297,6 +308,12 @@ class Guard(Frozen):
 
     def authorize(self, authentication: Authentication, requirement: Requirement) -> Principal | None:
         """May the caller pass? The principal, or None where the requirement does without; raises `JWTGuardError`."""
+        if requirement.mode is Mode.PUBLIC:
+            return None
+        if requirement.mode is Mode.DENIED:
+            denied = AccessDeniedError()
+            self._tell_refused(denied)
+            raise denied
         error, principal = authentication.error, authentication.principal
         if error is None and principal is not None:
             try:
@@ -333,12 +350,8 @@ class Guard(Frozen):
         kept: Authentication | None = None,
         tokens_from: tuple[TokenSource, ...] | None = None,
     ) -> Steps[Admission]:
-        if requirement.mode is Mode.PUBLIC:
-            return Admission()
-        if requirement.mode is Mode.DENIED:
-            denied = AccessDeniedError()
-            self._tell_refused(denied)
-            raise denied
+        if not requirement.mode.reads_token:
+            return Admission(principal=self.authorize(Authentication(), requirement))
         if kept is None or tokens_from is not None:
             kept = yield from self._authenticate(request, tokens_from)
         return Admission(principal=self.authorize(kept, requirement), authentication=kept)

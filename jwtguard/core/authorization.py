@@ -5,10 +5,11 @@
 (has_role('admin') | has_permission('reports.read')) & fresh(max_age=600)
 >>> caller = Principal(subject="user-1", roles=frozenset({"admin"}), auth_time=1000)
 >>> requirement.check(caller, Rights(), now=1200)
->>> requirement.check(caller, Rights(), now=1700)
-Traceback (most recent call last):
-    ...
-jwtguard.core.errors.InsufficientUserAuthenticationError: A login at most 600 seconds old is required: log in again. (stale_login)
+>>> try:
+...     requirement.check(caller, Rights(), now=1700)
+... except InsufficientUserAuthenticationError as refused:
+...     refused.max_age
+600
 
 There is no "not": a claim that is missing or malformed must never grant anything.
 """
@@ -27,6 +28,9 @@ from jwtguard.core.flow import is_async
 from jwtguard.core.principal import Principal
 
 logger = logging.getLogger("jwtguard")
+
+MAX_AHEAD = 300
+"""Seconds by which the issuer's clock may be ahead of ours. A date in milliseconds must not be a fresh login."""
 
 
 class Mode(enum.Enum):
@@ -129,6 +133,8 @@ def check_requirement(requirement: object) -> Requirement:
     """`requirement` itself; raises `ConfigurationError` if it is none, with what to write instead."""
     if isinstance(requirement, Requirement):
         return requirement
+    if callable(requirement):
+        raise ConfigurationError("`requires` was used without parentheses: write requires() or requires(has_role(...))")
     name = repr(requirement) if isinstance(requirement, str) else "..."
     raise ConfigurationError(
         f"a requirement is has_role({name}), authenticated, public and the like: found {requirement!r}"
@@ -145,20 +151,19 @@ class Rights:
 
     role_hierarchy: Mapping[str, Iterable[str]] = field(default_factory=dict)
     role_permissions: Mapping[str, Iterable[str]] = field(default_factory=dict)
-    _giving_role: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _giving_permission: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _giving_role: dict[str, set[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _giving_permission: dict[str, set[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         problems: list[str] = []
         hierarchy = _sets("role_hierarchy", self.role_hierarchy, problems)
         permissions = _sets("role_permissions", self.role_permissions, problems)
         ConfigurationError.raise_all(problems)
-        included = {role: _included(role, hierarchy) for role in {*hierarchy, *permissions}}
-        for role, roles in included.items():
-            for name in roles - {role}:
-                self._giving_role[name] = self._giving_role.get(name, frozenset((name,))) | {role}
-            for name in {name for each in roles for name in permissions.get(each, ())}:
-                self._giving_permission[name] = self._giving_permission.get(name, frozenset()) | {role}
+        for role in {*hierarchy, *permissions}:
+            for included in _included(role, hierarchy):
+                self._giving_role.setdefault(included, set()).update((included, role))
+                for name in permissions.get(included, ()):
+                    self._giving_permission.setdefault(name, set()).add(role)
 
     def has_role(self, principal: Principal, name: str) -> bool:
         """Whether the caller has the role, directly or through the hierarchy."""
@@ -223,8 +228,8 @@ class Fresh:
     max_age: int
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the login is recent; a login that nobody dated is stale."""
-        return principal.auth_time is not None and now - principal.auth_time <= self.max_age
+        """Whether the login is recent; one that nobody dated, or that is still to come, is stale."""
+        return principal.auth_time is not None and -MAX_AHEAD <= now - principal.auth_time <= self.max_age
 
     def __str__(self) -> str:
         return f"fresh(max_age={self.max_age})"
@@ -308,7 +313,7 @@ def _leaves(test: Test) -> Iterator[HasRole | HasScope | HasPermission | Fresh |
         yield test
 
 
-def _combine(left: Requirement, right: object, sign: str, kind: type[AllOf] | type[AnyOf]) -> Requirement:
+def _combine(left: Requirement, right: object, sign: str, kind: type[AllOf | AnyOf]) -> Requirement:
     other = check_requirement(right)
     if left.test is None or other.test is None:
         alone = left if left.test is None else other
@@ -331,11 +336,11 @@ def _one_name(function: str, name: object) -> str:
 def _sets(setting: str, mapping: object, problems: list[str]) -> dict[str, frozenset[str]]:
     result: dict[str, frozenset[str]] = {}
     for role, names in mapping.items() if isinstance(mapping, Mapping) else [(None, None)]:
-        members = None if isinstance(names, str) or not isinstance(names, Iterable) else frozenset(names)
-        if not isinstance(role, str) or members is None or not all(isinstance(name, str) for name in members):
+        members = (None,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+        if not isinstance(role, str) or not all(isinstance(name, str) for name in members):
             problems.append(f'{setting} maps a role to a set of names: write {setting}={{"admin": {{"editor"}}}}')
             break
-        result[role] = members
+        result[role] = frozenset(members)
     return result
 
 

@@ -47,18 +47,22 @@ class TokenCookie:
     def __post_init__(self) -> None:
         ConfigurationError.raise_all(self._problems())
         name = re.escape(self.sent_name)
-        object.__setattr__(self, "_pattern", re.compile(rf"(?:^|;)[ \t]*{name}=([^;]*)"))
-        object.__setattr__(self, "_joined", re.compile(rf",[ \t]*{name}="))
+        object.__setattr__(self, "_pattern", re.compile(rf"(?:^|;)[ \t]*{name}[ \t]*="))
+        object.__setattr__(self, "_joined", re.compile(rf",[ \t]*{name}[ \t]*="))
 
     def _problems(self) -> list[str]:
-        problems = []
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             return [f"a cookie's name is letters, digits and some signs, no space (RFC 6265 §4.1.1): {self.name!r}"]
-        if self.samesite not in {"Strict", "Lax", "None"}:
+        problems = [
+            f"{name} is True or False, found {getattr(self, name)!r}"  # The string "false" would be true.
+            for name in ("http_only", "secure", "development")
+            if not isinstance(getattr(self, name), bool)
+        ]
+        if self.samesite not in ("Strict", "Lax", "None"):
             problems.append(f'samesite is "Strict", "Lax" or "None", found {self.samesite!r}')
-        if not self.path.startswith("/") or not _ATTRIBUTE.fullmatch(self.path):
+        if not isinstance(self.path, str) or not self.path.startswith("/") or not _ATTRIBUTE.fullmatch(self.path):
             problems.append(f'path starts with "/" and holds no ";", found {self.path!r}')
-        if self.domain is not None and not _ATTRIBUTE.fullmatch(self.domain):
+        if self.domain is not None and not (isinstance(self.domain, str) and _ATTRIBUTE.fullmatch(self.domain)):
             problems.append(f'domain holds no ";", found {self.domain!r}')
         host_bound = self.name.startswith("__Host-")
         if host_bound and (self.path != "/" or self.domain is not None):
@@ -83,15 +87,13 @@ class TokenCookie:
             return None
         # RFC 9113 §8.2.3: a browser may split its cookies over several fields.
         text = fields[0] if len(fields) == 1 else "; ".join(fields)
-        if self.sent_name not in text:
-            return None
-        values = self._pattern.findall(text)
+        values = values_of(text, self.sent_name, self._pattern, separator=";")
         # A server that joins fields with a comma leaves us unable to say where one cookie ends.
         if len(values) > 1 or (values and "," in values[0]) or ("," in text and self._joined.search(text)):
             raise InvalidRequestError("repeated_cookie", f"The cookie {self.sent_name} was given more than once.")
         if not values:
             return None
-        value: str = values[0].strip(" \t")
+        value = values[0].strip(" \t")
         if self.development and value:
             self._check_loopback(request)
         return value or None
@@ -136,3 +138,21 @@ class TokenCookie:
             parts.append("; HttpOnly")
         parts.append(f"; SameSite={self.samesite}")
         return "".join(parts)
+
+
+def values_of(text: str, name: str, pattern: re.Pattern[str], *, separator: str) -> list[str]:
+    """What follows `pattern`, which holds `name` and begins at a `separator`, each up to the next one: at most two.
+
+    The second is one too many already. A value of a megabyte costs no more than finding its end.
+    """
+    values: list[str] = []
+    position = 0
+    while len(values) < 2 and (found := text.find(name, position)) >= 0:
+        match = pattern.search(text, max(text.rfind(separator, position, found), position))
+        if match is None:
+            break
+        position = text.find(separator, match.end())
+        if position < 0:
+            position = len(text)
+        values.append(text[match.end() : position])
+    return values

@@ -28,6 +28,8 @@ from jwtguard.core.verification import VerifiedToken
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1), as they are written: `get` is another method."""
 CSRF_HEADER = "X-CSRF-Token"
+CSRF_COOKIE = "__Host-csrf"
+"""The readable cookie that delivers the token; our own pages' scripts copy it into the header."""
 _MIN_SECRET_BYTES = 32
 _LABEL = b"jwtguard csrf token 1"
 
@@ -61,20 +63,26 @@ class CSRF:
     def __post_init__(self) -> None:
         problems: list[str] = []
         store = object.__setattr__
-        if isinstance(self.trusted_origins, str):
-            problems.append(f"trusted_origins is a list: write trusted_origins=[{self.trusted_origins!r}]")
+        if isinstance(self.trusted_origins, str) or not isinstance(self.trusted_origins, Iterable):
+            example = self.trusted_origins if isinstance(self.trusted_origins, str) else "https://app.example"
+            problems.append(f"trusted_origins is a list: write trusted_origins=[{example!r}]")
         else:
             store(self, "trusted_origins", tuple(self.trusted_origins))
-            parsed = {origin: _parse_origin(origin) for origin in self.trusted_origins}
+            parsed = [(origin, _parse_origin(origin)) for origin in self.trusted_origins]
             problems += [
                 f'a trusted origin is scheme, host and port alone, as in "https://app.example": found {origin!r}'
-                for origin, value in parsed.items()
+                for origin, value in parsed
                 if value is None
             ]
-            store(self, "_trusted", frozenset(value for value in parsed.values() if value is not None))
+            store(self, "_trusted", frozenset(value for _, value in parsed if value is not None))
+        if not isinstance(self.require_token, bool):
+            problems.append(f"require_token is True or False, found {self.require_token!r}")
         if self.secret is not None:
-            key = self.secret.encode("utf-8") if isinstance(self.secret, str) else self.secret
-            if len(key) < _MIN_SECRET_BYTES:
+            # What an environment variable holds that is no UTF-8 comes as surrogates (PEP 383).
+            key = self.secret.encode("utf-8", "surrogatepass") if isinstance(self.secret, str) else self.secret
+            if not isinstance(key, bytes):
+                problems.append(f"the CSRF secret is str or bytes, not {type(key).__name__}")
+            elif len(key) < _MIN_SECRET_BYTES:
                 problems.append(
                     f"the CSRF secret has {len(key)} bytes and needs at least {_MIN_SECRET_BYTES}:"
                     ' make one with python -c "import secrets; print(secrets.token_hex(32))"'
@@ -120,12 +128,13 @@ class CSRF:
         given = request.values(CSRF_HEADER.lower())
         if not given:
             raise CSRFError(
-                "csrf_token_missing", f"The {CSRF_HEADER} header is needed, with the value of the CSRF cookie."
+                "csrf_token_missing",
+                f"The {CSRF_HEADER} header is needed, with the value of the {CSRF_COOKIE} cookie.",
             )
         # Compared as bytes, and only as such: `compare_digest` raises on text that is not ASCII.
         if len(given) != 1 or not hmac.compare_digest(given[0].encode("utf-8", "replace"), self.token(token).encode()):
             raise CSRFError(
-                "csrf_token", f"The {CSRF_HEADER} header does not fit the token: read the CSRF cookie again."
+                "csrf_token", f"The {CSRF_HEADER} header does not fit the token: read the {CSRF_COOKIE} cookie again."
             )
 
     def token(self, token: VerifiedToken) -> str:

@@ -30,7 +30,7 @@ class JWTGuardError(Exception):
     """Whether the answer carries a `WWW-Authenticate` challenge."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail if reason in detail else f"{detail} ({reason})")
+        super().__init__(f"{detail} ({reason})")
         self.reason = reason
         self.detail = detail
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from jwtguard.core.cookies import TokenCookie as TokenCookie
+from jwtguard.core.cookies import values_of
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
 from jwtguard.core.http import HTTPRequest
 
@@ -125,22 +126,28 @@ class TokenQuery:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9._~-]+", self.name):
             raise ConfigurationError(f"a query parameter's name is letters, digits, '.', '_', '~', '-': {self.name!r}")
-        pattern = rf"(?:^|[&;]){re.escape(self.name)}=([^&;]*)"
-        object.__setattr__(self, "_pattern", re.compile(pattern))
+        object.__setattr__(self, "_pattern", re.compile(rf"(?:^|&){re.escape(self.name)}="))
 
     def read(self, request: HTTPRequest) -> str | None:
         """The value of the parameter; a repeated one is refused."""
-        found = self._pattern.findall(request.query)
+        # Some readers of queries part them at `;` too.
+        found = values_of(request.query.replace(";", "&"), self.name, self._pattern, separator="&")
         if len(found) > 1:
             raise InvalidRequestError("repeated_query", f"The query parameter {self.name} was given more than once.")
         if not found or not found[0]:
             return None
-        text: str = found[0]
-        if "%" in text:
+        text = found[0]
+        if "%" in text and len(text) <= _MAX_ESCAPED:  # Left as it is, it holds a "%", which no token does.
             from urllib.parse import unquote  # noqa: PLC0415 - slow to import, and tokens need no escapes
 
             text = unquote(text, errors="replace")
         return text
+
+
+_MAX_ESCAPED = 65536
+"""Characters of a query parameter that are unescaped, which takes Python a step for each escape."""
+
+_OFFERS_BEARER = re.compile(r"(?:^|,)[ \t]*bearer[ \t]*(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +161,14 @@ class TokenSubprotocol:
         """The value behind `bearer`, of exactly two; any other list is the application's own."""
         if not request.is_websocket:
             return None
-        fields = request.values("sec-websocket-protocol")
-        offered = [name.strip(_SPACE) for name in ",".join(fields).split(",")] if fields else []
-        if "bearer" not in offered:
+        offered = ",".join(request.values("sec-websocket-protocol"))
+        if not _OFFERS_BEARER.search(offered):
             return None
-        if len(offered) != 2 or offered[0] != "bearer" or not offered[1]:
+        first, _, rest = offered.partition(",")
+        token = rest.strip(_SPACE)
+        if first.strip(_SPACE) != "bearer" or not token or "," in token:
             raise MalformedTokenError("subprotocol")
-        return offered[1]
+        return token
 
 
 def check_sources(tokens_from: object) -> tuple[TokenSource, ...]:
@@ -174,7 +182,8 @@ def check_sources(tokens_from: object) -> tuple[TokenSource, ...]:
     if wrong or not sources:
         found = f"found {wrong[0]!r}" if wrong else "found none"
         raise ConfigurationError(
-            f"tokens_from holds AuthorizationHeader(), TokenCookie(name), TokenHeader(name) or TokenQuery(name), {found}"
+            "tokens_from holds AuthorizationHeader(), TokenCookie(name), TokenHeader(name) or TokenQuery(name),"
+            f" {found}"
         )
     if len(set(sources)) != len(sources):
         raise ConfigurationError("tokens_from names one place twice: name each once")

@@ -41,7 +41,9 @@ class HTTPRequest:
         """From a WSGI environ (PEP 3333), where the server has folded repeated fields into one."""
 
         def values(name: str) -> list[str]:
-            value = environ.get("HTTP_" + name.replace("-", "_").upper())
+            variable = name.replace("-", "_").upper()
+            # PEP 3333, after CGI: the two fields that describe the body have no prefix.
+            value = environ.get(variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable)
             return [] if value is None else [value]
 
         if path is None:
@@ -71,16 +73,25 @@ class HTTPRequest:
             method="GET" if is_websocket else scope["method"],
             path=_below_root(scope) if path is None else path,
             values=values,
-            query=scope.get("query_string", b"").decode("latin-1"),
+            query=(scope.get("query_string") or b"").decode("latin-1"),
             scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
             is_websocket=is_websocket,
         )
 
 
+def is_preflight(request: HTTPRequest) -> bool:
+    """Whether a browser asks what it may send (CORS preflight), which it does without any credential."""
+    return (
+        request.method == "OPTIONS"
+        and bool(request.values("origin"))
+        and bool(request.values("access-control-request-method"))
+    )
+
+
 def _below_root(scope: Mapping[str, Any]) -> str:
-    """The path less `root_path`, at a `/` boundary: `/docs-internal` is not below `/docs`."""
+    """The path less `root_path`, at a `/` boundary: `/docs-internal` is not below `/docs`. As the router reads it."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
+    root: str = scope.get("root_path") or ""
     if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
         return path[len(root) :]
     return path

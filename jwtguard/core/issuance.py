@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +28,7 @@ from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import sign
 from jwtguard.core.policy import seconds
+from jwtguard.core.principal import SCOPE_TOKEN
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 """Whoever holds an access token gets in, and nothing is looked up: so it does not live long."""
@@ -75,11 +77,13 @@ class TokenIssuer:
     _lifetime: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
         store = object.__setattr__
-        for name in ("issuer", "client_id"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                problems.append(f'{name} is a string that is not empty: write {name}="https://issuer.example"')
+        examples = {"issuer": "https://issuer.example", "client_id": "web"}
+        problems = [
+            f'{name} is a string that is not empty: write {name}="{example}"'
+            for name, example in examples.items()
+            if not isinstance(getattr(self, name), str) or not getattr(self, name)
+        ]
         audience = self.audience
         if not isinstance(audience, str):
             audience = tuple(audience) if isinstance(audience, Iterable) else ()
@@ -124,8 +128,8 @@ class TokenIssuer:
         """A signed access token for `subject` (RFC 9068 §2).
 
         `auth_time` is when the user last logged in, in seconds since the epoch; left out, it is left out of the token.
-        Raises `ConfigurationError` for an empty subject, a name that holds what it must not, or a name in `claims`
-        that the issuer sets itself.
+        Raises `ConfigurationError` for what a token cannot say: an empty subject, a scope with a space, a claim that
+        is not JSON, or a name in `claims` that the issuer sets itself.
         """
         extra = dict(claims or {})
         now = int(self.clock())
@@ -134,7 +138,7 @@ class TokenIssuer:
             "scope": _strings("scope", scope),
             "permissions": _strings("permissions", permissions),
         }
-        _check(subject, lists["scope"], extra)
+        _check(subject, lists["scope"], session_id, auth_time, extra)
         claims_set: dict[str, Any] = {
             **extra,
             "iss": self.issuer,
@@ -164,23 +168,37 @@ def _payload(claims_set: Mapping[str, Any]) -> bytes:
 
 
 def _strings(name: str, values: Iterable[str]) -> list[str]:
-    found = [] if isinstance(values, str | bytes) else list(values)
-    if isinstance(values, str | bytes) or not all(isinstance(value, str) and value for value in found):
+    listed = isinstance(values, Iterable) and not isinstance(values, str)
+    found = list(values) if listed else []
+    if not listed or not all(isinstance(value, str) and value for value in found):
         raise ConfigurationError(f'{name} is a list of names: write {name}=["admin"], found {values!r}')
     # A set has no order, and the same rights should make the same token.
     return sorted(found) if isinstance(values, set | frozenset) else found
 
 
-def _check(subject: object, scope: Iterable[str], extra: Mapping[str, Any]) -> None:
+def _check(
+    subject: object, scope: Iterable[str], session_id: object, auth_time: object, extra: Mapping[str, Any]
+) -> None:
     problems = []
     if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
         problems.append(f"the subject is a string or an integer, not empty: found {subject!r}")
-    if any(" " in name for name in scope):
-        problems.append('a scope holds no space (RFC 6749 §3.3): write scope=["reports:read", "reports:write"]')
+    if not all(map(SCOPE_TOKEN.fullmatch, scope)):
+        problems.append(
+            "a scope is printable ASCII without space, quote and backslash (RFC 6749 §3.3):"
+            ' write scope=["reports:read", "reports:write"]'
+        )
+    if session_id is not None and not (isinstance(session_id, str) and session_id):
+        problems.append(f"the session_id is a string, not empty, or None: found {session_id!r}")
+    if auth_time is not None and not _is_time(auth_time):
+        problems.append(f"the auth_time is a number of seconds since the epoch, or None: found {auth_time!r}")
     own = sorted(OWN_CLAIMS & set(extra))
     if own:
         problems.append(f"claims may not hold {', '.join(own)}: the issuer sets them itself, through its own arguments")
     ConfigurationError.raise_all(problems)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _key_problems(keys: tuple[object, ...]) -> list[str]:

@@ -11,7 +11,7 @@ found inside `"administrator"`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -73,7 +73,7 @@ class ClaimPath:
 Path: TypeAlias = "tuple[str, ...] | ClaimPath"
 
 # RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -126,33 +126,35 @@ def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
     return ClaimPath(())
 
 
-def _united(claims: Mapping[str, Any], paths: Iterable[Any], read: Any) -> frozenset[str]:
+def _united(
+    claims: Mapping[str, Any], paths: Iterable[Any], read: Callable[[object, ClaimPath], frozenset[str]]
+) -> frozenset[str]:
     found: frozenset[str] = _NOTHING
     for path in paths:
         value: Any = claims
         for key in path.keys:
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is not None:
-            names = read(value, path.single_string)
+            names = read(value, path)
             found = found | names if found else names
     return found
 
 
-def _names(value: object, single_string: bool) -> frozenset[str]:
+def _names(value: object, path: ClaimPath) -> frozenset[str]:
     """Roles or permissions: a list of strings, all of it or nothing, since half a malformed claim is no claim."""
     if isinstance(value, str):
-        return frozenset((value,)) if single_string and value else _NOTHING
+        return frozenset((value,)) if path.single_string and value else _NOTHING
     if isinstance(value, list) and all(isinstance(member, str) and member for member in value):
         return frozenset(value)
     return _NOTHING
 
 
-def _scopes(value: object, _single_string: bool) -> frozenset[str]:
+def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
     """A string of scope tokens with single spaces between (RFC 6749 §3.3), or a list of strings."""
     if isinstance(value, str):
         names = value.split(" ")
-        return frozenset(names) if all(map(_SCOPE_TOKEN.fullmatch, names)) else _NOTHING
-    return _names(value, False)
+        return frozenset(names) if all(map(SCOPE_TOKEN.fullmatch, names)) else _NOTHING
+    return _names(value, path)
 
 
 def _time(value: object) -> float | None:

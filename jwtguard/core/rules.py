@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 
 from jwtguard.core.authorization import Requirement, authenticated, check_requirement
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.frozen import Frozen, set_once
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 # Segments that servers, proxies and routers resolve differently, and characters that some of them treat as a slash
 # or drop: on such a path nobody can say which route it is in the end.
-_AMBIGUOUS = re.compile(r"//|/\.{1,2}(?:/|$)|[\\\x00-\x1f\x7f-\x9f]")
+_AMBIGUOUS = re.compile(r"^[^/]|//|/\.{1,2}(?:/|$)|[\\\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Rule:
         except ConfigurationError as error:
             problems.extend(error.problems)
         if self.methods is not None:
-            methods = () if isinstance(self.methods, str) else tuple(self.methods)
+            listed = isinstance(self.methods, Iterable) and not isinstance(self.methods, str)
+            methods = tuple(self.methods) if listed else ()
             upper = frozenset(method.upper() for method in methods if isinstance(method, str))
             if not upper or len(upper) != len(methods) or not all(map(_METHOD.fullmatch, upper)):
                 problems.append(
@@ -64,24 +66,32 @@ class _Entry:
     otherwise: Requirement | None = None
 
 
-class Rules:
+class Rules(Frozen):
     """The rules of an application; what none names needs `default`. Raises `ConfigurationError` for two equal rules."""
 
     __slots__ = ("_exact", "_longest", "_prefixes", "default", "rules")
 
+    rules: tuple[Rule, ...]
+    default: Requirement
+    _exact: dict[str, _Entry]
+    _prefixes: dict[str, _Entry]
+    _longest: int
+
     def __init__(self, rules: Iterable[Rule], *, default: Requirement = authenticated) -> None:
-        self.rules = tuple(rules)
-        self.default = check_requirement(default)
-        self._exact: dict[str, _Entry] = {}
-        self._prefixes: dict[str, _Entry] = {}
         problems: list[str] = []
+        try:
+            check_requirement(default)
+        except ConfigurationError as error:
+            problems += [f"default: {problem}" for problem in error.problems]
+        listed = isinstance(rules, Iterable) and not isinstance(rules, str)
+        set_once(self, rules=tuple(rules) if listed else (rules,), default=default, _exact={}, _prefixes={})
         for rule in self.rules:
             if isinstance(rule, Rule):
                 self._add(rule, problems)
             else:
-                problems.append(f"Rules holds Rule(path, requirement), found {rule!r}")
+                problems.append(f"Rules holds a list of Rule(path, requirement), found {rule!r}")
         ConfigurationError.raise_all(problems)
-        self._longest = max(map(len, self._prefixes), default=-1)
+        set_once(self, _longest=max(map(len, self._prefixes), default=-1))
         for entry in (*self._exact.values(), *self._prefixes.values()):
             if "GET" in entry.by_method:
                 entry.by_method.setdefault("HEAD", entry.by_method["GET"])
@@ -104,8 +114,8 @@ class Rules:
         """What a request needs. `path` is the one that the application's router matches."""
         method = method.upper()  # Flask and Django route that way, so `get` must not slip past a rule for GET.
         ambiguous = is_ambiguous(path)
-        if path[:2] == "//":
-            path = "/" + path.lstrip("/")  # Werkzeug's router takes leading slashes for one.
+        if ambiguous and path:
+            path = "/" + path.lstrip("/")  # Werkzeug's router takes leading slashes, or none, for one.
         for entry in self._entries(path):
             found = entry.by_method.get(method, entry.otherwise)
             if found is not None:
@@ -136,5 +146,5 @@ class Rules:
 
 
 def is_ambiguous(path: str) -> bool:
-    """Whether `path` has `.`, `..` or empty segments, a backslash or a control character."""
+    """Whether `path` has `.`, `..` or empty segments, a backslash or a control character, or no slash in front."""
     return _AMBIGUOUS.search(path) is not None
