@@ -14,12 +14,9 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from jwtguard.core.errors import MalformedTokenError
-
-JSON: TypeAlias = "str | int | float | bool | None | list[JSON] | dict[str, JSON]"
 
 MAX_DEPTH = 64
 """Levels of nesting; interpreters differ in how many they survive, so the limit is ours."""
@@ -121,18 +118,9 @@ class ClaimsSet(JSONObject):
     __slots__ = ()
 
 
-def _thaw(value: Any) -> Any:
+def _thaw(value: object) -> object:
     if isinstance(value, JSONObject | JSONArray):
         return value.__deepcopy__({})
-    return value
-
-
-def freeze(value: Any) -> Any:
-    """A read-only copy of JSON-like `value`, all the way down."""
-    if isinstance(value, Mapping):
-        return JSONObject({name: freeze(member) for name, member in value.items()})
-    if isinstance(value, list | tuple):
-        return JSONArray([freeze(member) for member in value])
     return value
 
 
@@ -183,7 +171,12 @@ def _object(pairs: list[tuple[str, Any]]) -> JSONObject:
 
 
 def _object_with_arrays(pairs: list[tuple[str, Any]]) -> JSONObject:
-    return _object([(name, freeze(value) if type(value) is list else value) for name, value in pairs])
+    return _object([(name, _array(value) if type(value) is list else value) for name, value in pairs])
+
+
+def _array(members: list[Any]) -> JSONArray:
+    # Its objects came through the hook already: touching them again at each level would take time in the square.
+    return JSONArray([_array(member) if type(member) is list else member for member in members])
 
 
 def _integer(text: str) -> int:
