@@ -12,11 +12,12 @@ whole because it is, with `jws.py`, the only place that touches PyJWT and crypto
 
 from __future__ import annotations
 
+import binascii
 import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -32,6 +33,9 @@ from jwt.algorithms import (
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.jose import decode_segment
+
+_KeyObject: TypeAlias = Any
+"""What PyJWT's Algorithms take: bytes, or one of cryptography's key objects, which have no type in common."""
 
 MAX_KID_LENGTH = 256
 """Characters of a `kid`."""
@@ -93,13 +97,13 @@ class VerificationKey(Frozen):
     kid: str | None
     names: frozenset[str]
     """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
-    _key: Any
+    _key: _KeyObject
     _material: bytes
     _order: int | None
     _signature_length: int
-    _verify: Callable[[bytes, Any, bytes], bool]
+    _verify: Callable[[bytes, _KeyObject, bytes], bool]
 
-    def __init__(self, key: Any, *, algorithm: str, kid: str | None) -> None:
+    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None) -> None:
         suite = _suite(algorithm)
         _check_kid(kid)
         _check_fits(key, algorithm, suite)
@@ -149,13 +153,15 @@ class VerificationKey(Frozen):
 
     def verify(self, signing_input: bytes, signature: bytes) -> None:
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
-        # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
-        if len(signature) == self._signature_length and (self._order is None or _in_range(signature, self._order)):
+        if (
+            # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
+            len(signature) != self._signature_length
+            or (self._order is not None and not _in_range(signature, self._order))
             # PyJWT's Algorithm, with the key prepared once: 1.01 to 1.06 of the bare primitive, where `jwt.decode`
             # prepares the key at each call.
-            if self._verify(signing_input, self._key, signature) is True:
-                return
-        raise InvalidTokenError("signature")
+            or self._verify(signing_input, self._key, signature) is not True
+        ):
+            raise InvalidTokenError("signature")
 
     def to_jwk(self) -> dict[str, Any]:
         """The public JWK (RFC 7517 §4); raises `ConfigurationError` for a shared secret, which has no public part."""
@@ -182,10 +188,10 @@ class SigningKey(Frozen):
     algorithm: str
     kid: str | None
     verification_key: VerificationKey
-    _key: Any
-    _sign: Callable[[bytes, Any], bytes]
+    _key: _KeyObject
+    _sign: Callable[[bytes, _KeyObject], bytes]
 
-    def __init__(self, key: Any, *, algorithm: str, kid: str | None) -> None:
+    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None) -> None:
         suite = _suite(algorithm)
         if suite.kty != "oct" and not hasattr(key, "private_bytes"):
             raise ConfigurationError("signing needs a private key, and this is a public one")
@@ -223,7 +229,7 @@ class SigningKey(Frozen):
     def generate(cls, algorithm: str, *, kid: str | None = None) -> Self:
         """A new key: a secret as long as the hash, RSA with 2048 bits, or the curve's (EdDSA: Ed25519)."""
         suite = _suite(algorithm)
-        key: Any
+        key: _KeyObject
         if suite.kty == "oct":
             key = secrets.token_bytes(suite.digest_size)
         elif suite.kty == "RSA":
@@ -244,6 +250,16 @@ class SigningKey(Frozen):
         return f"SigningKey(algorithm={self.algorithm!r}, kid={self.kid!r})"
 
 
+def allow_list(algorithms: Iterable[str]) -> tuple[str, ...]:
+    """The names in `algorithms`; raises `ConfigurationError` for one that is not supported."""
+    if isinstance(algorithms, str) or not isinstance(algorithms, Iterable):
+        raise ConfigurationError(f'algorithms is a list of names, found {algorithms!r}: write algorithms=["RS256"]')
+    names = tuple(algorithms)
+    for name in names:
+        _suite(name)
+    return names
+
+
 def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
     """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
     kty, crv = jwk.get("kty"), jwk.get("crv")
@@ -252,7 +268,7 @@ def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tupl
         return tuple(name for name in allowed if name in {fixed, crv})
     if kty == "EC":
         return tuple(name for name in allowed if name == fixed)
-    return tuple(name for name in allowed if name in _SUITES and _SUITES[name].kty == kty)
+    return tuple(name for name in allowed if _SUITES[name].kty == kty)
 
 
 # Loading. Each function gives the key in the form that PyJWT's Algorithm takes, or raises ConfigurationError.
@@ -274,55 +290,68 @@ def _load_secret(secret: str | bytes, algorithm: str) -> bytes:
     suite = _suite(algorithm)
     if suite.kty != "oct":
         raise ConfigurationError(f"{algorithm} takes a key pair, not a shared secret: use from_pem or from_jwk")
-    if not isinstance(secret, str | bytes):
-        raise ConfigurationError(f"a secret is str or bytes, not {type(secret).__name__}")
-    data = secret.encode("utf-8") if isinstance(secret, str) else secret
+    data = _bytes("a secret", secret)
     # RFC 8725 §2.1: who checks HS256 with a public key lets everybody sign.
     if _looks_like_a_key_document(data):
         raise ConfigurationError(
             "this secret is a key in PEM, DER, SSH or JWK form, which others may know:"
             " use from_pem or from_jwk with an asymmetric algorithm, or a random secret"
         )
-    if len(data) < suite.digest_size:
-        raise ConfigurationError(
-            f"the secret has {len(data)} bytes, and {algorithm} needs at least {suite.digest_size} (RFC 7518 §3.2):"
-            f' make one with python -c "import secrets; print(secrets.token_hex({suite.digest_size}))"'
-        )
     return data
+
+
+def _bytes(what: str, value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    try:
+        if isinstance(value, str):
+            return value.encode("utf-8")
+    except UnicodeEncodeError:  # Its words would quote the secret.
+        pass
+    raise ConfigurationError(f"{what} is bytes or str that UTF-8 can write, not this {type(value).__name__}")
+
+
+_KEY_DOCUMENTS = (b"ssh-", b"sk-ssh-", b"ecdsa-sha2-", b"sk-ecdsa-sha2-", b"---- BEGIN SSH2", b"PuTTY-User-Key-File")
 
 
 def _looks_like_a_key_document(data: bytes) -> bool:
     text = data.strip()
-    if b"-----BEGIN" in text or text.startswith((b"ssh-", b"ecdsa-sha2-")) or (text[:1] == b"{" and b'"kty"' in text):
+    if b"-----BEGIN" in text or text.startswith(_KEY_DOCUMENTS) or (text[:1] == b"{" and b'"kty"' in text):
         return True
-    return any(
-        _loads(load, data)
-        for load in (
-            serialization.load_der_public_key,
-            lambda der: serialization.load_der_private_key(der, password=None),
-            _load_der_x509,
-        )
+    try:  # A PEM key without its frame, as some providers show it.
+        unframed = binascii.a2b_base64(text)
+    except binascii.Error:
+        unframed = b""
+    return any(_is_der_key(der) for der in (data, unframed) if der[:1] == b"0")  # The tag of a DER SEQUENCE.
+
+
+def _is_der_key(der: bytes) -> bool:
+    loaders: tuple[Callable[[bytes], object], ...] = (
+        serialization.load_der_public_key,
+        lambda der: serialization.load_der_private_key(der, password=None),
+        _load_der_x509,
     )
+    for load in loaders:
+        try:
+            load(der)
+        except ValueError:  # Not this form.
+            continue
+        except Exception:  # noqa: BLE001, S110 - it has the form, and is encrypted or of a kind nobody knows
+            pass
+        return True
+    return False
 
 
-def _loads(load: Callable[[bytes], object], data: bytes) -> bool:
-    try:
-        load(data)
-    except Exception:  # noqa: BLE001 - whatever it says, it is no such key
-        return False
-    return True
-
-
-def _load_der_x509(der: bytes) -> Any:
+def _load_der_x509(der: bytes) -> _KeyObject:
     from cryptography import x509  # noqa: PLC0415 - slow to import, and seldom needed
 
     return x509.load_der_x509_certificate(der).public_key()
 
 
-def _load_x509(certificate: str | bytes) -> Any:
+def _load_x509(certificate: str | bytes) -> _KeyObject:
     from cryptography import x509  # noqa: PLC0415 - slow to import, and seldom needed
 
-    data = certificate.encode("utf-8") if isinstance(certificate, str) else certificate
+    data = _bytes("a certificate", certificate)
     try:
         if b"-----BEGIN" in data:
             return x509.load_pem_x509_certificate(data).public_key()
@@ -333,9 +362,7 @@ def _load_x509(certificate: str | bytes) -> Any:
 
 
 def _pem_bytes(pem: object) -> bytes:
-    if not isinstance(pem, str | bytes):
-        raise ConfigurationError(f"a PEM key is str or bytes, not {type(pem).__name__}")
-    data = pem.encode("utf-8") if isinstance(pem, str) else pem
+    data = _bytes("a PEM key", pem)
     if data.count(b"-----BEGIN") != 1:
         raise ConfigurationError(
             "expected one key in PEM form (-----BEGIN …-----): for a file, pass its content, not its path"
@@ -343,7 +370,7 @@ def _pem_bytes(pem: object) -> bytes:
     return data
 
 
-def _load_public_pem(pem: str | bytes) -> Any:
+def _load_public_pem(pem: str | bytes) -> _KeyObject:
     data = _pem_bytes(pem)
     if b"PRIVATE KEY-----" in data:
         raise ConfigurationError(
@@ -359,7 +386,7 @@ def _load_public_pem(pem: str | bytes) -> Any:
     raise ConfigurationError("this PEM cannot be read as a public key")
 
 
-def _load_private_pem(pem: str | bytes, password: bytes | None) -> Any:
+def _load_private_pem(pem: str | bytes, password: bytes | None) -> _KeyObject:
     data = _pem_bytes(pem)
     if b"PRIVATE KEY-----" not in data:
         raise ConfigurationError("this PEM is not a private key, and signing needs one")
@@ -396,7 +423,7 @@ def _jwk_algorithm(jwk: Mapping[str, Any], algorithm: str | None, *, operation: 
     return str(chosen)
 
 
-def _load_jwk(jwk: Mapping[str, Any], algorithm: str) -> Any:
+def _load_jwk(jwk: Mapping[str, Any], algorithm: str) -> _KeyObject:
     kty = jwk["kty"]
     missing = [name for name in _REQUIRED_MEMBERS[kty] if not isinstance(jwk.get(name), str)]
     if missing:
@@ -423,11 +450,16 @@ def _check_base64url(name: str, value: object) -> None:
     raise ConfigurationError(f"its {name!r} is not base64url without padding (RFC 7515 §2)")
 
 
-def _check_fits(key: Any, algorithm: str, suite: _Suite) -> None:
+def _check_fits(key: _KeyObject, algorithm: str, suite: _Suite) -> None:
     """Refuse a key whose type, curve or strength does not fit `algorithm`."""
     if suite.kty == "oct":
         if not isinstance(key, bytes):
             raise ConfigurationError(f"{algorithm} takes a shared secret: use from_secret")
+        if len(key) < suite.digest_size:
+            raise ConfigurationError(
+                f"the secret has {len(key)} bytes, and {algorithm} needs at least {suite.digest_size} (RFC 7518 §3.2):"
+                f' make one with python -c "import secrets; print(secrets.token_hex({suite.digest_size}))"'
+            )
         return
     fits: bool
     if suite.kty == "RSA":
@@ -489,7 +521,7 @@ def _okp_name(key: object) -> str:
     return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
 
 
-def _signature_length(key: Any, suite: _Suite) -> int:
+def _signature_length(key: _KeyObject, suite: _Suite) -> int:
     if suite.kty == "oct":
         return suite.digest_size
     if suite.kty == "RSA":
@@ -499,6 +531,6 @@ def _signature_length(key: Any, suite: _Suite) -> int:
     return 64 if isinstance(key, ed25519.Ed25519PublicKey) else 114  # RFC 8032 §5.1.6, §5.2.6
 
 
-def _public_der(key: Any) -> bytes:
+def _public_der(key: _KeyObject) -> bytes:
     der: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return der

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jwk import VerificationKey, candidate_algorithms
+from jwtguard.core.jwk import VerificationKey, allow_list, candidate_algorithms
 
 
 @runtime_checkable
@@ -48,6 +48,8 @@ class JWKSet:
         self._nameless: dict[str, list[VerificationKey]] = {}
         self._all: dict[str, list[VerificationKey]] = {}
         for key in self.keys:
+            if not isinstance(key, VerificationKey):
+                raise ConfigurationError(f"a set of keys holds VerificationKey objects, not {type(key).__name__}")
             named = self._by_kid.setdefault(key.kid, {}) if key.kid is not None else None
             if named and not all(key.is_same_key(other) for other in named.values()):
                 raise ConfigurationError(f"two different keys have the kid {key.kid!r}: give each a kid of its own")
@@ -113,7 +115,7 @@ class LocalJWKSet(JWKSet):
         entries = document.get("keys") if isinstance(document, Mapping) else None
         if not isinstance(entries, list | tuple) or not entries:
             raise ConfigurationError('a JWK Set is {"keys": [...]} with at least one key (RFC 7517 §5)')
-        allowed = None if algorithms is None else tuple(algorithms)
+        allowed = None if algorithms is None else allow_list(algorithms)
         keys: list[VerificationKey] = []
         problems: list[str] = []
         for index, entry in enumerate(entries):

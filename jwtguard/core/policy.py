@@ -76,6 +76,8 @@ class Policy:
             )
         if self.audience is not UNCHECKED:
             store(self, "_audiences", _audiences(self.audience, problems))
+        if not isinstance(self.keys, KeySource):
+            problems.append("keys is required and cannot be unchecked: pass JWKSet([...]) or another KeySource")
         store(self, "_leeway", seconds("leeway", self.leeway, problems, at_most=MAX_LEEWAY))
         if self.max_token_age is not None:
             store(self, "_max_age", seconds("max_token_age", self.max_token_age, problems))
@@ -89,10 +91,12 @@ class Policy:
             unchecked = {"iss"} if self.issuer is UNCHECKED else set()
             unchecked |= {"aud"} if self.audience is UNCHECKED else set()
             return tuple(name for name in ("exp", "iss", "aud", "sub") if name not in unchecked)
-        names = () if isinstance(self.required_claims, str) else tuple(self.required_claims)
-        if isinstance(self.required_claims, str) or not all(isinstance(name, str) for name in names):
-            problems.append('required_claims is a list of names: write required_claims=["exp", "sub"]')
-        return names
+        if isinstance(self.required_claims, Iterable) and not isinstance(self.required_claims, str):
+            names = tuple(self.required_claims)
+            if all(isinstance(name, str) for name in names):
+                return names
+        problems.append('required_claims is a list of names: write required_claims=["exp", "sub"]')
+        return ()
 
     def check(self, claims: Mapping[str, Any], now: float) -> Validity:
         """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
@@ -147,13 +151,14 @@ class Policy:
 
 
 def _check_audience(audience: object, ours: frozenset[str] | None) -> None:
-    if type(audience) is str:
-        if ours is None or audience in ours:
-            return
+    if isinstance(audience, str):
+        meant = ours is None or audience in ours
     elif isinstance(audience, list) and all(isinstance(member, str) for member in audience):
-        if ours is None or not ours.isdisjoint(audience):
-            return
-    raise InvalidTokenError("aud")
+        meant = ours is None or not ours.isdisjoint(audience)
+    else:
+        meant = False
+    if not meant:
+        raise InvalidTokenError("aud")
 
 
 def _numeric_date(claims: Mapping[str, Any], name: str) -> float:

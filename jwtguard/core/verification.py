@@ -83,9 +83,12 @@ class TokenVerifier:
             problems.append(f"max_token_bytes is a number of bytes, at least 1, found {max_token_bytes!r}")
         if type(cache_size) is not int or cache_size < 0:
             problems.append(f"cache_size is a number of tokens, 0 for no cache, found {cache_size!r}")
+        by_issuer = {policy.issuer: policy for policy in policies if policy.issuer is not UNCHECKED}
+        if len(policies) > 1 and len(by_issuer) < len(policies):
+            problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
         ConfigurationError.raise_all(problems)
         self._single = policies[0] if len(policies) == 1 else None
-        self._by_issuer = {policy.issuer: policy for policy in policies if policy.issuer is not UNCHECKED}
+        self._by_issuer = by_issuer
         self._max_token_bytes = max_token_bytes
         self._cache_size = cache_size
         self._types = types
@@ -118,7 +121,7 @@ class TokenVerifier:
             remembered is not None
             # What time and key rotation can change is checked again; the rest cannot have changed.
             and remembered.validity.not_before <= now < remembered.validity.not_after
-            and remembered.token.policy.keys.current() is remembered.keys
+            and _current_keys(remembered.token.policy) is remembered.keys
         ):
             return remembered.token
         # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
@@ -163,26 +166,43 @@ class TokenVerifier:
 
 def _find_key(policy: Policy, header: JOSEHeader) -> Steps[tuple[JWKSet, VerificationKey]]:
     kid, algorithm = header.kid, header.algorithm
-    keys = policy.keys.current()
+    keys = _current_keys(policy)
     key = None if keys is None else keys.find(kid, algorithm)
     if key is None and (keys is None or (kid is not None and kid not in keys)):
         # The issuer may have changed its keys since we last looked.
-        keys = yield from _refreshed(policy, kid)
+        keys = yield from _refreshed_keys(policy, kid)
         key = keys.find(kid, algorithm)
     if key is None or keys is None:
         raise InvalidTokenError("key")
     return keys, key
 
 
-def _refreshed(policy: Policy, kid: str | None) -> Steps[JWKSet]:
+# A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.
+
+
+def _current_keys(policy: Policy) -> JWKSet | None:
+    try:
+        return policy.keys.current()
+    except JWTGuardError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        unforeseen = error
+    raise _broken(unforeseen)
+
+
+def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
     try:
         return (yield from policy.keys.refreshed(kid))
     except JWTGuardError:
         raise
-    except Exception as error:  # noqa: BLE001 - a key source that breaks is an outage, not the caller's fault
-        unforeseen = type(error).__name__
-    logger.error("keys unavailable: unforeseen %s from the key source", unforeseen)
-    raise UnavailableError("keys")
+    except Exception as error:  # noqa: BLE001 - see above
+        unforeseen = error
+    raise _broken(unforeseen)
+
+
+def _broken(unforeseen: Exception) -> UnavailableError:
+    logger.error("keys unavailable: unforeseen %s from the key source", type(unforeseen).__name__)
+    return UnavailableError("keys")
 
 
 def _remember(memory: dict[bytes, Any], name: bytes, value: object, most: int) -> None:
