@@ -32,9 +32,13 @@ SECRET = "not a secret, only an example!!!"
 RSA_JWK: dict[str, Any] = read("cookbook/jwk/3_4.rsa_private_key.json")
 
 
-@functools.cache
 def signing_key(algorithm: str, kid: str | None = None) -> SigningKey:
-    """The key for `algorithm`, the same at each call; all RSA keys are one, which takes long to make."""
+    """The key for `algorithm` under that name, the same at each call; all RSA keys are one, which takes long to make."""
+    return _made(algorithm, kid)
+
+
+@functools.cache
+def _made(algorithm: str, kid: str | None) -> SigningKey:
     if algorithm in RSA_ALGORITHMS:
         return SigningKey.from_jwk({**RSA_JWK, "kid": kid}, algorithm=algorithm)
     return SigningKey.generate(algorithm, kid=kid)
