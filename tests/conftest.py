@@ -15,11 +15,11 @@ sys.path.append(str(ROOT))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run in which a test was skipped, where JWTGUARD_FAIL_ON_SKIP=1 asks for it."""
-    if os.environ.get("JWTGUARD_FAIL_ON_SKIP") != "1":
+    """Fail a run in which a test was skipped, where FAIL_ON_SKIP=1 asks for it."""
+    if os.environ.get("FAIL_ON_SKIP") != "1":
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line("")
-        reporter.write_line("tests were skipped, and JWTGUARD_FAIL_ON_SKIP=1 counts that as a failure", red=True)
+        reporter.write_line("tests were skipped, and FAIL_ON_SKIP=1 counts that as a failure", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -31,7 +31,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def main(arguments: list[str]) -> int:
-    """Prepare tox, run it, sum up and return its exit code; JWTGUARD_FAIL_ON_SKIP=1 makes a skip a failure."""
+    """Prepare tox, run it, sum up and return its exit code; FAIL_ON_SKIP=1 makes a skip a failure."""
     if sys.version_info < OLDEST_PYTHON:
         stop("jwtguard needs Python {}.{} or later; this is {}.{}.".format(*OLDEST_PYTHON, *sys.version_info[:2]))
     tox = prepared_tox()
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
     command = [str(tox), "-Im", "tox", "run-parallel", "--quiet", "--parallel-no-spinner", "--result-json", str(RESULT)]
     code = subprocess.run([*command, *environments(arguments), *arguments], cwd=ROOT, check=False).returncode
     skipped = summary()
-    if skipped and os.environ.get("JWTGUARD_FAIL_ON_SKIP") == "1":
-        print(f"skipped, and JWTGUARD_FAIL_ON_SKIP=1 counts that as a failure: {', '.join(skipped)}")
+    if skipped and os.environ.get("FAIL_ON_SKIP") == "1":
+        print(f"skipped, and FAIL_ON_SKIP=1 counts that as a failure: {', '.join(skipped)}")
         code = code or 1
     print(counts(failed=code != 0), flush=True)
     return code

@@ -112,7 +112,8 @@ def flow(function: Callable[P, Steps[T]]) -> Callable[P, Flow[T]]:
 
 def is_async(function: Callable[..., object]) -> bool:
     """Whether calling `function` gives a coroutine, for functions, partials and objects with `async __call__`."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - the method is asked about, not callability
+    # Of its type, as Python calls it: making an object of a class with `async __call__` is not async.
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def run_sync(flow: Flow[T]) -> T:

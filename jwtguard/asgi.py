@@ -1,0 +1,350 @@
+"""ASGI: a middleware for any application, and a decorator for Starlette endpoints and websockets.
+
+>>> from starlette.applications import Starlette
+>>> from starlette.middleware import Middleware
+>>> from starlette.responses import PlainTextResponse
+>>> from starlette.routing import Route
+>>> from jwtguard import Guard, SigningKey, has_role
+>>> key = SigningKey.generate("HS256")
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> @requires(has_role("admin"))
+... async def admin(request):
+...     return PlainTextResponse(f"hello {request.user.subject}")
+>>> app = Starlette(routes=[Route("/admin", admin)], middleware=[Middleware(GuardMiddleware, guard=guard)])
+
+The middleware needs nothing but ASGI. It authenticates each request, fills `scope["user"]` and `scope["auth"]`, and
+enforces the guard's `Rules` if it has them. `requires` authorizes, and authenticates by itself where no middleware of
+its guard is in front: `ASGIGuard(guard).requires(...)` or `requires(..., guard=guard)`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
+
+from jwtguard.callers import KEY, Callers, Checkpoint, Entry
+from jwtguard.core.authorization import Requirement, authenticated
+from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.extraction import TokenSource, TokenSubprotocol
+from jwtguard.core.flow import Flow, is_async, run_async
+from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
+from jwtguard.core.principal import Principal
+from jwtguard.guard import Admission, Guard
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
+"""Close codes of a refused handshake (RFC 6455 §7.4.1) where the server cannot send an HTTP answer."""
+
+
+class UnauthenticatedUser:
+    """What `scope["user"]` is where there is no caller."""
+
+    is_authenticated = False
+    display_name = ""
+    identity = ""
+
+
+class Credentials:
+    """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles."""
+
+    __slots__ = ("scopes",)
+
+    def __init__(self, principal: Principal | None) -> None:
+        self.scopes: list[str] = [] if principal is None else ["authenticated", *sorted(principal.scopes)]
+
+
+NOBODY = UnauthenticatedUser()
+
+
+class GuardMiddleware:
+    """Authenticates http and websocket connections; enforces the guard's rules if it has them.
+
+    Without rules it refuses nothing: the caller, or the error, is kept for `requires`. A websocket is closed with 3000
+    when its token expires. With `preflight=True`, CORS preflights pass, stripped of cookies and credentials: set it
+    only if a CORS layer inside answers every one of them. `sleep` waits for seconds (default: `asyncio.sleep`).
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        guard: Guard | ASGIGuard,
+        *,
+        preflight: bool = False,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
+    ) -> None:
+        self.app = app
+        self.guard = _guard_of(guard, "GuardMiddleware")
+        self._preflight = preflight
+        self._sleep = sleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard one connection."""
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        if scope["type"] not in {"http", "websocket"}:
+            raise ConfigurationError(f"a connection of type {scope['type']!r} cannot be guarded, so it is closed")
+        request = HTTPRequest.from_asgi(scope)
+        entry: Entry
+        if self._preflight and is_preflight(request):
+            entry, scope = Admission(), _without_credentials(scope)
+        else:
+            try:
+                entry = await perform(self.guard.enter(request))
+            except ConfigurationError:
+                raise
+            except JWTGuardError as error:
+                return await send_answer(self.guard.answer(error, request), scope, send)
+        callers = callers_of(scope)
+        callers.keep(self.guard, entry)
+        inner = {**scope, KEY: callers}
+        _show(inner, callers.known_principal())
+        try:
+            await self._run(inner, receive, send, entry)
+        except JWTGuardError as error:
+            # Reading the principal raises the kept error, in a view or anywhere below; other errors are not ours.
+            if not callers.is_kept(self.guard, error):
+                raise
+            await send_answer(self.guard.answer(error, request), scope, send)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
+        """Run the application; a websocket no longer than its token holds."""
+        authentication = entry.authentication
+        if scope["type"] == "http" or authentication is None or authentication.token is None:
+            return await self.app(scope, receive, send)
+        from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
+
+        if isinstance(authentication.source, TokenSubprotocol):
+            scope["subprotocols"] = []  # The token is no subprotocol, and no business of the application.
+            send = _choosing_bearer(send)
+        expires_at = self.guard.expires_at(authentication.token)
+        socket = GuardedSocket(receive, send, expires_at=expires_at, clock=self.guard.clock, sleep=self._sleep)
+        await socket.run(self.app, scope)
+
+
+class Connection(Protocol):
+    """What we need of Starlette's `Request` and `WebSocket`."""
+
+    @property
+    def scope(self) -> Scope:
+        """The ASGI scope."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header fields."""
+
+
+class ASGIGuard:
+    """The decorator of one guard: `auth = ASGIGuard(guard)`, then `@auth.requires(has_role("admin"))`."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = _guard_of(guard, type(self).__name__)
+
+    def requires(
+        self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Let only callers into an endpoint that `requirement` admits; see `jwtguard.asgi.requires`."""
+        return requires(requirement, tokens_from=tokens_from, guard=self.guard)
+
+    def principal(self, connection: Connection) -> Principal | None:
+        """The caller of a Starlette request or websocket as this guard knows it; raises the refusal if there is none."""
+        return callers_of(connection.scope).principal_of(self.guard)
+
+
+def requires(
+    requirement: Requirement = authenticated,
+    *,
+    tokens_from: Iterable[TokenSource] | None = None,
+    guard: Guard | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only callers into a Starlette endpoint that `requirement` admits.
+
+    For functions and methods that take a request or a websocket, sync or async. `tokens_from` overrides where its
+    token may travel. Without `guard`, the one whose middleware is in front decides; where there is none, the endpoint
+    raises `ConfigurationError` and never runs.
+    """
+    checkpoint = Checkpoint(requirement, tokens_from)
+
+    def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
+        if is_async(endpoint):
+            async_endpoint = cast("Callable[P, Awaitable[object]]", endpoint)
+
+            @functools.wraps(endpoint)
+            async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
+                connection = _connection(args, kwargs)
+                visit = Visit(connection.scope, guard)
+                try:
+                    admission = await perform(visit.admit(checkpoint))
+                except ConfigurationError:
+                    raise
+                except JWTGuardError as error:
+                    return await _refuse(connection, visit.answer(error))
+                with visit.inside(admission.principal):
+                    return await async_endpoint(*args, **kwargs)
+
+            return cast("Callable[P, R]", guarded_async)
+
+        @functools.wraps(endpoint)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
+            visit = Visit(_connection(args, kwargs).scope, guard)
+            try:
+                admission = visit.admit(checkpoint).run()
+            except ConfigurationError:
+                raise
+            except JWTGuardError as error:
+                return response(visit.answer(error))
+            with visit.inside(admission.principal):
+                return endpoint(*args, **kwargs)
+
+        return cast("Callable[P, R]", guarded)
+
+    return decorate
+
+
+class Visit:
+    """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
+
+    Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one.
+    """
+
+    __slots__ = ("_callers", "_request", "_scope", "guard")
+
+    def __init__(self, scope: Scope, guard: Guard | None) -> None:
+        self._scope = scope
+        self._callers = callers_of(scope)
+        self._request = HTTPRequest.from_asgi(scope)
+        self.guard = self._callers.guard() if guard is None else guard
+
+    def admit(self, checkpoint: Checkpoint) -> Flow[Admission]:
+        """Let the caller in; raises `JWTGuardError`."""
+        return checkpoint.admit(self.guard, self._request, self._callers)
+
+    def answer(self, error: JWTGuardError) -> HTTPAnswer:
+        """The finished answer for a refusal."""
+        return self.guard.answer(error, self._request)
+
+    def enter(self, principal: Principal | None) -> None:
+        """From here on `principal` is the caller."""
+        self._callers.admit(self.guard, principal)
+        _show(self._scope, principal)
+
+    @contextmanager
+    def inside(self, principal: Principal | None) -> Iterator[None]:
+        """While the endpoint runs, `principal` is the caller."""
+        before = {name: self._scope[name] for name in ("user", "auth") if name in self._scope}
+        with self._callers.admitting(self.guard, principal):
+            _show(self._scope, principal)
+            try:
+                yield
+            finally:
+                self._scope.update(before)
+
+
+def callers_of(scope: Scope) -> Callers:
+    """Who was let in during this connection so far."""
+    callers: Callers | None = scope.get(KEY)
+    if callers is None:
+        callers = scope[KEY] = Callers()
+    return callers
+
+
+async def perform(flow: Flow[T]) -> T:
+    """Run a flow on this loop, with Starlette's thread pool for what blocks."""
+    return await run_async(flow, to_thread=_to_thread)
+
+
+def response(answer: HTTPAnswer) -> Response:
+    """A finished answer as a Starlette response."""
+    from starlette.responses import Response  # noqa: PLC0415 - the middleware works without Starlette
+
+    return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
+
+
+async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send) -> None:
+    """Send a finished answer; for a websocket handshake as a denial, or as a close where the server has no such thing."""
+    if scope["type"] == "websocket" and not can_deny(scope):
+        return await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+    prefix = "websocket." if scope["type"] == "websocket" else ""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
+    await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": f"{prefix}http.response.body", "body": answer.body})
+
+
+def can_deny(scope: Scope) -> bool:
+    """Whether the server can send an HTTP answer to a handshake; Starlette would try it unasked."""
+    return "websocket.http.response" in (scope.get("extensions") or {})
+
+
+def close_code(status: int) -> int:
+    """The close code that says what an HTTP status says."""
+    return TRY_AGAIN_LATER if status == 503 else POLICY_VIOLATION
+
+
+async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
+    """What the endpoint returns instead of running: a response, or nothing once a handshake is denied."""
+    if connection.scope["type"] == "http":
+        return response(answer)
+    await send_answer(answer, connection.scope, cast("Any", connection).send)
+    return None
+
+
+def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
+    """The request or websocket among an endpoint's arguments. A class-based endpoint's `self` has a scope too."""
+    for argument in (*args, *kwargs.values()):
+        if hasattr(argument, "scope") and hasattr(argument, "headers"):
+            return cast("Connection", argument)
+    raise ConfigurationError(
+        "`requires` guards endpoints that take a Starlette request or websocket, and found neither"
+    )
+
+
+def _guard_of(guard: object, where: str) -> Guard:
+    found = guard.guard if isinstance(guard, ASGIGuard) else guard
+    if not isinstance(found, Guard):
+        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {guard!r}")
+    return found
+
+
+def _show(scope: Scope, principal: Principal | None) -> None:
+    """Fill the places that Starlette reads. They are outputs: nothing of ours goes by them."""
+    scope["user"] = NOBODY if principal is None else principal
+    scope["auth"] = Credentials(principal)
+
+
+def _without_credentials(scope: Scope) -> Scope:
+    dropped = {b"authorization", b"cookie"}
+    return {**scope, "headers": [field for field in scope["headers"] if field[0].lower() not in dropped]}
+
+
+def _choosing_bearer(send: Send) -> Send:
+    """A browser that offers subprotocols drops a connection whose answer chooses none (RFC 6455 §4.1)."""
+
+    async def choosing(message: Message) -> None:
+        if message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            message = {**message, "subprotocol": "bearer"}
+        await send(message)
+
+    return choosing
+
+
+async def _to_thread(function: Callable[[], T]) -> T:
+    try:
+        from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 - only where something blocks
+    except ImportError:
+        import asyncio  # noqa: PLC0415 - slow to import
+
+        return await asyncio.to_thread(function)
+    return await run_in_threadpool(function)

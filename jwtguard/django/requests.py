@@ -1,0 +1,67 @@
+"""What the middleware and the decorator both do with a Django request.
+
+>>> from django.test import RequestFactory
+>>> read(RequestFactory().get("/admin", headers={"authorization": "Bearer abc"})).values("authorization")
+['Bearer abc']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+
+from jwtguard.callers import Callers
+from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.flow import Flow, run_async
+from jwtguard.core.http import HTTPRequest
+from jwtguard.core.principal import Principal
+from jwtguard.guard import Guard
+
+T = TypeVar("T")
+_CALLERS = "_jwtguard_callers"
+
+
+def read(request: HttpRequest) -> HTTPRequest:
+    """The request as the core reads it: under ASGI from the raw header fields, which Django joins and tidies."""
+    scope = getattr(request, "scope", None)
+    if scope is None:
+        return HTTPRequest.from_wsgi(request.META, path=request.path_info)
+    return HTTPRequest.from_asgi(scope, path=request.path_info)
+
+
+def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResponse:
+    """The response for a refusal; an error in the set-up is raised again, and stays a server error."""
+    if isinstance(error, ConfigurationError):
+        raise error
+    answer = guard.answer(error, read(request))
+    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def callers_of(request: HttpRequest) -> Callers:
+    """Who was let in during this request so far."""
+    callers: Callers | None = request.__dict__.get(_CALLERS)
+    if callers is None:
+        callers = request.__dict__[_CALLERS] = Callers()
+    return callers
+
+
+async def perform(flow: Flow[T]) -> T:
+    """Run a flow on this loop; what blocks runs where Django's database connections belong."""
+    return await run_async(flow, to_thread=_to_thread)
+
+
+async def _to_thread(function: Callable[[], T]) -> T:
+    return await sync_to_async(function, thread_sensitive=True)()
+
+
+def _principal(request: HttpRequest) -> Principal | None:
+    """The caller: the one that the innermost `requires` let in, else the one that the middleware found."""
+    return callers_of(request).principal()
+
+
+# A property of the class, since reading it may have to raise, and None must be able to be None: no lazy object on the
+# instance can do either.
+HttpRequest.principal = property(_principal)  # type: ignore[attr-defined]

@@ -1,0 +1,78 @@
+"""The guard that Django's settings describe.
+
+>>> from django.conf import settings
+>>> from django.test.utils import override_settings
+>>> config = {
+...     "issuer": "https://issuer.example",
+...     "audience": "https://api.example",
+...     "keys": {"secret": "not a secret, only an example!!!"},
+... }
+>>> with override_settings(JWTGUARD=config):
+...     default_guard().issuer
+'https://issuer.example'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.principal import Principal
+from jwtguard.guard import Guard
+
+_ADVICE = 'set JWTGUARD = {"issuer": ..., "audience": ..., "keys": {...}}, or the dotted path of a Guard'
+
+
+@cache
+def default_guard() -> Guard:
+    """The guard of the `JWTGUARD` setting: a mapping (see `Guard.from_config`), a dotted path, or a `Guard`.
+
+    Raises `ConfigurationError` with what to write instead.
+    """
+    setting = getattr(settings, "JWTGUARD", None)
+    if setting is None:
+        raise ConfigurationError(f"the setting JWTGUARD is missing: {_ADVICE}")
+    if isinstance(setting, Mapping):
+        return Guard.from_config(setting)
+    found = _imported("JWTGUARD", setting) if isinstance(setting, str) else setting
+    if not isinstance(found, Guard):
+        raise ConfigurationError(f"the setting JWTGUARD is {setting!r}, and that is no Guard: {_ADVICE}")
+    return found
+
+
+@cache
+def user_of() -> Callable[[Principal], object] | None:
+    """The function of the `JWTGUARD_USER` setting, which finds the user of a principal; None if it is not set.
+
+    Raises `ConfigurationError` if it cannot be imported.
+    """
+    setting = getattr(settings, "JWTGUARD_USER", None)
+    if setting is None:
+        return None
+    found = _imported("JWTGUARD_USER", setting) if isinstance(setting, str) else setting
+    if not callable(found):
+        raise ConfigurationError(f"the setting JWTGUARD_USER is {setting!r}, and that is no function of a principal")
+    function: Callable[[Principal], object] = found
+    return function
+
+
+def _imported(name: str, path: str) -> object:
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise ConfigurationError(f"the setting {name} is {path!r}, which cannot be imported: {error}") from error
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting.startswith("JWTGUARD"):
+        default_guard.cache_clear()
+        user_of.cache_clear()
+
+
+# Django's tests change settings while it runs.
+setting_changed.connect(_forget, dispatch_uid="jwtguard.settings")

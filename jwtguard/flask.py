@@ -1,0 +1,185 @@
+"""Flask: an extension, a decorator, and `principal` for views and templates.
+
+>>> from flask import Flask
+>>> from jwtguard import Guard, SigningKey, TokenIssuer, has_role
+>>> key = SigningKey.generate("HS256")
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> app, auth = Flask(__name__), FlaskGuard(guard)
+>>> auth.init_app(app)
+>>> @app.get("/admin")
+... @auth.requires(has_role("admin"))
+... def admin():
+...     return f"hello {principal.subject}"
+>>> app.test_client().get("/admin").headers["WWW-Authenticate"]
+'Bearer realm="api"'
+
+`init_app` makes `principal` work in every view and enforces the guard's `Rules` if it has them. Without it, and
+without rules, `requires` works all the same: it authenticates by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar, cast
+
+try:
+    import flask
+    from werkzeug.exceptions import HTTPException
+    from werkzeug.local import LocalProxy
+except ImportError as error:
+    raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
+
+from jwtguard.callers import KEY, Callers, Checkpoint
+from jwtguard.core.authorization import Requirement, authenticated
+from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.extraction import TokenSource
+from jwtguard.core.flow import is_async
+from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
+from jwtguard.core.principal import Principal
+from jwtguard.guard import Guard
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class RefusedRequest(HTTPException):
+    """A refusal as Flask and what is built on it understand it: an HTTP exception with its response ready.
+
+    `error` is the `JWTGuardError`, for an application's own error handler.
+    """
+
+    def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
+        response = flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+        super().__init__(description=error.detail, response=response)
+        self.code = answer.status
+        self.error = error
+
+
+class FlaskGuard:
+    """The guard of a Flask application.
+
+    Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`
+    (see `Guard.from_config`). Nothing of an application is kept here, so one `FlaskGuard` serves several.
+    """
+
+    def __init__(self, guard: Guard | None = None) -> None:
+        self._guard = guard
+
+    def init_app(self, app: flask.Flask) -> None:
+        """Guard `app`: know the caller of each request, lazily, and enforce the guard's rules if it has them."""
+        guards: dict[FlaskGuard, Guard] = app.extensions.setdefault("jwtguard", {})
+        if self in guards:
+            raise ConfigurationError("this FlaskGuard guards this app already: call init_app once")
+        guard = self._guard
+        if guard is None:
+            if "JWTGUARD" not in app.config:
+                raise ConfigurationError(
+                    'there is no guard: write FlaskGuard(guard), or set app.config["JWTGUARD"] before init_app'
+                )
+            guard = Guard.from_config(app.config["JWTGUARD"])
+        guards[self] = guard
+        app.before_request(self._before_request)
+
+    @property
+    def guard(self) -> Guard:
+        """The guard of the application at hand."""
+        if self._guard is not None:
+            return self._guard
+        guard: Guard | None = flask.current_app.extensions.get("jwtguard", {}).get(self)
+        if guard is None:
+            raise ConfigurationError("this FlaskGuard has no guard and does not know this app: call init_app(app)")
+        return guard
+
+    @property
+    def principal(self) -> Principal | None:
+        """The caller of the request at hand, as this guard knows it; raises the refusal if there is none."""
+        guard, callers = self.guard, _callers()
+        if not callers.knows(guard):
+            callers.keep(guard, lambda: guard.authenticate(_read()).run())
+        with _refusing(guard):
+            return callers.principal_of(guard)
+
+    def requires(
+        self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Let only callers into a view that `requirement` admits; `tokens_from` overrides where its token may travel."""
+        checkpoint = Checkpoint(requirement, tokens_from)
+
+        def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            if is_async(view):
+                async_view = cast("Callable[P, Awaitable[object]]", view)
+
+                @functools.wraps(view)
+                async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
+                    guard, callers = self.guard, _callers()
+                    with _refusing(guard):
+                        admission = await checkpoint.admit(guard, _read(), callers)
+                    with callers.admitting(guard, admission.principal):
+                        return await async_view(*args, **kwargs)
+
+                return cast("Callable[P, R]", guarded_async)
+
+            @functools.wraps(view)
+            def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+                guard, callers = self.guard, _callers()
+                with _refusing(guard):
+                    admission = checkpoint.admit(guard, _read(), callers).run()
+                with callers.admitting(guard, admission.principal):
+                    return view(*args, **kwargs)
+
+            return guarded
+
+        return decorate
+
+    def _before_request(self) -> None:
+        guard, callers = self.guard, _callers()
+        if guard.rules is None:
+            callers.keep(guard, lambda: guard.authenticate(_read()).run())
+        elif not _flask_answers_preflight():
+            with _refusing(guard):
+                callers.keep(guard, guard.enter(_read()).run())
+
+
+def _principal() -> Principal | None:
+    callers = _callers()
+    if callers.is_inside_requires:
+        return callers.principal()
+    with _refusing(callers.guard()):
+        return callers.principal()
+
+
+principal = cast("Principal", LocalProxy(_principal))
+"""The caller of the request at hand: the one that the innermost `requires` let in, else the one that the guard of this
+application found. A proxy: false where there is no caller and none was needed; `auth.principal` is then `None`."""
+
+
+@contextmanager
+def _refusing(guard: Guard) -> Iterator[None]:
+    """Turn a refusal into the exception that Flask sends; an error in the set-up stays what it is."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except JWTGuardError as error:
+        raise RefusedRequest(error, guard.answer(error, _read())) from None
+
+
+def _callers() -> Callers:
+    # In the environ, not in `flask.g`: that outlives a request inside an application context that was pushed before.
+    environ = flask.request.environ
+    callers: Callers | None = environ.get(KEY)
+    if callers is None:
+        callers = environ[KEY] = Callers()
+    return callers
+
+
+def _read() -> HTTPRequest:
+    return HTTPRequest.from_wsgi(flask.request.environ)
+
+
+def _flask_answers_preflight() -> bool:
+    """Whether Flask answers this CORS preflight by itself, so that no view can run."""
+    rule = flask.request.url_rule
+    return bool(getattr(rule, "provide_automatic_options", False)) and is_preflight(_read())

@@ -1,0 +1,44 @@
+"""The contract of adapters, for Flask."""
+
+from __future__ import annotations
+
+import flask
+
+from jwtguard.flask import FlaskGuard, principal
+from jwtguard.testing import AdapterConformance, Route, Site, wsgi_client
+from jwtguard.testing.clients import Client
+
+
+def build(site: Site) -> flask.Flask:
+    """The site as a Flask application."""
+    app = flask.Flask(__name__)
+    auth, other = FlaskGuard(site.guard), FlaskGuard(site.other)
+    if site.other_middleware:
+        other.init_app(app)
+    if site.middleware:
+        auth.init_app(app)
+    for route in site.routes:
+        _add(app, other if route.by_other else auth, route, is_async=site.async_views)
+    return app
+
+
+def _add(app: flask.Flask, auth: FlaskGuard, route: Route, *, is_async: bool) -> None:
+    def caller() -> flask.Response:
+        return flask.jsonify(subject=principal.subject if principal else None)
+
+    async def async_caller() -> flask.Response:
+        return caller()
+
+    view = async_caller if is_async else caller
+    if route.requirement is not None:
+        guarded = auth.requires(route.requirement, tokens_from=route.tokens_from)(view)
+    else:
+        guarded = view
+    app.add_url_rule(route.path, endpoint=route.path, view_func=guarded, methods=["GET", "POST"])
+
+
+class TestFlask(AdapterConformance):
+    """Flask, with sync and async views."""
+
+    def client(self, site: Site) -> Client:
+        return wsgi_client(build(site).wsgi_app)
