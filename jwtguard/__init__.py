@@ -31,6 +31,7 @@ from jwtguard.core.errors import ConfigurationError as ConfigurationError
 from jwtguard.core.errors import CSRFError as CSRFError
 from jwtguard.core.errors import InsufficientScopeError as InsufficientScopeError
 from jwtguard.core.errors import InsufficientUserAuthenticationError as InsufficientUserAuthenticationError
+from jwtguard.core.errors import InvalidGrantError as InvalidGrantError
 from jwtguard.core.errors import InvalidRequestError as InvalidRequestError
 from jwtguard.core.errors import InvalidTokenError as InvalidTokenError
 from jwtguard.core.errors import JWTGuardError as JWTGuardError
@@ -42,6 +43,8 @@ from jwtguard.core.extraction import AuthorizationHeader as AuthorizationHeader
 from jwtguard.core.extraction import TokenHeader as TokenHeader
 from jwtguard.core.extraction import TokenQuery as TokenQuery
 from jwtguard.core.extraction import TokenSubprotocol as TokenSubprotocol
+from jwtguard.core.grants import Grants as Grants
+from jwtguard.core.grants import TokenResponse as TokenResponse
 from jwtguard.core.issuance import TokenIssuer as TokenIssuer
 from jwtguard.core.jwk import SigningKey as SigningKey
 from jwtguard.core.jwk import VerificationKey as VerificationKey
@@ -51,7 +54,12 @@ from jwtguard.core.policy import UNCHECKED as UNCHECKED
 from jwtguard.core.principal import ClaimPath as ClaimPath
 from jwtguard.core.principal import ClaimsMapping as ClaimsMapping
 from jwtguard.core.principal import Principal as Principal
+from jwtguard.core.revocation import SessionRevocation as SessionRevocation
 from jwtguard.core.rules import Rule as Rule
 from jwtguard.core.rules import Rules as Rules
+from jwtguard.core.session_events import SessionEvent as SessionEvent
+from jwtguard.core.session_store import Session as Session
+from jwtguard.core.session_store import SessionStore as SessionStore
+from jwtguard.core.sessions import Sessions as Sessions
 from jwtguard.core.verification import VerifiedToken as VerifiedToken
 from jwtguard.guard import Guard as Guard

@@ -43,6 +43,7 @@ from jwtguard.core.jwk_set import JWKSet, KeySource
 from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
+from jwtguard.core.revocation import SessionRevocation
 from jwtguard.core.rules import Rules
 from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
 
@@ -107,6 +108,7 @@ class Guard(Frozen):
     values are refused unread. `max_token_age`: counted from `iat`. `cache_size`: verified tokens remembered, 0 for
     none. `claims`: where roles, scopes and permissions stand. `role_hierarchy`, `role_permissions`: what roles are
     worth. `rules`: which path needs what. `csrf`: how cookie tokens are protected (`UNCHECKED` turns it off).
+    `revocation`: `SessionRevocation(store)` asks whether a token's session has ended; None asks nothing.
     `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
     at each decision. `clock`: seconds since the epoch.
 
@@ -118,6 +120,7 @@ class Guard(Frozen):
         "_clock",
         "_csrf",
         "_on_event",
+        "_revocation",
         "_rights",
         "_verifier",
         "audience",
@@ -140,6 +143,7 @@ class Guard(Frozen):
     _verifier: TokenVerifier
     _answers: Answers
     _on_event: Callable[[Event], object] | None
+    _revocation: SessionRevocation | None
 
     def __init__(
         self,
@@ -158,6 +162,7 @@ class Guard(Frozen):
         role_permissions: Mapping[str, Iterable[str]] | None = None,
         rules: Rules | None = None,
         csrf: CSRF | UncheckedType | None = None,
+        revocation: SessionRevocation | None = None,
         realm: str = "api",
         problem_body: ProblemBody = problem_details,
         on_event: Callable[[Event], object] | None = None,
@@ -211,6 +216,7 @@ class Guard(Frozen):
             _verifier=TokenVerifier([policy], max_token_bytes=max_token_bytes, cache_size=cache_size, clock=clock),
             _answers=answers,
             _on_event=on_event,
+            _revocation=revocation,
         )
 
     @classmethod
@@ -239,6 +245,8 @@ class Guard(Frozen):
     def _verify(self, text: str) -> Steps[VerifiedToken]:
         try:
             token = yield from self._verifier.verifying(text)
+            if self._revocation is not None:
+                yield from self._revocation.checking(token)
         except JWTGuardError as error:
             self._tell_refused(error)
             raise
@@ -286,6 +294,8 @@ class Guard(Frozen):
             from_cookie = isinstance(found.source, TokenCookie)
             if from_cookie:
                 self._check_csrf(request, token)
+            if self._revocation is not None:
+                yield from self._revocation.checking(token)
         except ConfigurationError:
             raise  # Nobody's request: the program is wrong, and whoever runs it must see it.
         except JWTGuardError as error:

@@ -160,3 +160,13 @@ class UnavailableError(JWTGuardError):
     def __init__(self, reason: str, *, retry_after: int = 5) -> None:
         super().__init__(reason, "The service cannot check credentials at the moment: try again later.")
         self.retry_after = retry_after
+
+
+class InvalidGrantError(JWTGuardError):
+    """The refresh token is not genuine, was used before, or its session has ended. RFC 6749 §5.2."""
+
+    status = 400
+    error = "invalid_grant"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "The refresh token is invalid, expired or revoked: log in again.")

@@ -1,0 +1,110 @@
+"""The port that every session store fits, and what passes through it.
+
+>>> Turn(session_id="s1", generation=0)
+Turn(session_id='s1', generation=0)
+
+A store keeps one row for a session, however often it is refreshed, and nothing in the row can be used to log in. Its
+methods are plain or `async`; what they raise becomes a 503. `jwtguard.testing.StoreConformance` holds every store to
+what is said here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+T = TypeVar("T")
+MaybeAsync: TypeAlias = "T | Awaitable[T]"
+
+
+def new_session_id() -> str:
+    """A session's name, 160 random bits: it stands in tokens and logs, and opens nothing."""
+    return secrets.token_urlsafe(20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """A session to create, at generation 0. Lifetimes are in seconds, counted by the store's clock if it has one."""
+
+    session_id: str
+    issuer: str
+    subject: str
+    label: str | None = None
+    idle_lifetime: float
+    absolute_lifetime: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn of one session."""
+
+    session_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session as its row says. Times are seconds since the epoch, by the clock that wrote them.
+
+    `state` is `alive`, `revoked` or `expired` at the time of reading.
+    """
+
+    session_id: str
+    issuer: str
+    subject: str
+    label: str | None
+    generation: int
+    created_at: float
+    refreshed_at: float | None
+    expires_at: float
+    state: Literal["alive", "revoked", "expired"] = "alive"
+
+    @property
+    def is_alive(self) -> bool:
+        """Neither revoked nor expired."""
+        return self.state == "alive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of taking a turn.
+
+    If it was not taken, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
+    turn was taken, by the store's clock, never below 0 (infinite if it was never refreshed).
+    """
+
+    is_taken: bool
+    session: Session | None = None
+    age: float = float("inf")
+
+
+@runtime_checkable
+class SessionStore(Protocol):
+    """Where sessions are kept. `now` is the caller's clock; a store with a clock of its own goes by that instead."""
+
+    def create(self, session: NewSession, *, now: float) -> MaybeAsync[None]:
+        """Write a new row; raise whatever you like if its id is taken."""
+
+    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> MaybeAsync[Taken]:
+        """Take the turn: one atomic write, if the row has this generation, is alive, and was not refreshed less than
+        `grace` seconds ago. It adds one to the generation, notes the time, and moves the idle deadline.
+
+        If it changed no row, read the row again, afresh: the state that the write saw may be old.
+        """
+
+    def find(self, session_id: str, *, now: float) -> MaybeAsync[Session | None]:
+        """The session of this id, alive or not; None if there is none."""
+
+    def list(self, *, issuer: str, subject: str, now: float) -> MaybeAsync[Sequence[Session]]:
+        """The live sessions of a subject, newest first."""
+
+    def revoke(self, session_id: str, *, now: float) -> MaybeAsync[bool]:
+        """End a session, durably; whether it was alive."""
+
+    def revoke_all(self, *, issuer: str, subject: str, now: float) -> MaybeAsync[int]:
+        """End all sessions of a subject, durably; how many were alive."""
+
+    def purge(self, *, now: float) -> MaybeAsync[int]:
+        """Delete rows that can decide nothing any more: those past their absolute lifetime; how many."""

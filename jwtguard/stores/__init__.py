@@ -1,0 +1,1 @@
+"""Session stores: `memory` for tests, `sqlite` on one machine, `sqlalchemy` and `redis` on many."""
