@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 from jwtguard.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -108,6 +109,33 @@ def flow(function: Callable[P, Steps[T]]) -> Callable[P, Flow[T]]:
         return Flow(function(*args, **kwargs))
 
     return start
+
+
+class OneLoop:
+    """Keeps what holds connections to the event loop it first ran on, for they belong to that one.
+
+    `name` is the asynchronous class, `sync_alternative` the one that serves every loop and thread.
+    """
+
+    __slots__ = ("_loop", "_name", "_sync_alternative")
+
+    def __init__(self, name: str, *, sync_alternative: str) -> None:
+        self._name = name
+        self._sync_alternative = sync_alternative
+        self._loop: AbstractEventLoop | None = None
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` on any loop but the first; call it from a coroutine."""
+        import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
+
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise ConfigurationError(
+                f"{self._name} serves the event loop it first ran on, and this is another one (Flask, for example,"
+                f" runs each async view on a loop of its own): use {self._sync_alternative}"
+            )
 
 
 def is_async(function: Callable[..., object]) -> bool:
@@ -196,6 +224,7 @@ async def _to_thread(function: Callable[[], T]) -> T:
 
 
 def _needs_a_loop(step: Call[Any]) -> ConfigurationError:
-    name = getattr(step.function, "__qualname__", type(step.function).__qualname__)
+    function = getattr(step.function, "func", step.function)  # What a partial was made of.
+    name = getattr(function, "__qualname__", type(function).__qualname__)
     advice = f"use {step.sync_alternative}" if step.sync_alternative else "use its sync counterpart"
     return ConfigurationError(f"{name} is asynchronous and cannot run from sync code: {advice}")

@@ -20,10 +20,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
-from jwtguard.core.flow import Call, Steps, Wait
+from jwtguard.core.flow import Steps, Wait
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.policy import seconds
-from jwtguard.core.session_store import Session, SessionStore
+from jwtguard.core.session_store import Session, SessionStore, ask
 from jwtguard.core.verification import VerifiedToken
 
 if TYPE_CHECKING:
@@ -160,9 +160,7 @@ class SessionRevocation(Frozen):
         issuer, session_id = key
         asked_at = self._monotonic()
         try:
-            session: Session | None = yield Call(
-                lambda: self.store.find(session_id, now=self._clock()), sync_alternative="a store that is not async"
-            )
+            session: Session | None = yield ask(self.store.find, session_id, now=self._clock())
         except JWTGuardError:
             raise
         except Exception as error:

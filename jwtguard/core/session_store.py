@@ -10,10 +10,13 @@ what is said here.
 
 from __future__ import annotations
 
+import functools
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from jwtguard.core.flow import Call
 
 T = TypeVar("T")
 MaybeAsync: TypeAlias = "T | Awaitable[T]"
@@ -24,9 +27,41 @@ def new_session_id() -> str:
     return secrets.token_urlsafe(20)
 
 
+MAX_SESSION_ID = 64
+"""Characters of a session id; ours have 27."""
+MAX_TEXT = 255
+"""Characters of an issuer, a subject (OpenID Connect Core §2 has the same bound) and a label."""
+
+
+def is_storable(text: str, limit: int) -> bool:
+    """Whether every store can keep `text` as it is: not too long, no NUL, no lone surrogate."""
+    if len(text) > limit or "\x00" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def storable_label(label: str) -> str:
+    """A label as every store can keep it, cut to 255 characters: it often comes from a `User-Agent` field."""
+    return label.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:MAX_TEXT]
+
+
+def ask(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Call[T]:
+    """The call of a store's method, for a flow to yield: an `async` one is awaited where it stands."""
+    sync = getattr(getattr(method, "__self__", None), "sync_alternative", "a store that is not async")
+    call: Callable[[], Any] = functools.partial(method, *args, **kwargs)
+    return Call(call, sync_alternative=sync)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSession:
-    """A session to create, at generation 0. Lifetimes are in seconds, counted by the store's clock if it has one."""
+    """A session to create, at generation 0. Lifetimes are in seconds, counted by the store's clock if it has one.
+
+    Raises ValueError for what a store could not keep as it is: a database that cuts a subject takes it for another.
+    """
 
     session_id: str
     issuer: str
@@ -34,6 +69,13 @@ class NewSession:
     label: str | None = None
     idle_lifetime: float
     absolute_lifetime: float
+
+    def __post_init__(self) -> None:
+        limits = {"session_id": MAX_SESSION_ID, "issuer": MAX_TEXT, "subject": MAX_TEXT, "label": MAX_TEXT}
+        for name, limit in limits.items():
+            text = getattr(self, name)
+            if text is not None and not is_storable(text, limit):
+                raise ValueError(f"{name} has at most {limit} characters, and no NUL or lone surrogate among them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ from jwtguard.core.jwk import SigningKey
 from jwtguard.core.policy import seconds
 from jwtguard.core.refresh_tokens import RefreshToken, RefreshTokens
 from jwtguard.core.session_events import EventKind, SessionEvent
-from jwtguard.core.session_store import NewSession, Session, SessionStore, Turn, new_session_id
+from jwtguard.core.session_store import NewSession, Session, SessionStore, Turn, ask, new_session_id, storable_label
 
 logger = logging.getLogger("jwtguard")
 T = TypeVar("T")
@@ -170,11 +170,11 @@ class Sessions(Frozen):
             session_id=token.session_id,
             issuer=self.issuer.issuer,
             subject=subject,
-            label=label,
+            label=None if label is None else storable_label(label),
             idle_lifetime=self._idle,
             absolute_lifetime=self._absolute,
         )
-        yield from self._ask(lambda: self.store.create(session, now=now))
+        yield from self._ask(self.store.create, session, now=now)
         self._tell("started", token)
         return answer
 
@@ -218,7 +218,7 @@ class Sessions(Frozen):
         sessions = yield from self._list(subject)
         if not any(session.session_id == session_id for session in sessions):
             return False
-        yield from self._ask(lambda: self.store.revoke(session_id, now=self._clock()))
+        yield from self._ask(self.store.revoke, session_id, now=self._clock())
         self._tell("ended", RefreshToken(subject=subject, session_id=session_id, generation=0, auth_time=0), "logout")
         return True
 
@@ -228,7 +228,7 @@ class Sessions(Frozen):
 
     def _end_all(self, subject: str) -> Steps[int]:
         issuer, now = self.issuer.issuer, self._clock()
-        ended: int = yield from self._ask(lambda: self.store.revoke_all(issuer=issuer, subject=subject, now=now))
+        ended: int = yield from self._ask(self.store.revoke_all, issuer=issuer, subject=subject, now=now)
         logger.info("session ended: subject=%s reason=logout_everywhere", _shown(subject))
         self._call(SessionEvent(kind="ended", subject=subject, session_id=None, reason="logout_everywhere"))
         return ended
@@ -239,15 +239,13 @@ class Sessions(Frozen):
 
     def _list(self, subject: str) -> Steps[Sequence[Session]]:
         issuer, now = self.issuer.issuer, self._clock()
-        sessions: Sequence[Session] = yield from self._ask(
-            lambda: self.store.list(issuer=issuer, subject=subject, now=now)
-        )
+        sessions: Sequence[Session] = yield from self._ask(self.store.list, issuer=issuer, subject=subject, now=now)
         return sessions
 
     def purge(self) -> Flow[int]:
         """Delete the rows of dead sessions; how many there were. Stores do it by themselves now and then, too."""
         now = self._clock()
-        return Flow(self._ask(lambda: self.store.purge(now=now)))
+        return Flow(self._ask(self.store.purge, now=now))
 
     # One step each.
 
@@ -299,10 +297,10 @@ class Sessions(Frozen):
             remember=token.remember,
         )
 
-    def _ask(self, call: Callable[[], Any]) -> Steps[Any]:
+    def _ask(self, method: Callable[..., Any], *args: object, **kwargs: object) -> Steps[Any]:
         """Ask the store; whatever goes wrong there is an outage, never the caller's fault."""
         try:
-            return (yield Call(call, sync_alternative="a store that is not async, for example RedisStore"))
+            return (yield ask(method, *args, **kwargs))
         except JWTGuardError:
             raise
         except Exception as error:
@@ -312,7 +310,7 @@ class Sessions(Frozen):
 
     def _revoke(self, token: RefreshToken, kind: EventKind, reason: str) -> Steps[None]:
         now = self._clock()
-        yield from self._ask(lambda: self.store.revoke(token.session_id, now=now))
+        yield from self._ask(self.store.revoke, token.session_id, now=now)
         self._tell(kind, token, reason)
 
     def _tell(self, kind: EventKind, token: RefreshToken | None, reason: str = "") -> None:
@@ -357,9 +355,8 @@ class PreparedRefresh:
         sessions, token = self._sessions, self.token
         turn = Turn(session_id=token.session_id, generation=token.generation)
         grace, idle = sessions._grace, sessions._idle
-        taken = yield from sessions._ask(
-            lambda: sessions.store.take_turn(turn, now=self._now, grace=grace, idle_lifetime=idle)
-        )
+        store = sessions.store
+        taken = yield from sessions._ask(store.take_turn, turn, now=self._now, grace=grace, idle_lifetime=idle)
         if taken.is_taken:
             sessions._tell("refreshed", token)
             return self.answer
