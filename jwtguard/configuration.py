@@ -327,6 +327,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "role_permissions": _unchanged,
     "rules": _rules,
     "csrf": _csrf,
+    "revocation": _unchanged,
     "realm": _unchanged,
     "problem_body": _unchanged,
     "on_event": _unchanged,

@@ -9,8 +9,8 @@
 >>> guard.verify(issuer.access_token("user-1", roles=["admin"])).run().claims["roles"]
 ['admin']
 
-For one request the order is: extract, verify, CSRF, authorize. The middleware of an adapter authenticates and keeps
-what it found; the decorator authorizes, and authenticates by itself where nothing was kept.
+For one request the order is: extract, verify, CSRF, revocation, authorize. The middleware of an adapter authenticates
+and keeps what it found; the decorator authorizes, and authenticates by itself where nothing was kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from jwtguard.core.authorization import Mode, Requirement, Rights
 from jwtguard.core.cookies import TokenCookie
@@ -29,6 +29,7 @@ from jwtguard.core.errors import (
     AccessDeniedError,
     ConfigurationError,
     CSRFError,
+    InvalidTokenError,
     JWTGuardError,
     MissingTokenError,
     UnavailableError,
@@ -95,6 +96,11 @@ class Admission:
     def proves_origin(self) -> bool:
         """Whether a token let the caller in that no other site could have sent."""
         return self.principal is not None and self.authentication is not None and self.authentication.proves_origin
+
+
+Renew: TypeAlias = Callable[[HTTPRequest, "TokenSource | None"], Steps[Authentication | None]]
+"""Asked where a request's token is absent (the source is then None) or expired: who sent the request after all, or None
+if nobody can tell. Silent renewal is one."""
 
 
 class Guard(Frozen):
@@ -193,6 +199,12 @@ class Guard(Frozen):
         answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
         if rules is not None and not isinstance(rules, Rules):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
+        if revocation is not None and not isinstance(revocation, SessionRevocation):
+            problems.add("revocation is SessionRevocation(store), or None for a guard that asks nothing", revocation)
+        elif revocation is not None and revocation.issuers is not None and isinstance(issuer, str):
+            # A name that is spelled otherwise would leave its tokens unasked, and nobody would notice.
+            for stranger in sorted(revocation.issuers - {issuer}):
+                problems.add("revocation names an issuer that the guard does not trust", stranger)
         if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
             problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", csrf)
         for name, function in (("clock", clock), ("problem_body", problem_body), ("on_event", on_event)):
@@ -243,16 +255,32 @@ class Guard(Frozen):
         return Flow(self._verify(text))
 
     def _verify(self, text: str) -> Steps[VerifiedToken]:
+        token = None
         try:
             token = yield from self._verifier.verifying(text)
             if self._revocation is not None:
-                yield from self._revocation.checking(token)
+                yield from self._revocation.checking(token, clock=self._clock)
         except JWTGuardError as error:
-            self._tell_refused(error)
+            self._tell_refused(error, token)
             raise
         if self._on_event is not None:
             self._tell_accepted(token)
         return token
+
+    def rechecking(self, token: VerifiedToken) -> Flow[float] | None:
+        """Ask again whether the session of a `token` has ended, for a connection that stays open.
+
+        Gives the seconds until the next time; raises `InvalidTokenError` or `UnavailableError`. None if there is
+        nothing to ask: a guard without revocation.
+        """
+        return None if self._revocation is None else Flow(self._rechecking(self._revocation, token))
+
+    def _rechecking(self, revocation: SessionRevocation, token: VerifiedToken) -> Steps[float]:
+        try:
+            return (yield from revocation.rechecking(token, clock=self._clock))
+        except (InvalidTokenError, UnavailableError) as error:
+            self._tell_refused(error, token)
+            raise
 
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller that a verified token speaks for."""
@@ -278,36 +306,81 @@ class Guard(Frozen):
     # What adapters call.
 
     def authenticate(
-        self, request: HTTPRequest, *, tokens_from: tuple[TokenSource, ...] | None = None
+        self,
+        request: HTTPRequest,
+        *,
+        tokens_from: tuple[TokenSource, ...] | None = None,
+        renew: Renew | None = None,
     ) -> Flow[Authentication]:
         """Who sent `request`? An error is kept in the result, for whoever needs to know the caller."""
-        return Flow(self._authenticate(request, tokens_from))
+        return Flow(self._authenticate(request, tokens_from, renew))
 
     def _authenticate(
-        self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None
+        self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None, renew: Renew | None = None
     ) -> Steps[Authentication]:
+        found = token = None
         try:
             found = extract(request, self.tokens_from if tokens_from is None else tokens_from)
             if found is None:
-                return Authentication(error=MissingTokenError())  # No event: maybe nobody needs a token here.
+                renewed = None if renew is None else (yield from renew(request, None))
+                # No event: maybe nobody needs a token here.
+                return Authentication(error=MissingTokenError()) if renewed is None else renewed
             token = yield from self._verifier.verifying(found.text)
-            from_cookie = isinstance(found.source, TokenCookie)
-            if from_cookie:
+            if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
             if self._revocation is not None:
-                yield from self._revocation.checking(token)
+                yield from self._revocation.checking(token, clock=self._clock)
         except ConfigurationError:
             raise  # Nobody's request: the program is wrong, and whoever runs it must see it.
         except JWTGuardError as error:
-            self._tell_refused(error)
+            refused = error.with_traceback(None)
+        else:
+            return self._accepted(token, found.source)
+        if found is not None and renew is not None and refused.reason == "expired":
+            renewed = yield from renew(request, found.source)
+            if renewed is not None:
+                return renewed
+        self._tell_refused(refused, token)
+        return Authentication(error=refused)
+
+    def accepting(self, request: HTTPRequest, text: str, source: TokenSource) -> Steps[Authentication]:
+        """The caller of a token that was issued a moment ago and stands for one in `source`: every check but the clock
+        runs as if it had come with `request`. An error is kept in the result.
+        """
+        token = yield from self.reading_issued(text)
+        try:
+            self._check_csrf(request, token)
+            if self._revocation is not None:
+                yield from self._revocation.checking(token, clock=self._clock)
+        except JWTGuardError as error:
+            self._tell_refused(error, token)
             return Authentication(error=error.with_traceback(None))
+        return self._accepted(token, source)
+
+    def _accepted(self, token: VerifiedToken, source: TokenSource) -> Authentication:
         if self._on_event is not None:
             self._tell_accepted(token)
         proves_origin = (
-            self.csrf is not UNCHECKED if from_cookie else isinstance(found.source, AuthorizationHeader | TokenHeader)
+            self.csrf is not UNCHECKED
+            if isinstance(source, TokenCookie)
+            else isinstance(source, AuthorizationHeader | TokenHeader)
         )
         return Authentication(
-            principal=self._verifier.principal_of(token), token=token, source=found.source, proves_origin=proves_origin
+            principal=self._verifier.principal_of(token), token=token, source=source, proves_origin=proves_origin
+        )
+
+    def reading_issued(self, text: str) -> Steps[VerifiedToken]:
+        """Verify a token that this very program has just issued, before a browser gets it.
+
+        Raises `ConfigurationError` if this guard would refuse it, for then the login could never work.
+        """
+        try:
+            return (yield from self._verifier.verifying(text))
+        except InvalidTokenError as error:
+            reason = error.reason
+        raise ConfigurationError(
+            f"the guard refuses the access tokens that the sessions issue ({reason}): their issuer, audience, keys,"
+            " lifetime and clock must fit"
         )
 
     def _check_csrf(self, request: HTTPRequest, token: VerifiedToken) -> None:
@@ -366,14 +439,16 @@ class Guard(Frozen):
             kept = yield from self._authenticate(request, tokens_from)
         return Admission(principal=self.authorize(kept, requirement), authentication=kept)
 
-    def enter(self, request: HTTPRequest) -> Flow[Admission | Authentication]:
+    def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:
         """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
-        return Flow(self._enter(request))
+        return Flow(self._enter(request, renew))
 
-    def _enter(self, request: HTTPRequest) -> Steps[Admission | Authentication]:
+    def _enter(self, request: HTTPRequest, renew: Renew | None) -> Steps[Admission | Authentication]:
         if self.rules is None:
-            return (yield from self._authenticate(request))
-        return (yield from self._admit(request, self.rules.requirement(request.method, request.path)))
+            return (yield from self._authenticate(request, renew=renew))
+        requirement = self.rules.requirement(request.method, request.path)
+        kept = (yield from self._authenticate(request, renew=renew)) if requirement.mode.reads_token else None
+        return (yield from self._admit(request, requirement, kept))
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
         """The finished answer for `error`."""

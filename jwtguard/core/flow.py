@@ -35,13 +35,21 @@ class Call(Generic[T]):
     """Ask the driver to perform `function`, which takes no argument and may block or be a coroutine function.
 
     `sync_alternative` names what to use instead of a coroutine function from sync code, for the error message.
+    `to_thread` is the way into the thread where it must block, if any other will not do; async drivers take it.
     """
 
-    __slots__ = ("function", "sync_alternative")
+    __slots__ = ("function", "sync_alternative", "to_thread")
 
-    def __init__(self, function: Callable[[], T | Awaitable[T]], *, sync_alternative: str | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[[], T | Awaitable[T]],
+        *,
+        sync_alternative: str | None = None,
+        to_thread: ToThread | None = None,
+    ) -> None:
         self.function = function
         self.sync_alternative = sync_alternative
+        self.to_thread = to_thread
 
 
 class Wait(Generic[T]):
@@ -213,7 +221,7 @@ async def _perform_async(step: Step, to_thread: ToThread) -> object:
         return await asyncio.shield(asyncio.wrap_future(step.future))
     if is_async(step.function):
         return await step.function()
-    outcome = await to_thread(step.function)
+    outcome = await (step.to_thread or to_thread)(step.function)
     return await outcome if inspect.isawaitable(outcome) else outcome
 
 

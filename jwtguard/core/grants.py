@@ -10,18 +10,33 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from jwtguard.core.errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """Today's roles, scopes, permissions and further claims of a user; asked again at every refresh."""
+    """Today's roles, scopes, permissions and further claims of a user; asked again at every refresh.
+
+    Of a claim that was given at login too, today's counts. Raises `ConfigurationError` for a string where a list of
+    names is meant.
+    """
 
     roles: Iterable[str] = ()
     scope: Iterable[str] = ()
     permissions: Iterable[str] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        for name in ("roles", "scope", "permissions"):
+            # One answer may be signed twice, and an iterator would be empty by then.
+            object.__setattr__(self, name, names(name, getattr(self, name), problems))
+        if not isinstance(self.claims, Mapping):
+            problems.append(f'claims is a mapping: write claims={{"tenant": "t1"}}, found {self.claims!r}')
+        ConfigurationError.raise_all(problems)
 
-Load: TypeAlias = Callable[[str], "Grants | None | Awaitable[Grants | None]"]
+
+Load: TypeAlias = Callable[[str], "Grants | Awaitable[Grants | None] | None"]
 """Today's grants of a subject, or None if the user may no longer log in; sync or async."""
 
 
@@ -55,3 +70,15 @@ def granted_scope(asked: tuple[str, ...] | None, today: Iterable[str]) -> tuple[
     """The scopes that were asked for at login and are still granted; asked for none in particular, all of today's."""
     granted = tuple(today)
     return granted if asked is None else tuple(scope for scope in asked if scope in granted)
+
+
+def names(what: str, values: object, problems: list[str]) -> tuple[str, ...]:
+    """A list of names as a tuple, in the order given, a set's sorted; what is none is added to `problems`."""
+    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+        found = tuple(values)
+        if all(isinstance(value, str) for value in found):
+            # A set has no order, and the same rights should make the same token.
+            return tuple(sorted(found)) if isinstance(values, set | frozenset) else found
+    # A string is a list of characters to Python, and would grant each of them.
+    problems.append(f'{what} is a list of names: write {what}=["name"], found {values!r}')
+    return ()

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,8 +25,14 @@ from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import sign, verify
 from jwtguard.core.policy import Policy
+from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, is_storable
+
+logger = logging.getLogger("jwtguard")
 
 TYPE = "refresh+jwt"
+_REQUIRED = ("exp", "iss", "aud", "sub", "sid", "gen", "auth_time")
+_MAX_GENERATION = 2**53
+"""The largest number that every reader of JSON and every store counts exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,7 @@ class RefreshToken:
     """What a refresh token says. All but the generation is copied unchanged from turn to turn.
 
     `scope` is what was asked for at login, None for everything; `claims` are the login's own; `remember` says whether
-    cookies outlive the browser. Times are seconds since the epoch.
+    cookies outlive the browser. `auth_time` is when the user logged in, in seconds since the epoch.
     """
 
     subject: str
@@ -50,12 +57,15 @@ class RefreshToken:
 
 
 class RefreshTokens:
-    """Issues and reads refresh tokens. `keys` go from oldest to newest: HMAC keys with a `kid`, and nobody else's."""
+    """Issues and reads refresh tokens. `keys` go from oldest to newest: HMAC keys with a `kid`, and nobody else's.
+
+    Raises `ConfigurationError` for other keys.
+    """
 
     __slots__ = ("_issuer", "_key", "_keys", "_policy")
 
     def __init__(self, issuer: str, keys: Iterable[SigningKey]) -> None:
-        found = (keys,) if isinstance(keys, SigningKey) else tuple(keys)
+        found = (keys,) if isinstance(keys, SigningKey) else tuple(keys) if isinstance(keys, Iterable) else ()
         if not found or not all(isinstance(key, SigningKey) and key.verification_key.is_symmetric for key in found):
             raise ConfigurationError(
                 'refresh_keys are shared secrets: write [SigningKey.from_secret(secret, algorithm="HS256", kid="r1")]'
@@ -65,9 +75,7 @@ class RefreshTokens:
         self._issuer = issuer
         self._key = found[-1]
         self._keys = JWKSet(key.verification_key for key in found)
-        self._policy = Policy(
-            issuer=issuer, audience=issuer, keys=self._keys, required_claims=("exp", "iss", "aud", "sub", "sid", "gen")
-        )
+        self._policy = Policy(issuer=issuer, audience=issuer, keys=self._keys, required_claims=_REQUIRED)
 
     @property
     def keys(self) -> JWKSet:
@@ -75,7 +83,10 @@ class RefreshTokens:
         return self._keys
 
     def issue(self, token: RefreshToken, *, now: float, lifetime: float) -> str:
-        """The signed text of `token`, which is good for `lifetime` seconds."""
+        """The signed text of `token`, good for `lifetime` seconds from `now` on.
+
+        Raises `ConfigurationError` if its claims are not JSON.
+        """
         members: dict[str, Any] = {
             "iss": self._issuer,
             "aud": self._issuer,
@@ -92,29 +103,62 @@ class RefreshTokens:
             members["claims"] = token.claims
         if not token.remember:
             members["remember"] = False
-        payload = json.dumps(members, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return sign(payload.encode("utf-8"), self._key, header={"typ": TYPE})
+        try:
+            payload = json.dumps(members, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        except (TypeError, ValueError) as error:
+            problem = f"claims must be JSON: strings, finite numbers, lists and dicts ({type(error).__name__})"
+        else:
+            return sign(payload, self._key, header={"typ": TYPE})
+        raise ConfigurationError(problem)
 
     def read(self, text: str, *, now: float, expired_too: bool = False) -> RefreshToken:
         """What `text` says; raises `InvalidGrantError`. Garbage is refused by its signature."""
         try:
-            jws = verify(text, self._keys, types=frozenset({TYPE}))
-            if jws.header.type is None:
-                raise InvalidTokenError("typ")
-            claims = parse_object(jws.payload)
-            # An expired token still names its session, which is all that ending it asks for.
-            self._policy.check(claims, min(now, claims.get("iat", now)) if expired_too else now)
+            return self._read(text, float("-inf") if expired_too else now)
         except InvalidTokenError as error:
             reason = error.reason
-        else:
-            scope = claims.get("scope")
-            return RefreshToken(
-                subject=claims["sub"],
-                session_id=claims["sid"],
-                generation=claims["gen"],
-                auth_time=claims["auth_time"],
-                scope=None if scope is None else tuple(scope),
-                claims=claims.get("claims", {}),
-                remember=claims.get("remember", True),
-            )
+        except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
+            logger.error("refresh token refused: unforeseen %s while reading", type(error).__name__)
+            reason = "unforeseen"
         raise InvalidGrantError(reason)
+
+    def _read(self, text: str, now: float) -> RefreshToken:
+        jws = verify(text, self._keys, types=frozenset({TYPE}))
+        if jws.header.type is None:
+            raise InvalidTokenError("typ")
+        claims = parse_object(jws.payload)
+        # `iat` is told, never judged: the server that made this turn may have a clock that is ahead of ours, and that
+        # must log nobody out. How old a turn is, the row knows.
+        self._policy.check({name: claims[name] for name in claims if name != "iat"}, now)
+        scope = claims.get("scope")
+        token = RefreshToken(
+            subject=claims["sub"],
+            session_id=claims["sid"],
+            generation=claims["gen"],
+            auth_time=claims["auth_time"],
+            scope=None if scope is None else tuple(scope) if isinstance(scope, list) else scope,
+            claims=claims.get("claims", {}),
+            remember=claims.get("remember", True),
+        )
+        _check_members(token)
+        return token
+
+
+def _check_members(token: RefreshToken) -> None:
+    """Raise `InvalidTokenError` for what we never write: whoever else holds the key must not confuse a store."""
+    is_sound = {
+        "sub": is_storable(token.subject, MAX_TEXT),
+        "sid": isinstance(token.session_id, str)
+        and len(token.session_id) > 0
+        and is_storable(token.session_id, MAX_SESSION_ID),
+        # `type`, not isinstance: True is an int.
+        "gen": type(token.generation) is int and 0 <= token.generation < _MAX_GENERATION,
+        "auth_time": type(token.auth_time) in {int, float},
+        "scope": token.scope is None
+        or (isinstance(token.scope, tuple) and all(isinstance(name, str) for name in token.scope)),
+        "claims": isinstance(token.claims, Mapping),
+        "remember": isinstance(token.remember, bool),
+    }
+    for name, sound in is_sound.items():
+        if not sound:
+            raise InvalidTokenError(name)

@@ -11,39 +11,38 @@ most once in `max_staleness`; 0 asks at every request, and an ended session is o
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError, UnavailableError
 from jwtguard.core.flow import Steps, Wait
 from jwtguard.core.frozen import Frozen, set_once
+from jwtguard.core.grants import names
 from jwtguard.core.policy import seconds
-from jwtguard.core.session_store import Session, SessionStore, ask
+from jwtguard.core.session_store import MAX_SESSION_ID, SessionStore, asking, is_storable
 from jwtguard.core.verification import VerifiedToken
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-logger = logging.getLogger("jwtguard")
-
 MAX_STALENESS = timedelta(seconds=5)
 REMEMBERED = 65536
-"""Sessions remembered between look-ups."""
+"""Sessions remembered between look-ups: some 20 MB at most."""
+SHORTEST_INTERVAL = 1.0
+"""Seconds between look-ups for connections that stay open, where `max_staleness` is less: they have no requests."""
 Key: TypeAlias = tuple[str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the store said, and when it was asked. Final: it will never say anything else."""
+    """What the store said of a session, and when it was asked."""
 
+    is_alive: bool
     asked_at: float
-    is_alive: bool = field(kw_only=True)
-    is_final: bool = field(kw_only=True)
 
 
 class SessionRevocation(Frozen):
@@ -51,16 +50,14 @@ class SessionRevocation(Frozen):
 
     `store` is where the sessions are. `issuers`: whose tokens are asked about, by default all that the guard trusts;
     a token of theirs without `sid` is refused unless `allow_without_session=True`. `max_staleness`: how old an answer
-    of the store may be. `monotonic` gives seconds, `clock` seconds since the epoch.
-    Raises `ConfigurationError` with all problems.
+    of the store may be. `monotonic` gives seconds. Raises `ConfigurationError` with all problems.
     """
 
-    __slots__ = ("_clock", "_in_flight", "_issuers", "_known", "_lock", "_monotonic", "_staleness", "_without", "store")
+    __slots__ = ("_in_flight", "_known", "_lock", "_monotonic", "_staleness", "_without", "issuers", "store")
 
     store: SessionStore
-    _clock: Callable[[], float]
-    _in_flight: dict[Key, Future[bool | None]]
-    _issuers: frozenset[str] | None
+    issuers: frozenset[str] | None
+    _in_flight: dict[Key, Future[_Known | UnavailableError | None]]
     _known: dict[Key, _Known]
     _lock: threading.Lock
     _monotonic: Callable[[], float]
@@ -75,22 +72,24 @@ class SessionRevocation(Frozen):
         max_staleness: timedelta = MAX_STALENESS,
         allow_without_session: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         problems: list[str] = []
         if isinstance(store, type) or not isinstance(store, SessionStore):
             problems.append(f"store is the session store of the sessions, found {store!r}")
-        if isinstance(issuers, str):
-            problems.append(f"issuers is a list: write issuers=[{issuers!r}]")
-            issuers = None
+        named = None if issuers is None else names("issuers", issuers, problems)
+        if not problems and named == ():
+            problems.append("issuers is empty, so nothing would ever be asked: leave it out to mean all")
         staleness = seconds("max_staleness", max_staleness, problems)
+        if not isinstance(allow_without_session, bool):
+            problems.append(f"allow_without_session is True or False, found {allow_without_session!r}")
+        if not callable(monotonic):
+            problems.append(f"monotonic is a function that gives seconds, found {monotonic!r}")
         ConfigurationError.raise_all(problems)
         set_once(
             self,
             store=store,
-            _clock=clock,
+            issuers=None if named is None else frozenset(named),
             _in_flight={},
-            _issuers=None if issuers is None else frozenset(issuers),
             _known={},
             _lock=threading.Lock(),
             _monotonic=monotonic,
@@ -103,78 +102,110 @@ class SessionRevocation(Frozen):
         """In seconds."""
         return self._staleness
 
-    def checking(self, token: VerifiedToken) -> Steps[None]:
-        """Raise `InvalidTokenError` if the token's session has ended, `UnavailableError` if nobody can tell."""
-        issuer, session_id = token.claims.get("iss"), token.claims.get("sid")
-        if self._issuers is not None and issuer not in self._issuers:
+    def checking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None]:
+        """Raise `InvalidTokenError` if the token's session has ended, `UnavailableError` if nobody can tell.
+
+        `clock` gives seconds since the epoch, for a store that has no clock of its own.
+        """
+        key = self._key(token)
+        if key is None:
             return
-        if not isinstance(session_id, str) or not session_id:
-            if self._without and "sid" not in token.claims:
-                return
-            raise InvalidTokenError("no_session")
-        key = (issuer, session_id)
+        # Warm: one look into a dict, and no lock.
         known = self._known.get(key)
-        # Warm: one look into a dict, no lock. What has ended once stays so.
-        if known is not None and (known.is_final or self._monotonic() - known.asked_at < self._staleness):
-            is_alive = known.is_alive
-        elif self._staleness == 0:
-            # Every request asks for itself: an answer that somebody else waits for may be older than this request.
-            is_alive = yield from self._look_up(key)
-        else:
-            is_alive = yield from self._shared(key)
-        if not is_alive:
+        if known is None or not self._is_fresh(known, self._staleness):
+            if self._staleness:
+                known = yield from self._shared(key, self._staleness, clock)
+            else:
+                # Every request asks for itself: an answer that another waits for may be older than this request.
+                known = yield from self._look_up(key, clock)
+        if not known.is_alive:
             raise InvalidTokenError("revoked")
 
-    def _shared(self, key: Key) -> Steps[bool]:
+    def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[float]:
+        """`checking` for a connection that stays open; returns after how many seconds it must be asked again.
+
+        All connections of a session share one look-up, at most one in a second.
+        """
+        key = self._key(token)
+        if key is None:
+            return float("inf")
+        interval = max(self._staleness, SHORTEST_INTERVAL)
+        known = self._known.get(key)
+        if known is None or not self._is_fresh(known, interval):
+            known = yield from self._shared(key, interval, clock)
+        if not known.is_alive:
+            raise InvalidTokenError("revoked")
+        # Counted from when the store was asked, not from now: others may have asked long before.
+        return max(known.asked_at + interval - self._monotonic(), 0.0)
+
+    def _key(self, token: VerifiedToken) -> Key | None:
+        """The session to ask about, None if there is nothing to ask; raises `InvalidTokenError`."""
+        issuer, session_id = token.claims.get("iss"), token.claims.get("sid")
+        if self.issuers is not None and issuer not in self.issuers:
+            return None
+        if self._without and "sid" not in token.claims:
+            return None
+        if not isinstance(session_id, str) or not session_id:
+            raise InvalidTokenError("no_session")
+        if not is_storable(session_id, MAX_SESSION_ID):
+            raise InvalidTokenError("revoked")  # No store can hold it, so it is unknown; and memory stays bounded.
+        return issuer, session_id
+
+    def _is_fresh(self, known: _Known, staleness: float) -> bool:
+        return self._monotonic() - known.asked_at < staleness
+
+    def _shared(self, key: Key, staleness: float, clock: Callable[[], float]) -> Steps[_Known]:
         """One look-up in flight for a session: whoever comes second waits for the first."""
         from concurrent.futures import Future  # noqa: PLC0415 - slow to import, and only where something is looked up
 
+        arrived_at = self._monotonic()
         while True:
             with self._lock:
+                # Again, since somebody may have finished between the first look and the lock.
+                known = self._known.get(key)
+                if known is not None and self._is_fresh(known, staleness):
+                    return known
                 waiting_for = self._in_flight.get(key)
                 if waiting_for is None:
-                    mine: Future[bool | None] = Future()
+                    mine: Future[_Known | UnavailableError | None] = Future()
                     self._in_flight[key] = mine
-            if waiting_for is not None:
-                answer = yield Wait(waiting_for)
-                if answer is None:
-                    continue  # The one that looked was cancelled: somebody else must.
-                return bool(answer)
-            found: bool | None = None
-            failure: UnavailableError | None = None
-            try:
-                found = yield from self._look_up(key)
-                return found
-            except UnavailableError as error:
-                failure = error
-                raise
-            finally:
-                with self._lock:
-                    del self._in_flight[key]
-                if failure is not None:
-                    mine.set_exception(UnavailableError(failure.reason))
-                else:
-                    mine.set_result(found)
+            if waiting_for is None:
+                return (yield from self._lead(key, mine, clock))
+            answer: _Known | UnavailableError | None = yield Wait(waiting_for)
+            if isinstance(answer, UnavailableError):
+                raise UnavailableError(answer.reason, retry_after=answer.retry_after)
+            # None: the one that looked was cancelled, and somebody else must. An answer that was already under way
+            # when we came may be too old for us; the next one cannot be.
+            if answer is not None and (answer.asked_at >= arrived_at or self._is_fresh(answer, staleness)):
+                return answer
 
-    def _look_up(self, key: Key) -> Steps[bool]:
+    def _lead(
+        self, key: Key, mine: Future[_Known | UnavailableError | None], clock: Callable[[], float]
+    ) -> Steps[_Known]:
+        """Look up for all that wait for `mine`, which is fulfilled whatever happens."""
+        outcome: _Known | UnavailableError | None = None
+        try:
+            outcome = yield from self._look_up(key, clock)
+            return outcome
+        except UnavailableError as error:
+            outcome = UnavailableError(error.reason, retry_after=error.retry_after)
+            raise
+        finally:
+            with self._lock:
+                del self._in_flight[key]
+            mine.set_result(outcome)
+
+    def _look_up(self, key: Key, clock: Callable[[], float]) -> Steps[_Known]:
         issuer, session_id = key
         asked_at = self._monotonic()
-        try:
-            session: Session | None = yield ask(self.store.find, session_id, now=self._clock())
-        except JWTGuardError:
-            raise
-        except Exception as error:
-            unforeseen = type(error).__name__
-        else:
-            is_alive = session is not None and session.is_alive and session.issuer == issuer
-            # Unknown may only be unknown yet, on a replica that lags behind; ended is ended.
-            self._remember(key, _Known(asked_at, is_alive=is_alive, is_final=session is not None and not is_alive))
-            return is_alive
-        logger.error("session store unavailable: %s", unforeseen)
-        raise UnavailableError("store")
+        session = yield from asking(self.store.find, session_id, now=clock())
+        known = _Known(session is not None and session.is_alive and session.issuer == issuer, asked_at)
+        self._remember(key, known)
+        return known
 
     def _remember(self, key: Key, answer: _Known) -> None:
         known = self._known
+        known.pop(key, None)  # To the end of the line: the one that was not asked about for longest makes room.
         try:
             while len(known) >= REMEMBERED:
                 del known[next(iter(known))]

@@ -11,12 +11,16 @@ what is said here.
 from __future__ import annotations
 
 import functools
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from jwtguard.core.flow import Call
+from jwtguard.core.errors import JWTGuardError, UnavailableError
+from jwtguard.core.flow import Call, Steps
+
+logger = logging.getLogger("jwtguard")
 
 T = TypeVar("T")
 MaybeAsync: TypeAlias = "T | Awaitable[T]"
@@ -49,11 +53,25 @@ def storable_label(label: str) -> str:
     return label.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:MAX_TEXT]
 
 
-def ask(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Call[T]:
-    """The call of a store's method, for a flow to yield: an `async` one is awaited where it stands."""
-    sync = getattr(getattr(method, "__self__", None), "sync_alternative", "a store that is not async")
+def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Steps[T]:
+    """Call a method of a store. Whatever goes wrong there is an outage (`UnavailableError`), never the caller's fault.
+
+    An `async` method is awaited where it stands. A store whose connections belong to a thread says by an attribute
+    `to_thread` how to get there from a loop; `sync_alternative` names the class that serves every loop and thread.
+    """
+    store = getattr(method, "__self__", None)
+    alternative = getattr(store, "sync_alternative", "a store that is not async")
     call: Callable[[], Any] = functools.partial(method, *args, **kwargs)
-    return Call(call, sync_alternative=sync)
+    try:
+        answer: T = yield Call(call, sync_alternative=alternative, to_thread=getattr(store, "to_thread", None))
+    except JWTGuardError:
+        raise
+    except Exception as error:  # noqa: BLE001 - databases and their drivers raise what they like
+        unforeseen = type(error).__name__  # The name alone: messages of databases quote values.
+    else:
+        return answer
+    logger.error("session store unavailable: %s", unforeseen)
+    raise UnavailableError("store")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
