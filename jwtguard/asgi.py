@@ -31,6 +31,7 @@ from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Flow, is_async, run_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
+from jwtguard.core.verification import VerifiedToken
 from jwtguard.guard import Admission, Guard
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ class GuardMiddleware:
     """Authenticates http and websocket connections; enforces the guard's rules if it has them.
 
     Without rules it refuses nothing: the caller, or the error, is kept for `requires`. A websocket is closed with 3000
-    when its token expires. With `preflight=True`, CORS preflights pass, stripped of cookies and credentials: set it
-    only if a CORS layer inside answers every one of them. `sleep` waits for seconds (default: `asyncio.sleep`).
+    when its token expires or its session has ended, and with 1013 when nobody can tell. With `preflight=True`, CORS
+    preflights pass, stripped of cookies and credentials: set it only if a CORS layer inside answers every one of them.
+    `sleep` waits for seconds (default: `asyncio.sleep`).
     """
 
     def __init__(
@@ -129,9 +131,21 @@ class GuardMiddleware:
         if isinstance(authentication.source, TokenSubprotocol):
             scope["subprotocols"] = []  # The token is no subprotocol, and no business of the application.
             send = _choosing_bearer(send)
-        expires_at = self.guard.expires_at(authentication.token)
-        socket = GuardedSocket(receive, send, expires_at=expires_at, clock=self.guard.clock, sleep=self._sleep)
+        token = authentication.token
+        socket = GuardedSocket(
+            receive,
+            send,
+            expires_at=self.guard.expires_at(token),
+            clock=self.guard.clock,
+            recheck=self._recheck(token),
+            sleep=self._sleep,
+        )
         await socket.run(self.app, scope)
+
+    def _recheck(self, token: VerifiedToken) -> Callable[[], Awaitable[float]] | None:
+        if not self.guard.has_revocation:
+            return None
+        return lambda: perform(self.guard.rechecking(token))
 
 
 class Connection(Protocol):

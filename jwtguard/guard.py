@@ -267,17 +267,23 @@ class Guard(Frozen):
             self._tell_accepted(token)
         return token
 
-    def rechecking(self, token: VerifiedToken) -> Flow[float] | None:
+    @property
+    def has_revocation(self) -> bool:
+        """Whether sessions are looked up: see `rechecking`."""
+        return self._revocation is not None
+
+    def rechecking(self, token: VerifiedToken) -> Flow[float]:
         """Ask again whether the session of a `token` has ended, for a connection that stays open.
 
-        Gives the seconds until the next time; raises `InvalidTokenError` or `UnavailableError`. None if there is
-        nothing to ask: a guard without revocation.
+        Gives the seconds until the next time; raises `InvalidTokenError` or `UnavailableError`.
         """
-        return None if self._revocation is None else Flow(self._rechecking(self._revocation, token))
+        return Flow(self._rechecking(token))
 
-    def _rechecking(self, revocation: SessionRevocation, token: VerifiedToken) -> Steps[float]:
+    def _rechecking(self, token: VerifiedToken) -> Steps[float]:
+        if self._revocation is None:
+            return float("inf")
         try:
-            return (yield from revocation.rechecking(token, clock=self._clock))
+            return (yield from self._revocation.rechecking(token, clock=self._clock))
         except (InvalidTokenError, UnavailableError) as error:
             self._tell_refused(error, token)
             raise

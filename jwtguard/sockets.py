@@ -1,4 +1,4 @@
-"""A websocket that lives no longer than its token: whoever holds the token gets in, but not for ever.
+"""A websocket that lives no longer than its token and its session: whoever holds the token gets in, but not for ever.
 
 >>> async def server(*_):
 ...     return {"type": "websocket.connect"}
@@ -12,23 +12,42 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from jwtguard.core.errors import JWTGuardError, UnavailableError
+
+logger = logging.getLogger("jwtguard")
 
 Message: TypeAlias = MutableMapping[str, Any]
 
 UNAUTHORIZED = 3000
 """The close code that IANA registers for it (WebSocket Close Code Number Registry)."""
-_REASON = "the access token has expired"
+TRY_AGAIN_LATER = 1013
+"""What 503 is to a request (WebSocket Close Code Number Registry)."""
 # Clocks are set and machines sleep: the wall clock is asked again at least this often, in seconds.
 _LONGEST_NAP = 60.0
+# A store that takes longer to answer is as good as down, in seconds.
+_LONGEST_CHECK = 10.0
+
+
+class _End(NamedTuple):
+    code: int
+    reason: str
+
+
+_EXPIRED = _End(UNAUTHORIZED, "the access token has expired")
+_REVOKED = _End(UNAUTHORIZED, "the session has ended")
+_UNKNOWN = _End(TRY_AGAIN_LATER, "the session cannot be checked at the moment")
 
 
 class GuardedSocket:
-    """Stands between the server and the application of one websocket connection until `expires_at`.
+    """Stands between the server and the application of one websocket connection until the token or the session ends.
 
-    `expires_at` and `clock` are seconds since the epoch; None never expires. `sleep` waits for seconds.
+    `expires_at` and `clock` are seconds since the epoch; None never expires. `recheck` asks whether the session goes
+    on: it gives the seconds until it must be asked again, or raises a `JWTGuardError`. `sleep` waits for seconds.
     """
 
     def __init__(
@@ -38,23 +57,26 @@ class GuardedSocket:
         *,
         expires_at: float | None,
         clock: Callable[[], float],
+        recheck: Callable[[], Awaitable[float]] | None = None,
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         self._receive = receive
         self._send = send
-        self._expires_at = expires_at
+        self._expires_at = float("inf") if expires_at is None else expires_at
         self._clock = clock
+        self._recheck = recheck
         self._sleep = asyncio.sleep if sleep is None else sleep
         self._ended = asyncio.Event()
+        self._end = _EXPIRED
         self._connected = False
         self._closed_by_app = False
         self._pending: asyncio.Future[Message] | None = None
 
     async def run(self, app: Callable[..., Awaitable[None]], scope: MutableMapping[str, Any]) -> None:
         """Run `app` on this socket."""
-        if self._expires_at is None:
+        if self._expires_at == float("inf") and self._recheck is None:
             return await app(scope, self._receive, self._send)
-        watching = asyncio.ensure_future(self._watch(self._expires_at))
+        watching = asyncio.ensure_future(self._watch())
         try:
             await app(scope, self.receive, self.send)
         finally:
@@ -65,7 +87,7 @@ class GuardedSocket:
                         await task
 
     async def receive(self) -> Message:
-        """The client's next message; a disconnect once the token has expired."""
+        """The client's next message; a disconnect once the token has expired or the session has ended."""
         if not self._connected:  # The handshake's own message is there already, and must come first.
             self._connected = True
             return await self._receive()
@@ -79,7 +101,7 @@ class GuardedSocket:
         finally:
             ended.cancel()
         if self._ended.is_set():
-            return {"type": "websocket.disconnect", "code": UNAUTHORIZED, "reason": _REASON}
+            return {"type": "websocket.disconnect", "code": self._end.code, "reason": self._end.reason}
         pending, self._pending = self._pending, None
         return pending.result()
 
@@ -88,14 +110,33 @@ class GuardedSocket:
         if self._ended.is_set():
             if message["type"] == "websocket.close":
                 return
-            raise OSError("the websocket was closed: " + _REASON)
+            raise OSError("the websocket was closed: " + self._end.reason)
         self._closed_by_app = self._closed_by_app or message["type"] == "websocket.close"
         await self._send(message)
 
-    async def _watch(self, expires_at: float) -> None:
-        while (left := expires_at - self._clock()) > 0:
-            await self._sleep(min(left, _LONGEST_NAP))
+    async def _watch(self) -> None:
+        self._end = await self._wait_for_the_end()
         self._ended.set()
         if not self._closed_by_app:
             with suppress(Exception):  # The client may be gone already, and then nobody is left to tell.
-                await self._send({"type": "websocket.close", "code": UNAUTHORIZED, "reason": _REASON})
+                await self._send({"type": "websocket.close", "code": self._end.code, "reason": self._end.reason})
+
+    async def _wait_for_the_end(self) -> _End:
+        due = float("inf") if self._recheck is None else 0.0
+        while (left := self._expires_at - self._clock()) > 0:
+            if due <= 0 and self._recheck is not None:
+                try:
+                    due = await asyncio.wait_for(self._recheck(), min(left, _LONGEST_CHECK))
+                except Exception as error:
+                    if isinstance(error, JWTGuardError) and error.status == 401:
+                        return _REVOKED
+                    # If nobody can tell, it ends too: no session that was ended may go on by an outage. The client is
+                    # told to come back, not that its token is no good.
+                    if not isinstance(error, UnavailableError | TimeoutError):
+                        logger.exception("a websocket is closed: its session cannot be checked")
+                    return _UNKNOWN
+                continue  # The answer may have taken its time.
+            nap = min(left, due, _LONGEST_NAP)
+            await self._sleep(nap)
+            due -= nap
+        return _EXPIRED
