@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
 
 
+_PURGE_AT = 1024
+
+
 @dataclass(slots=True)
 class _Row:
     new: NewSession
@@ -55,6 +58,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
         self._lock = threading.Lock()
+        self._purge_at = _PURGE_AT
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row; raises KeyError if its id is taken."""
@@ -63,6 +67,10 @@ class MemoryStore:
             if session.session_id in self._rows:
                 raise KeyError("this session id is taken")
             self._rows[session.session_id] = row
+            if len(self._rows) >= self._purge_at:
+                self._purge(now)
+                # Not before twice as many are alive again, so a login costs the same however many there are.
+                self._purge_at = max(_PURGE_AT, 2 * len(self._rows))
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
@@ -112,10 +120,13 @@ class MemoryStore:
     def purge(self, *, now: float) -> int:
         """Forget what can decide nothing any more."""
         with self._lock:
-            dead = [session_id for session_id, row in self._rows.items() if row.deadline <= now]
-            for session_id in dead:
-                del self._rows[session_id]
-            return len(dead)
+            return self._purge(now)
+
+    def _purge(self, now: float) -> int:
+        dead = [session_id for session_id, row in self._rows.items() if row.deadline <= now]
+        for session_id in dead:
+            del self._rows[session_id]
+        return len(dead)
 
     def _of(self, issuer: str, subject: str) -> tuple[_Row, ...]:
         return tuple(row for row in self._rows.values() if row.new.issuer == issuer and row.new.subject == subject)

@@ -1,0 +1,211 @@
+"""What sessions are in Redis: the keys, the Lua scripts, and the order in which they run.
+
+>>> sessions = RedisSessions(client=None, prefix="jwtguard:")
+>>> sessions.row_key("s1")
+'jwtguard:{s1}'
+
+A session is one hash. A sorted set for each subject names its sessions. In a cluster the two may lie on different
+nodes, so no script touches both: the row is written first and named second, and nobody holds a token of it before that.
+The steps are flows, so one text serves the sync and the async store.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from jwtguard.core.flow import Call, Flow, Steps, flow
+from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
+from jwtguard.stores.rows import Row
+
+_FIELDS = Row._fields[1:]  # All but the id, which the key says.
+
+
+class Script:
+    """A Lua script on one key, sent by its digest."""
+
+    __slots__ = ("digest", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = _PRELUDE + text
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+# Times are text, since Redis cuts the numbers that a script returns to integers.
+_PRELUDE = f"""
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local function seconds(number) return string.format('%.6f', number) end
+local function delete_at(number) redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', number * 1000)) end
+local function whole_row()
+    return {{seconds(now), redis.call('HMGET', KEYS[1], {", ".join(f"'{name}'" for name in _FIELDS)})}}
+end
+"""
+_CREATE = Script("""
+if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+local expires_at, ends_at = now + tonumber(ARGV[3]), now + tonumber(ARGV[4])
+redis.call('HSET', KEYS[1], 'issuer', ARGV[1], 'subject', ARGV[2], 'generation', '0', 'created_at', seconds(now),
+    'expires_at', seconds(expires_at), 'ends_at', seconds(ends_at))
+if ARGV[5] then redis.call('HSET', KEYS[1], 'label', ARGV[5]) end
+delete_at(expires_at)
+return seconds(ends_at)
+""")
+_TAKE_TURN = Script("""
+local row = redis.call('HMGET', KEYS[1], 'generation', 'refreshed_at', 'revoked_at', 'expires_at', 'ends_at')
+if not row[1] then return false end
+local is_alive = not row[3] and now < tonumber(row[4])
+local is_late = not row[2] or math.max(now - tonumber(row[2]), 0) >= tonumber(ARGV[2])
+if is_alive and is_late and tonumber(row[1]) == tonumber(ARGV[1]) then
+    local expires_at = math.min(now + tonumber(ARGV[3]), tonumber(row[5]))
+    redis.call('HINCRBY', KEYS[1], 'generation', 1)
+    redis.call('HSET', KEYS[1], 'refreshed_at', seconds(now), 'expires_at', seconds(expires_at))
+    delete_at(expires_at)
+    return 1
+end
+return whole_row()
+""")
+_FIND = Script("""
+return whole_row()
+""")
+# An ended session stays as long as it could have lived at most, so that it is known for what it is.
+_REVOKE = Script("""
+local row = redis.call('HMGET', KEYS[1], 'revoked_at', 'expires_at', 'ends_at')
+if row[1] or not row[2] then return 0 end
+redis.call('HSET', KEYS[1], 'revoked_at', seconds(now))
+delete_at(tonumber(row[3]))
+if now < tonumber(row[2]) then return 1 end
+return 0
+""")
+# Of the index. Its members are scored by when their rows can no longer be there.
+_NAME = Script("""
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', seconds(now))
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+delete_at(tonumber(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]))
+""")
+
+
+class RedisSessions:
+    """The flows of both stores. Each yields commands of `client`, sync or async."""
+
+    __slots__ = ("_client", "_prefix")
+
+    def __init__(self, client: Any, prefix: str) -> None:  # noqa: ANN401 - sync or async, one node or a cluster
+        self._client = client
+        self._prefix = prefix
+
+    def row_key(self, session_id: str) -> str:
+        """The key of a session, with a hash tag of its own."""
+        return f"{self._prefix}{{{session_id}}}"
+
+    def index_key(self, issuer: str, subject: str) -> str:
+        """The key of a subject's sessions. A digest, since names of users may hold anything, `{` too."""
+        name = f"{len(issuer)}:{issuer}{subject}"
+        return f"{self._prefix}subject:{hashlib.sha256(name.encode()).hexdigest()}"
+
+    @flow
+    def create(self, session: NewSession) -> Steps[None]:
+        """Write a new row; raises KeyError if its id is taken."""
+        label = () if session.label is None else (session.label,)
+        idle_lifetime = min(session.idle_lifetime, session.absolute_lifetime)
+        values = (session.issuer, session.subject, idle_lifetime, session.absolute_lifetime, *label)
+        ends_at = yield from self._run(_CREATE, self.row_key(session.session_id), *values)
+        if ends_at is None:
+            raise KeyError("this session id is taken")
+        yield from self._run(_NAME, self.index_key(session.issuer, session.subject), session.session_id, ends_at)
+
+    @flow
+    def take_turn(self, turn: Turn, grace: float, idle_lifetime: float) -> Steps[Taken]:
+        """Take the turn, or say what the row is like."""
+        values = (turn.generation, grace, idle_lifetime)
+        answer = yield from self._run(_TAKE_TURN, self.row_key(turn.session_id), *values)
+        if answer == 1:
+            return Taken(is_taken=True)
+        if answer is None:
+            return Taken(is_taken=False)
+        row, now = _row(turn.session_id, answer)
+        return row.not_taken(now)
+
+    @flow
+    def find(self, session_id: str) -> Steps[Session | None]:
+        """The session of this id; None if it expired, for then it is gone."""
+        if not is_storable(session_id, MAX_SESSION_ID):
+            return None
+        return _session(session_id, (yield from self._run(_FIND, self.row_key(session_id))))
+
+    @flow
+    def list(self, issuer: str, subject: str) -> Steps[Sequence[Session]]:
+        """The live sessions of a subject, newest first."""
+        found = yield from self._each_of(_FIND, issuer, subject)
+        sessions = [_session(session_id, answer) for session_id, answer in found]
+        alive = [session for session in sessions if session is not None and session.is_alive]
+        return sorted(alive, key=lambda session: -session.created_at)
+
+    @flow
+    def revoke(self, session_id: str) -> Steps[bool]:
+        """End a session; whether it was alive."""
+        answer = yield from self._run(_REVOKE, self.row_key(session_id))
+        return bool(answer == 1)
+
+    @flow
+    def revoke_all(self, issuer: str, subject: str) -> Steps[int]:
+        """End all sessions of a subject; how many were alive."""
+        return sum(answer for _, answer in (yield from self._each_of(_REVOKE, issuer, subject)))
+
+    def _each_of(self, script: Script, issuer: str, subject: str) -> Steps[Sequence[tuple[str, Any]]]:
+        """Run a script for each session of a subject, on one trip to each node."""
+        index = self.index_key(issuer, subject)
+        members = yield Call(functools.partial(self._client.zrange, index, 0, -1))
+        session_ids = [_text(member) for member in members]
+        if not session_ids:
+            return []
+        # The text, not the digest: a pipeline cannot ask again where a node does not know it.
+        pipeline = self._client.pipeline(transaction=False)
+        for session_id in session_ids:
+            pipeline.execute_command("EVAL", _PRESENT + script.text, 1, self.row_key(session_id))
+        answers: Sequence[Any] = yield Call(pipeline.execute)
+        gone = [session_id for session_id, answer in zip(session_ids, answers, strict=True) if answer is None]
+        if gone:  # A row comes before its name, so where there is none it is not to come.
+            yield Call(functools.partial(self._client.zrem, index, *gone))
+        return [
+            (session_id, answer) for session_id, answer in zip(session_ids, answers, strict=True) if answer is not None
+        ]
+
+    def _run(self, script: Script, key: str, *values: object) -> Steps[Any]:
+        try:
+            return (yield Call(functools.partial(self._client.evalsha, script.digest, 1, key, *values)))
+        except NoScriptError:  # The server was restarted: this teaches it the script.
+            pass
+        return (yield Call(functools.partial(self._client.eval, script.text, 1, key, *values)))
+
+
+_PRESENT = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end"
+
+
+def _row(session_id: str, answer: Sequence[Any]) -> tuple[Row, float]:
+    now, (issuer, subject, label, generation, *times) = answer
+    return (
+        Row(
+            session_id,
+            _text(issuer),
+            _text(subject),
+            None if label is None else _text(label),
+            int(generation),
+            *(None if time is None else float(time) for time in times),  # type: ignore[arg-type]
+        ),
+        float(now),
+    )
+
+
+def _session(session_id: str, answer: Sequence[Any]) -> Session | None:
+    if answer[1][0] is None:
+        return None
+    row, now = _row(session_id, answer)
+    return row.session(now)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

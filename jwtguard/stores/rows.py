@@ -1,0 +1,67 @@
+"""A row of the table `jwtguard_session`, and what it says about a session at a given time.
+
+>>> row = Row("s1", "i", "user-1", None, 3, 1000.0, 1005.0, None, 1065.0, 1090.0)
+>>> row.session(1010.0).state, row.not_taken(1010.0).age
+('alive', 5.0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jwtguard.core.session_store import Session, Taken
+
+FEW = 4
+"""Dead rows that each new one takes along."""
+MANY = 500
+"""Dead rows deleted at once when somebody asks for it."""
+UNGRACIOUS = -1e18
+"""What a grace time of 0 is compared as: a clock set back makes ages negative, and a negative age counts as 0."""
+
+
+class Row(NamedTuple):
+    """The columns. Times are seconds since the epoch.
+
+    `expires_at` is the end by idleness or by age, whichever comes first; `ends_at` the end by age alone.
+    """
+
+    session_id: str
+    issuer: str
+    subject: str
+    label: str | None
+    generation: int
+    created_at: float
+    refreshed_at: float | None
+    revoked_at: float | None
+    expires_at: float
+    ends_at: float
+
+    def session(self, now: float) -> Session:
+        """The session as it is at `now`."""
+        return Session(
+            session_id=self.session_id,
+            issuer=self.issuer,
+            subject=self.subject,
+            label=self.label,
+            generation=self.generation,
+            created_at=self.created_at,
+            refreshed_at=self.refreshed_at,
+            expires_at=self.expires_at,
+            state="revoked" if self.revoked_at is not None else "alive" if now < self.expires_at else "expired",
+        )
+
+    def not_taken(self, now: float) -> Taken:
+        """The answer to somebody who could not take the turn at `now`."""
+        age = float("inf") if self.refreshed_at is None else max(now - self.refreshed_at, 0.0)
+        return Taken(is_taken=False, session=self.session(now), age=age)
+
+
+def in_batches(delete: Callable[[], int]) -> int:
+    """Call `delete`, which deletes at most `MANY` rows, until it found fewer; how many it deleted in all."""
+    total = MANY
+    deleted = 0
+    while total == MANY:
+        total = delete()
+        deleted += total
+    return deleted

@@ -1,0 +1,215 @@
+"""The table `jwtguard_session`, and every statement that sessions need, for any database that SQLAlchemy speaks to.
+
+>>> from sqlalchemy import create_engine
+>>> from jwtguard.core.session_store import NewSession
+>>> table, engine = SessionTable("sqlite"), create_engine("sqlite://")
+>>> new = NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90)
+>>> with engine.connect() as connection:
+...     metadata.create_all(connection)
+...     table.create(connection, new, 1000.0)
+...     table.find(connection, "s1", 1030.0).state
+'alive'
+
+Each function takes a `Connection` in autocommit, so one text serves the sync and the async store. PostgreSQL, MariaDB
+and MySQL go by their own clock, which all servers that talk to them share; other databases by the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Double,
+    Index,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.mysql import VARCHAR
+from sqlalchemy.exc import DBAPIError
+
+from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, NewSession, Session, Taken, Turn, is_storable
+from jwtguard.stores.rows import FEW, MANY, UNGRACIOUS, Row, in_batches
+
+metadata = MetaData()
+"""Holds the one table, for `metadata.create_all(engine)` or Alembic's `target_metadata`."""
+
+
+def _text(length: int) -> String:
+    # MariaDB and MySQL compare without case unless told otherwise, and MariaDB would ignore spaces at the end.
+    return (
+        String(length)
+        .with_variant(VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
+        .with_variant(VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mariadb")
+    )
+
+
+session_table = Table(
+    "jwtguard_session",
+    metadata,
+    Column("session_id", _text(MAX_SESSION_ID), primary_key=True),
+    Column("issuer", _text(MAX_TEXT), nullable=False),
+    Column("subject", _text(MAX_TEXT), nullable=False),
+    Column("label", _text(MAX_TEXT)),
+    Column("generation", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("refreshed_at", Double),
+    Column("revoked_at", Double),
+    Column("expires_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Index("jwtguard_session_subject", "subject", "issuer"),
+    Index("jwtguard_session_ends_at", "ends_at"),
+)
+
+_CLOCKS: dict[str, ColumnElement[Any]] = {
+    # Not now(), which stands still while a statement waits for a row that another one holds.
+    "postgresql": cast(func.extract("epoch", func.clock_timestamp()), Double),
+    # Not unix_timestamp(), which goes through the local time and errs for an hour each autumn.
+    "mysql": literal_column("(timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1e6)", Double),
+}
+_CLOCKS["mariadb"] = _CLOCKS["mysql"]
+
+# Of the loser, in a database whose default isolation is stricter than READ COMMITTED (SQLSTATE, ISO 9075).
+_SERIALIZATION_FAILURE = "40001"
+
+
+class SessionTable:
+    """The statements for a dialect, by its SQLAlchemy name. Not each looks at `now`, the caller's time."""
+
+    def __init__(self, dialect: str) -> None:
+        columns = session_table.c
+        clock = _CLOCKS.get(dialect)
+        self._has_own_clock = clock is not None
+        now: ColumnElement[Any] = bindparam("now", type_=Double) if clock is None else clock
+        idle, absolute = bindparam("idle_lifetime", type_=Double), bindparam("absolute_lifetime", type_=Double)
+        one = columns.session_id == bindparam("id", type_=columns.session_id.type)
+        all_of_subject = (columns.subject == bindparam("of_subject", type_=columns.subject.type)) & (
+            columns.issuer == bindparam("of_issuer", type_=columns.issuer.type)
+        )
+        is_alive = columns.revoked_at.is_(None) & (columns.expires_at > now)
+        rows = select(*(columns[name] for name in Row._fields), now.label("now"))
+
+        self._create = insert(session_table).values(
+            session_id=bindparam("session_id"),
+            issuer=bindparam("issuer"),
+            subject=bindparam("subject"),
+            label=bindparam("label"),
+            generation=0,
+            created_at=now,
+            expires_at=now + idle,
+            ends_at=now + absolute,
+        )
+        idle_deadline = now + idle
+        self._take_turn = (
+            update(session_table)
+            .where(one, columns.generation == bindparam("turn", type_=BigInteger), is_alive)
+            .where(
+                or_(columns.refreshed_at.is_(None), now - columns.refreshed_at >= bindparam("grace", type_=Double)),
+            )
+            .values(
+                generation=columns.generation + 1,
+                refreshed_at=now,
+                expires_at=case((idle_deadline < columns.ends_at, idle_deadline), else_=columns.ends_at),
+            )
+        )
+        self._find = rows.where(one)
+        self._list = rows.where(all_of_subject, is_alive).order_by(columns.created_at.desc())
+        # What has expired is revoked too: a clock that is set back must not bring it to life.
+        ended = update(session_table).values(revoked_at=now)
+        self._revoke = tuple(ended.where(one, which) for which in (is_alive, columns.revoked_at.is_(None)))
+        self._revoke_all = tuple(
+            ended.where(all_of_subject, which) for which in (is_alive, columns.revoked_at.is_(None))
+        )
+        # Two statements, since MariaDB has no LIMIT in a subquery of IN.
+        self._dead = (
+            select(columns.session_id).where(columns.ends_at <= now).limit(bindparam("limit", type_=BigInteger))
+        )
+        self._bury = delete(session_table).where(columns.session_id.in_(bindparam("ids", expanding=True)))
+
+    def create(self, connection: Connection, session: NewSession, now: float) -> None:
+        """Write a new row, and delete some dead ones; raises IntegrityError if its id is taken."""
+        values = {
+            "session_id": session.session_id,
+            "issuer": session.issuer,
+            "subject": session.subject,
+            "label": session.label,
+            "idle_lifetime": min(session.idle_lifetime, session.absolute_lifetime),
+            "absolute_lifetime": session.absolute_lifetime,
+        }
+        connection.execute(self._create, self._at(now, values))
+        # A few at each login are more than one, so the dead never outnumber those that come.
+        self._delete(connection, now, FEW)
+
+    def take_turn(self, connection: Connection, turn: Turn, now: float, grace: float, idle_lifetime: float) -> Taken:
+        """Take the turn, or say what the row is like."""
+        values = {
+            "id": turn.session_id,
+            "turn": turn.generation,
+            "grace": grace or UNGRACIOUS,
+            "idle_lifetime": idle_lifetime,
+        }
+        try:
+            if connection.execute(self._take_turn, self._at(now, values)).rowcount:
+                return Taken(is_taken=True)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
+                raise
+        found = connection.execute(self._find, self._at(now, {"id": turn.session_id})).fetchone()
+        return Taken(is_taken=False) if found is None else Row(*found[:-1]).not_taken(found[-1])
+
+    def find(self, connection: Connection, session_id: str, now: float) -> Session | None:
+        """The session of this id."""
+        if not is_storable(session_id, MAX_SESSION_ID):
+            return None
+        found = connection.execute(self._find, self._at(now, {"id": session_id})).fetchone()
+        return None if found is None else Row(*found[:-1]).session(found[-1])
+
+    def list(self, connection: Connection, issuer: str, subject: str, now: float) -> Sequence[Session]:
+        """The live sessions of a subject, newest first."""
+        found = connection.execute(self._list, self._at(now, {"of_issuer": issuer, "of_subject": subject}))
+        return [Row(*row[:-1]).session(row[-1]) for row in found]
+
+    def revoke(self, connection: Connection, session_id: str, now: float) -> bool:
+        """End a session; whether it was alive."""
+        alive, rest = self._revoke
+        values = self._at(now, {"id": session_id})
+        if connection.execute(alive, values).rowcount:
+            return True
+        connection.execute(rest, values)
+        return False
+
+    def revoke_all(self, connection: Connection, issuer: str, subject: str, now: float) -> int:
+        """End all sessions of a subject; how many were alive."""
+        alive, rest = self._revoke_all
+        values = self._at(now, {"of_issuer": issuer, "of_subject": subject})
+        ended = connection.execute(alive, values).rowcount
+        connection.execute(rest, values)
+        return ended
+
+    def purge(self, connection: Connection, now: float) -> int:
+        """Delete what can decide nothing any more, some at a time, so that nobody waits long."""
+        return in_batches(lambda: self._delete(connection, now, MANY))
+
+    def _delete(self, connection: Connection, now: float, limit: int) -> int:
+        ids = connection.execute(self._dead, self._at(now, {"limit": limit})).scalars().all()
+        if ids:
+            connection.execute(self._bury, {"ids": ids})
+        return len(ids)
+
+    def _at(self, now: float, values: dict[str, Any]) -> dict[str, Any]:
+        return values if self._has_own_clock else {**values, "now": now}

@@ -1,0 +1,142 @@
+"""Sessions in a table of your database, through SQLAlchemy 2: PostgreSQL, MariaDB, SQLite.
+
+>>> import tempfile
+>>> from sqlalchemy import create_engine
+>>> from jwtguard.core.session_store import NewSession, Turn
+>>> with tempfile.TemporaryDirectory() as folder:
+...     engine = create_engine(f"sqlite:///{folder}/sessions.db")
+...     metadata.create_all(engine)  # or a migration: hand `metadata` to Alembic
+...     store = SQLAlchemyStore(engine)
+...     store.create(
+...         NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
+...     )
+...     taken = store.take_turn(Turn(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60)
+...     engine.dispose()
+>>> taken.is_taken
+True
+
+A store takes connections of its own from the engine's pool, in autocommit: a transaction of yours neither delays nor
+undoes what it writes. End sessions after your commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+try:
+    from sqlalchemy import Connection, Engine
+except ImportError as error:
+    raise ImportError(
+        "jwtguard.stores.sqlalchemy needs SQLAlchemy: pip install 'jwtguard-middleware[sqlalchemy]'"
+    ) from error
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.flow import OneLoop
+from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.stores.session_table import SessionTable
+from jwtguard.stores.session_table import metadata as metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+T = TypeVar("T")
+
+
+class SQLAlchemyStore:
+    """A session store in the database of `engine`; works in every thread, and with every event loop.
+
+    Raises `ConfigurationError` if `engine` is anything else. What the database raises goes through.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        if not isinstance(engine, Engine):
+            raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._table = SessionTable(engine.dialect.name)
+
+    def create(self, session: NewSession, *, now: float) -> None:
+        """Write a new row, and delete some dead ones."""
+        with self._engine.connect() as connection:
+            self._table.create(connection, session, now)
+
+    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
+        """Take the turn, or say what the row is like."""
+        with self._engine.connect() as connection:
+            return self._table.take_turn(connection, turn, now, grace, idle_lifetime)
+
+    def find(self, session_id: str, *, now: float) -> Session | None:
+        """The session of this id."""
+        with self._engine.connect() as connection:
+            return self._table.find(connection, session_id, now)
+
+    def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
+        """The live sessions of a subject, newest first."""
+        with self._engine.connect() as connection:
+            return self._table.list(connection, issuer, subject, now)
+
+    def revoke(self, session_id: str, *, now: float) -> bool:
+        """End a session."""
+        with self._engine.connect() as connection:
+            return self._table.revoke(connection, session_id, now)
+
+    def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
+        """End all sessions of a subject."""
+        with self._engine.connect() as connection:
+            return self._table.revoke_all(connection, issuer, subject, now)
+
+    def purge(self, *, now: float) -> int:
+        """Delete what can decide nothing any more, some at a time."""
+        with self._engine.connect() as connection:
+            return self._table.purge(connection, now)
+
+
+class AsyncSQLAlchemyStore:
+    """A session store in the database of an async engine, for one event loop.
+
+    Raises `ConfigurationError` if `engine` is anything else, and from another loop than the first.
+    """
+
+    sync_alternative: ClassVar[str] = "SQLAlchemyStore"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - needs greenlet, which who is sync may not have
+
+        if not isinstance(engine, AsyncEngine):
+            raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._table = SessionTable(engine.dialect.name)
+        self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
+
+    async def create(self, session: NewSession, *, now: float) -> None:
+        """Write a new row, and delete some dead ones."""
+        await self._do(lambda connection: self._table.create(connection, session, now))
+
+    async def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
+        """Take the turn, or say what the row is like."""
+        return await self._do(lambda connection: self._table.take_turn(connection, turn, now, grace, idle_lifetime))
+
+    async def find(self, session_id: str, *, now: float) -> Session | None:
+        """The session of this id."""
+        return await self._do(lambda connection: self._table.find(connection, session_id, now))
+
+    async def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
+        """The live sessions of a subject, newest first."""
+        return await self._do(lambda connection: self._table.list(connection, issuer, subject, now))
+
+    async def revoke(self, session_id: str, *, now: float) -> bool:
+        """End a session."""
+        return await self._do(lambda connection: self._table.revoke(connection, session_id, now))
+
+    async def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
+        """End all sessions of a subject."""
+        return await self._do(lambda connection: self._table.revoke_all(connection, issuer, subject, now))
+
+    async def purge(self, *, now: float) -> int:
+        """Delete what can decide nothing any more, some at a time."""
+        return await self._do(lambda connection: self._table.purge(connection, now))
+
+    async def _do(self, operation: Callable[[Connection], T]) -> T:
+        self._loop.check()
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(operation)

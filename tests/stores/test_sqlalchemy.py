@@ -1,0 +1,108 @@
+"""The contract of session stores, for SQLAlchemy on each database and each driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
+from jwtguard.testing import StoreBench, StoreConformance
+from tests.servers import Server
+from tests.stores.sqlalchemy_engines import engine_for, mariadb_url, postgresql_url, rows
+
+
+class SyncConformance(StoreConformance):
+    @pytest.fixture
+    def url(self) -> str:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, url: str) -> Iterator[SQLAlchemyStore]:
+        with engine_for(url) as engine:
+            self.engine = engine
+            yield SQLAlchemyStore(engine)
+
+    def dump(self, bench: StoreBench) -> list[str]:
+        return rows(self.engine)
+
+
+class AsyncConformance(StoreConformance):
+    @pytest.fixture
+    def url(self) -> str:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def async_url(self) -> str:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, url: str, async_url: str, runner: asyncio.Runner) -> Iterator[AsyncSQLAlchemyStore]:
+        with engine_for(url) as self.engine:
+            engine = create_async_engine(async_url)
+            yield AsyncSQLAlchemyStore(engine)
+            runner.run(engine.dispose())
+
+    def dump(self, bench: StoreBench) -> list[str]:
+        return rows(self.engine)
+
+
+class TestSQLite(SyncConformance):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/sessions.db"
+
+
+class TestAsyncSQLite(AsyncConformance):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/sessions.db"
+
+    @pytest.fixture
+    def async_url(self, tmp_path: Path) -> str:
+        return f"sqlite+aiosqlite:///{tmp_path}/sessions.db"
+
+
+class TestPostgreSQL(SyncConformance):
+    has_own_clock: ClassVar[bool] = True
+
+    @pytest.fixture
+    def url(self, postgresql_server: Server) -> str:
+        return postgresql_url(postgresql_server, "psycopg")
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg_async"])
+class TestAsyncPostgreSQL(AsyncConformance):
+    has_own_clock: ClassVar[bool] = True
+
+    @pytest.fixture
+    def url(self, postgresql_server: Server) -> str:
+        return postgresql_url(postgresql_server, "psycopg")
+
+    @pytest.fixture
+    def async_url(self, postgresql_server: Server, driver: str) -> str:
+        return postgresql_url(postgresql_server, driver)
+
+
+class TestMariaDB(SyncConformance):
+    has_own_clock: ClassVar[bool] = True
+
+    @pytest.fixture
+    def url(self, mariadb_server: Server) -> str:
+        return mariadb_url(mariadb_server, "pymysql")
+
+
+class TestAsyncMariaDB(AsyncConformance):
+    has_own_clock: ClassVar[bool] = True
+
+    @pytest.fixture
+    def url(self, mariadb_server: Server) -> str:
+        return mariadb_url(mariadb_server, "pymysql")
+
+    @pytest.fixture
+    def async_url(self, mariadb_server: Server) -> str:
+        return mariadb_url(mariadb_server, "asyncmy")
