@@ -50,13 +50,14 @@ class SessionRevocation(Frozen):
 
     `store` is where the sessions are. `issuers`: whose tokens are asked about, by default all that the guard trusts;
     a token of theirs without `sid` is refused unless `allow_without_session=True`. `max_staleness`: how old an answer
-    of the store may be. `monotonic` gives seconds. Raises `ConfigurationError` with all problems.
+    of the store may be. `monotonic` gives seconds; `clock`, by default the guard's, seconds since the epoch. Raises `ConfigurationError` with all problems.
     """
 
-    __slots__ = ("_in_flight", "_known", "_lock", "_monotonic", "_staleness", "_without", "issuers", "store")
+    __slots__ = ("_clock", "_in_flight", "_known", "_lock", "_monotonic", "_staleness", "_without", "issuers", "store")
 
     store: SessionStore
     issuers: frozenset[str] | None
+    _clock: Callable[[], float] | None
     _in_flight: dict[Key, Future[_Known | UnavailableError | None]]
     _known: dict[Key, _Known]
     _lock: threading.Lock
@@ -72,6 +73,7 @@ class SessionRevocation(Frozen):
         max_staleness: timedelta = MAX_STALENESS,
         allow_without_session: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         problems: list[str] = []
         if isinstance(store, type) or not isinstance(store, SessionStore):
@@ -82,13 +84,15 @@ class SessionRevocation(Frozen):
         staleness = seconds("max_staleness", max_staleness, problems)
         if not isinstance(allow_without_session, bool):
             problems.append(f"allow_without_session is True or False, found {allow_without_session!r}")
-        if not callable(monotonic):
-            problems.append(f"monotonic is a function that gives seconds, found {monotonic!r}")
+        for name, function in (("monotonic", monotonic), ("clock", clock)):
+            if function is not None and not callable(function):
+                problems.append(f"{name} is a function that gives seconds, found {function!r}")
         ConfigurationError.raise_all(problems)
         set_once(
             self,
             store=store,
             issuers=None if named is None else frozenset(named),
+            _clock=clock,
             _in_flight={},
             _known={},
             _lock=threading.Lock(),
@@ -165,11 +169,9 @@ class SessionRevocation(Frozen):
                 known = self._known.get(key)
                 if known is not None and self._is_fresh(known, staleness):
                     return known
-                waiting_for = self._in_flight.get(key)
-                if waiting_for is None:
-                    mine: Future[_Known | UnavailableError | None] = Future()
-                    self._in_flight[key] = mine
-            if waiting_for is None:
+                mine: Future[_Known | UnavailableError | None] = Future()
+                waiting_for = self._in_flight.setdefault(key, mine)
+            if waiting_for is mine:
                 return (yield from self._lead(key, mine, clock))
             answer: _Known | UnavailableError | None = yield Wait(waiting_for)
             if isinstance(answer, UnavailableError):
@@ -198,7 +200,7 @@ class SessionRevocation(Frozen):
     def _look_up(self, key: Key, clock: Callable[[], float]) -> Steps[_Known]:
         issuer, session_id = key
         asked_at = self._monotonic()
-        session = yield from asking(self.store.find, session_id, now=clock())
+        session = yield from asking(self.store.find, session_id, now=(self._clock or clock)())
         known = _Known(session is not None and session.is_alive and session.issuer == issuer, asked_at)
         self._remember(key, known)
         return known

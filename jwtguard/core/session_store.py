@@ -146,6 +146,7 @@ class SessionStore(Protocol):
 
     def create(self, session: NewSession, *, now: float) -> MaybeAsync[None]:
         """Write a new row; raise whatever you like if its id is taken."""
+        ...
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> MaybeAsync[Taken]:
         """Take the turn: one atomic write, if the row has this generation, is alive, and was not refreshed less than
@@ -153,18 +154,24 @@ class SessionStore(Protocol):
 
         If it changed no row, read the row again, afresh: the state that the write saw may be old.
         """
+        ...
 
     def find(self, session_id: str, *, now: float) -> MaybeAsync[Session | None]:
         """The session of this id, alive or not; None if there is none."""
+        ...
 
     def list(self, *, issuer: str, subject: str, now: float) -> MaybeAsync[Sequence[Session]]:
         """The live sessions of a subject, newest first."""
+        ...
 
     def revoke(self, session_id: str, *, now: float) -> MaybeAsync[bool]:
         """End a session, durably; whether it was alive."""
+        ...
 
     def revoke_all(self, *, issuer: str, subject: str, now: float) -> MaybeAsync[int]:
         """End all sessions of a subject, durably; how many were alive."""
+        ...
 
     def purge(self, *, now: float) -> MaybeAsync[int]:
         """Delete rows that can decide nothing any more: those past their absolute lifetime; how many."""
+        ...

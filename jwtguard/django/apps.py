@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -14,4 +16,5 @@ class JWTGuardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from jwtguard.django import checks  # noqa: F401, PLC0415 - importing it registers them
+        for name in ("checks", "store_checks"):
+            import_module(f"jwtguard.django.{name}")  # Importing them registers them.
