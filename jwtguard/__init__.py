@@ -35,8 +35,10 @@ from jwtguard.core.errors import InvalidGrantError as InvalidGrantError
 from jwtguard.core.errors import InvalidRequestError as InvalidRequestError
 from jwtguard.core.errors import InvalidTokenError as InvalidTokenError
 from jwtguard.core.errors import JWTGuardError as JWTGuardError
+from jwtguard.core.errors import LoginFailedError as LoginFailedError
 from jwtguard.core.errors import MalformedTokenError as MalformedTokenError
 from jwtguard.core.errors import MissingTokenError as MissingTokenError
+from jwtguard.core.errors import TooManyRequestsError as TooManyRequestsError
 from jwtguard.core.errors import UnavailableError as UnavailableError
 from jwtguard.core.events import Event as Event
 from jwtguard.core.extraction import AuthorizationHeader as AuthorizationHeader
@@ -45,6 +47,8 @@ from jwtguard.core.extraction import TokenQuery as TokenQuery
 from jwtguard.core.extraction import TokenSubprotocol as TokenSubprotocol
 from jwtguard.core.grants import Grants as Grants
 from jwtguard.core.grants import TokenResponse as TokenResponse
+from jwtguard.core.http import HTTPAnswer as HTTPAnswer
+from jwtguard.core.http import HTTPRequest as HTTPRequest
 from jwtguard.core.issuance import TokenIssuer as TokenIssuer
 from jwtguard.core.jwk import SigningKey as SigningKey
 from jwtguard.core.jwk import VerificationKey as VerificationKey

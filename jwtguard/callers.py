@@ -12,14 +12,14 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource, check_sources
-from jwtguard.core.flow import Flow
+from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Admission, Authentication, Guard
@@ -27,21 +27,58 @@ from jwtguard.guard import Admission, Authentication, Guard
 KEY = "jwtguard.callers"
 """Where adapters keep the `Callers` of a request."""
 
+EXEMPT = "_jwtguard_exempt"
+"""Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
 Entry: TypeAlias = Admission | Authentication
+Headers: TypeAlias = list[tuple[str, str]]
+
+
+class Pending(Protocol):
+    """Something to finish when the response starts (silent renewal)."""
+
+    def finish(self, status: int, set_cookies: Sequence[str]) -> Flow[tuple[str, ...]]:
+        """The `Set-Cookie` values to add to a response that has this status and sets these cookies."""
+
+
+def finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[str, str]]) -> Flow[Headers | None]:
+    """The header fields of a response that starts now, with what is pending done; None if they stay as they are."""
+    return Flow(_finishing(pending, status, headers))
+
+
+def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[str, str]]) -> Steps[Headers | None]:
+    added: list[str] = []
+    set_cookies = [value for name, value in headers if name.lower() == "set-cookie"]
+    for one in pending:
+        added.extend((yield from one.finish(status, set_cookies)))
+    if not added:
+        return None
+    # Tokens must not be stored on the way, whatever the view said of a page that it took for harmless.
+    kept = [(name, value) for name, value in headers if name.lower() != "cache-control"]
+    return [*kept, ("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in added)]
 
 
 class Callers:
     """What the middlewares in front found out, and the callers that `requires` let in, innermost last."""
 
-    __slots__ = ("_admitted", "_kept")
+    __slots__ = ("_admitted", "_kept", "_pending")
 
     def __init__(self) -> None:
+        self._pending: list[Pending] = []
         self._kept: dict[Guard, Entry | Callable[[], Entry]] = {}
         self._admitted: list[tuple[Guard, Principal | None]] = []
 
     def keep(self, guard: Guard, entry: Entry | Callable[[], Entry]) -> None:
         """Keep what the middleware of `guard` found out, or how to find it out once somebody asks."""
         self._kept[guard] = entry
+
+    def put_off(self, pending: Pending) -> None:
+        """Keep something for when the response starts."""
+        self._pending.append(pending)
+
+    def take_pending(self) -> list[Pending]:
+        """What was kept for when the response starts, once."""
+        pending, self._pending = self._pending, []
+        return pending
 
     def _entry(self, guard: Guard) -> Entry | None:
         entry = self._kept.get(guard)

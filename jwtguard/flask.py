@@ -15,6 +15,8 @@
 
 `init_app` makes `principal` work in every view and enforces the guard's `Rules` if it has them. Without it, and
 without rules, `requires` works all the same: it authenticates by itself.
+
+With `Sessions`, `app.register_blueprint(auth.routes(prefix="/auth"))` mounts login, refresh and logout.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 try:
     import flask
@@ -31,14 +33,17 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
-from jwtguard.callers import KEY, Callers, Checkpoint
+from jwtguard.callers import EXEMPT, KEY, Callers, Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import is_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
-from jwtguard.guard import Guard
+from jwtguard.core.sessions import Sessions
+from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings, check_mountable, check_prefix
+from jwtguard.endpoints.wsgi import finishing_renewals
+from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,8 +56,7 @@ class RefusedRequest(HTTPException):
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
-        response = flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
-        super().__init__(description=error.detail, response=response)
+        super().__init__(description=error.detail, response=_response(answer))
         self.code = answer.status
         self.error = error
 
@@ -62,10 +66,18 @@ class FlaskGuard:
 
     Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`
     (see `Guard.from_config`). Nothing of an application is kept here, so one `FlaskGuard` serves several.
+    With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
     """
 
-    def __init__(self, guard: Guard | None = None) -> None:
+    def __init__(
+        self, guard: Guard | None = None, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]
+    ) -> None:
         self._guard = guard
+        self._sessions = sessions
+        self._settings = _made_sync(settings)
+        self._endpoints: dict[Guard, Endpoints | None] = {}
+        if guard is not None:
+            self._endpoints_of(guard)
 
     def init_app(self, app: flask.Flask) -> None:
         """Guard `app`: know the caller of each request, lazily, and enforce the guard's rules if it has them."""
@@ -79,8 +91,11 @@ class FlaskGuard:
                     'there is no guard: write FlaskGuard(guard), or set app.config["JWTGUARD"] before init_app'
                 )
             guard = Guard.from_config(app.config["JWTGUARD"])
+        endpoints = self._endpoints_of(guard)
         guards[self] = guard
         app.before_request(self._before_request)
+        if endpoints is not None and endpoints.renews:
+            app.wsgi_app = finishing_renewals(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
     @property
     def guard(self) -> Guard:
@@ -104,7 +119,7 @@ class FlaskGuard:
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Let only callers into a view that `requirement` admits; `tokens_from` overrides where its token may travel."""
+        """Let only callers in that `requirement` admits; `tokens_from` overrides where the view's token may travel."""
         checkpoint = Checkpoint(requirement, tokens_from)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -133,13 +148,57 @@ class FlaskGuard:
 
         return decorate
 
+    def routes(self, prefix: str = "/auth") -> flask.Blueprint:
+        """The blueprint of login, refresh, logout, the caller's sessions and the public keys, below `prefix`."""
+        return self._blueprint(check_prefix(prefix), ENDPOINTS)
+
+    def jwks_route(self) -> flask.Blueprint:
+        """The blueprint of the public keys alone, at `/.well-known/jwks.json`."""
+        return self._blueprint("", (JWKS,))
+
+    def _blueprint(self, prefix: str, endpoints: Iterable[Endpoint]) -> flask.Blueprint:
+        check_mountable(self._sessions, self._settings)
+        blueprint = flask.Blueprint(
+            f"jwtguard{prefix}".replace("/", "_").replace(".", "_"), __name__, url_prefix=prefix
+        )
+        for endpoint in endpoints:
+            path = endpoint.path.replace("{", "<").replace("}", ">")
+            blueprint.add_url_rule(path, endpoint.name, self._view(endpoint), methods=[endpoint.method])
+        return blueprint
+
+    def _view(self, endpoint: Endpoint) -> Callable[..., flask.Response]:
+        def view(session_id: str = "") -> flask.Response:
+            endpoints, request = self._endpoints_of(self.guard), _read()
+            assert endpoints is not None  # noqa: S101 - for the type checker: there are sessions
+            answer = endpoints.answer(
+                endpoint,
+                request,
+                _body(endpoints.max_body_bytes) if endpoint.takes_body else b"",
+                kept=None if endpoint.is_exempt else _callers().kept(endpoints.guard),
+                session_id=session_id,
+            )
+            return _response(answer.run())
+
+        if endpoint.is_exempt:
+            setattr(view, EXEMPT, self)
+        return view
+
+    def _endpoints_of(self, guard: Guard) -> Endpoints | None:
+        if guard not in self._endpoints:
+            self._endpoints[guard] = Endpoints.of_adapter(guard, self._sessions, self._settings)
+        return self._endpoints[guard]
+
     def _before_request(self) -> None:
-        guard, callers = self.guard, _callers()
-        if guard.rules is None:
-            callers.keep(guard, lambda: guard.authenticate(_read()).run())
+        guard, callers, endpoints = self.guard, _callers(), self._endpoints_of(self.guard)
+        renew = None if endpoints is None else endpoints.renew(callers.put_off)
+        view = flask.current_app.view_functions.get(flask.request.endpoint or "")
+        if getattr(view, EXEMPT, None) is self:
+            callers.keep(guard, Admission())
+        elif guard.rules is None:
+            callers.keep(guard, lambda: guard.authenticate(_read(), renew=renew).run())
         elif not _flask_answers_preflight():
             with _refusing(guard):
-                callers.keep(guard, guard.enter(_read()).run())
+                callers.keep(guard, guard.enter(_read(), renew=renew).run())
 
 
 def _principal() -> Principal | None:
@@ -177,6 +236,36 @@ def _callers() -> Callers:
 
 def _read() -> HTTPRequest:
     return HTTPRequest.from_wsgi(flask.request.environ)
+
+
+def _response(answer: HTTPAnswer) -> flask.Response:
+    return flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+
+
+def _body(limit: int) -> bytes:
+    """The body, or one byte more than `limit` of it."""
+    request = flask.request
+    if request.content_length is not None and request.content_length <= limit:
+        return request.get_data()  # Cached, if something in front of the view has read it before.
+    chunks, left = [], limit + 1
+    while left > 0 and (chunk := request.stream.read(left)):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
+
+
+def _made_sync(settings: EndpointSettings) -> EndpointSettings:
+    """The settings with coroutine functions run as Flask runs async views."""
+    made: Any = dict(settings)
+    for name in ("authenticate", "before_login"):
+        function = made.get(name)
+        if callable(function) and is_async(function):
+            made[name] = functools.partial(_run_async, function)
+    return cast("EndpointSettings", made)
+
+
+def _run_async(function: Callable[..., Any], *args: object) -> object:
+    return flask.current_app.async_to_sync(function)(*args)
 
 
 def _flask_answers_preflight() -> bool:

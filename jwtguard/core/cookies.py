@@ -94,16 +94,19 @@ class TokenCookie:
         if not values:
             return None
         value = values[0].strip(" \t")
-        if self.development and value:
-            self._check_loopback(request)
+        if value:
+            self.check_host(request)
         return value or None
 
-    def _check_loopback(self, request: HTTPRequest) -> None:
+    def check_host(self, request: HTTPRequest) -> None:
+        """Raise `InvalidRequestError` if this cookie, set up for development, would leave this machine."""
+        if not self.development:
+            return
         host = ",".join(request.values("host")).lower()
         if re.sub(r":\d*$", "", host) not in LOOPBACK_HOSTS:
             raise InvalidRequestError(
                 "development_cookie",
-                f"The cookie {self.sent_name} is set up for development and is read on localhost only:"
+                f"The cookie {self.sent_name} is set up for development and works on localhost only:"
                 " remove development=True.",
             )
 

@@ -170,3 +170,61 @@ class InvalidGrantError(JWTGuardError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, "The refresh token is invalid, expired or revoked: log in again.")
+
+
+class LoginFailedError(JWTGuardError):
+    """No such user, a wrong password, or a user who may not log in: one answer for all of them.
+
+    `reason` says which it was, as far as it is known. RFC 9110 §15.5.2: a 401 carries a challenge.
+    """
+
+    status = 401
+    challenges = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "The user name or the password is wrong.")
+
+
+class TooManyRequestsError(JWTGuardError):
+    """Somebody tries too often (RFC 6585 §4), which is for `before_login` to say. `retry_after` is in seconds."""
+
+    status = 429
+
+    def __init__(self, *, retry_after: int = 60) -> None:
+        super().__init__("too_many_requests", "There were too many attempts: try again later.")
+        self.retry_after = retry_after
+
+
+class InvalidBodyError(InvalidRequestError):
+    """The body of a login or refresh cannot be read, or a parameter is missing or given twice. RFC 6749 §5.2."""
+
+    challenges = False
+
+
+class BodyTooLargeError(JWTGuardError):
+    """The body is larger than a login or refresh has to be. `limit` is in bytes."""
+
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("body_too_large", f"The body may have {limit} bytes.")
+
+
+class UnsupportedBodyError(JWTGuardError):
+    """The body is neither JSON nor a form."""
+
+    status = 415
+
+    def __init__(self) -> None:
+        super().__init__(
+            "unsupported_body", "Send the parameters as application/json or application/x-www-form-urlencoded."
+        )
+
+
+class SessionNotFoundError(JWTGuardError):
+    """The caller has no session of this id; whether somebody else has one is not said."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("session_not_found", "You have no session of this id.")

@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, TooManyRequestsError, UnavailableError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPRequest:
     """What the core reads of a request. `values(name)` gives the raw fields of that (lower-case) name, in order.
 
-    `path` is the one that the router of the wrapped application matches; `scheme` is `http` or `https`, also for a
-    websocket handshake.
+    `path` is the one that the router of the wrapped application matches, and `root_path` what stands in front of it in
+    the URL; `scheme` is `http` or `https`, also for a websocket handshake. `client` is the address that the server saw,
+    which may be a proxy's.
     """
 
     method: str
@@ -35,9 +36,13 @@ class HTTPRequest:
     query: str = field(default="", repr=False)
     scheme: str = "http"
     is_websocket: bool = False
+    root_path: str = ""
+    client: str | None = field(default=None, repr=False)
 
     @classmethod
-    def from_wsgi(cls, environ: Mapping[str, Any], *, path: str | None = None) -> HTTPRequest:
+    def from_wsgi(
+        cls, environ: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None
+    ) -> HTTPRequest:
         """From a WSGI environ (PEP 3333), where the server has folded repeated fields into one."""
 
         def values(name: str) -> list[str]:
@@ -46,19 +51,20 @@ class HTTPRequest:
             value = environ.get(variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable)
             return [] if value is None else [value]
 
-        if path is None:
-            # PEP 3333 hands over bytes disguised as latin-1.
-            path = str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace")
         return cls(
             method=environ["REQUEST_METHOD"],
-            path=path,
+            path=_wsgi_text(environ, "PATH_INFO") if path is None else path,
             values=values,
             query=environ.get("QUERY_STRING", ""),
             scheme=environ.get("wsgi.url_scheme", "http"),
+            root_path=_wsgi_text(environ, "SCRIPT_NAME") if root_path is None else root_path,
+            client=environ.get("REMOTE_ADDR"),
         )
 
     @classmethod
-    def from_asgi(cls, scope: Mapping[str, Any], *, path: str | None = None) -> HTTPRequest:
+    def from_asgi(
+        cls, scope: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None
+    ) -> HTTPRequest:
         """From an ASGI connection scope, http or websocket."""
         headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
 
@@ -76,7 +82,14 @@ class HTTPRequest:
             query=(scope.get("query_string") or b"").decode("latin-1"),
             scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
             is_websocket=is_websocket,
+            root_path=(scope.get("root_path") or "") if root_path is None else root_path,
+            client=client[0] if (client := scope.get("client")) else None,
         )
+
+
+def _wsgi_text(environ: Mapping[str, Any], name: str) -> str:
+    """PEP 3333 hands over bytes disguised as latin-1."""
+    return str(environ.get(name, "")).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def is_preflight(request: HTTPRequest) -> bool:
@@ -104,6 +117,12 @@ class HTTPAnswer:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+
+
+def json_answer(value: object, *, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> HTTPAnswer:
+    """`value` as JSON, with `headers` besides the content type."""
+    body = json.dumps(value).encode("ascii")
+    return HTTPAnswer(status=status, headers=(*headers, ("Content-Type", "application/json")), body=body)
 
 
 ProblemBody: TypeAlias = Callable[[JWTGuardError], tuple[str, bytes]]
@@ -138,7 +157,7 @@ class Answers:
         headers = []
         if error.challenges:
             headers.append(("WWW-Authenticate", self.challenge(error)))
-        if isinstance(error, UnavailableError):
+        if isinstance(error, UnavailableError | TooManyRequestsError):
             headers.append(("Retry-After", str(error.retry_after)))
         headers.append(("Cache-Control", "no-store"))
         content_type, body = self.body(error)

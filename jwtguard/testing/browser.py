@@ -17,8 +17,6 @@ from urllib.parse import urlencode
 from jwtguard.testing.clients import Client, RawAnswer, RawRequest
 
 HOST = "api.example"
-OWN = (("Origin", f"https://{HOST}"), ("Sec-Fetch-Site", "same-origin"))
-"""What browsers add to a request of a page of this very site."""
 ELSEWHERE = (("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"))
 OTHER_PORT = (("Origin", f"https://{HOST}:8443"), ("Sec-Fetch-Site", "same-site"))
 LINK = (("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
@@ -44,13 +42,15 @@ class Browser:
         form: Mapping[str, str] | None = None,
         body: bytes = b"",
         headers: Sequence[tuple[str, str]] = (),
-        origin: Sequence[tuple[str, str]] = OWN,
+        origin: Sequence[tuple[str, str]] | None = None,
     ) -> RawAnswer:
         """Send a request with the cookies of its path, and keep those of the answer.
 
-        `origin` says which page it comes from. `set_cookies` then holds what the answer set.
+        `origin` says which page it comes from, by default one of the site itself. `set_cookies` then holds what the
+        answer set.
         """
-        fields = [("Host", self._host), *origin, *headers]
+        own = [("Origin", f"https://{self._host}"), ("Sec-Fetch-Site", "same-origin")]
+        fields = [("Host", self._host), *(own if origin is None else origin), *headers]
         if json_body is not None:
             body = json.dumps(json_body).encode()
             fields.append(("Content-Type", "application/json; charset=utf-8"))
@@ -98,8 +98,9 @@ class Browser:
         return {key.lower(): value for key, _, value in pairs}
 
     def _keep(self, cookie: str) -> None:
-        name, _, value = cookie.split(";")[0].strip().partition("=")
-        attributes = {part.strip().partition("=")[0].lower(): part.partition("=")[2] for part in cookie.split(";")[1:]}
+        pair, *parts = cookie.split(";")
+        name, _, value = pair.strip().partition("=")
+        attributes = {part.strip().partition("=")[0].lower(): part.partition("=")[2] for part in parts}
         key = (name, attributes.get("path", "/"))
         if attributes.get("max-age") == "0":
             self._jar.pop(key, None)

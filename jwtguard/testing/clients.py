@@ -84,13 +84,13 @@ def wsgi_client(app: Callable[..., Iterable[bytes]]) -> Client:
             "wsgi.multithread": False,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
-            "CONTENT_LENGTH": str(len(request.body)),
         }
         for name, value in request.headers:
             upper = name.upper().replace("-", "_")
             variable = upper if upper in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{upper}"
             separator = "; " if upper == "COOKIE" else ","
             environ[variable] = f"{environ[variable]}{separator}{value}" if variable in environ else value
+        environ.setdefault("CONTENT_LENGTH", str(len(request.body)))
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:

@@ -14,8 +14,8 @@ from http import HTTPStatus
 import pytest
 
 from jwtguard.testing.browser import ELSEWHERE, Browser
-from jwtguard.testing.conformance import assert_challenge
 from jwtguard.testing.clients import Client, RawAnswer
+from jwtguard.testing.conformance import assert_challenge
 from jwtguard.testing.route_cases import ROUTE_CASES, RouteCase
 from jwtguard.testing.route_sites import PUBLIC_KEY, RouteSite, route_site
 
@@ -127,15 +127,15 @@ class RouteConformance:
 
     def test_not_remembered(self) -> None:
         """Cookies end with the browser where the user, or else the application, says so; turn after turn."""
-        for name, more in (("cookies", {"remember": False}), ("cookies, forgotten", {})):
+        for name, remember in (("cookies", False), ("cookies, forgotten", None)):
             _, browser = self.browser(name)
-            assert browser.login(**more).status == 200
+            more = {} if remember is None else {"remember": remember}
+            assert browser.send("POST", "/auth/login", json_body={**_ALICE, **more}).status == 200
             assert "max-age" not in browser.attributes("__Host-access")
             assert browser.send("POST", "/auth/refresh").status == 200
             assert "max-age" not in browser.attributes("__Secure-refresh")
         _, browser = self.browser("cookies, forgotten")
-        form = {"username": "alice", "password": "wonderland", "remember": "on"}
-        assert browser.send("POST", "/auth/login", form=form).status == 200
+        assert browser.send("POST", "/auth/login", form={**_ALICE, "remember": "on"}).status == 200
         assert browser.attributes("__Host-access")["max-age"] == TWO_WEEKS
 
     def test_csrf_cookie(self) -> None:
@@ -215,11 +215,11 @@ class RouteConformance:
 
     def test_sessions_by_cookie(self) -> None:
         """With cookies, too; ending all of them, or the current one, clears the cookies, and no other site can."""
-        for path, method in (("/auth/logout-all", "POST"), ("/auth/sessions/{id}", "DELETE")):
+        for template, method in (("/auth/logout-all", "POST"), ("/auth/sessions/{id}", "DELETE")):
             _, browser = self.browser("cookies")
             browser.login()
             (session,) = browser.send("GET", "/auth/sessions").json()["sessions"]
-            path = path.format(**session)
+            path = template.format(**session)
             assert browser.send(method, path, origin=ELSEWHERE).status == 403
             assert browser.send(method, path).status == 204
             assert browser.cookies("/auth") == {}
@@ -237,7 +237,7 @@ class RouteConformance:
             assert browser.send("HEAD", path).body == b""
 
     def test_rules_in_front(self) -> None:
-        """Behind rules that ask for a token everywhere, a user can log in, renew and leave, and no rule opens a route."""
+        """Behind rules that ask for a token everywhere, a user can log in, renew and leave."""
         site, browser = self.browser("cookies, rules")
         browser.put("__Host-access", "garbage")
         assert browser.login().status == 200

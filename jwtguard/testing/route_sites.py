@@ -195,7 +195,8 @@ def route_site(name: str) -> RouteSite:
 
 _COOKIES = {"settings": {"delivery": "cookies"}}
 _RENEWED = {"delivery": "cookies", "silent_renewal": True}
-_RULES = Rules([Rule("/open", public), Rule("/auth/sessions", public)])
+_RULES = Rules([Rule("/open", public)])
+_LAX_RULES = Rules([Rule("/auth/sessions", public), Rule("/auth/logout-all", public)])
 _VARIANTS: dict[str, dict[str, Any]] = {
     "bearer": {},
     "bearer, decorators only": {"middleware": False},
@@ -209,6 +210,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "cookies, development": {**_COOKIES, "development": True},
     "cookies, too large": {**_COOKIES, "load": _load_much},
     "cookies, rules": {**_COOKIES, "guard": {"rules": _RULES}},
+    "cookies, lax rules": {**_COOKIES, "guard": {"rules": _LAX_RULES}},
     "silent renewal": {"settings": _RENEWED},
     "silent renewal, csrf token": {"settings": _RENEWED, "guard": {"csrf": CSRF(secret=CSRF_SECRET)}},
     "silent renewal, rules": {"settings": _RENEWED, "guard": {"rules": _RULES}},

@@ -1,0 +1,153 @@
+"""How a pair of tokens reaches the client, and how its refresh token comes back: in JSON bodies or in cookies.
+
+>>> from jwtguard.core.grants import TokenResponse
+>>> pair = TokenResponse(access_token="a.b.c", refresh_token="d.e.f", expires_in=300, refresh_expires_in=86400)
+>>> for name, value in BearerDelivery().answer(pair, ()).headers:
+...     print(f"{name}: {value}")
+Cache-Control: no-store
+Content-Type: application/json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import Protocol, TypeAlias
+
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import CSRF
+from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidBodyError
+from jwtguard.core.flow import Steps
+from jwtguard.core.grants import TokenResponse
+from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.endpoints.bodies import JSON, media_type, text_parameter
+from jwtguard.guard import Guard
+
+NO_STORE = ("Cache-Control", "no-store")
+Headers: TypeAlias = Sequence[tuple[str, str]]
+Parameters: TypeAlias = Callable[[], Mapping[str, object]]
+
+
+class Delivery(Protocol):
+    """One way of delivery. `below` is the prefix of the routes as a browser sees it, which the refresh cookie needs."""
+
+    def check_origin(self, request: HTTPRequest) -> None:
+        """Raise `CSRFError` if another site may have sent a request to login, refresh or logout."""
+
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+        """The refresh token that came with `request`, whose body is parsed if asked; raises `InvalidRequestError`."""
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+        """The header fields that carry `pair`; raises `ConfigurationError` if they cannot."""
+
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+        """The answer that carries `pair`, with `headers` from above."""
+
+    def clearing(self, below: str) -> Headers:
+        """The header fields that take the tokens away again."""
+
+
+class BearerDelivery:
+    """Tokens in the body (RFC 6749 §5.1), for clients that keep them themselves and send them in headers."""
+
+    def check_origin(self, request: HTTPRequest) -> None:
+        """Nothing: no browser sends or keeps anything by itself."""
+
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+        """The parameter `refresh_token`; `grant_type` need not be there (RFC 6749 §6)."""
+        found = parameters()
+        if text_parameter(found, "grant_type") not in {None, "refresh_token"}:
+            raise InvalidBodyError("grant_type", "The parameter grant_type, if there is one, must be refresh_token.")
+        return text_parameter(found, "refresh_token")
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+        """None."""
+        return ()
+        yield
+
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+        """Both tokens as JSON."""
+        return json_answer(pair.to_json(), headers=(*headers, NO_STORE))
+
+    def clearing(self, below: str) -> Headers:
+        """None."""
+        return ()
+
+
+class CookieDelivery:
+    """Tokens in cookies that scripts cannot read, and beside them the CSRF token in one that they can.
+
+    The access cookie is the first `TokenCookie` that `guard` reads. The refresh cookie goes to the routes alone, or,
+    with silent renewal, everywhere. Raises `ConfigurationError` if the guard reads no cookie.
+    """
+
+    def __init__(self, guard: Guard, *, silent_renewal: bool) -> None:
+        access = next((source for source in guard.tokens_from if isinstance(source, TokenCookie)), None)
+        if access is None:
+            raise ConfigurationError(
+                'delivery="cookies" needs a guard that reads a cookie:'
+                " write Guard(..., tokens_from=[AuthorizationHeader(), TokenCookie()])"
+            )
+        self.access = access
+        self._guard = guard
+        self._csrf = guard.csrf if isinstance(guard.csrf, CSRF) else CSRF()
+        self._has_csrf_token = isinstance(guard.csrf, CSRF) and guard.csrf.secret is not None
+        self._silent_renewal = silent_renewal
+
+    def refresh_cookie(self, below: str) -> TokenCookie:
+        """The cookie of the refresh token."""
+        return _refresh_cookie(None if self._silent_renewal else below, self.access.development)
+
+    def check_origin(self, request: HTTPRequest) -> None:
+        """Check where a request that sets or clears cookies comes from, though nobody is logged in (login CSRF)."""
+        # A form or an image can send no other media type than theirs, and what cannot leaves a browser only after a
+        # preflight: so a client that names neither header and sends JSON is no browser of somebody else's.
+        if not self._csrf.check_headers(request) and media_type(request) != JSON:
+            raise CSRFError(
+                "csrf_headers",
+                "The request needs an Origin or Sec-Fetch-Site header, as browsers send them by themselves;"
+                f" without either, only a body of type {JSON} is taken.",
+            )
+
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+        """The refresh cookie; one in the body is not read, since no script of ours has it."""
+        return self.refresh_cookie(below).read(request)
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+        """`Set-Cookie` for both tokens and the CSRF token; all live as long as the refresh token."""
+        self.access.check_host(request)
+        token = yield from self._guard.reading_issued(pair.access_token)
+        max_age = timedelta(seconds=pair.refresh_expires_in) if pair.remember else None
+        cookies = [
+            self.access.set(pair.access_token, max_age=max_age),
+            self.refresh_cookie(below).set(pair.refresh_token, max_age=max_age),
+        ]
+        if self._has_csrf_token:
+            cookies.append(self._guard.csrf_cookie(token, max_age=max_age))
+        return [("Set-Cookie", cookie) for cookie in cookies]
+
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+        """What a script may know: how long the access token lives, in seconds, and its scope."""
+        body: dict[str, object] = {"expires_in": pair.expires_in}
+        if pair.scope:
+            body["scope"] = pair.scope
+        return json_answer(body, headers=(*headers, NO_STORE))
+
+    def clearing(self, below: str) -> Headers:
+        """`Set-Cookie` that deletes all three."""
+        cookies = [self.access.clear(), self.refresh_cookie(below).clear(), self._guard.clear_csrf_cookie()]
+        return [("Set-Cookie", cookie) for cookie in cookies]
+
+    def is_touched_by(self, set_cookies: Sequence[str]) -> bool:
+        """Whether a response sets or clears one of the two token cookies already."""
+        names = {self.access.sent_name, self.refresh_cookie("/").sent_name}
+        return any(cookie.partition("=")[0].strip() in names for cookie in set_cookies)
+
+
+@lru_cache(maxsize=64)
+def _refresh_cookie(below: str | None, development: bool) -> TokenCookie:  # noqa: FBT001 - lru_cache takes it so
+    if below is None:
+        # Lax, or a link from elsewhere would find the user logged out.
+        return TokenCookie("__Host-refresh", samesite="Lax", development=development)
+    return TokenCookie("__Secure-refresh", path=below, samesite="Strict", development=development)

@@ -1,0 +1,84 @@
+"""Which routes there are, and which of them a middleware lets through.
+
+>>> [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS if endpoint.is_exempt]
+['POST /login', 'POST /refresh', 'POST /logout', 'GET /.well-known/jwks.json']
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.http import HTTPRequest
+from jwtguard.core.rules import is_ambiguous
+
+PREFIX = "/auth"
+"""Where the routes stand unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One route below the prefix. `path` may end in `{session_id}`.
+
+    `is_exempt`: it never reads the access token, so no middleware may ask for one. `takes_body`: its parameters come
+    as JSON or as a form.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    is_exempt: bool = False
+    takes_body: bool = False
+
+
+LOGIN = Endpoint(name="login", method="POST", path="/login", summary="Start a session", is_exempt=True, takes_body=True)
+REFRESH = Endpoint(
+    name="refresh",
+    method="POST",
+    path="/refresh",
+    summary="Exchange a refresh token for new tokens",
+    is_exempt=True,
+    takes_body=True,
+)
+LOGOUT = Endpoint(
+    name="logout", method="POST", path="/logout", summary="End this session", is_exempt=True, takes_body=True
+)
+LOGOUT_ALL = Endpoint(
+    name="logout_all", method="POST", path="/logout-all", summary="End all sessions of the caller, after a fresh login"
+)
+SESSIONS = Endpoint(name="sessions", method="GET", path="/sessions", summary="List the sessions of the caller")
+SESSION = Endpoint(
+    name="session", method="DELETE", path="/sessions/{session_id}", summary="End one of the caller's sessions"
+)
+JWKS = Endpoint(
+    name="jwks",
+    method="GET",
+    path="/.well-known/jwks.json",
+    summary="The public keys of access tokens (RFC 7517)",
+    is_exempt=True,
+)
+ENDPOINTS = (LOGIN, REFRESH, LOGOUT, LOGOUT_ALL, SESSIONS, SESSION, JWKS)
+
+
+def check_prefix(prefix: str) -> str:
+    """`prefix` as all adapters take it; raises `ConfigurationError` for any other form."""
+    is_text = isinstance(prefix, str)
+    if not is_text or (prefix and (not prefix.startswith("/") or prefix.endswith("/") or is_ambiguous(prefix))):
+        raise ConfigurationError(
+            f'the prefix starts with a slash and does not end with one: write prefix="/auth", found {prefix!r}'
+        )
+    return prefix
+
+
+def path_below(request: HTTPRequest, endpoint: Endpoint, session_id: str = "") -> str:
+    """The prefix that `endpoint` was reached below, as a browser sees it: root path and prefix, ready for a cookie.
+
+    It is read off the request, which has been routed by then, so that no application that mounts another can make the
+    cookie's path differ from the route's.
+    """
+    from urllib.parse import quote  # noqa: PLC0415 - slow to import, and only logins need it
+
+    path = request.root_path.rstrip("/") + request.path
+    # What `;` is to a cookie's attributes, no path may hold; browsers send it as it stands in the URL.
+    return quote(path.removesuffix(endpoint.path.replace("{session_id}", session_id)), safe="/-._~!$&'()*+=:@") or "/"

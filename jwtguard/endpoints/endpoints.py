@@ -1,0 +1,289 @@
+"""What each route does: from a request and its body to a finished answer, with `Set-Cookie` as finished strings.
+
+>>> from jwtguard.testing.route_sites import route_site
+>>> from jwtguard.core.http import HTTPRequest
+>>> endpoints = route_site("bearer").endpoints()
+>>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/auth/.well-known/jwks.json"})
+>>> endpoints.answer(JWKS, request).run().status
+200
+
+Login, refresh, logout and the public keys never read the access token, so that an expired one locks nobody out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Unpack
+
+from jwtguard.core.authorization import Requirement, authenticated, fresh
+from jwtguard.core.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    InvalidBodyError,
+    InvalidGrantError,
+    InvalidRequestError,
+    JWTGuardError,
+    LoginFailedError,
+    SessionNotFoundError,
+    UnavailableError,
+)
+from jwtguard.core.flow import Call, Flow, Steps
+from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.core.session_store import Session
+from jwtguard.core.sessions import Sessions
+from jwtguard.endpoints.bodies import boolean_parameter, media_type, read_parameters, required_parameter
+from jwtguard.endpoints.delivery import NO_STORE, Headers
+from jwtguard.endpoints.endpoint import (
+    JWKS,
+    LOGIN,
+    LOGOUT,
+    LOGOUT_ALL,
+    REFRESH,
+    SESSION,
+    SESSIONS,
+    Endpoint,
+    path_below,
+)
+from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
+from jwtguard.endpoints.settings import NO_AUTHENTICATE, Authenticate, EndpointSettings, Settings
+from jwtguard.guard import Authentication, Guard, Renew
+
+logger = logging.getLogger("jwtguard")
+_SYNC = "a function that is not async"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Visit:
+    """One request to one route. `below`: the prefix as a browser sees it. `kept`: what the guard's middleware found."""
+
+    endpoint: Endpoint
+    request: HTTPRequest
+    parameters: Callable[[], Mapping[str, object]]
+    below: str
+    kept: Authentication | None
+    session_id: str
+    authenticate: Authenticate | None = field(repr=False)
+
+
+class Endpoints:
+    """The routes of one guard and its sessions; see `EndpointSettings` for what else can be said.
+
+    `authenticate(username, password)`, sync or async, returns the subject of a user or None. `delivery`: `"bearer"`
+    answers with tokens, `"cookies"` sets them. `silent_renewal`: an access cookie that is absent or expired is renewed
+    by the middleware. `remember`: whether cookies outlive the browser where a login does not say. `before_login`:
+    where to limit rates. `fresh_for`: how old a login may be that ends all sessions. `max_body_bytes`: of a login.
+    Raises `ConfigurationError` with all problems.
+    """
+
+    def __init__(self, guard: Guard, sessions: Sessions, **settings: Unpack[EndpointSettings]) -> None:
+        self.guard = guard
+        self.sessions = sessions
+        self._settings = Settings.checked(guard, sessions, settings)
+        self._delivery = self._settings.delivery
+        cookies = self._settings.renewed_cookies
+        self._renewal = None if cookies is None else SilentRenewal(guard, sessions, cookies)
+
+    @classmethod
+    def of_adapter(cls, guard: Guard, sessions: Sessions | None, settings: EndpointSettings) -> Endpoints | None:
+        """The routes of a guard object, None where it was made without sessions."""
+        if sessions is not None:
+            return cls(guard, sessions, **settings)
+        if settings:
+            raise ConfigurationError(
+                f"{', '.join(settings)}: only with sessions, as in FlaskGuard(guard, sessions, ...)"
+            )
+        return None
+
+    def renew(self, put_off: Callable[[PendingRenewal], object]) -> Renew | None:
+        """What a middleware hands to `Guard.enter`: silent renewal, where that is on."""
+        return None if self._renewal is None else partial(self._renewal.renewing, put_off)
+
+    @property
+    def renews(self) -> bool:
+        """Whether silent renewal is on."""
+        return self._renewal is not None
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Adapters read at most one byte more than this of a body."""
+        return self._settings.max_body_bytes
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether some part of this can only be awaited."""
+        return self._settings.is_async(self.sessions)
+
+    def answer(
+        self,
+        endpoint: Endpoint,
+        request: HTTPRequest,
+        body: bytes = b"",
+        *,
+        kept: Authentication | None = None,
+        session_id: str = "",
+        authenticate: Authenticate | None = None,
+    ) -> Flow[HTTPAnswer]:
+        """Answer `request`, which was routed to `endpoint`.
+
+        `kept` is what the middleware of this very guard found out; `session_id` comes from the path; `authenticate`
+        stands in where the settings have none. A refusal is an answer too; raises `ConfigurationError` for what is
+        wrong with the program.
+        """
+        visit = _Visit(
+            endpoint=endpoint,
+            request=request,
+            parameters=partial(read_parameters, body, media_type(request), limit=self.max_body_bytes),
+            below=path_below(request, endpoint, session_id),
+            kept=kept,
+            session_id=session_id,
+            authenticate=self._settings.authenticate or authenticate,
+        )
+        return Flow(self._answer(visit))
+
+    def _answer(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        try:
+            answer = yield from _HANDLERS[visit.endpoint.name](self, visit)
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            logger.info("%s refused: %s", visit.endpoint.name, error.reason)
+            answer = self.guard.answer(error, visit.request)
+        return replace(answer, body=b"") if visit.request.method == "HEAD" else answer
+
+    # One route each.
+
+    def _login(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        self._delivery.check_origin(visit.request)
+        parameters = visit.parameters()
+        username = required_parameter(parameters, "username")
+        password = required_parameter(parameters, "password")
+        remember = boolean_parameter(parameters, "remember", default=self._settings.remember)
+        refused = yield from self._settings.asking_before_login(username, visit.request)
+        if refused is not None:
+            return refused
+        subject = yield from self._authenticated(visit, username, password)
+        label = next(iter(visit.request.values("user-agent")), None)
+        try:
+            pair = yield from self.sessions.start(subject, label=label, remember=remember)
+        except InvalidGrantError as error:
+            reason = error.reason
+        else:
+            try:
+                headers = yield from self._delivery.headers(visit.request, pair, visit.below)
+            except JWTGuardError:
+                yield from self.sessions.end(pair.refresh_token)  # Nobody will ever hold it.
+                raise
+            return self._delivery.answer(pair, headers)
+        raise LoginFailedError(reason)
+
+    def _authenticated(self, visit: _Visit, username: str, password: str) -> Steps[str | int]:
+        authenticate = visit.authenticate
+        if authenticate is None:
+            raise ConfigurationError(NO_AUTHENTICATE)
+        try:
+            subject = yield Call(partial(authenticate, username, password), sync_alternative=_SYNC)
+        except JWTGuardError:
+            raise
+        except Exception as error:
+            # Whatever broke, a right password must not look wrong. The log has the traceback, for whoever wrote it.
+            logger.exception("authenticate raised %s", type(error).__name__)
+        else:
+            if subject is None:
+                raise LoginFailedError("password")
+            # True would be everybody's subject; and whoever returns a user means one of its members.
+            if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
+                raise ConfigurationError(
+                    "authenticate(username, password) returns the user's subject, a string or an integer, or None;"
+                    f" found {type(subject).__name__}"
+                )
+            return subject
+        raise UnavailableError("authenticate")
+
+    def _refresh(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        self._delivery.check_origin(visit.request)
+        text = self._delivery.refresh_token(visit.request, visit.parameters, visit.below)
+        if text is None:
+            raise InvalidBodyError("no_refresh_token", "The refresh token is missing: log in.")
+        prepared = yield from self.sessions.prepare(text)
+        # Before the one write: what cannot be delivered must not cost the client its turn.
+        yield from self._delivery.headers(visit.request, prepared.answer, visit.below)
+        pair = yield from prepared.take()
+        headers = yield from self._delivery.headers(visit.request, pair, visit.below)
+        return self._delivery.answer(pair, headers)
+
+    def _logout(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        self._delivery.check_origin(visit.request)
+        try:
+            text = self._delivery.refresh_token(visit.request, visit.parameters, visit.below)
+            clearing = self._delivery.clearing(visit.below)
+            if text is None and not clearing:
+                raise InvalidBodyError("no_refresh_token", "The refresh token is missing.")
+            if text is not None:
+                yield from self.sessions.end(text)
+        except InvalidGrantError:
+            pass  # RFC 7009 §2.2: what is no token needs no ending.
+        except ConfigurationError:
+            raise
+        except (InvalidRequestError, UnavailableError) as error:
+            # Whatever can be said about the session, this browser shall hold no token any more.
+            answer = self.guard.answer(error, visit.request)
+            return replace(answer, headers=(*answer.headers, *self._delivery.clearing(visit.below)))
+        return _no_content(self._delivery.clearing(visit.below))
+
+    def _logout_all(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        subject, _ = yield from self._caller(visit, fresh(max_age=self._settings.fresh_for))
+        yield from self.sessions.end_all(subject)
+        return _no_content(self._delivery.clearing(visit.below))
+
+    def _list(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        subject, session_id = yield from self._caller(visit, authenticated)
+        found = yield from self.sessions.list(subject)
+        return json_answer({"sessions": [_described(session, session_id) for session in found]}, headers=[NO_STORE])
+
+    def _end(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        subject, session_id = yield from self._caller(visit, authenticated)
+        if not (yield from self.sessions.end_session(subject, visit.session_id)):
+            raise SessionNotFoundError
+        return _no_content(self._delivery.clearing(visit.below) if visit.session_id == session_id else ())
+
+    def _jwks(self, visit: _Visit) -> Steps[HTTPAnswer]:
+        return json_answer(self.sessions.issuer.jwks(), headers=[("Cache-Control", "public, max-age=300")])
+        yield
+
+    def _caller(self, visit: _Visit, requirement: Requirement) -> Steps[tuple[str, str | None]]:
+        """Subject and session of the caller, whom our own issuer must have named: elsewhere, `sub` is somebody else."""
+        admission = yield from self.guard.admit(visit.request, requirement, kept=visit.kept)
+        principal = admission.principal
+        if principal is None or principal.subject is None or principal.issuer != self.sessions.issuer.issuer:
+            raise AccessDeniedError
+        return principal.subject, principal.session_id
+
+
+def _no_content(headers: Headers) -> HTTPAnswer:
+    return HTTPAnswer(status=204, headers=(*headers, NO_STORE))
+
+
+def _described(session: Session, current: str | None) -> dict[str, object]:
+    """A session for its owner's eyes; times are seconds since the epoch."""
+    return {
+        "id": session.session_id,
+        "label": session.label,
+        "created_at": int(session.created_at),
+        "refreshed_at": None if session.refreshed_at is None else int(session.refreshed_at),
+        "expires_at": int(session.expires_at),
+        "current": session.session_id == current,
+    }
+
+
+_HANDLERS: Mapping[str, Callable[[Endpoints, _Visit], Steps[HTTPAnswer]]] = {
+    LOGIN.name: Endpoints._login,
+    REFRESH.name: Endpoints._refresh,
+    LOGOUT.name: Endpoints._logout,
+    LOGOUT_ALL.name: Endpoints._logout_all,
+    SESSIONS.name: Endpoints._list,
+    SESSION.name: Endpoints._end,
+    JWKS.name: Endpoints._jwks,
+}

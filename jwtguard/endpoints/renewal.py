@@ -1,0 +1,116 @@
+"""Silent renewal: an access cookie that is absent or expired is renewed in the very request that lacks it.
+
+>>> from jwtguard.testing.route_sites import route_site
+>>> route_site("silent renewal").endpoints().renewal is not None
+True
+
+Up front everything is checked that a refresh would check, and nothing is taken. The view runs for the caller. Only when
+its response starts is the turn taken: a request that gets no response leaves the client with a token that still works.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from jwtguard.core.csrf import CSRF, SAFE_METHODS
+from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidGrantError, InvalidRequestError, UnavailableError
+from jwtguard.core.extraction import TokenSource
+from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.http import HTTPRequest
+from jwtguard.core.prepared_refresh import PreparedRefresh
+from jwtguard.core.sessions import Sessions
+from jwtguard.endpoints.delivery import CookieDelivery
+from jwtguard.guard import Authentication, Guard
+
+logger = logging.getLogger("jwtguard")
+ROOT = "/"
+"""The path of the refresh cookie: any request may need it."""
+
+
+class SilentRenewal:
+    """Renews for one guard. `cookies` says where the tokens stand."""
+
+    def __init__(self, guard: Guard, sessions: Sessions, cookies: CookieDelivery) -> None:
+        self._guard = guard
+        self._sessions = sessions
+        self._cookies = cookies
+        self._csrf = guard.csrf if isinstance(guard.csrf, CSRF) else CSRF()
+
+    def renewing(
+        self, put_off: Callable[[PendingRenewal], object], request: HTTPRequest, source: TokenSource | None
+    ) -> Steps[Authentication | None]:
+        """Who sent `request`, going by its refresh cookie; None if that does not count here.
+
+        `source` is where an expired token stood. `put_off` gets what is to be done when the response starts.
+        """
+        if request.is_websocket or (source is not None and source != self._cookies.access):
+            return None
+        try:
+            text = self._cookies.refresh_cookie(ROOT).read(request)
+            if text is None or not self._may_come_from_there(request):
+                return None
+            prepared = yield from self._sessions.prepare(text)
+            yield from prepared.check()
+            authentication = yield from self._guard.accepting(
+                request, prepared.answer.access_token, self._cookies.access
+            )
+            # Before the view runs: a pair that fits into no cookie is an error of the program, not of this request.
+            yield from self._cookies.headers(request, prepared.answer, ROOT)
+        except (InvalidGrantError, InvalidRequestError):
+            return None  # The session is over, and the caller is who it was before: nobody.
+        except (CSRFError, UnavailableError) as error:
+            return Authentication(error=error.with_traceback(None))
+        if authentication.error is None:
+            put_off(PendingRenewal(self._cookies, prepared, request))
+        return authentication
+
+    def _may_come_from_there(self, request: HTTPRequest) -> bool:
+        """Another site may bring a user here by a link, but start nothing else for a user who is not logged in.
+
+        Raises `CSRFError` for a request that would change something.
+        """
+        try:
+            self._csrf.check_headers(request)
+        except CSRFError:
+            if request.method not in SAFE_METHODS:
+                raise
+            return (
+                request.method == "GET"
+                and not request.values("origin")
+                and request.values("sec-fetch-mode") == ["navigate"]
+                and request.values("sec-fetch-dest") == ["document"]
+            )
+        return True
+
+
+class PendingRenewal:
+    """A turn to take when the response starts."""
+
+    __slots__ = ("_cookies", "_prepared", "_request")
+
+    def __init__(self, cookies: CookieDelivery, prepared: PreparedRefresh, request: HTTPRequest) -> None:
+        self._cookies = cookies
+        self._prepared = prepared
+        self._request = request
+
+    def finish(self, status: int, set_cookies: Sequence[str]) -> Flow[tuple[str, ...]]:
+        """Take the turn for a response that starts now; the `Set-Cookie` values to add to it, or none.
+
+        With any of them, the response must say `Cache-Control: no-store`. `set_cookies` are those it has already.
+        """
+        return Flow(self._finish(status, set_cookies))
+
+    def _finish(self, status: int, set_cookies: Sequence[str]) -> Steps[tuple[str, ...]]:
+        # An answer of 500 is what is left of a view that raised: some frameworks send it from outside, where no cookie
+        # could be added. And who logs in or out decides about the cookies, not we.
+        if status >= 500 or self._cookies.is_touched_by(set_cookies):
+            return ()
+        try:
+            pair = yield from self._prepared.take()
+            headers = yield from self._cookies.headers(self._request, pair, ROOT)
+        except (InvalidGrantError, UnavailableError, ConfigurationError) as error:
+            # The view has run for a caller who was in order then. The next request will see.
+            logger.warning("silent renewal came to nothing: %s", error.reason)
+            return ()
+        return tuple(value for _, value in headers)

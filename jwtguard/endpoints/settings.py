@@ -1,0 +1,152 @@
+"""What may be said about the routes, in the same words for every framework.
+
+>>> settings: EndpointSettings = {"delivery": "cookies", "silent_renewal": True}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Literal, TypeAlias, TypedDict
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.flow import Call, Steps, is_async
+from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.sessions import Sessions
+from jwtguard.endpoints.delivery import BearerDelivery, CookieDelivery, Delivery
+from jwtguard.guard import Guard
+
+MAX_BODY_BYTES = 16384
+"""A refresh token of 8192 bytes fits, escaped or not; nothing here needs more."""
+FRESH_FOR = timedelta(minutes=5)
+
+Authenticate: TypeAlias = Callable[[str, str], "str | int | Awaitable[str | int | None] | None"]
+"""The subject of the user with this name and password, or None; sync or async.
+
+It must take as long for a name that nobody has as for a wrong password.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginAttempt:
+    """A login about to be checked. `client` is the address that the server saw, which may be a proxy's, or None."""
+
+    username: str = field(repr=False)
+    client: str | None
+    request: HTTPRequest
+
+
+BeforeLogin: TypeAlias = Callable[[LoginAttempt], "HTTPAnswer | Awaitable[HTTPAnswer | None] | None"]
+"""Called before the password is checked, sync or async: raise `TooManyRequestsError`, or return an answer to send."""
+
+NO_AUTHENTICATE = "nobody checks passwords: pass authenticate=check_password, a function of user name and password"
+
+
+class EndpointSettings(TypedDict, total=False):
+    """The keyword arguments of `Endpoints`, and so of `FlaskGuard`, `ASGIGuard`, `FastAPIGuard` and `DjangoGuard`."""
+
+    authenticate: Authenticate | None
+    delivery: Literal["bearer", "cookies"]
+    silent_renewal: bool
+    remember: bool
+    before_login: BeforeLogin | None
+    fresh_for: timedelta
+    max_body_bytes: int
+
+
+def check_mountable(sessions: Sessions | None, settings: EndpointSettings) -> None:
+    """Raise `ConfigurationError` if there is nothing to mount, or nobody who checks passwords."""
+    if sessions is None:
+        raise ConfigurationError(
+            "the routes need sessions: write FlaskGuard(guard, Sessions(...), authenticate=check_password)"
+        )
+    if settings.get("authenticate") is None:
+        raise ConfigurationError(NO_AUTHENTICATE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings once they are checked."""
+
+    authenticate: Authenticate | None
+    delivery: Delivery
+    renewed_cookies: CookieDelivery | None
+    remember: bool
+    before_login: BeforeLogin | None
+    fresh_for: timedelta
+    max_body_bytes: int
+
+    @classmethod
+    def checked(cls, guard: Guard, sessions: Sessions, given: EndpointSettings) -> Settings:
+        """The settings as they are used; raises `ConfigurationError` with all problems."""
+        problems = list(_problems(given))
+        if not isinstance(sessions, Sessions):
+            problems.append(f"the routes need sessions: pass Sessions(...), found {sessions!r}")
+        delivery, renewal, cookies = given.get("delivery", "bearer"), given.get("silent_renewal", False), None
+        if delivery == "cookies":
+            try:
+                cookies = CookieDelivery(guard, silent_renewal=renewal)
+            except ConfigurationError as error:
+                problems += error.problems
+        elif renewal is True:
+            problems.append('silent_renewal renews cookies: write delivery="cookies" with it')
+        ConfigurationError.raise_all(problems)
+        return cls(
+            authenticate=given.get("authenticate"),
+            delivery=BearerDelivery() if cookies is None else cookies,
+            renewed_cookies=cookies if renewal else None,
+            remember=given.get("remember", True),
+            before_login=given.get("before_login"),
+            fresh_for=given.get("fresh_for", FRESH_FOR),
+            max_body_bytes=given.get("max_body_bytes", MAX_BODY_BYTES),
+        )
+
+    def is_async(self, sessions: Sessions) -> bool:
+        """Whether a part of the program that these routes call can only be awaited."""
+        functions: tuple[Callable[..., object] | None, ...] = (
+            self.authenticate,
+            self.before_login,
+            sessions._load,
+            sessions.store.find,
+        )
+        return any(function is not None and is_async(function) for function in functions)
+
+    def asking_before_login(self, username: str, request: HTTPRequest) -> Steps[HTTPAnswer | None]:
+        """What `before_login` has to say: an answer, or nothing. What it raises is the application's own."""
+        hook = self.before_login
+        if hook is None:
+            return None
+        attempt = LoginAttempt(username=username, client=request.client, request=request)
+        answer = yield Call(partial(hook, attempt), sync_alternative="a function that is not async")
+        if answer is None or isinstance(answer, HTTPAnswer):
+            return answer
+        raise ConfigurationError(
+            "before_login(attempt) returns None or an HTTPAnswer, or raises, for example TooManyRequestsError;"
+            f" found {type(answer).__name__}"
+        )
+
+
+def _problems(given: EndpointSettings) -> Iterator[str]:
+    """What is wrong with each setting by itself."""
+    known = EndpointSettings.__annotations__
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        yield f"the routes have no setting {', '.join(unknown)}; they have {', '.join(known)}"
+    functions: dict[str, object] = {name: given.get(name) for name in ("authenticate", "before_login")}
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            yield f"{name} is a function, found {function!r}"
+    switches: dict[str, object] = {name: given.get(name, False) for name in ("remember", "silent_renewal")}
+    for name, switch in switches.items():
+        if not isinstance(switch, bool):
+            yield f"{name} is True or False, found {switch!r}"
+    if given.get("delivery", "bearer") not in ("bearer", "cookies"):
+        yield f'delivery is "bearer" or "cookies", found {given.get("delivery")!r}'
+    fresh_for: object = given.get("fresh_for", FRESH_FOR)
+    if not isinstance(fresh_for, timedelta) or fresh_for.total_seconds() < 1 or fresh_for.microseconds:
+        yield f"fresh_for is a timedelta of whole seconds, at least one, found {fresh_for!r}"
+    limit: object = given.get("max_body_bytes", MAX_BODY_BYTES)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        yield f"max_body_bytes is a number of bytes, found {limit!r}"
