@@ -15,6 +15,9 @@
 The middleware needs nothing but ASGI. It authenticates each request, fills `scope["user"]` and `scope["auth"]`, and
 enforces the guard's `Rules` if it has them. `requires` authorizes, and authenticates by itself where no middleware of
 its guard is in front: `ASGIGuard(guard).requires(...)` or `requires(..., guard=guard)`.
+
+With `Sessions`, `routes=[*auth.routes(prefix="/auth")]` mounts login, refresh and logout, and `GuardMiddleware` with
+`guard=auth` lets exactly these pass without an access token.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard.callers import KEY, Callers, Checkpoint, Entry
 from jwtguard.core.authorization import Requirement, authenticated
@@ -31,11 +34,16 @@ from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Flow, is_async, run_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
+from jwtguard.core.sessions import Sessions
 from jwtguard.core.verification import VerifiedToken
+from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
+from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.guard import Admission, Guard
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import Route
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +84,8 @@ class GuardMiddleware:
     Without rules it refuses nothing: the caller, or the error, is kept for `requires`. A websocket is closed with 3000
     when its token expires or its session has ended, and with 1013 when nobody can tell. With `preflight=True`, CORS
     preflights pass, stripped of cookies and credentials: set it only if a CORS layer inside answers every one of them.
-    `sleep` waits for seconds (default: `asyncio.sleep`).
+    `sleep` waits for seconds (default: `asyncio.sleep`). Given an `ASGIGuard` or `FastAPIGuard`, it lets those routes
+    pass that read no access token, and renews silently where that is on.
     """
 
     def __init__(
@@ -89,6 +98,7 @@ class GuardMiddleware:
     ) -> None:
         self.app = app
         self.guard = _guard_of(guard, "GuardMiddleware")
+        self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._preflight = preflight
         self._sleep = sleep
 
@@ -98,18 +108,20 @@ class GuardMiddleware:
             return await self.app(scope, receive, send)
         if scope["type"] not in {"http", "websocket"}:
             raise ConfigurationError(f"a connection of type {scope['type']!r} cannot be guarded, so it is closed")
-        request = HTTPRequest.from_asgi(scope)
+        request, callers = HTTPRequest.from_asgi(scope), callers_of(scope)
+        send = self._routes.finishing(send, callers)
         entry: Entry
         if self._preflight and is_preflight(request):
             entry, scope = Admission(), _without_credentials(scope)
+        elif self._routes.exempts(request):
+            entry = Admission()
         else:
             try:
-                entry = await perform(self.guard.enter(request))
+                entry = await perform(self.guard.enter(request, renew=self._routes.renew(callers)))
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
                 return await send_answer(self.guard.answer(error, request), scope, send)
-        callers = callers_of(scope)
         callers.keep(self.guard, entry)
         inner = {**scope, KEY: callers}
         _show(inner, callers.known_principal())
@@ -161,16 +173,45 @@ class Connection(Protocol):
 
 
 class ASGIGuard:
-    """The decorator of one guard: `auth = ASGIGuard(guard)`, then `@auth.requires(has_role("admin"))`."""
+    """The decorator of one guard: `auth = ASGIGuard(guard)`, then `@auth.requires(has_role("admin"))`.
 
-    def __init__(self, guard: Guard) -> None:
+    With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
+    """
+
+    def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
         self.guard = _guard_of(guard, type(self).__name__)
+        self.mounted = MountedRoutes(self.guard, sessions, settings, perform)
+        """What the middleware must know of the routes."""
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Let only callers into an endpoint that `requirement` admits; see `jwtguard.asgi.requires`."""
         return requires(requirement, tokens_from=tokens_from, guard=self.guard)
+
+    def routes(self, prefix: str = "/auth") -> list[Route]:
+        """The Starlette routes of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.
+
+        Paths are exempt as they stand here. Below a `Mount`, put the middleware inside it, or none of them is.
+        """
+        return [self._route(path, endpoint) for path, endpoint in self.mounted.mount(prefix, ENDPOINTS)]
+
+    def jwks_route(self) -> Route:
+        """The route of the public keys alone, at `/.well-known/jwks.json`."""
+        ((path, endpoint),) = self.mounted.mount("", (JWKS,))
+        return self._route(path, endpoint)
+
+    def _route(self, path: str, endpoint: Endpoint) -> Route:
+        from starlette.routing import Route  # noqa: PLC0415 - the middleware works without Starlette
+
+        return Route(path, self._view(endpoint), methods=[endpoint.method], name=f"jwtguard_{endpoint.name}")
+
+    def _view(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def view(request: Request) -> Response:
+            scope = request.scope
+            return response(await self.mounted.answer(endpoint, scope, callers_of(scope), request.stream()))
+
+        return view
 
     def principal(self, connection: Connection) -> Principal | None:
         """The caller of a Starlette request or websocket as this guard knows it; raises the refusal if there is none."""
@@ -283,7 +324,10 @@ def response(answer: HTTPAnswer) -> Response:
     """A finished answer as a Starlette response."""
     from starlette.responses import Response  # noqa: PLC0415 - the middleware works without Starlette
 
-    return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
+    found = Response(answer.body, status_code=answer.status)
+    for name, value in answer.headers:
+        found.headers.append(name, value)  # There may be several Set-Cookie.
+    return found
 
 
 async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send) -> None:

@@ -13,16 +13,17 @@
 >>> app.openapi()["paths"]["/admin"]["get"]["security"]
 [{'BearerToken': []}]
 
-For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guard=guard)` from `jwtguard.asgi`.
+For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guard=guard)` from `jwtguard.asgi`. With
+`Sessions`, `app.include_router(auth.routes(prefix="/auth"))` mounts login, refresh and logout.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 try:
-    from fastapi import Depends, FastAPI, Request
+    from fastapi import APIRouter, Depends, FastAPI, Request
     from fastapi.openapi.models import HTTPBearer
     from fastapi.security.base import SecurityBase
     from starlette.exceptions import HTTPException, WebSocketException
@@ -39,6 +40,8 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
+from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint
+from jwtguard.endpoints.openapi import operation, responses
 from jwtguard.guard import Guard
 
 SCHEME = "BearerToken"
@@ -80,8 +83,22 @@ class _Dependency(SecurityBase):
         return admission.principal
 
 
+class _Shown(SecurityBase):
+    """Shows in the OpenAPI document that a route wants a token, and leaves it to the route to ask for one."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = SCHEME
+
+    async def __call__(self) -> None:
+        return None
+
+
 class FastAPIGuard(ASGIGuard):
-    """The guard of a FastAPI application: `auth = FastAPIGuard(guard)`, then `auth.requires(...)` in a signature."""
+    """The guard of a FastAPI application: `auth = FastAPIGuard(guard)`, then `auth.requires(...)` in a signature.
+
+    With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
+    """
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -92,12 +109,50 @@ class FastAPIGuard(ASGIGuard):
         """
         return Depends(_Dependency(self.guard, Checkpoint(requirement, tokens_from)))
 
+    def routes(self, prefix: str = "/auth") -> APIRouter:  # type: ignore[override]
+        """The router of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.
+
+        Paths are exempt as they stand here: `include_router(auth.routes("/v1/auth"))`, not with a prefix of its own.
+        """
+        return self._router(self.mounted.mount(prefix, ENDPOINTS))
+
+    def jwks_route(self) -> APIRouter:  # type: ignore[override]
+        """The router of the public keys alone, at `/.well-known/jwks.json`."""
+        return self._router(self.mounted.mount("", (JWKS,)))
+
+    def _router(self, mounted: Iterable[tuple[str, Endpoint]]) -> APIRouter:
+        router = APIRouter(tags=["auth"])
+        for path, endpoint in mounted:
+            for method in endpoint.methods:
+                router.add_api_route(
+                    path,
+                    _fastapi_view(self._view(endpoint)),
+                    methods=[method],
+                    name=f"jwtguard_{endpoint.name}",
+                    summary=endpoint.summary,
+                    dependencies=[] if endpoint.is_exempt else [Depends(_Shown())],
+                    include_in_schema=method == endpoint.method,
+                    status_code=204 if 204 in responses(endpoint) else 200,
+                    response_class=Response,
+                    responses=responses(endpoint),
+                    openapi_extra=operation(endpoint),
+                )
+        return router
+
     def init_app(self, app: FastAPI) -> None:
         """Send refusals with their problem body, and describe token cookies in the OpenAPI document."""
         app.add_exception_handler(RefusedRequest, _send_refusal)
         cookies = [source.sent_name for source in self.guard.tokens_from if isinstance(source, TokenCookie)]
         if cookies:
             _describe_cookie(app, cookies[0])
+
+
+def _fastapi_view(view: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    # FastAPI goes by the annotations, which must be the classes themselves.
+    async def fastapi_view(request: Request) -> Response:
+        return await view(request)
+
+    return fastapi_view
 
 
 def _refusal(error: JWTGuardError, answer: HTTPAnswer, scope: Scope) -> Exception:

@@ -31,6 +31,11 @@ class Endpoint:
     is_exempt: bool = False
     takes_body: bool = False
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that are answered: HEAD goes with GET (RFC 9110 §9.3.2)."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
 
 LOGIN = Endpoint(name="login", method="POST", path="/login", summary="Start a session", is_exempt=True, takes_body=True)
 REFRESH = Endpoint(

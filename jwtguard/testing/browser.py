@@ -62,6 +62,7 @@ class Browser:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies(path).items())
         if cookies:
             fields.append(("Cookie", cookies))
+        self.set_cookies = []
         answer = self._client(
             RawRequest(method=method, target=path, headers=fields, body=body, root_path=self._root_path)
         )

@@ -1,0 +1,114 @@
+"""ASGI: the routes of one guard object, what is pending when a response starts, and bodies read no further than needed.
+
+>>> import asyncio
+>>> async def stream():
+...     yield b"1234"
+...     yield b"5678"
+...     raise AssertionError("nobody reads on")
+>>> asyncio.run(read_body(stream(), 7))
+b'12345678'
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from jwtguard.callers import Callers, finishing
+from jwtguard.core.flow import Flow
+from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.sessions import Sessions
+from jwtguard.endpoints.endpoint import Endpoint, check_prefix
+from jwtguard.endpoints.endpoints import Endpoints
+from jwtguard.endpoints.settings import EndpointSettings, check_mountable
+from jwtguard.guard import Guard, Renew
+
+T = TypeVar("T")
+Message: TypeAlias = MutableMapping[str, Any]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+class Perform(Protocol):
+    """Runs a flow on this loop."""
+
+    def __call__(self, flow: Flow[T]) -> Awaitable[T]:
+        """Its result."""
+
+
+class MountedRoutes:
+    """The routes of one guard object of an ASGI framework, and which of them its middleware lets through.
+
+    `perform` runs a flow on this loop.
+    """
+
+    def __init__(self, guard: Guard, sessions: Sessions | None, settings: EndpointSettings, perform: Perform) -> None:
+        self._sessions = sessions
+        self._settings = settings
+        self._perform = perform
+        self._endpoints = Endpoints.of_adapter(guard, sessions, settings)
+        self._exempt: set[tuple[str, str]] = set()
+
+    def mount(self, prefix: str, endpoints: Iterable[Endpoint]) -> Iterator[tuple[str, Endpoint]]:
+        """Path and endpoint of each route, which from here on is exempt if it reads no access token.
+
+        Raises `ConfigurationError` if there is nothing to mount.
+        """
+        check_mountable(self._sessions, self._settings)
+        check_prefix(prefix)
+        for endpoint in endpoints:
+            path = prefix + endpoint.path
+            if endpoint.is_exempt:
+                self._exempt.update((method, path) for method in endpoint.methods)
+            yield path, endpoint
+
+    def exempts(self, request: HTTPRequest) -> bool:
+        """Whether the middleware lets `request` pass unasked: by method and path, never by a prefix."""
+        return not request.is_websocket and (request.method, request.path) in self._exempt
+
+    def renew(self, callers: Callers) -> Renew | None:
+        """What the middleware hands to `Guard.enter`."""
+        return None if self._endpoints is None else self._endpoints.renew(callers.put_off)
+
+    def finishing(self, send: Send, callers: Callers) -> Send:
+        """`send`, which finishes what is pending when the response starts: no hook inside is as late as that."""
+        if self._endpoints is None or not self._endpoints.renews:
+            return send
+
+        async def finishing_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]]
+                changed = await self._perform(finishing(callers.take_pending(), message["status"], given))
+                if changed is not None:
+                    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in changed]
+                    message = {**message, "headers": headers}
+            await send(message)
+
+        return finishing_send
+
+    async def answer(
+        self, endpoint: Endpoint, scope: Mapping[str, Any], callers: Callers, stream: AsyncIterable[bytes]
+    ) -> HTTPAnswer:
+        """Answer a request that was routed to `endpoint`, with the `path_params` of Starlette's router."""
+        endpoints = self._endpoints
+        assert endpoints is not None  # noqa: S101 - for the type checker: it is mounted
+        body = await read_body(stream, endpoints.max_body_bytes) if endpoint.takes_body else b""
+        return await self._perform(
+            endpoints.answer(
+                endpoint,
+                HTTPRequest.from_asgi(scope),
+                body,
+                kept=None if endpoint.is_exempt else callers.kept(endpoints.guard),
+                session_id=scope["path_params"].get("session_id", ""),
+            )
+        )
+
+
+async def read_body(stream: AsyncIterable[bytes], limit: int) -> bytes:
+    """The body; where it has more than `limit` bytes, as much as came until that was clear."""
+    chunks, size = [], 0
+    async for chunk in stream:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            break
+    return b"".join(chunks)
