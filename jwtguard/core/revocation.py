@@ -50,7 +50,8 @@ class SessionRevocation(Frozen):
 
     `store` is where the sessions are. `issuers`: whose tokens are asked about, by default all that the guard trusts;
     a token of theirs without `sid` is refused unless `allow_without_session=True`. `max_staleness`: how old an answer
-    of the store may be. `monotonic` gives seconds; `clock`, by default the guard's, seconds since the epoch. Raises `ConfigurationError` with all problems.
+    of the store may be. `monotonic` gives seconds; `clock`, by default the guard's, seconds since the epoch.
+    Raises `ConfigurationError` with all problems.
     """
 
     __slots__ = ("_clock", "_in_flight", "_known", "_lock", "_monotonic", "_staleness", "_without", "issuers", "store")

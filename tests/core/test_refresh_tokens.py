@@ -74,19 +74,21 @@ def test_the_text() -> None:
     }
 
 
+def each(reason: str, *values: Any) -> list[tuple[Any, str]]:
+    return [(value, reason) for value in values]
+
+
 BAD_MEMBERS: dict[str, list[tuple[Any, str]]] = {
     "iss": [(LEFT_OUT, "missing_iss"), ("https://other.example", "iss"), (ISSUER + "/", "iss"), (None, "iss")],
     "aud": [(LEFT_OUT, "missing_aud"), (AUDIENCE, "aud"), ([], "aud"), (None, "aud")],
     "sub": [(LEFT_OUT, "missing_sub"), ("", "sub"), (1, "sub"), ("a\x00", "sub"), ("x" * 256, "sub")],
-    "sid": [(LEFT_OUT, "missing_sid")]
-    + [(sid, "sid") for sid in ("", 1, None, [], ["s1"], {}, True, "s" * 65, "a\x00b")],
-    "gen": [(LEFT_OUT, "missing_gen")]
-    + [(gen, "gen") for gen in (-1, 2**53, 0.0, 1.5, "0", None, True, False, [], {}, 10**30)],
-    "auth_time": [(LEFT_OUT, "missing_auth_time")] + [(at, "auth_time") for at in ("1", None, True, [], {})],
+    "sid": [(LEFT_OUT, "missing_sid"), *each("sid", "", 1, None, [], ["s1"], {}, True, "s" * 65, "a\x00b")],
+    "gen": [(LEFT_OUT, "missing_gen"), *each("gen", -1, 2**53, 0.0, 1.5, "0", None, True, False, [], {}, 10**30)],
+    "auth_time": [(LEFT_OUT, "missing_auth_time"), *each("auth_time", "1", None, True, [], {})],
     "exp": [(LEFT_OUT, "missing_exp"), (str(NOW + 60), "exp"), (None, "exp"), (True, "exp"), (NOW - 10, "expired")],
-    "scope": [(scope, "scope") for scope in ("reports:read", 1, {}, [1], ["a", None], True)],
-    "claims": [(claims, "claims") for claims in (None, [], "a", 1)],
-    "remember": [(remember, "remember") for remember in (None, 0, 1, "no", [])],
+    "scope": each("scope", "reports:read", 1, {}, [1], ["a", None], True),
+    "claims": each("claims", None, [], "a", 1),
+    "remember": each("remember", None, 0, 1, "no", []),
     "nbf": [(NOW + 60, "not_yet_valid"), ("x", "nbf")],
     "cnf": [({"jkt": "x"}, "proof_of_possession"), (None, "proof_of_possession")],
 }

@@ -130,7 +130,7 @@ def test_issuers() -> None:
         "revoked",
         "accepted",
     ]
-    assert named.revocation.issuers == {ISSUER, OTHER}
+    assert named.revocation.issuers == frozenset({ISSUER, OTHER})
 
 
 def test_one_name_two_issuers() -> None:

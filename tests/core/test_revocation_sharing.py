@@ -69,7 +69,7 @@ class Crowd:
         deadline = threading.Event()
         while True:
             futures = list(self.revocation._in_flight.values())
-            if futures and len(futures[0]._condition._waiters) >= number:
+            if futures and len(vars(futures[0]._condition)["_waiters"]) >= number:
                 return
             assert not deadline.wait(0.001)
 

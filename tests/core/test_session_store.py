@@ -41,10 +41,10 @@ def test_labels_become_storable(label: str) -> None:
 def test_a_session_that_could_not_be_kept(name: str, value: str) -> None:
     """A database that cuts a subject takes it for another."""
     members: dict[str, Any] = {"session_id": "s1", "issuer": "i", "subject": "user-1", "label": None}
-    lifetimes = {"idle_lifetime": 1.0, "absolute_lifetime": 1.0}
-    NewSession(**members, **lifetimes)
+    members |= {"idle_lifetime": 1.0, "absolute_lifetime": 1.0}
+    NewSession(**members)
     with pytest.raises(ValueError, match=name):
-        NewSession(**{**members, name: value}, **lifetimes)
+        NewSession(**{**members, name: value})
 
 
 @pytest.mark.parametrize(

@@ -398,16 +398,10 @@ def test_an_async_on_event_is_refused() -> None:
 
 def test_all_problems_at_once() -> None:
     """Of every argument."""
+    names = ("issuer", "store", "load", "refresh_keys", "grace", "on_event", "clock")
+    arguments: dict[str, Any] = dict.fromkeys(names, 1)
     with pytest.raises(ConfigurationError) as caught:
-        Sessions(  # type: ignore[call-arg]
-            issuer=None,
-            store=None,
-            load=None,
-            refresh_keys=[],
-            grace=None,
-            on_event=1,
-            clock=1,  # type: ignore[arg-type]
-        )
+        Sessions(**arguments)
     assert len(caught.value.problems) == 7
 
 

@@ -160,13 +160,13 @@ def test_a_lost_answer() -> None:
 def test_a_replay_is_a_whole_answer() -> None:
     """Today's rights, the login's scope and claims, and the rest of the lifetime."""
     world = World(grace=timedelta(seconds=GRACE), idle_lifetime=minutes(60), absolute_lifetime=minutes(60))
-    world.grants = Grants(roles=iter(["user"]), scope=["a", "b"])  # type: ignore[arg-type]
+    world.grants = Grants(roles=iter(["user"]), scope=["a", "b"])
     first = world.start(scope=["a"], claims={"tenant": "t1"}, remember=False)
     world.clock.now += 60
     world.refresh(first.refresh_token)
     for text in (first.refresh_token, claims_of(first.refresh_token)):
         world.clock.now += 1
-        world.grants = Grants(roles=iter(["admin"]), scope=["a"])  # type: ignore[arg-type]
+        world.grants = Grants(roles=iter(["admin"]), scope=["a"])
         answer = world.refresh(text if isinstance(text, str) else genuine(**{**text, "gen": 1}))
         told = claims_of(answer.access_token)
         assert (told["roles"], told["scope"], told["tenant"]) == (["admin"], "a", "t1")
