@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
 
-
 _PURGE_AT = 1024
 
 

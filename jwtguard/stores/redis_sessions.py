@@ -18,7 +18,7 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from jwtguard.core.flow import Call, Flow, Steps, flow
+from jwtguard.core.flow import Call, Steps, flow
 from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.stores.rows import Row
 

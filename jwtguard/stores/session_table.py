@@ -2,7 +2,8 @@
 
 >>> from sqlalchemy import create_engine
 >>> from jwtguard.core.session_store import NewSession
->>> table, engine = SessionTable("sqlite"), create_engine("sqlite://")
+>>> engine = create_engine("sqlite://")
+>>> table = SessionTable(engine.dialect)
 >>> new = NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90)
 >>> with engine.connect() as connection:
 ...     metadata.create_all(connection)
@@ -24,11 +25,16 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    CursorResult,
+    Dialect,
     Double,
     Index,
+    Insert,
     MetaData,
+    Select,
     String,
     Table,
+    Update,
     bindparam,
     case,
     cast,
@@ -88,12 +94,30 @@ _CLOCKS["mariadb"] = _CLOCKS["mysql"]
 _SERIALIZATION_FAILURE = "40001"
 
 
-class SessionTable:
-    """The statements for a dialect, by its SQLAlchemy name. Not each looks at `now`, the caller's time."""
+class Statement:
+    """A statement whose text was made once: to look it up at each call costs more than the rest of the call."""
 
-    def __init__(self, dialect: str) -> None:
+    __slots__ = ("_order", "_text")
+
+    def __init__(self, statement: Insert | Update | Select[Any], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._text = str(compiled)
+        self._order: Sequence[str] | None = compiled.positiontup
+
+    def execute(self, connection: Connection, values: dict[str, Any]) -> CursorResult[Any]:
+        """Run it with the driver's kind of parameters: by name, or by place."""
+        order = self._order
+        return connection.exec_driver_sql(
+            self._text, values if order is None else tuple(values[name] for name in order)
+        )
+
+
+class SessionTable:
+    """The statements in a dialect. Not each looks at `now`, the caller's time."""
+
+    def __init__(self, dialect: Dialect) -> None:
         columns = session_table.c
-        clock = _CLOCKS.get(dialect)
+        clock = _CLOCKS.get(dialect.name)
         self._has_own_clock = clock is not None
         now: ColumnElement[Any] = bindparam("now", type_=Double) if clock is None else clock
         idle, absolute = bindparam("idle_lifetime", type_=Double), bindparam("absolute_lifetime", type_=Double)
@@ -104,41 +128,42 @@ class SessionTable:
         is_alive = columns.revoked_at.is_(None) & (columns.expires_at > now)
         rows = select(*(columns[name] for name in Row._fields), now.label("now"))
 
-        self._create = insert(session_table).values(
-            session_id=bindparam("session_id"),
-            issuer=bindparam("issuer"),
-            subject=bindparam("subject"),
-            label=bindparam("label"),
-            generation=0,
-            created_at=now,
-            expires_at=now + idle,
-            ends_at=now + absolute,
+        self._create = Statement(
+            insert(session_table).values(
+                session_id=bindparam("session_id"),
+                issuer=bindparam("issuer"),
+                subject=bindparam("subject"),
+                label=bindparam("label"),
+                generation=literal_column("0"),
+                created_at=now,
+                expires_at=now + idle,
+                ends_at=now + absolute,
+            ),
+            dialect,
         )
         idle_deadline = now + idle
-        self._take_turn = (
+        age = now - columns.refreshed_at
+        self._take_turn = Statement(
             update(session_table)
             .where(one, columns.generation == bindparam("turn", type_=BigInteger), is_alive)
-            .where(
-                or_(columns.refreshed_at.is_(None), now - columns.refreshed_at >= bindparam("grace", type_=Double)),
-            )
+            .where(or_(columns.refreshed_at.is_(None), age >= bindparam("grace", type_=Double)))
             .values(
-                generation=columns.generation + 1,
+                generation=columns.generation + literal_column("1"),
                 refreshed_at=now,
                 expires_at=case((idle_deadline < columns.ends_at, idle_deadline), else_=columns.ends_at),
-            )
+            ),
+            dialect,
         )
-        self._find = rows.where(one)
-        self._list = rows.where(all_of_subject, is_alive).order_by(columns.created_at.desc())
+        self._find = Statement(rows.where(one), dialect)
+        self._list = Statement(rows.where(all_of_subject, is_alive).order_by(columns.created_at.desc()), dialect)
         # What has expired is revoked too: a clock that is set back must not bring it to life.
         ended = update(session_table).values(revoked_at=now)
-        self._revoke = tuple(ended.where(one, which) for which in (is_alive, columns.revoked_at.is_(None)))
-        self._revoke_all = tuple(
-            ended.where(all_of_subject, which) for which in (is_alive, columns.revoked_at.is_(None))
-        )
+        kinds = (is_alive, columns.revoked_at.is_(None))
+        self._revoke = [Statement(ended.where(one, kind), dialect) for kind in kinds]
+        self._revoke_all = [Statement(ended.where(all_of_subject, kind), dialect) for kind in kinds]
         # Two statements, since MariaDB has no LIMIT in a subquery of IN.
-        self._dead = (
-            select(columns.session_id).where(columns.ends_at <= now).limit(bindparam("limit", type_=BigInteger))
-        )
+        limit = bindparam("limit", type_=BigInteger)
+        self._dead = select(columns.session_id).where(columns.ends_at <= now).limit(limit)
         self._bury = delete(session_table).where(columns.session_id.in_(bindparam("ids", expanding=True)))
 
     def create(self, connection: Connection, session: NewSession, now: float) -> None:
@@ -151,7 +176,7 @@ class SessionTable:
             "idle_lifetime": min(session.idle_lifetime, session.absolute_lifetime),
             "absolute_lifetime": session.absolute_lifetime,
         }
-        connection.execute(self._create, self._at(now, values))
+        self._create.execute(connection, self._at(now, values))
         # A few at each login are more than one, so the dead never outnumber those that come.
         self._delete(connection, now, FEW)
 
@@ -164,41 +189,44 @@ class SessionTable:
             "idle_lifetime": idle_lifetime,
         }
         try:
-            if connection.execute(self._take_turn, self._at(now, values)).rowcount:
+            if self._take_turn.execute(connection, self._at(now, values)).rowcount:
                 return Taken(is_taken=True)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
                 raise
-        found = connection.execute(self._find, self._at(now, {"id": turn.session_id})).fetchone()
-        return Taken(is_taken=False) if found is None else Row(*found[:-1]).not_taken(found[-1])
+        found = self._find.execute(connection, self._at(now, {"id": turn.session_id})).fetchone()
+        if found is None:
+            return Taken(is_taken=False)
+        row, read_at = _row(found)
+        return row.not_taken(read_at)
 
     def find(self, connection: Connection, session_id: str, now: float) -> Session | None:
         """The session of this id."""
         if not is_storable(session_id, MAX_SESSION_ID):
             return None
-        found = connection.execute(self._find, self._at(now, {"id": session_id})).fetchone()
-        return None if found is None else Row(*found[:-1]).session(found[-1])
+        found = self._find.execute(connection, self._at(now, {"id": session_id})).fetchone()
+        return None if found is None else _session(found)
 
     def list(self, connection: Connection, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        found = connection.execute(self._list, self._at(now, {"of_issuer": issuer, "of_subject": subject}))
-        return [Row(*row[:-1]).session(row[-1]) for row in found]
+        found = self._list.execute(connection, self._at(now, {"of_issuer": issuer, "of_subject": subject}))
+        return [_session(row) for row in found]
 
     def revoke(self, connection: Connection, session_id: str, now: float) -> bool:
         """End a session; whether it was alive."""
         alive, rest = self._revoke
         values = self._at(now, {"id": session_id})
-        if connection.execute(alive, values).rowcount:
+        if alive.execute(connection, values).rowcount:
             return True
-        connection.execute(rest, values)
+        rest.execute(connection, values)
         return False
 
     def revoke_all(self, connection: Connection, issuer: str, subject: str, now: float) -> int:
         """End all sessions of a subject; how many were alive."""
         alive, rest = self._revoke_all
         values = self._at(now, {"of_issuer": issuer, "of_subject": subject})
-        ended = connection.execute(alive, values).rowcount
-        connection.execute(rest, values)
+        ended = alive.execute(connection, values).rowcount
+        rest.execute(connection, values)
         return ended
 
     def purge(self, connection: Connection, now: float) -> int:
@@ -213,3 +241,14 @@ class SessionTable:
 
     def _at(self, now: float, values: dict[str, Any]) -> dict[str, Any]:
         return values if self._has_own_clock else {**values, "now": now}
+
+
+def _row(found: Sequence[Any]) -> tuple[Row, float]:
+    """The row, and when it was read."""
+    *values, now = found
+    return Row(*values), now
+
+
+def _session(found: Sequence[Any]) -> Session:
+    row, now = _row(found)
+    return row.session(now)

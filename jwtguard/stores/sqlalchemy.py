@@ -53,7 +53,7 @@ class SQLAlchemyStore:
         if not isinstance(engine, Engine):
             raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._table = SessionTable(engine.dialect.name)
+        self._table = SessionTable(engine.dialect)
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row, and delete some dead ones."""
@@ -105,7 +105,7 @@ class AsyncSQLAlchemyStore:
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._table = SessionTable(engine.dialect.name)
+        self._table = SessionTable(engine.dialect)
         self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
 
     async def create(self, session: NewSession, *, now: float) -> None:

@@ -56,7 +56,7 @@ class StoreBench:
 
     def wait(self, answer: MaybeAsync[T]) -> T:
         """The answer of a method, waited for if it must be."""
-        return self._runner.run(_wait(answer)) if inspect.isawaitable(answer) else cast("T", answer)
+        return self._runner.run(_wait(answer)) if inspect.isawaitable(answer) else answer
 
     def run(self, flow: Flow[T]) -> T:
         """The result of a flow, driven as the store needs it."""
@@ -85,7 +85,7 @@ class StoreBench:
         assert session is not None
         return session
 
-    def list(self, subject: str | None = None, issuer: str = ISSUER) -> list[str]:
+    def listed(self, subject: str | None = None, issuer: str = ISSUER) -> list[str]:
         """The ids of the live sessions of a subject, as the store lists them."""
         sessions = self.wait(self.store.list(issuer=issuer, subject=subject or self.subject, now=self.now))
         return [session.session_id for session in sessions]

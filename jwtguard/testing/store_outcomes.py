@@ -73,7 +73,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert bench.events[-1].kind == "reuse_detected"
         assert refused(bench, sessions, second.refresh_token) == "revoked"
         assert refused(bench, sessions, first.refresh_token) == "revoked"
-        assert bench.list() == []
+        assert bench.listed() == []
 
     def test_an_older_turn_within_the_grace_time(self, bench: StoreBench) -> None:
         """Reuse: the grace time is for one turn back, never for two."""
@@ -82,7 +82,7 @@ class StoreOutcomeConformance(StoreFixtures):
         second = bench.run(sessions.refresh(first.refresh_token))
         bench.run(sessions.refresh(second.refresh_token))
         assert refused(bench, bench.sessions(grace=60), first.refresh_token) == "reuse"
-        assert bench.list() == []
+        assert bench.listed() == []
 
     def test_a_turn_newer_than_the_row(self, bench: StoreBench) -> None:
         """A restored backup: nobody can say who holds which turn, so the session ends."""
@@ -92,7 +92,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert bench.events[-1].kind == "future_turn"
         assert bench.found(session_id).state == "revoked"
 
-    def test_revoked(self, bench: StoreBench) -> None:
+    def test_refresh_of_revoked(self, bench: StoreBench) -> None:
         """Logged out: any turn ends it, and no turn brings it back."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject))
@@ -101,14 +101,13 @@ class StoreOutcomeConformance(StoreFixtures):
         assert refused(bench, sessions, second.refresh_token) == "revoked"
         bench.run(sessions.end(second.refresh_token))
 
-    def test_expired(self, bench: StoreBench) -> None:
+    def test_refresh_of_expired(self, bench: StoreBench) -> None:
         """Its idle or absolute lifetime is over."""
         sessions = bench.sessions()
-        for lifetime in ("idle_lifetime", "absolute_lifetime"):
-            session_id = bench.create(**{lifetime: -1})
+        for session_id in (bench.create(idle_lifetime=-1), bench.create(absolute_lifetime=-1)):
             assert refused(bench, sessions, bench.refresh_token(session_id, 0)) in {"expired", "unknown_session"}
 
-    def test_unknown(self, bench: StoreBench) -> None:
+    def test_refresh_of_unknown(self, bench: StoreBench) -> None:
         """No such row, and none is made."""
         assert refused(bench, bench.sessions(), bench.refresh_token("unknown", 0)) == "unknown_session"
         assert bench.find("unknown") is None

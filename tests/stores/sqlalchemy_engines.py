@@ -54,4 +54,3 @@ def statements_of(engine: Engine) -> list[str]:
 
     event.listen(engine, "before_cursor_execute", add)
     return statements
-

@@ -16,5 +16,3 @@ class TestMemoryStore(StoreConformance):
     def dump(self, bench: StoreBench) -> list[str]:
         assert isinstance(bench.store, MemoryStore)
         return [repr(row) for row in bench.store._rows.values()]
-
-
