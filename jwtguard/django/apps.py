@@ -16,5 +16,5 @@ class JWTGuardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        for name in ("checks", "store_checks"):
+        for name in ("checks", "store_checks", "route_checks"):
             import_module(f"jwtguard.django.{name}")  # Importing them registers them.

@@ -45,7 +45,7 @@ def _guard_middlewares() -> Iterator[type[GuardMiddleware]]:
 
 
 def _insecure(guard: Guard, middlewares: list[type[GuardMiddleware]]) -> Iterator[CheckMessage]:
-    if guard.rules is not None and not any(middleware.guard in {None, guard} for middleware in middlewares):
+    if guard.rules is not None and not any(middleware.own_guard() in {None, guard} for middleware in middlewares):
         yield Error(
             "JWTGUARD has rules, and no middleware enforces them",
             hint='add "jwtguard.django.GuardMiddleware" to MIDDLEWARE',

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import URLPattern
 from django.utils.module_loading import import_string
 
 from jwtguard.callers import Checkpoint
@@ -22,8 +23,10 @@ from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.principal import Principal
+from jwtguard.core.sessions import Sessions
 from jwtguard.django.requests import callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
+from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings
 from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
@@ -32,12 +35,34 @@ View = Callable[Concatenate[HttpRequest, P], R]
 
 
 class DjangoGuard:
-    """The decorator of one guard: `auth = DjangoGuard(guard)`, then `@auth.requires(has_role("admin"))`."""
+    """The decorator of one guard: `auth = DjangoGuard(guard)`, then `@auth.requires(has_role("admin"))`.
 
-    def __init__(self, guard: Guard) -> None:
+    With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`, and without
+    `authenticate` Django's own checks passwords.
+    """
+
+    def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
         if not isinstance(guard, Guard):
             raise ConfigurationError(f"DjangoGuard takes a Guard(...), found {guard!r}")
         self.guard = guard
+        self.endpoints = Endpoints.of_adapter(guard, sessions, settings)
+
+    def routes(self, prefix: str = "/auth") -> list[URLPattern]:
+        """The URL patterns of login, refresh, logout, the caller's sessions and the public keys, below `prefix`."""
+        return self._patterns(prefix, ENDPOINTS)
+
+    def jwks_route(self) -> URLPattern:
+        """The URL pattern of the public keys alone, at `/.well-known/jwks.json`."""
+        return self._patterns("", (JWKS,))[0]
+
+    def _patterns(self, prefix: str, mounted: Iterable[Endpoint]) -> list[URLPattern]:
+        from jwtguard.django.routes import url_patterns  # noqa: PLC0415 - only where routes are wanted
+
+        if self.endpoints is None:
+            raise ConfigurationError(
+                "the routes need sessions: set JWTGUARD_SESSIONS, or write DjangoGuard(guard, Sessions(...))"
+            )
+        return url_patterns(self.endpoints, prefix, mounted)
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None

@@ -12,46 +12,106 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from jwtguard.callers import Entry
+from jwtguard.callers import EXEMPT, Entry
 from jwtguard.core.errors import JWTGuardError
+from jwtguard.core.flow import Flow
+from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.requests import callers_of, perform, read, refuse
-from jwtguard.django.settings import default_guard, user_of
-from jwtguard.guard import Guard
+from jwtguard.django.routes import finished, is_exempt
+from jwtguard.django.settings import default_auth, user_of
+from jwtguard.guard import Admission, Guard
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
+_UNASKED = "_jwtguard_unasked"
+
 
 class GuardMiddleware:
-    """`MIDDLEWARE = [..., "jwtguard.django.GuardMiddleware"]`. `guard` is the one of the settings by default."""
+    """`MIDDLEWARE = [..., "jwtguard.django.GuardMiddleware"]`. `guard` is the one of the settings by default.
+
+    Given a `DjangoGuard`, or `JWTGUARD_SESSIONS` in the settings, it lets those routes pass that read no access token,
+    and renews silently where that is on.
+    """
 
     sync_capable = True
     async_capable = True
-    guard: ClassVar[Guard | None] = None
+    guard: ClassVar[Guard | DjangoGuard | None] = None
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self._guard = type(self).guard or default_guard()
+        own = type(self).guard
+        auth = default_auth() if own is None else own if isinstance(own, DjangoGuard) else DjangoGuard(own)
+        self._guard, self._endpoints = auth.guard, auth.endpoints
         self._user_of = user_of()
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        # Django calls a hook that is not async in a thread, for each request of an async stack.
+        self.process_view = self._process_view_async if self._is_async else self._process_view
+
+    @classmethod
+    def own_guard(cls) -> Guard | None:
+        """The guard that the class names; None for the one of the settings."""
+        return cls.guard.guard if isinstance(cls.guard, DjangoGuard) else cls.guard
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Answer a request; a coroutine where the stack is async, so that no thread is needed."""
         if self._is_async:
             return self._answer_async(request)
         try:
-            self._keep(request, self._guard.enter(read(request)).run())
+            if not self._exempts(request):
+                self._keep(request, self._entering(request).run())
         except JWTGuardError as error:
-            return refuse(request, self._guard, error)
-        return self.get_response(request)
+            response: HttpResponseBase = refuse(request, self._guard, error)
+        else:
+            response = cast("HttpResponseBase", self.get_response(request))
+        pending = callers_of(request).take_pending()
+        return finished(response, pending).run() if pending else response
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            self._keep(request, await perform(self._guard.enter(read(request))))
+            if not self._exempts(request):
+                self._keep(request, await perform(self._entering(request)))
         except JWTGuardError as error:
-            return refuse(request, self._guard, error)
-        return await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            response: HttpResponseBase = refuse(request, self._guard, error)
+        else:
+            response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+        pending = callers_of(request).take_pending()
+        return await perform(finished(response, pending)) if pending else response
+
+    def _entering(self, request: HttpRequest) -> Flow[Entry]:
+        renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)
+        return self._guard.enter(read(request), renew=renew)
+
+    def _exempts(self, request: HttpRequest) -> bool:
+        """Let a request pass unasked whose view reads no access token, and remember that it was not asked."""
+        if self._endpoints is None or not is_exempt(request, self._guard):
+            return False
+        callers_of(request).keep(self._guard, Admission())
+        request.__dict__.setdefault(_UNASKED, []).append(self._guard)
+        return True
+
+    def _was_misled(self, request: HttpRequest, view: object) -> bool:
+        """Whether the request was let pass for a view other than the one that is to run: a middleware further in may
+        have changed the path or the URLs.
+        """
+        return self._guard in request.__dict__.get(_UNASKED, ()) and getattr(view, EXEMPT, None) is not self._guard
+
+    def _process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponseBase | None:
+        if self._was_misled(request, view):
+            try:
+                self._keep(request, self._entering(request).run())
+            except JWTGuardError as error:
+                return refuse(request, self._guard, error)
+        return None
+
+    async def _process_view_async(self, request: HttpRequest, view: object, *_: object) -> HttpResponseBase | None:
+        if self._was_misled(request, view):
+            try:
+                self._keep(request, await perform(self._entering(request)))
+            except JWTGuardError as error:
+                return refuse(request, self._guard, error)
+        return None
 
     def _keep(self, request: HttpRequest, entry: Entry) -> None:
         callers_of(request).keep(self._guard, entry)

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from jwtguard.callers import Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow, run_async
-from jwtguard.core.http import HTTPRequest
+from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Guard
 
@@ -27,17 +27,29 @@ _CALLERS = "_jwtguard_callers"
 def read(request: HttpRequest) -> HTTPRequest:
     """The request as the core reads it: under ASGI from the raw header fields, which Django joins and tidies."""
     scope = getattr(request, "scope", None)
+    root_path = request.path.removesuffix(request.path_info)  # FORCE_SCRIPT_NAME counts, too.
     if scope is None:
-        return HTTPRequest.from_wsgi(request.META, path=request.path_info)
-    return HTTPRequest.from_asgi(scope, path=request.path_info)
+        return HTTPRequest.from_wsgi(request.META, path=request.path_info, root_path=root_path)
+    return HTTPRequest.from_asgi(scope, path=request.path_info, root_path=root_path)
 
 
 def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResponse:
     """The response for a refusal; an error in the set-up is raised again, and stays a server error."""
     if isinstance(error, ConfigurationError):
         raise error
-    answer = guard.answer(error, read(request))
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    return respond(guard.answer(error, read(request)))
+
+
+def respond(answer: HTTPAnswer) -> HttpResponse:
+    """A finished answer as Django's response, which keeps cookies apart from the other header fields."""
+    response = HttpResponse(answer.body, status=answer.status)
+    del response.headers["Content-Type"]  # Django's own, which a response without a body has too.
+    for name, value in answer.headers:
+        if name == "Set-Cookie":
+            response.cookies.load(value)
+        else:
+            response.headers[name] = value
+    return response
 
 
 def callers_of(request: HttpRequest) -> Callers:

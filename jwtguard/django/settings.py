@@ -1,4 +1,4 @@
-"""The guard that Django's settings describe.
+"""The guard and the sessions that Django's settings describe.
 
 >>> from django.conf import settings
 >>> from django.test.utils import override_settings
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -23,7 +24,11 @@ from django.utils.module_loading import import_string
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.principal import Principal
+from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
+
+if TYPE_CHECKING:
+    from jwtguard.django.decorators import DjangoGuard
 
 _ADVICE = 'set JWTGUARD = {"issuer": ..., "audience": ..., "keys": {...}}, or the dotted path of a Guard'
 
@@ -43,6 +48,37 @@ def default_guard() -> Guard:
     if not isinstance(found, Guard):
         raise ConfigurationError(f"the setting JWTGUARD is {setting!r}, and that is no Guard: {_ADVICE}")
     return found
+
+
+@cache
+def default_auth() -> DjangoGuard:
+    """The guard of the settings, with the sessions if they name any.
+
+    `JWTGUARD_SESSIONS` is a dotted path or `Sessions`, and `JWTGUARD_ROUTES` what `DjangoGuard` takes besides, with
+    functions by dotted path or as they are.
+
+    Raises `ConfigurationError` with what to write instead.
+    """
+    from jwtguard.django.decorators import DjangoGuard  # noqa: PLC0415 - it goes by these settings
+
+    sessions = getattr(settings, "JWTGUARD_SESSIONS", None)
+    if isinstance(sessions, str):
+        sessions = _imported("JWTGUARD_SESSIONS", sessions)
+    if sessions is not None and not isinstance(sessions, Sessions):
+        raise ConfigurationError(
+            f"the setting JWTGUARD_SESSIONS is {settings.JWTGUARD_SESSIONS!r}, and that is no Sessions(...):"
+            ' write JWTGUARD_SESSIONS = "project.auth.sessions"'
+        )
+    routes = getattr(settings, "JWTGUARD_ROUTES", {})
+    if not isinstance(routes, Mapping):
+        raise ConfigurationError(f'JWTGUARD_ROUTES is a mapping, as in {{"delivery": "cookies"}}, found {routes!r}')
+    named: Any = {
+        name: _imported(f"JWTGUARD_ROUTES {name}", value)
+        if name in {"authenticate", "before_login"} and isinstance(value, str)
+        else value
+        for name, value in routes.items()
+    }
+    return DjangoGuard(default_guard(), sessions, **named)
 
 
 @cache
@@ -71,6 +107,7 @@ def _imported(name: str, path: str) -> object:
 def _forget(*, setting: str, **_: object) -> None:
     if setting.startswith("JWTGUARD"):
         default_guard.cache_clear()
+        default_auth.cache_clear()
         user_of.cache_clear()
 
 
