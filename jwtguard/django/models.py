@@ -36,7 +36,6 @@ class Session(models.Model):
     class Meta:
         """The table, which SQLAlchemy's store has under the same name."""
 
-        app_label = "jwtguard"
         db_table = "jwtguard_session"
         indexes = (
             models.Index(fields=["subject", "issuer"], name="jwtguard_session_subject"),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Q, QuerySet, Value
@@ -149,11 +149,11 @@ class DjangoStore:
     def _rows(self) -> QuerySet[Row]:
         try:
             from jwtguard.django.models import Session as Row  # noqa: PLC0415 - models only load once the apps are ready
-        except (ImproperlyConfigured, RuntimeError) as error:
+        except (AppRegistryNotReady, ImproperlyConfigured, RuntimeError) as error:
             problem = str(error)
         else:
             return Row.objects.using(self.using)
-        raise ConfigurationError(f'DjangoStore needs "jwtguard.django" in INSTALLED_APPS: {problem}')
+        raise ConfigurationError(f'DjangoStore needs "jwtguard.django" in INSTALLED_APPS and django.setup(): {problem}')
 
     @contextmanager
     def _connection(self) -> Iterator[BaseDatabaseWrapper]:

@@ -1,0 +1,342 @@
+"""The contract of session stores, for Django's ORM on SQLite and PostgreSQL; and what is Django's own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import OperationalError, connections, transaction
+from django.test.utils import CaptureQueriesContext, override_settings
+
+from jwtguard import ConfigurationError, InvalidGrantError, UnavailableError
+from jwtguard.core.flow import Flow, run_async
+from jwtguard.core.session_store import Turn
+from jwtguard.django import store as store_module
+from jwtguard.django.store import DjangoStore
+from jwtguard.testing import StoreBench, StoreConformance
+from tests.adapters.django_databases import ThreadedStore, database, postgresql, sqlite
+from tests.servers import Server
+from tests.servers import postgresql_server as postgresql_server
+
+ERROR = "refreshed inside an atomic block"
+
+
+class OwnTests(StoreConformance):
+    """What holds on every database."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def alias(cls, settings: dict[str, Any]) -> Iterator[str]:
+        with database(**settings) as alias:
+            yield alias
+
+    @pytest.fixture
+    def store(self, alias: str) -> DjangoStore:
+        self.using = alias
+        return ThreadedStore(alias)
+
+    def dump(self, bench: StoreBench) -> list[str]:
+        from jwtguard.django.models import Session
+
+        return [repr(row) for row in Session.objects.using(self.using).values()]
+
+    def queries(self) -> CaptureQueriesContext:
+        return CaptureQueriesContext(connections[self.using])
+
+    def test_one_statement_for_a_turn(self, bench: StoreBench) -> None:
+        """In autocommit; a loser costs one more, which reads afresh."""
+        session_id = bench.create()
+        with self.queries() as queries:
+            assert bench.take(session_id, 0, grace=10).is_taken
+        assert [query["sql"].split()[0] for query in queries] == ["UPDATE"]
+        with self.queries() as queries:
+            assert not bench.take(session_id, 0, grace=10).is_taken
+        assert [query["sql"].split()[0] for query in queries] == ["UPDATE", "SELECT"]
+        with self.queries() as queries:
+            assert bench.find(session_id)
+        assert len(queries) == 1
+
+    def test_no_turn_inside_an_atomic_block(self, bench: StoreBench) -> None:
+        """A rollback would forget a turn that was handed out, or the end of a stolen session."""
+        sessions = bench.sessions(grace=0)
+        first = bench.run(sessions.start(bench.subject))
+        second = bench.run(sessions.refresh(first.refresh_token))
+        for text in (first.refresh_token, second.refresh_token):
+            with pytest.raises(ConfigurationError, match=ERROR), transaction.atomic(using=self.using):
+                bench.run(sessions.refresh(text))
+        assert [session.generation for session in bench.run(sessions.list(bench.subject))] == [1]
+        with pytest.raises(InvalidGrantError, match="reuse"):
+            bench.run(sessions.refresh(first.refresh_token))
+        assert bench.run(sessions.list(bench.subject)) == []
+
+    def test_no_turn_without_autocommit(self, bench: StoreBench) -> None:
+        """Nobody knows when it would be committed."""
+        session_id = bench.create()
+        transaction.set_autocommit(False, using=self.using)
+        try:
+            with pytest.raises(ConfigurationError, match=ERROR):
+                bench.take(session_id, 0)
+        finally:
+            transaction.rollback(using=self.using)
+            transaction.set_autocommit(True, using=self.using)
+        assert bench.take(session_id, 0).is_taken
+
+    def test_in_a_test_case_of_django(self, bench: StoreBench) -> None:
+        """Which wraps each test in a block that counts as none, as for `atomic(durable=True)`."""
+        session_id = bench.create()
+        block = transaction.atomic(using=self.using)
+        block._from_testcase = True  # type: ignore[attr-defined]
+        with block:
+            assert bench.take(session_id, 0).is_taken
+            with transaction.atomic(using=self.using), pytest.raises(ConfigurationError, match=ERROR):
+                bench.take(session_id, 1)
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_ending_joins_the_block(self, bench: StoreBench, fails: bool) -> None:
+        """`end_all` beside the change of a password takes effect with it, or not at all."""
+        sessions = bench.sessions()
+        texts = [bench.run(sessions.start(bench.subject)).refresh_token for _ in range(3)]
+        ids = bench.listed()
+        try:
+            with transaction.atomic(using=self.using):
+                assert bench.run(sessions.end_session(bench.subject, ids[0])) is True
+                bench.run(sessions.end(texts[0]))
+                assert bench.run(sessions.end_all(bench.subject)) in {1, 2}
+                assert bench.listed() == []
+                if fails:
+                    raise ZeroDivisionError
+        except ZeroDivisionError:
+            assert sorted(bench.listed()) == sorted(ids)
+        else:
+            assert bench.listed() == []
+
+    def test_login_joins_the_block(self, bench: StoreBench) -> None:
+        """A login that is rolled back was none: its tokens name a session that is not there."""
+        sessions = bench.sessions()
+        with transaction.atomic(using=self.using):
+            answer = bench.run(sessions.start(bench.subject))
+            transaction.set_rollback(True, using=self.using)
+        with pytest.raises(InvalidGrantError, match="unknown_session"):
+            bench.run(sessions.refresh(answer.refresh_token))
+
+    def test_await(self, bench: StoreBench) -> None:
+        """On a loop it blocks in the thread where Django's connections are, whoever runs the flow."""
+        sessions = bench.sessions(grace=0)
+
+        async def main() -> str:
+            answer = await sessions.start(bench.subject)
+            return (await run_async(sessions.refresh(answer.refresh_token))).refresh_token
+
+        text = async_to_sync(main)()
+        assert bench.run(sessions.refresh(text)).refresh_token
+
+    def test_purging_many(self, bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Some at a time, so that nobody waits long."""
+        monkeypatch.setattr(store_module, "MANY", 3)
+        monkeypatch.setattr(store_module, "FEW", 0)
+        bench.purge()
+        for _ in range(7):
+            bench.create(absolute_lifetime=-1)
+        alive = bench.create()
+        assert bench.purge() == 7
+        assert bench.purge() == 0
+        assert bench.listed() == [alive]
+
+
+class TestSQLite(OwnTests):
+    """The clock is the caller's, which is on the same machine."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+        return sqlite(tmp_path_factory.mktemp("django"))
+
+    @pytest.mark.parametrize(("project", "during"), [("OFF", 2), ("NORMAL", 2), ("FULL", 2), ("EXTRA", 3)])
+    def test_ending_waits_for_the_disk(
+        self, bench: StoreBench, project: str, during: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The end of a session survives a power cut; what the project has set holds for all the rest."""
+        levels: list[int] = []
+
+        def level() -> int:
+            with connections[self.using].cursor() as cursor:
+                cursor.execute("PRAGMA synchronous")
+                return int(cursor.fetchone()[0])
+
+        settled = store_module._settled
+
+        def noting(connection: Any, write: Callable[[], int]) -> int:
+            levels.append(level())
+            return settled(connection, write)
+
+        monkeypatch.setattr(store_module, "_settled", noting)
+        session_id = bench.create()
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(f"PRAGMA synchronous = {project}")
+        before = level()
+        assert bench.revoke(session_id)
+        assert set(levels) == {during}
+        assert level() == before
+
+    def test_locked(self, tmp_path: Path) -> None:
+        """503 while another process holds the database, and recovery by itself."""
+        import sqlite3
+
+        with database(**sqlite(tmp_path, timeout=0)) as using:
+            bench = _bench(DjangoStore(using))
+            sessions = bench.sessions()
+            text = bench.run(sessions.start(bench.subject)).refresh_token
+            other = sqlite3.connect(connections.settings[using]["NAME"], isolation_level=None)
+            other.execute("BEGIN EXCLUSIVE")
+            flows: list[Flow[Any]] = [sessions.refresh(text), sessions.end(text), sessions.start("user-2")]
+            for flow in flows:
+                with pytest.raises(UnavailableError):
+                    bench.run(flow)
+            other.execute("COMMIT")
+            other.close()
+            assert bench.run(sessions.refresh(text)).refresh_token
+
+
+class TestPostgreSQL(OwnTests):
+    """The clock is the server's."""
+
+    has_own_clock: ClassVar[bool] = True
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls, postgresql_server: Server) -> dict[str, Any]:
+        return postgresql(postgresql_server)
+
+    def test_it_recovers_from_a_crash(self, bench: StoreBench, postgresql_server: Server) -> None:
+        """503 while the server is gone, and the next call after it is back makes a connection of its own."""
+        sessions = bench.sessions(grace=0)
+        answer = bench.run(sessions.start(bench.subject))
+        postgresql_server.kill()
+        try:
+            for _ in range(2):
+                with pytest.raises(UnavailableError):
+                    bench.run(sessions.refresh(answer.refresh_token))
+        finally:
+            postgresql_server.start()
+        assert bench.run(sessions.refresh(answer.refresh_token)).refresh_token
+
+
+class TestSerializablePostgreSQL(TestPostgreSQL):
+    """Under the strictest isolation, where a loser is told by an error."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls, postgresql_server: Server) -> dict[str, Any]:
+        from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+        return postgresql(postgresql_server, isolation_level=IsolationLevel.SERIALIZABLE)
+
+
+def _bench(store: DjangoStore) -> StoreBench:
+    import asyncio
+
+    return StoreBench(store, asyncio.Runner())
+
+
+# Losing a race, as PostgreSQL tells it.
+
+
+class LostError(Exception):
+    sqlstate = "40001"
+
+
+class GoneError(Exception):
+    sqlstate = "08006"
+
+
+def failing(times: int, cause: Exception, answer: int = 1) -> Callable[[], int]:
+    left = [times]
+
+    def write() -> int:
+        if left[0]:
+            left[0] -= 1
+            raise OperationalError("could not serialize access") from cause
+        return answer
+
+    return write
+
+
+def test_a_loser_writes_again() -> None:
+    """An end must not be forgotten because the session was refreshed at that moment; but not for ever."""
+    connection = connections["default"]
+    assert store_module._settled(connection, failing(4, LostError())) == 1
+    with pytest.raises(OperationalError):
+        store_module._settled(connection, failing(5, LostError()))
+    with pytest.raises(OperationalError):
+        store_module._settled(connection, failing(1, GoneError()))
+
+
+def test_a_loser_inside_a_block() -> None:
+    """Cannot: the block is lost with it."""
+    with transaction.atomic(), pytest.raises(OperationalError):
+        store_module._settled(connections["default"], failing(1, LostError()))
+
+
+@pytest.mark.parametrize(("cause", "is_lost"), [(LostError(), True), (GoneError(), False)])
+def test_a_loser_of_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, is_lost: bool) -> None:
+    """Reads who was first, or is told that the database is down."""
+    from django.db.models import QuerySet
+
+    with database(**sqlite(tmp_path)) as using:
+        bench = _bench(DjangoStore(using))
+        session_id = bench.create()
+        write = failing(1, cause)
+        monkeypatch.setattr(QuerySet, "update", lambda *_, **__: write())
+        turn = Turn(session_id=session_id, generation=0)
+        if is_lost:
+            taken = bench.store.take_turn(turn, now=bench.now, grace=0, idle_lifetime=60)
+            assert not taken.is_taken  # type: ignore[union-attr]
+            assert taken.session == bench.find(session_id)  # type: ignore[union-attr]
+        else:
+            with pytest.raises(OperationalError):
+                bench.store.take_turn(turn, now=bench.now, grace=0, idle_lifetime=60)
+
+
+# Set up wrongly.
+
+
+@pytest.mark.parametrize("using", ["", None, 1])
+def test_an_alias_that_is_none(using: Any) -> None:
+    """Refused at once."""
+    with pytest.raises(ConfigurationError, match="alias of DATABASES"):
+        DjangoStore(using)
+
+
+def test_the_app_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to write."""
+    import sys
+
+    monkeypatch.delitem(sys.modules, "jwtguard.django.models")
+    with (
+        override_settings(INSTALLED_APPS=["django.contrib.contenttypes"]),
+        pytest.raises(ConfigurationError, match="INSTALLED_APPS"),
+    ):
+        DjangoStore().find("s1", now=time.time())
+
+
+def test_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+    """503, and the log names the kind of error."""
+    bench = _bench(DjangoStore())
+    with caplog.at_level(logging.ERROR), pytest.raises(UnavailableError):
+        bench.run(bench.sessions().start("user-1"))
+    assert "OperationalError" in caplog.text
+
+
+def test_it_shows_its_database() -> None:
+    """And nothing else."""
+    assert repr(DjangoStore("other")) == "DjangoStore(using='other')"
