@@ -1,0 +1,63 @@
+"""The ready-made routes in Flask: the application's own configuration, and bodies without a length."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import flask
+import pytest
+
+from jwtguard import ConfigurationError
+from jwtguard.flask import FlaskGuard
+from jwtguard.testing import wsgi_client
+from jwtguard.testing.browser import Browser
+from jwtguard.testing.route_sites import route_site
+
+ALICE = {"username": "alice", "password": "wonderland"}
+
+
+def test_guard_from_the_application() -> None:
+    """Without a guard of its own the object serves each application with that one's guard."""
+    site = route_site("bearer")
+    config = {
+        "issuer": site.guard.issuer,
+        "audience": "https://api.example",
+        "keys": {"secret": "a secret for tests, known to all", "algorithm": "HS256", "kid": "main"},
+    }
+    app = flask.Flask(__name__)
+    app.config["JWTGUARD"] = config
+    auth = FlaskGuard(sessions=site.sessions, authenticate=site.settings["authenticate"])
+    app.register_blueprint(auth.routes("/v1/auth"))
+    auth.init_app(app)
+    browser = Browser(wsgi_client(app))
+    assert "access_token" in browser.send("POST", "/v1/auth/login", json_body=ALICE).json()
+    assert browser.send("GET", "/v1/auth/sessions").status == 401
+
+
+def test_nothing_to_mount() -> None:
+    """Without sessions there are no routes, and no settings of them."""
+    site = route_site("bearer")
+    with pytest.raises(ConfigurationError, match="the routes need sessions"):
+        FlaskGuard(site.guard).routes()
+    with pytest.raises(ConfigurationError, match="remember: only with sessions"):
+        FlaskGuard(site.guard, remember=True)
+    with pytest.raises(ConfigurationError, match="nobody checks passwords"):
+        FlaskGuard(site.guard, site.sessions).routes()
+
+
+@pytest.mark.parametrize(("padding", "status"), [(0, 200), (40, 200), (60, 413), (100_000, 413)])
+def test_bodies_without_a_length(padding: int, status: int) -> None:
+    """A body that comes in chunks is read as far as it may go, and no further."""
+    site = route_site("bearer, short body")
+    app = flask.Flask(__name__)
+    app.register_blueprint(FlaskGuard(site.guard, site.sessions, **site.settings).routes())
+    body = io.BytesIO(json.dumps(ALICE).encode() + b" " * padding)
+    environ: dict[str, Any] = {"wsgi.input": body, "wsgi.input_terminated": True}
+    with app.test_request_context(
+        "/auth/login", method="POST", content_type="application/json", environ_overrides=environ
+    ):
+        flask.request.environ.pop("CONTENT_LENGTH", None)
+        assert app.full_dispatch_request().status_code == status
+    assert body.tell() <= 101

@@ -1,0 +1,214 @@
+"""The routes without a framework: what no adapter's table asks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from jwtguard import (
+    UNCHECKED,
+    ConfigurationError,
+    Guard,
+    HTTPAnswer,
+    LoginFailedError,
+    Principal,
+    SigningKey,
+    TokenCookie,
+    TokenIssuer,
+    UnavailableError,
+)
+from jwtguard.endpoints import LOGIN, LOGOUT, LOGOUT_ALL, REFRESH, SESSION, SESSIONS, Endpoints, LoginAttempt
+from jwtguard.guard import Authentication
+from jwtguard.stores.memory import MemoryStore
+from jwtguard.testing.route_sites import RouteSite, route_site
+from jwtguard.testing.sites import AUDIENCE, ISSUER
+from tests.endpoints.requests import wsgi
+
+ALICE = json.dumps({"username": "alice", "password": "wonderland"}).encode()
+
+
+def login(site: RouteSite, **settings: Any) -> HTTPAnswer:
+    """Log alice in."""
+    given: Any = {**site.settings, **settings}
+    return Endpoints(site.guard, site.sessions, **given).answer(LOGIN, wsgi("POST", "/auth/login"), ALICE).run()
+
+
+@pytest.mark.parametrize(
+    ("subject", "found"), [(True, "bool"), (object(), "object"), ("", "str"), (1.5, "float"), (b"alice", "bytes")]
+)
+def test_what_is_no_subject(subject: Any, found: str) -> None:
+    """`True` would be one subject for everybody, a user object none at all: the program is wrong, and says so."""
+    with pytest.raises(ConfigurationError, match=f"returns the user's subject.*found {found}"):
+        login(route_site("bearer"), authenticate=lambda username, password: subject)
+
+
+def test_numbers_are_subjects() -> None:
+    """An integer, as databases have them, becomes a string."""
+    site = route_site("bearer")
+    assert login(site, authenticate=lambda username, password: 7).status == 200
+    assert len(site.sessions.list("7").run()) == 1
+
+
+def test_errors_of_ours_are_answers() -> None:
+    """Who checks passwords may say by itself what is wrong."""
+
+    def check(username: str, password: str) -> str:
+        raise LoginFailedError("locked")
+
+    assert login(route_site("bearer"), authenticate=check).status == 401
+
+
+def test_nobody_checks_passwords() -> None:
+    """Without `authenticate` a login is an error of the program, whatever was mounted by hand."""
+    with pytest.raises(ConfigurationError, match="pass authenticate=check_password"):
+        login(route_site("bearer"), authenticate=None)
+
+
+def test_the_log_names_no_password(caplog: pytest.LogCaptureFixture) -> None:
+    """A broken directory is logged with its traceback, a refusal with its reason, and neither with what was typed."""
+    caplog.set_level(logging.DEBUG)
+    endpoints = route_site("bearer").endpoints()
+    for password in ("broken", "opensesame"):
+        body = json.dumps({"username": "secret-name", "password": password}).encode()
+        endpoints.answer(LOGIN, wsgi("POST", "/auth/login"), body).run()
+    assert "authenticate raised OSError" in caplog.text
+    assert "login refused: password" in caplog.text
+    assert "opensesame" not in caplog.text
+    assert "secret-name" not in caplog.text
+
+
+def test_an_attempt() -> None:
+    """The hook learns who tries, from where, and never with which password."""
+    seen: list[LoginAttempt] = []
+    login(route_site("bearer"), before_login=seen.append)
+    (attempt,) = seen
+    assert (attempt.username, attempt.client, attempt.request.path) == ("alice", "192.0.2.1", "/auth/login")
+    assert "alice" not in repr(attempt)
+
+
+def test_a_hook_that_answers_something_else() -> None:
+    """An answer that is none is an error of the program."""
+    with pytest.raises(ConfigurationError, match="returns None or an HTTPAnswer"):
+        login(route_site("bearer"), before_login=lambda attempt: 429)
+
+
+def test_errors_of_the_hook_are_its_own() -> None:
+    """What a rate limiter of the framework raises reaches the framework."""
+
+    def hook(attempt: LoginAttempt) -> None:
+        raise KeyError("its own")
+
+    with pytest.raises(KeyError, match="its own"):
+        login(route_site("bearer"), before_login=hook)
+
+
+@pytest.mark.parametrize("key", ["another", "same"])
+def test_guard_and_sessions_must_fit(key: str) -> None:
+    """A guard that refuses the cookies it would get is found out at the first login, with the reason."""
+    site = route_site("cookies")
+    signing = SigningKey.generate("HS256") if key == "another" else site.sessions.issuer.signing_key
+    guard = Guard(
+        issuer=ISSUER if key == "another" else "https://other.example",
+        audience=AUDIENCE,
+        keys=signing.verification_key,
+        tokens_from=[TokenCookie()],
+        clock=site.clock,
+    )
+    endpoints = Endpoints(guard, site.sessions, **site.settings)
+    with pytest.raises(ConfigurationError, match="the guard refuses the access tokens that the sessions issue"):
+        endpoints.answer(LOGIN, wsgi("POST", "/auth/login"), ALICE).run()
+    assert site.sessions.list("user-alice").run() == []
+
+
+def test_what_cannot_be_delivered_costs_no_turn() -> None:
+    """Where the new pair fits into no cookie, the turn is not taken."""
+    site = route_site("cookies, too large")
+    token = site.sessions.start("user-alice").run().refresh_token
+    request = wsgi("POST", "/auth/refresh", cookie=f"__Secure-refresh={token}")
+    with pytest.raises(ConfigurationError, match="the largest claims: portrait"):
+        site.endpoints().answer(REFRESH, request).run()
+    assert site.store.turns == 0
+
+
+def test_refresh_cookie_twice() -> None:
+    """Two refresh cookies are refused, and logout clears them all the same."""
+    endpoints = route_site("cookies").endpoints()
+    for endpoint, cookies in ((REFRESH, 0), (LOGOUT, 3)):
+        request = wsgi("POST", f"/auth{endpoint.path}", cookie="__Secure-refresh=a; __Secure-refresh=b")
+        answer = endpoints.answer(endpoint, request).run()
+        assert answer.status == 400
+        assert len([name for name, _ in answer.headers if name == "Set-Cookie"]) == cookies
+
+
+def test_logout_asks_the_program_to_be_right() -> None:
+    """An asynchronous store from sync code is the program's error, at logout too."""
+
+    class Asynchronous(MemoryStore):
+        async def revoke(self, session_id: str, *, now: float) -> bool:  # type: ignore[override]
+            raise AssertionError
+
+    site = route_site("bearer")
+    token = site.sessions.start("user-alice").run().refresh_token
+    site.store.__class__ = type("Mixed", (Asynchronous, type(site.store)), {})
+    body = json.dumps({"refresh_token": token}).encode()
+    with pytest.raises(ConfigurationError, match="asynchronous"):
+        site.endpoints().answer(LOGOUT, wsgi("POST", "/auth/logout"), body).run()
+
+
+@pytest.mark.parametrize("endpoint", [SESSIONS, SESSION, LOGOUT_ALL])
+@pytest.mark.parametrize(
+    ("issuer", "subject"), [("https://other.example", "user-alice"), (None, "user-alice"), (ISSUER, None)]
+)
+def test_the_same_subject_elsewhere(endpoint: Any, issuer: str | None, subject: str | None) -> None:
+    """Somebody whom another issuer calls so is somebody else."""
+    site = route_site("bearer")
+    site.sessions.start("user-alice").run()
+    stranger = Principal(subject=subject, issuer=issuer, auth_time=site.clock())
+    request = wsgi(endpoint.method, f"/auth{endpoint.path}")
+    answer = site.endpoints().answer(endpoint, request, kept=Authentication(principal=stranger)).run()
+    assert answer.status == 403
+    assert len(site.sessions.list("user-alice").run()) == 1
+
+
+def test_unchecked_csrf_is_no_login_csrf() -> None:
+    """A guard that checks no CSRF still logs nobody in from elsewhere, and sets no CSRF cookie."""
+    site = route_site("cookies")
+    issuer: TokenIssuer = site.sessions.issuer
+    guard = Guard(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        keys=issuer.verification_keys,
+        tokens_from=[TokenCookie()],
+        csrf=UNCHECKED,
+        clock=site.clock,
+    )
+    endpoints = Endpoints(guard, site.sessions, **site.settings)
+    request = wsgi("POST", "/auth/login", sec_fetch_site="cross-site")
+    assert endpoints.answer(LOGIN, request, ALICE).run().status == 403
+    answer = endpoints.answer(LOGIN, wsgi("POST", "/auth/login"), ALICE).run()
+    assert len([name for name, _ in answer.headers if name == "Set-Cookie"]) == 2
+
+
+def test_scope_is_left_out() -> None:
+    """A user without scopes gets an answer without one."""
+    site = route_site("cookies, too large")
+    pair = site.sessions.start("user-alice").run()
+    answer = site.endpoints()._delivery.answer(pair, ())
+    assert json.loads(answer.body) == {"expires_in": 300}
+
+
+def test_keys_out_of_reach_leave_no_session() -> None:
+    """A login that cannot be delivered because nobody can check it now is 503, and leaves no session behind."""
+    site = route_site("cookies")
+    endpoints = site.endpoints()
+
+    def headers(*_: object) -> Any:
+        raise UnavailableError("keys")
+        yield
+
+    endpoints._delivery.headers = headers  # type: ignore[method-assign]
+    assert endpoints.answer(LOGIN, wsgi("POST", "/auth/login"), ALICE).run().status == 503
+    assert site.sessions.list("user-alice").run() == []

@@ -1,0 +1,110 @@
+"""Silent renewal without a framework: what no adapter's table asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jwtguard import HTTPRequest
+from jwtguard.callers import Callers, finishing
+from jwtguard.core.events import Event
+from jwtguard.endpoints import Endpoints
+from jwtguard.endpoints.wsgi import finishing_renewals
+from jwtguard.guard import Authentication
+from jwtguard.testing.clients import RawRequest, wsgi_client
+from jwtguard.testing.route_sites import RouteSite, route_site
+from tests.endpoints.requests import wsgi
+
+
+@pytest.fixture
+def site() -> RouteSite:
+    return route_site("silent renewal")
+
+
+def renewed(site: RouteSite, request: HTTPRequest) -> tuple[Authentication, Callers]:
+    """Who sent the request, and what is pending."""
+    callers = Callers()
+    return site.guard.authenticate(request, renew=site.endpoints().renew(callers.put_off)).run(), callers
+
+
+def with_refresh(site: RouteSite, **more: str) -> HTTPRequest:
+    """A request with nothing but a good refresh cookie."""
+    token = site.sessions.start("user-alice").run().refresh_token
+    return wsgi("GET", "/me", cookie=f"__Host-refresh={token}", **more)
+
+
+def test_never_on_a_handshake(site: RouteSite) -> None:
+    """A websocket has no response that could set a cookie, and lives on long after."""
+    request = with_refresh(site)
+    handshake = HTTPRequest(method="GET", path="/", values=request.values, is_websocket=True)
+    assert renewed(site, handshake)[0].principal is None
+    assert renewed(site, request)[0].principal is not None
+
+
+def test_a_refresh_cookie_twice(site: RouteSite) -> None:
+    """Two refresh cookies renew nothing."""
+    authentication, _ = renewed(site, wsgi("GET", "/me", cookie="__Host-refresh=a; __Host-refresh=b"))
+    assert authentication.error is not None
+    assert authentication.error.reason == "missing_token"
+
+
+@pytest.mark.parametrize("happens", ["ended", "down"])
+def test_when_the_turn_cannot_be_taken(site: RouteSite, happens: str) -> None:
+    """What happens to the session or the store while the view runs leaves the response as it is."""
+    authentication, callers = renewed(site, with_refresh(site))
+    assert authentication.principal is not None
+    if happens == "ended":
+        site.sessions.end_all("user-alice").run()
+    site.store.is_down = happens == "down"
+    headers = [("Cache-Control", "max-age=60")]
+    assert finishing(callers.take_pending(), 200, headers).run() is None
+    assert callers.take_pending() == []
+
+
+def test_response_headers(site: RouteSite) -> None:
+    """One `Cache-Control` remains, and everything else stays."""
+    _, callers = renewed(site, with_refresh(site))
+    given = [("cache-control", "public"), ("Set-Cookie", "a=1"), ("X-Name", "b")]
+    changed = finishing(callers.take_pending(), 200, given).run()
+    assert changed is not None
+    assert changed[:3] == [("Set-Cookie", "a=1"), ("X-Name", "b"), ("Cache-Control", "no-store")]
+    assert [value.partition("=")[0] for _, value in changed[3:]] == ["__Host-access", "__Host-refresh"]
+
+
+def test_events(site: RouteSite) -> None:
+    """An expired cookie that was renewed is no refusal."""
+    events: list[Event] = []
+    given: Any = {"_on_event": events.append}
+    for name, value in given.items():
+        object.__setattr__(site.guard, name, value)
+    token = site.sessions.start("user-alice").run()
+    site.clock.now += 400
+    cookies = f"__Host-access={token.access_token}; __Host-refresh={token.refresh_token}"
+    assert renewed(site, wsgi("GET", "/me", cookie=cookies))[0].principal is not None
+    assert [event.outcome for event in events] == ["accepted"]
+
+
+def test_guards_without_it() -> None:
+    """Without silent renewal there is nothing to ask."""
+    site = route_site("cookies")
+    endpoints: Endpoints = site.endpoints()
+    assert endpoints.renew(Callers().put_off) is None
+    assert not endpoints.renews
+
+
+def test_a_server_that_starts_twice() -> None:
+    """An application that replaces its headers by an error's (PEP 3333) passes it on."""
+    seen: list[Any] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        try:
+            raise ValueError
+        except ValueError as error:
+            start_response("500 Internal Server Error", [], (type(error), error, error.__traceback__))
+            seen.append(error)
+        return [b""]
+
+    assert wsgi_client(finishing_renewals(application))(RawRequest()).status == 500
+    assert len(seen) == 1
