@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 try:
     import redis
@@ -29,6 +29,7 @@ from jwtguard.stores.redis_sessions import RedisSessions
 if TYPE_CHECKING:
     import redis.asyncio
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PREFIX = "jwtguard:"
@@ -94,35 +95,35 @@ class AsyncRedisStore:
 
     async def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row; raises KeyError if its id is taken."""
-        await self._do(self._sessions.create(session))
+        await self._do(self._sessions.create, session)
 
     async def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
-        return await self._do(self._sessions.take_turn(turn, grace, idle_lifetime))
+        return await self._do(self._sessions.take_turn, turn, grace, idle_lifetime)
 
     async def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
-        return await self._do(self._sessions.find(session_id))
+        return await self._do(self._sessions.find, session_id)
 
     async def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        return await self._do(self._sessions.list(issuer, subject))
+        return await self._do(self._sessions.list, issuer, subject)
 
     async def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session."""
-        return await self._do(self._sessions.revoke(session_id))
+        return await self._do(self._sessions.revoke, session_id)
 
     async def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
         """End all sessions of a subject."""
-        return await self._do(self._sessions.revoke_all(issuer, subject))
+        return await self._do(self._sessions.revoke_all, issuer, subject)
 
     async def purge(self, *, now: float) -> int:
         """Do nothing: Redis deletes what has expired by itself."""
         return 0
 
-    async def _do(self, flow: Flow[T]) -> T:
+    async def _do(self, method: Callable[P, Flow[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         self._loop.check()
-        return await run_async(flow, to_thread=_here)
+        return await run_async(method(*args, **kwargs), to_thread=_here)
 
 
 async def _here(function: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what any command answers

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, create_engine, event, select
 
 from jwtguard.stores.session_table import session_table
-from jwtguard.stores.sqlalchemy import metadata
+from jwtguard.stores.sqlalchemy import SQLAlchemyStore, metadata
 from tests.servers import LOOPBACK, Server
 
 
@@ -54,3 +54,13 @@ def statements_of(engine: Engine) -> list[str]:
 
     event.listen(engine, "before_cursor_execute", add)
     return statements
+
+
+@contextmanager
+def opened(url: str) -> Iterator[SQLAlchemyStore]:
+    """A store for another process."""
+    engine = create_engine(url)
+    try:
+        yield SQLAlchemyStore(engine)
+    finally:
+        engine.dispose()

@@ -1,0 +1,225 @@
+"""What goes wrong between us and Redis: races, crashes, silence; and what a turn costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from jwtguard import ConfigurationError, Session, UnavailableError
+from jwtguard.core.flow import run_async
+from jwtguard.stores.redis import AsyncRedisStore, RedisStore
+from jwtguard.stores.redis_sessions import RedisSessions
+from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
+from tests.proxy import Proxy
+from tests.servers import LOOPBACK, Server
+from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, recovers, refused, sessions_on
+from tests.stores.redis_clients import impatient, opened
+
+
+@pytest.fixture
+def client(redis_server: Server) -> Iterator[redis.Redis]:
+    with impatient(redis_server.port) as client:
+        client.flushall()
+        yield client
+
+
+def test_a_thousand_at_once(redis_server: Server) -> None:
+    """One turn is taken; all others are the replay of that turn."""
+    outcomes, _ = race(partial(opened, redis_server.port), grace=60)
+    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+
+
+def test_a_thousand_at_once_without_grace(redis_server: Server) -> None:
+    """One turn is taken at most; all others are refused."""
+    outcomes, _ = race(partial(opened, redis_server.port), grace=0)
+    assert outcomes["event refreshed"] == outcomes["turn 1"] == 1
+    assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
+
+
+def test_killed_in_the_middle(redis_server: Server) -> None:
+    """Fifty times kill -9: the client's last token goes on, and there is one branch."""
+    killed_refreshes(partial(opened, redis_server.port))
+
+
+def test_ended_is_ended_when_process_and_server_die(redis_server: Server, client: redis.Redis) -> None:
+    """An answered logout has happened; and so after a crash of the server, where it keeps what it is told."""
+    sessions = sessions_on(RedisStore(client), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    end_and_die(partial(opened, redis_server.port), token)
+    assert refused(sessions, token) == "revoked"
+    redis_server.kill()
+    redis_server.start()
+    assert recovers(lambda: refused(sessions, token)) == "revoked"
+
+
+def test_killed_and_restarted(redis_server: Server, client: redis.Redis) -> None:
+    """While it is gone: 503, nobody logged out. Then it works by itself, though it has forgotten the scripts."""
+    sessions = sessions_on(RedisStore(client), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    redis_server.kill()
+    for attempt in (sessions.refresh(token), sessions.end(token), sessions.list("user-1"), sessions.start("user-1")):
+        with pytest.raises(UnavailableError):
+            attempt.run()
+    redis_server.start()
+    assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+
+
+def test_silent(redis_server: Server) -> None:
+    """A partition: 503 within the client's time-out, and recovery; the turn was not taken."""
+    with Proxy(redis_server.port) as proxy, impatient(proxy.port) as client:
+        sessions = sessions_on(RedisStore(client), grace=0)
+        token = sessions.start("user-1").run().refresh_token
+        proxy.is_silent = True
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            sessions.refresh(token).run()
+        assert time.monotonic() - began < 5
+        proxy.is_silent = False
+        assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+
+
+def test_silent_async(redis_server: Server) -> None:
+    """The same on a loop."""
+
+    async def use(port: int, proxy: Proxy) -> int:
+        client = redis.asyncio.Redis(host=LOOPBACK, port=port, socket_timeout=0.3)
+        sessions = sessions_on(AsyncRedisStore(client), grace=0)
+        token = (await sessions.start("user-1")).refresh_token
+        proxy.is_silent = True
+        with pytest.raises(UnavailableError):
+            await sessions.refresh(token)
+        proxy.is_silent = False
+        answer = await sessions.refresh(token)
+        await client.aclose()
+        return turn_of(answer.refresh_token).generation
+
+    with Proxy(redis_server.port) as proxy:
+        assert asyncio.run(use(proxy.port, proxy)) == 1
+
+
+def test_paused(redis_server: Server, client: redis.Redis) -> None:
+    """A server that is busy for longer than the client waits: 503, then recovery."""
+    sessions = sessions_on(RedisStore(client), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    with redis.Redis(host=LOOPBACK, port=redis_server.port) as other:
+        other.client_pause(2000)
+        with pytest.raises(UnavailableError):
+            sessions.refresh(token).run()
+        other.client_unpause()
+    assert recovers(lambda: sessions.refresh(token).run())
+
+
+def test_one_trip(redis_server: Server) -> None:
+    """A turn is one command: taken, replayed or refused. So is a look-up."""
+    with Proxy(redis_server.port) as proxy, redis.Redis(host=LOOPBACK, port=proxy.port) as client:
+        store = RedisStore(client)
+        sessions = sessions_on(store, grace=0)
+        token = sessions.start("user-1").run().refresh_token
+        token = sessions.refresh(token).run().refresh_token
+        store.find(turn_of(token).session_id, now=0)
+        before = proxy.trips
+        for _ in range(10):
+            token = sessions.refresh(token).run().refresh_token
+        assert proxy.trips - before == 10
+        sessions_on(store, grace=60).refresh(token).run()
+        store.find(turn_of(token).session_id, now=0)
+        assert proxy.trips - before == 12
+
+
+def test_scripts_are_taught_again(client: redis.Redis) -> None:
+    """A server that knows no script gets its text once."""
+    bench = StoreBench(RedisStore(client), asyncio.Runner(), has_own_clock=True)
+    for flush in (True, False):
+        if flush:
+            client.script_flush()
+        session_id = bench.create()
+        assert bench.take(session_id, 0).is_taken
+        assert bench.revoke(session_id)
+
+
+def test_keys(client: redis.Redis) -> None:
+    """One key a session, with its id as hash tag, and one a subject; all begin with the prefix, and all go away."""
+    bench = StoreBench(RedisStore(client, prefix="myapp:"), asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create(idle_lifetime=100, absolute_lifetime=1000)
+    row, index = f"myapp:{{{session_id}}}", RedisSessions(None, "myapp:").index_key(ISSUER, bench.subject)
+    assert {key.decode() for key in client.scan_iter()} == {row, index}
+    assert bench.subject not in index
+    assert 90 < client.ttl(row) <= 100
+    assert 990 < client.ttl(index) <= 1000
+    bench.take(session_id, 0, idle_lifetime=500)
+    assert 490 < client.ttl(row) <= 500
+    bench.revoke(session_id)
+    assert 990 < client.ttl(row) <= 1000, "known as ended for as long as it could have lived"
+    bench.create(absolute_lifetime=2000)
+    bench.create(absolute_lifetime=10)
+    assert 1990 < client.ttl(index) <= 2000, "the index lives as long as the last of its sessions"
+
+
+def test_stale_names_are_pruned(client: redis.Redis) -> None:
+    """Names of rows that are gone leave the index when somebody looks, those long dead at the next login."""
+    bench = StoreBench(RedisStore(client), asyncio.Runner(), has_own_clock=True)
+    alive = bench.create()
+    index = RedisSessions(None, "jwtguard:").index_key(ISSUER, bench.subject)
+    bench.create(idle_lifetime=-1)
+    assert client.zcard(index) == 2
+    assert bench.listed() == [alive]
+    assert client.zcard(index) == 1
+    bench.create(idle_lifetime=-1)
+    assert bench.revoke_all() == 1
+    assert client.zcard(index) == 1
+    client.zadd(index, {"long dead": 1.0})
+    bench.create()
+    assert client.zscore(index, "long dead") is None
+
+
+def test_full(client: redis.Redis) -> None:
+    """A server that may keep no more: 503 for whoever logs in; reading goes on."""
+    sessions = sessions_on(RedisStore(client), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(UnavailableError):
+            sessions.start("user-2").run()
+        with pytest.raises(UnavailableError):
+            sessions.refresh(token).run()
+    finally:
+        client.config_set("maxmemory", 0)
+    assert sessions.refresh(token).run()
+
+
+def test_one_loop(redis_server: Server) -> None:
+    """An async store serves the loop it first ran on, and names the sync class everywhere else."""
+    client = redis.asyncio.Redis(host=LOOPBACK, port=redis_server.port, retry=Retry(NoBackoff(), 0))  # type: ignore[arg-type]
+    store = AsyncRedisStore(client)
+
+    async def find() -> Session | None:
+        return await store.find("unknown", now=0)
+
+    with asyncio.Runner() as runner:
+        assert runner.run(find()) is None
+        assert runner.run(run_async(sessions_on(store, grace=0).purge())) == 0
+        with asyncio.Runner() as other, pytest.raises(ConfigurationError, match="use RedisStore"):
+            other.run(find())
+        with pytest.raises(ConfigurationError, match=r"AsyncRedisStore.find is asynchronous.*use RedisStore"):
+            sessions_on(store, grace=0).end_session("user-1", "unknown").run()
+        runner.run(client.aclose())
+
+
+def test_the_wrong_client(client: redis.Redis) -> None:
+    """Said when the store is made."""
+    with pytest.raises(ConfigurationError, match="AsyncRedisStore"):
+        RedisStore(redis.asyncio.Redis())  # type: ignore[arg-type]
+    for wrong in (client, "redis://localhost", redis.asyncio.Redis):
+        with pytest.raises(ConfigurationError, match=r"redis\.asyncio\.Redis"):
+            AsyncRedisStore(wrong)  # type: ignore[arg-type]
+    for other in ("redis://localhost", redis.Redis):
+        with pytest.raises(ConfigurationError, match=r"redis\.Redis"):
+            RedisStore(other)  # type: ignore[arg-type]

@@ -1,0 +1,240 @@
+"""What goes wrong between us and a database: races, locks, crashes, silence; and what a turn costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from jwtguard import ConfigurationError, Session, UnavailableError
+from jwtguard.stores.session_table import session_table
+from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
+from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
+from tests.proxy import Proxy
+from tests.servers import LOOPBACK, Server
+from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, recovers, refused, sessions_on
+from tests.stores.sqlalchemy_engines import engine_for, opened, postgresql_url, statements_of
+
+
+@pytest.fixture
+def url(postgresql_server: Server) -> str:
+    return postgresql_url(postgresql_server, "psycopg")
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    with engine_for(url) as engine:
+        yield engine
+
+
+def test_a_thousand_at_once(engine: Engine, url: str) -> None:
+    """One turn is taken; all others are the replay of that turn."""
+    outcomes, _ = race(partial(opened, url), grace=60)
+    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+
+
+def test_a_thousand_at_once_without_grace(engine: Engine, url: str) -> None:
+    """One turn is taken at most; all others are refused."""
+    outcomes, _ = race(partial(opened, url), grace=0)
+    assert outcomes["event refreshed"] == outcomes["turn 1"] == 1
+    assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_a_thousand_at_once_in_strict_isolation(engine: Engine, url: str, isolation: str) -> None:
+    """The same where the database is set to a stricter isolation, in which losers get an error."""
+    strict = f"{url}?options=-c default_transaction_isolation={isolation.replace(' ', chr(92) + ' ')}"
+    outcomes, _ = race(partial(opened, strict), grace=60)
+    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+
+
+def test_killed_in_the_middle(engine: Engine, url: str) -> None:
+    """Fifty times kill -9: the client's last token goes on, and there is one branch."""
+    killed_refreshes(partial(opened, url))
+
+
+def test_ended_is_ended_when_process_and_server_die(engine: Engine, url: str, postgresql_server: Server) -> None:
+    """An answered logout has happened, and survives a crash of the server."""
+    sessions = sessions_on(SQLAlchemyStore(engine), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    end_and_die(partial(opened, url), token)
+    assert refused(sessions, token) == "revoked"
+    postgresql_server.kill()
+    postgresql_server.start()
+    assert recovers(lambda: refused(sessions, token)) == "revoked"
+
+
+def test_killed_and_restarted(engine: Engine, postgresql_server: Server) -> None:
+    """While it is gone: 503, nobody logged out. Then it works by itself."""
+    sessions = sessions_on(SQLAlchemyStore(engine), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    postgresql_server.kill()
+    for attempt in (sessions.refresh(token), sessions.end(token), sessions.list("user-1"), sessions.start("user-1")):
+        with pytest.raises(UnavailableError):
+            attempt.run()
+    postgresql_server.start()
+    assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+
+
+def test_locked(engine: Engine, url: str) -> None:
+    """A row that somebody holds: 503 once the database gives up, then all is as before."""
+    impatient = create_engine(url, connect_args={"options": "-c lock_timeout=100"})
+    sessions = sessions_on(SQLAlchemyStore(impatient), grace=0)
+    token = sessions.start("user-1").run().refresh_token
+    with engine.connect() as other:
+        other.execute(text("LOCK TABLE jwtguard_session"))
+        for attempt in (sessions.refresh(token), sessions.end(token), sessions.start("user-1")):
+            with pytest.raises(UnavailableError):
+                attempt.run()
+    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    impatient.dispose()
+
+
+def test_silent(engine: Engine, postgresql_server: Server) -> None:
+    """A partition, seen by a driver with a time-out of its own: 503, and recovery."""
+
+    async def use(proxy: Proxy) -> int:
+        url = f"postgresql+asyncpg://postgres@{LOOPBACK}:{proxy.port}/postgres"
+        engine = create_async_engine(url, connect_args={"command_timeout": 0.3, "timeout": 1})
+        sessions = sessions_on(AsyncSQLAlchemyStore(engine), grace=60)
+        token = (await sessions.start("user-1")).refresh_token
+        proxy.is_silent = True
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await sessions.refresh(token)
+        assert time.monotonic() - began < 5
+        proxy.is_silent = False
+        while True:
+            try:
+                answer = await sessions.refresh(token)
+            except UnavailableError:
+                assert time.monotonic() - began < 20
+            else:
+                break
+        await engine.dispose()
+        return turn_of(answer.refresh_token).generation
+
+    with Proxy(postgresql_server.port) as proxy:
+        assert asyncio.run(use(proxy)) == 1
+
+
+def test_silent_from_the_start(engine: Engine, postgresql_server: Server) -> None:
+    """A server that takes connections and says nothing: 503 after `connect_timeout`."""
+    with Proxy(postgresql_server.port) as proxy:
+        proxy.is_silent = True
+        url = f"postgresql+psycopg://postgres@{LOOPBACK}:{proxy.port}/postgres"
+        deaf = create_engine(url, connect_args={"connect_timeout": 2}, poolclass=NullPool)
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            sessions_on(SQLAlchemyStore(deaf), grace=0).start("user-1").run()
+        assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_one_trip(engine: Engine, postgresql_server: Server, driver: str) -> None:
+    """A turn is one statement and one round trip, without a transaction around it."""
+
+    async def use(proxy: Proxy, url: str) -> int:
+        engine = create_async_engine(url)
+        sessions = sessions_on(AsyncSQLAlchemyStore(engine), grace=0)
+        token = (await sessions.start("user-1")).refresh_token
+        for _ in range(10):  # Until everything is prepared that is going to be.
+            token = (await sessions.refresh(token)).refresh_token
+        before = proxy.trips
+        proxy.sent = b""
+        for _ in range(10):
+            token = (await sessions.refresh(token)).refresh_token
+        trips = proxy.trips - before
+        await engine.dispose()
+        return trips
+
+    with Proxy(postgresql_server.port) as proxy:
+        name = {"psycopg": "psycopg_async", "asyncpg": "asyncpg"}[driver]
+        url = f"postgresql+{name}://postgres@{LOOPBACK}:{proxy.port}/postgres"
+        assert asyncio.run(use(proxy, url)) == 10
+        assert b"BEGIN" not in proxy.sent
+        assert b"COMMIT" not in proxy.sent
+
+
+def test_one_statement(engine: Engine) -> None:
+    """Taken: one UPDATE. Not taken: the same UPDATE, and a read of its own."""
+    bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create()
+    statements = statements_of(engine)
+    assert bench.take(session_id, 0, grace=60).is_taken
+    assert [statement.split()[0] for statement in statements] == ["UPDATE"]
+    statements.clear()
+    assert not bench.take(session_id, 1, grace=60).is_taken
+    assert [statement.split()[0] for statement in statements] == ["UPDATE", "SELECT"]
+    statements.clear()
+    bench.find(session_id)
+    assert [statement.split()[0] for statement in statements] == ["SELECT"]
+
+
+def test_a_transaction_of_yours(engine: Engine) -> None:
+    """It neither delays nor undoes what the store writes, and the store leaves its connections as they were."""
+    sessions = sessions_on(SQLAlchemyStore(engine), grace=0)
+    subject = StoreBench(sessions.store, asyncio.Runner()).subject
+    with engine.begin() as yours:
+        yours.execute(text("CREATE TABLE IF NOT EXISTS yours (a int)"))
+        answer = sessions.start(subject).run()
+        assert sessions.end_all(subject).run() == 1
+        yours.rollback()
+    assert refused(sessions, answer.refresh_token) == "revoked"
+    with engine.connect() as later:
+        later.execute(text("CREATE TEMPORARY TABLE probe (a int)"))
+        later.rollback()
+        assert later.execute(text("SELECT to_regclass('probe')")).scalar() is None
+
+
+def test_an_error_of_another_kind(engine: Engine) -> None:
+    """Only a lost race is classified by the row: whatever else the database says goes through."""
+    store = SQLAlchemyStore(engine)
+    bench = StoreBench(store, asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create()
+    with pytest.raises(Exception, match="out of range"):
+        bench.take(session_id, 2**80)
+
+
+def test_purge_goes_by_batches(engine: Engine) -> None:
+    """However many are dead, each statement deletes a bounded number."""
+    bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
+    dead = {"issuer": ISSUER, "subject": "dead", "generation": 0, "created_at": 0.0, "expires_at": 1.0, "ends_at": 1.0}
+    with engine.begin() as connection:
+        connection.execute(session_table.insert(), [{"session_id": f"dead-{number}", **dead} for number in range(1001)])
+    assert bench.purge() >= 1001
+    assert bench.purge() == 0
+
+
+def test_one_loop(postgresql_server: Server, engine: Engine) -> None:
+    """An async store serves the loop it first ran on, and names the sync class everywhere else."""
+    async_engine = create_async_engine(postgresql_url(postgresql_server, "asyncpg"))
+    store = AsyncSQLAlchemyStore(async_engine)
+
+    async def find() -> Session | None:
+        return await store.find("unknown", now=0)
+
+    with asyncio.Runner() as runner:
+        assert runner.run(find()) is None
+        with asyncio.Runner() as other, pytest.raises(ConfigurationError, match="use SQLAlchemyStore"):
+            other.run(find())
+        with pytest.raises(ConfigurationError, match=r"is asynchronous.*use SQLAlchemyStore"):
+            sessions_on(store, grace=0).end_all("user-1").run()
+        runner.run(async_engine.dispose())
+
+
+def test_the_wrong_engine(engine: Engine, tmp_path: Path) -> None:
+    """Said when the store is made."""
+    for wrong in ("sqlite://", create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/s.db")):
+        with pytest.raises(ConfigurationError, match="create_engine"):
+            SQLAlchemyStore(wrong)  # type: ignore[arg-type]
+    for other in ("sqlite://", engine):
+        with pytest.raises(ConfigurationError, match="create_async_engine"):
+            AsyncSQLAlchemyStore(other)  # type: ignore[arg-type]
