@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import OperationalError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from jwtguard import ConfigurationError, InvalidGrantError, UnavailableError
@@ -139,6 +139,20 @@ class OwnTests(StoreConformance):
 
         text = async_to_sync(main)()
         assert bench.run(sessions.refresh(text)).refresh_token
+
+    def test_an_error_inside_a_block(self, bench: StoreBench) -> None:
+        """Leaves the connection to the block, which may go on if it was prepared for that."""
+        session_id = bench.create()
+        with transaction.atomic(using=self.using):
+            with pytest.raises(IntegrityError), transaction.atomic(using=self.using):
+                bench.create(session_id)
+            bench.revoke(session_id)
+        assert bench.found(session_id).state == "revoked"
+
+    @pytest.mark.parametrize("subject", ["a\x00b", "\ud800", "x" * 256])
+    def test_a_subject_that_no_row_has(self, bench: StoreBench, subject: str) -> None:
+        """Is nobody, not an outage."""
+        assert bench.listed(subject) == []
 
     def test_purging_many(self, bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> None:
         """Some at a time, so that nobody waits long."""
