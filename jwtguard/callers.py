@@ -38,6 +38,7 @@ class Pending(Protocol):
 
     def finish(self, status: int, set_cookies: Sequence[str]) -> Flow[tuple[str, ...]]:
         """The `Set-Cookie` values to add to a response that has this status and sets these cookies."""
+        ...
 
 
 def finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[str, str]]) -> Flow[Headers | None]:

@@ -33,6 +33,7 @@ class Perform(Protocol):
 
     def __call__(self, flow: Flow[T]) -> Awaitable[T]:
         """Its result."""
+        ...
 
 
 class MountedRoutes:

@@ -40,12 +40,15 @@ class Delivery(Protocol):
 
     def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
         """The header fields that carry `pair`; raises `ConfigurationError` if they cannot."""
+        ...
 
     def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
         """The answer that carries `pair`, with `headers` from above."""
+        ...
 
     def clearing(self, below: str) -> Headers:
         """The header fields that take the tokens away again."""
+        ...
 
 
 class BearerDelivery:

@@ -28,7 +28,7 @@ def test_guard_from_the_application() -> None:
     }
     app = flask.Flask(__name__)
     app.config["JWTGUARD"] = config
-    auth = FlaskGuard(sessions=site.sessions, authenticate=site.settings["authenticate"])
+    auth = FlaskGuard(sessions=site.sessions, authenticate=site.settings.get("authenticate"))
     app.register_blueprint(auth.routes("/v1/auth"))
     auth.init_app(app)
     browser = Browser(wsgi_client(app))

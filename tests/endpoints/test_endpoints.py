@@ -209,6 +209,6 @@ def test_keys_out_of_reach_leave_no_session() -> None:
         raise UnavailableError("keys")
         yield
 
-    endpoints._delivery.headers = headers  # type: ignore[method-assign]
+    endpoints._delivery.headers = headers  # type: ignore[assignment, method-assign]
     assert endpoints.answer(LOGIN, wsgi("POST", "/auth/login"), ALICE).run().status == 503
     assert site.sessions.list("user-alice").run() == []
