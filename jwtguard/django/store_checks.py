@@ -1,8 +1,9 @@
 """System checks of the databases that keep sessions: a turn is taken in autocommit, which a project may turn off.
 
->>> from django.core.checks import run_checks
->>> [message.id for message in run_checks() if message.id.startswith("jwtguard.")]
-[]
+>>> from jwtguard.django.store import DjangoStore
+>>> store = DjangoStore("elsewhere")
+>>> [message.id for message in check_stores()]
+['jwtguard.E101']
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import io
 import logging
 import subprocess
@@ -183,6 +185,14 @@ def test_databases_are_checked(
     assert sorted(checked()) == expected
     del store
     assert checked() == [], "a store that is gone is no matter"
+
+
+@pytest.mark.parametrize("module", ["models", "admin"])
+def test_examples_of_modules_that_need_a_project(module: str) -> None:
+    """Of models and the admin, which nothing can import without one."""
+    with override_settings(**ADMIN):
+        outcome = doctest.testmod(importlib.import_module(f"jwtguard.django.{module}"))
+    assert (outcome.failed, outcome.attempted > 0) == (0, True)
 
 
 # The expressions of the databases that no test here runs on.
