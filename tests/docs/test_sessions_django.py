@@ -1,0 +1,60 @@
+"""docs/sessions.md: Django, with its own users and database."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import override_settings
+
+from jwtguard.testing import wsgi_client
+from tests.adapters import django_site
+from tests.docs.journey import walk
+from tests.docs.sessions_page import PAGE, run
+
+
+def test_django(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project of the page does what the page says."""
+    assert django_site
+    monkeypatch.chdir(tmp_path)
+    blocks = [block.partition("```\n")[0] for block in PAGE.read_text("utf-8").split("```python\n")]
+    (loading,) = (block for block in blocks if "get_user_model" in block)
+    (settings,) = (block for block in blocks if block.startswith("INSTALLED_APPS"))
+    (urls,) = (block for block in blocks if "urlpatterns" in block)
+    auth = ModuleType("project.auth")
+    vars(auth).update(run("The sessions"))
+    exec(loading, vars(auth))
+    vars(auth)["sessions"] = _with(auth.sessions, auth.load)
+    monkeypatch.setitem(sys.modules, "project", ModuleType("project"))
+    monkeypatch.setitem(sys.modules, "project.auth", auth)
+    chosen: dict[str, Any] = {}
+    exec(settings, chosen)
+    changed = {name: value for name, value in chosen.items() if name.isupper() and name != "INSTALLED_APPS"}
+    with override_settings(**changed, APPEND_SLASH=False):
+        importlib.reload(importlib.import_module("jwtguard.django.urls"))
+        urlconf = ModuleType("project.urls")
+        exec(urls, vars(urlconf))
+        with override_settings(ROOT_URLCONF=urlconf):
+            call_command("migrate", verbosity=0, run_syncdb=True)
+            try:
+                get_user_model().objects.create_user("ada", password="a long password")
+                walk(wsgi_client(WSGIHandler()))
+            finally:
+                connection.close()
+
+
+def _with(sessions: Any, load: Any) -> Any:
+    """The page's sessions with the project's users: `sessions` is what the first block made."""
+    from jwtguard import Sessions, SigningKey
+    from jwtguard.django.store import DjangoStore
+
+    key = SigningKey.generate("HS256", kid="r1")
+    return Sessions(issuer=sessions.issuer, store=DjangoStore(), load=load, refresh_keys=[key])
