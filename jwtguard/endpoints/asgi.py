@@ -77,7 +77,8 @@ class MountedRoutes:
 
         async def finishing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]]
+                fields = message.get("headers", ())
+                given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
                 changed = await self._perform(finishing(callers.take_pending(), message["status"], given))
                 if changed is not None:
                     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in changed]

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.db import connection
@@ -23,7 +22,9 @@ from tests.docs.sessions_page import PAGE, run
 
 def test_django(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The project of the page does what the page says."""
-    assert django_site
+    assert django_site  # It has set Django up, without which there is no user.
+    from django.contrib.auth.models import User
+
     monkeypatch.chdir(tmp_path)
     blocks = [block.partition("```\n")[0] for block in PAGE.read_text("utf-8").split("```python\n")]
     (loading,) = (block for block in blocks if "get_user_model" in block)
@@ -45,7 +46,7 @@ def test_django(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with override_settings(ROOT_URLCONF=urlconf):
             call_command("migrate", verbosity=0, run_syncdb=True)
             try:
-                get_user_model().objects.create_user("ada", password="a long password")
+                User.objects.create_user("ada", password="a long password")
                 walk(wsgi_client(WSGIHandler()))
             finally:
                 connection.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jwtguard import HTTPRequest
+from jwtguard import ConfigurationError, HTTPRequest
 from jwtguard.callers import Callers, finishing
 from jwtguard.core.events import Event
 from jwtguard.endpoints import Endpoints
@@ -83,6 +83,14 @@ def test_events(site: RouteSite) -> None:
     cookies = f"__Host-access={token.access_token}; __Host-refresh={token.refresh_token}"
     assert renewed(site, wsgi("GET", "/me", cookie=cookies))[0].principal is not None
     assert [event.outcome for event in events] == ["accepted"]
+
+
+def test_what_cannot_be_delivered() -> None:
+    """A pair that fits into no cookie is an error of the program before the view runs, and costs no turn."""
+    site = route_site("silent renewal, too large")
+    with pytest.raises(ConfigurationError, match="the largest claims: portrait"):
+        renewed(site, with_refresh(site))
+    assert site.store.turns == 0
 
 
 def test_guards_without_it() -> None:

@@ -1,0 +1,88 @@
+"""The routes in any ASGI application: what Starlette never does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from jwtguard import ConfigurationError
+from jwtguard.asgi import ASGIGuard, GuardMiddleware
+from jwtguard.fastapi import FastAPIGuard
+from jwtguard.testing import RawRequest, asgi_client
+from jwtguard.testing.browser import Browser
+from jwtguard.testing.route_sites import route_site
+
+
+def test_a_response_without_headers() -> None:
+    """The headers of `http.response.start` may be missing (ASGI, HTTP spec §Response Start): new cookies are added."""
+    site = route_site("silent renewal")
+    refresh_token = site.sessions.start("user-alice").run().refresh_token
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    app = GuardMiddleware(application, guard=ASGIGuard(site.guard, site.sessions, **site.settings))
+    browser = Browser(asgi_client(app))
+    browser.put("__Host-refresh", refresh_token)
+    answer = browser.send("GET", "/")
+    assert answer.header("Cache-Control") == "no-store"
+    assert len(browser.set_cookies) == 2
+
+
+def test_the_middleware_made_first() -> None:
+    """Routes that are mounted after the middleware was made are exempt all the same; others of that path are not."""
+    site = route_site("cookies, rules")
+    auth = ASGIGuard(site.guard, site.sessions, **site.settings)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    client = asgi_client(GuardMiddleware(application, guard=auth))
+    login = RawRequest(method="POST", target="/v1/login")
+    assert client(login).status == 401
+    auth.routes("/v1")
+    assert client(login).status == 204
+    assert client(RawRequest(method="GET", target="/v1/login")).status == 401
+    assert client(RawRequest(method="POST", target="/v1/login/x")).status == 401
+    assert client(RawRequest(method="POST", target="/login")).status == 401
+
+
+@pytest.mark.parametrize("adapter", [ASGIGuard, FastAPIGuard])
+def test_nothing_to_mount(adapter: Any) -> None:
+    """Without sessions there are no routes."""
+    site = route_site("bearer")
+    with pytest.raises(ConfigurationError, match="the routes need sessions"):
+        adapter(site.guard).routes()
+    with pytest.raises(ConfigurationError, match="nobody checks passwords"):
+        adapter(site.guard, site.sessions).jwks_route()
+    with pytest.raises(ConfigurationError, match="the prefix starts with a slash"):
+        adapter(site.guard, site.sessions, **site.settings).routes("auth")
+
+
+def test_long_bodies_are_not_read_on() -> None:
+    """A body in chunks is read until it is too long."""
+    site = route_site("bearer, short body")
+    auth = ASGIGuard(site.guard, site.sessions, **site.settings)
+    (login, *_) = auth.routes()
+    chunks = [json.dumps({"username": "a"}).encode(), b" " * 90, b" " * 90]
+    sent: list[Any] = []
+
+    async def run() -> None:
+        async def receive() -> Any:
+            return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/auth/login", "headers": [], "path_params": {}}
+        await login.app({**scope, "query_string": b""}, receive, send)
+
+    import asyncio
+
+    asyncio.run(run())
+    assert sent[0]["status"] == 413
+    assert len(chunks) == 1
