@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db import connections
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from jwtguard.django.database_clock import DatabaseClock
+from jwtguard.django.database_clock import clock_of
 from jwtguard.django.models import Session
 from jwtguard.django.store import DjangoStore
 
@@ -43,7 +44,9 @@ class SessionAdmin(_Admin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         """All sessions, each with the time by the clock that its dates were written by."""
-        return super().get_queryset(request).annotate(read_at=DatabaseClock(time.time()))
+        sessions = super().get_queryset(request)
+        clock = clock_of(connections[sessions.db], time.time())
+        return sessions.annotate(read_at=Value(clock) if isinstance(clock, float) else clock)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody: a row is written by logging in."""

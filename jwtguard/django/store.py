@@ -17,25 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.fields import FloatField
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Least
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, NewSession, Session, Taken, Turn, is_storable
-from jwtguard.django.database_clock import DatabaseClock
+from jwtguard.django.database_clock import DatabaseClock, clock_of
 
 if TYPE_CHECKING:
     from jwtguard.django.models import Session as Row
 
 T = TypeVar("T")
+Time: TypeAlias = "float | DatabaseClock"
 STORES: WeakSet[DjangoStore] = WeakSet()
 """All stores of this process, for the system checks."""
 
@@ -70,32 +70,32 @@ class DjangoStore:
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row, and delete some dead ones; raises IntegrityError if its id is taken."""
-        with self._connection():
-            clock = DatabaseClock(now)
+        with self._connection() as connection:
+            clock = clock_of(connection, now)
             self._rows.create(
                 session_id=session.session_id,
                 issuer=session.issuer,
                 subject=session.subject,
                 label=session.label,
                 created_at=clock,
-                expires_at=clock + _seconds(min(session.idle_lifetime, session.absolute_lifetime)),
-                ends_at=clock + _seconds(session.absolute_lifetime),
+                expires_at=clock + min(session.idle_lifetime, session.absolute_lifetime),
+                ends_at=clock + session.absolute_lifetime,
             )
-            self._delete_dead(now, FEW)
+            self._delete_dead(clock, FEW)
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
         with self._connection() as connection:
             _refuse_atomic(connection)
-            clock = DatabaseClock(now)
-            rows = _alive(self._rows, now).filter(session_id=turn.session_id, generation=turn.generation)
+            clock = clock_of(connection, now)
+            rows = _alive(self._rows, clock).filter(session_id=turn.session_id, generation=turn.generation)
             if grace:  # Without any, the age does not matter: it is never below 0, however clocks were set.
-                rows = rows.filter(Q(refreshed_at=None) | Q(refreshed_at__lte=clock - _seconds(grace)))
+                rows = rows.filter(Q(refreshed_at=None) | Q(refreshed_at__lte=clock - grace))
             try:
                 taken = rows.update(
                     generation=F("generation") + 1,
                     refreshed_at=clock,
-                    expires_at=Least(clock + _seconds(idle_lifetime), F("ends_at")),
+                    expires_at=Least(clock + idle_lifetime, F("ends_at")),
                 )
             except DatabaseError as error:
                 if not _has_lost_a_race(error):
@@ -104,7 +104,7 @@ class DjangoStore:
             if taken:
                 return Taken(is_taken=True)
             # A statement of its own: what the write saw may be old.
-            found = self._read(self._rows.filter(session_id=turn.session_id), now)
+            found = _read(self._rows.filter(session_id=turn.session_id), clock)
             if not found:
                 return Taken(is_taken=False)
             session, read_at = found[0]
@@ -116,17 +116,18 @@ class DjangoStore:
         """The session of this id."""
         if not is_storable(session_id, MAX_SESSION_ID):
             return None
-        with self._connection():
-            found = self._read(self._rows.filter(session_id=session_id), now)
+        with self._connection() as connection:
+            found = _read(self._rows.filter(session_id=session_id), clock_of(connection, now))
         return found[0][0] if found else None
 
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
         if not is_storable(subject, MAX_TEXT):
             return []
-        with self._connection():
-            rows = _alive(self._rows, now).filter(issuer=issuer, subject=subject).order_by("-created_at")
-            return [session for session, _ in self._read(rows, now)]
+        with self._connection() as connection:
+            clock = clock_of(connection, now)
+            rows = _alive(self._rows, clock).filter(issuer=issuer, subject=subject).order_by("-created_at")
+            return [session for session, _ in _read(rows, clock)]
 
     def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session; whether it was alive."""
@@ -138,10 +139,11 @@ class DjangoStore:
 
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time, so that nobody waits long."""
-        with self._connection():
-            deleted = total = self._delete_dead(now, MANY)
+        with self._connection() as connection:
+            clock = clock_of(connection, now)
+            deleted = total = self._delete_dead(clock, MANY)
             while deleted == MANY:
-                deleted = self._delete_dead(now, MANY)
+                deleted = self._delete_dead(clock, MANY)
                 total += deleted
             return total
 
@@ -166,42 +168,40 @@ class DjangoStore:
                 connection.close_if_unusable_or_obsolete()
             raise
 
-    def _read(self, rows: QuerySet[Row], now: float) -> Sequence[tuple[Session, float]]:
-        """Sessions, each with the time at which it was read, by the clock that counts."""
-        found: list[tuple[Session, float]] = []
-        columns = rows.annotate(read_at=DatabaseClock(now)).values(*_COLUMNS, "revoked_at", "read_at")
-        for row in columns:
-            values: dict[str, Any] = dict(row)
-            read_at, revoked_at = values.pop("read_at"), values.pop("revoked_at")
-            is_over = not read_at < values["expires_at"]
-            session = Session(
-                **values, state="revoked" if revoked_at is not None else "expired" if is_over else "alive"
-            )
-            found.append((session, read_at))
-        return found
-
     def _revoke(self, rows: QuerySet[Row], now: float) -> int:
         with self._connection() as connection, _durably(connection):
-            ended = _settled(connection, lambda: _alive(rows, now).update(revoked_at=DatabaseClock(now)))
+            clock = clock_of(connection, now)
+            ended = _settled(connection, lambda: _alive(rows, clock).update(revoked_at=clock))
             # What has expired too: a clock that is set back must not bring it to life.
-            _settled(connection, lambda: rows.filter(revoked_at=None).update(revoked_at=DatabaseClock(now)))
+            _settled(connection, lambda: rows.filter(revoked_at=None).update(revoked_at=clock))
             return ended
 
-    def _delete_dead(self, now: float, limit: int) -> int:
+    def _delete_dead(self, clock: Time, limit: int) -> int:
         # Two statements, since MariaDB has no LIMIT in a subquery of IN.
-        dead = list(self._rows.filter(ends_at__lte=DatabaseClock(now)).values_list("session_id", flat=True)[:limit])
+        dead = list(self._rows.filter(ends_at__lte=clock).values_list("session_id", flat=True)[:limit])
         return self._rows.filter(session_id__in=dead).delete()[0] if dead else 0
 
     def __repr__(self) -> str:
         return f"DjangoStore(using={self.using!r})"
 
 
-def _alive(rows: QuerySet[Row], now: float) -> QuerySet[Row]:
-    return rows.filter(revoked_at=None, expires_at__gt=DatabaseClock(now))
+def _alive(rows: QuerySet[Row], clock: Time) -> QuerySet[Row]:
+    return rows.filter(revoked_at=None, expires_at__gt=clock)
 
 
-def _seconds(value: float) -> Value:
-    return Value(float(value), output_field=FloatField())
+def _read(rows: QuerySet[Row], clock: Time) -> Sequence[tuple[Session, float]]:
+    """Sessions, each with the time at which it was read, by the clock that counts."""
+    found: list[tuple[Session, float]] = []
+    columns = [*_COLUMNS, "revoked_at"]
+    if isinstance(clock, DatabaseClock):
+        rows, columns = rows.annotate(read_at=clock), [*columns, "read_at"]
+    for row in rows.values(*columns):
+        values: dict[str, Any] = dict(row)
+        read_at, revoked_at = values.pop("read_at", clock), values.pop("revoked_at")
+        is_over = not read_at < values["expires_at"]
+        session = Session(**values, state="revoked" if revoked_at is not None else "expired" if is_over else "alive")
+        found.append((session, read_at))
+    return found
 
 
 def _refuse_atomic(connection: BaseDatabaseWrapper) -> None:

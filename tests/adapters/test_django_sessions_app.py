@@ -210,7 +210,7 @@ class Vendor:
 def test_mysql() -> None:
     """Its own clock, and columns that tell `Alice` from `alice`."""
     mysql: Any = Vendor("mysql")
-    sql, parameters = DatabaseClock(1.0).as_mysql(None, mysql)  # type: ignore[arg-type]
+    sql, parameters = DatabaseClock().as_mysql(None, mysql)  # type: ignore[arg-type]
     assert "UTC_TIMESTAMP(6)" in sql
     assert parameters == ()
     field = ExactCharField(max_length=64)
@@ -220,7 +220,7 @@ def test_mysql() -> None:
 
 def test_postgresql() -> None:
     """Its own clock, which goes on while a statement waits for a row."""
-    sql, parameters = DatabaseClock(1.0).as_postgresql(None, None)  # type: ignore[arg-type]
+    sql, parameters = DatabaseClock().as_postgresql(None, None)  # type: ignore[arg-type]
     assert "CLOCK_TIMESTAMP()" in sql
     assert parameters == ()
 
