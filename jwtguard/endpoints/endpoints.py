@@ -30,7 +30,7 @@ from jwtguard.core.errors import (
     SessionNotFoundError,
     UnavailableError,
 )
-from jwtguard.core.flow import Call, Flow, Steps
+from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
 from jwtguard.core.session_store import Session
 from jwtguard.core.sessions import Sessions
@@ -47,12 +47,12 @@ from jwtguard.endpoints.endpoint import (
     Endpoint,
     path_below,
 )
+from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
-from jwtguard.endpoints.settings import NO_AUTHENTICATE, Authenticate, EndpointSettings, Settings
+from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
 from jwtguard.guard import Authentication, Guard, Renew
 
 logger = logging.getLogger("jwtguard")
-_SYNC = "a function that is not async"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +161,10 @@ class Endpoints:
         username = required_parameter(parameters, "username")
         password = required_parameter(parameters, "password")
         remember = boolean_parameter(parameters, "remember", default=self._settings.remember)
-        refused = yield from self._settings.asking_before_login(username, visit.request)
+        refused = yield from asking(self._settings.before_login, username, visit.request)
         if refused is not None:
             return refused
-        subject = yield from self._authenticated(visit, username, password)
+        subject = yield from authenticating(visit.authenticate, username, password)
         label = next(iter(visit.request.values("user-agent")), None)
         try:
             pair = yield from self.sessions.start(subject, label=label, remember=remember)
@@ -178,29 +178,6 @@ class Endpoints:
                 raise
             return self._delivery.answer(pair, headers)
         raise LoginFailedError(reason)
-
-    def _authenticated(self, visit: _Visit, username: str, password: str) -> Steps[str | int]:
-        authenticate = visit.authenticate
-        if authenticate is None:
-            raise ConfigurationError(NO_AUTHENTICATE)
-        try:
-            subject = yield Call(partial(authenticate, username, password), sync_alternative=_SYNC)
-        except JWTGuardError:
-            raise
-        except Exception as error:
-            # Whatever broke, a right password must not look wrong. The log has the traceback, for whoever wrote it.
-            logger.exception("authenticate raised %s", type(error).__name__)
-        else:
-            if subject is None:
-                raise LoginFailedError("password")
-            # True would be everybody's subject; and whoever returns a user means one of its members.
-            if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
-                raise ConfigurationError(
-                    "authenticate(username, password) returns the user's subject, a string or an integer, or None;"
-                    f" found {type(subject).__name__}"
-                )
-            return subject
-        raise UnavailableError("authenticate")
 
     def _refresh(self, visit: _Visit) -> Steps[HTTPAnswer]:
         self._delivery.check_origin(visit.request)

@@ -1,7 +1,7 @@
 """Silent renewal: an access cookie that is absent or expired is renewed in the very request that lacks it.
 
 >>> from jwtguard.testing.route_sites import route_site
->>> route_site("silent renewal").endpoints().renewal is not None
+>>> route_site("silent renewal").endpoints().renews
 True
 
 Up front everything is checked that a refresh would check, and nothing is taken. The view runs for the caller. Only when

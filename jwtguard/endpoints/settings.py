@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Literal, TypeAlias, TypedDict
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.flow import Call, Steps, is_async
+from jwtguard.core.flow import is_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints.delivery import BearerDelivery, CookieDelivery, Delivery
@@ -112,20 +111,6 @@ class Settings:
             sessions.store.find,
         )
         return any(function is not None and is_async(function) for function in functions)
-
-    def asking_before_login(self, username: str, request: HTTPRequest) -> Steps[HTTPAnswer | None]:
-        """What `before_login` has to say: an answer, or nothing. What it raises is the application's own."""
-        hook = self.before_login
-        if hook is None:
-            return None
-        attempt = LoginAttempt(username=username, client=request.client, request=request)
-        answer = yield Call(partial(hook, attempt), sync_alternative="a function that is not async")
-        if answer is None or isinstance(answer, HTTPAnswer):
-            return answer
-        raise ConfigurationError(
-            "before_login(attempt) returns None or an HTTPAnswer, or raises, for example TooManyRequestsError;"
-            f" found {type(answer).__name__}"
-        )
 
 
 def _problems(given: EndpointSettings) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jwtguard.callers import KEY, Callers, finishing
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def finishing_renewals(app: WSGIApplication) -> WSGIApplication:
