@@ -239,7 +239,10 @@ def _read() -> HTTPRequest:
 
 
 def _response(answer: HTTPAnswer) -> flask.Response:
-    return flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+    response = flask.Response(answer.body, status=answer.status)
+    del response.headers["Content-Type"]  # Flask's own, which a response without a body has too.
+    response.headers.extend(list(answer.headers))
+    return response
 
 
 def _body(limit: int) -> bytes:

@@ -120,7 +120,13 @@ class RouteConformance:
         after = browser.cookies("/auth")
         assert all(before[cookie] != after[cookie] for cookie in before)
         site.clock.now += 400
-        assert (browser.send("POST", "/auth/logout").status, browser.cookies("/auth")) == (204, {})
+        answer = browser.send("POST", "/auth/logout")
+        assert (answer.status, answer.body, answer.header("Content-Type"), browser.cookies("/auth")) == (
+            204,
+            b"",
+            None,
+            {},
+        )
         for name, value in after.items():
             browser.put(name, value, "/auth")
         assert browser.send("POST", "/auth/refresh").json()["error"] == "invalid_grant"
