@@ -17,7 +17,7 @@ and MySQL go by their own clock, which all servers that talk to them share; othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -92,6 +92,7 @@ _CLOCKS["mariadb"] = _CLOCKS["mysql"]
 
 # Of the loser, in a database whose default isolation is stricter than READ COMMITTED (SQLSTATE, ISO 9075).
 _SERIALIZATION_FAILURE = "40001"
+_ATTEMPTS = 5
 
 
 class Statement:
@@ -192,7 +193,7 @@ class SessionTable:
             if self._take_turn.execute(connection, self._at(now, values)).rowcount:
                 return Taken(is_taken=True)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
+            if not _has_lost_a_race(error):
                 raise
         found = self._find.execute(connection, self._at(now, {"id": turn.session_id})).fetchone()
         if found is None:
@@ -214,24 +215,22 @@ class SessionTable:
 
     def revoke(self, connection: Connection, session_id: str, now: float) -> bool:
         """End a session; whether it was alive."""
-        alive, rest = self._revoke
-        values = self._at(now, {"id": session_id})
-        if alive.execute(connection, values).rowcount:
-            return True
-        rest.execute(connection, values)
-        return False
+        return self._end(connection, self._revoke, self._at(now, {"id": session_id})) > 0
 
     def revoke_all(self, connection: Connection, issuer: str, subject: str, now: float) -> int:
         """End all sessions of a subject; how many were alive."""
-        alive, rest = self._revoke_all
-        values = self._at(now, {"of_issuer": issuer, "of_subject": subject})
-        ended = alive.execute(connection, values).rowcount
-        rest.execute(connection, values)
-        return ended
+        return self._end(connection, self._revoke_all, self._at(now, {"of_issuer": issuer, "of_subject": subject}))
 
     def purge(self, connection: Connection, now: float) -> int:
         """Delete what can decide nothing any more, some at a time, so that nobody waits long."""
         return in_batches(lambda: self._delete(connection, now, MANY))
+
+    @staticmethod
+    def _end(connection: Connection, statements: Sequence[Statement], values: dict[str, Any]) -> int:
+        alive, rest = statements
+        ended = _insist(lambda: alive.execute(connection, values).rowcount)
+        _insist(lambda: rest.execute(connection, values).rowcount)
+        return ended
 
     def _delete(self, connection: Connection, now: float, limit: int) -> int:
         ids = connection.execute(self._dead, self._at(now, {"limit": limit})).scalars().all()
@@ -241,6 +240,22 @@ class SessionTable:
 
     def _at(self, now: float, values: dict[str, Any]) -> dict[str, Any]:
         return values if self._has_own_clock else {**values, "now": now}
+
+
+def _insist(end: Callable[[], int]) -> int:
+    """Try again after a lost race: a session that is refreshed all the time must be ended all the same."""
+    attempt = 1
+    while True:
+        try:
+            return end()
+        except DBAPIError as error:
+            if not _has_lost_a_race(error) or attempt == _ATTEMPTS:
+                raise
+        attempt += 1
+
+
+def _has_lost_a_race(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == _SERIALIZATION_FAILURE
 
 
 def _row(found: Sequence[Any]) -> tuple[Row, float]:

@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from jwtguard import ConfigurationError, Session, UnavailableError
 from jwtguard.core.flow import run_async
@@ -90,7 +90,7 @@ def test_silent_async(redis_server: Server) -> None:
     """The same on a loop."""
 
     async def use(port: int, proxy: Proxy) -> int:
-        client = redis.asyncio.Redis(host=LOOPBACK, port=port, socket_timeout=0.3)
+        client = redis.asyncio.Redis(host=LOOPBACK, port=port, socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
         sessions = sessions_on(AsyncRedisStore(client), grace=0)
         token = (await sessions.start("user-1")).refresh_token
         proxy.is_silent = True
@@ -197,7 +197,7 @@ def test_full(client: redis.Redis) -> None:
 
 def test_one_loop(redis_server: Server) -> None:
     """An async store serves the loop it first ran on, and names the sync class everywhere else."""
-    client = redis.asyncio.Redis(host=LOOPBACK, port=redis_server.port, retry=Retry(NoBackoff(), 0))  # type: ignore[arg-type]
+    client = redis.asyncio.Redis(host=LOOPBACK, port=redis_server.port, retry=Retry(NoBackoff(), 0))
     store = AsyncRedisStore(client)
 
     async def find() -> Session | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -21,6 +25,8 @@ from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
 from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, recovers, refused, sessions_on
 from tests.stores.sqlalchemy_engines import engine_for, opened, postgresql_url, statements_of
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -194,13 +200,47 @@ def test_a_transaction_of_yours(engine: Engine) -> None:
         assert later.execute(text("SELECT to_regclass('probe')")).scalar() is None
 
 
+def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
+    """The loser of a turn is told the row as it is; who ends a session that was just refreshed ends it."""
+    strict = create_engine(url, connect_args={"options": r"-c default_transaction_isolation=serializable"})
+    bench = StoreBench(SQLAlchemyStore(strict), asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create()
+
+    def while_somebody_refreshes(call: Callable[[], T]) -> T:
+        with engine.connect() as other, ThreadPoolExecutor(1) as threads:
+            other.execute(session_table.update().values(generation=session_table.c.generation + 1))
+            waiting = threads.submit(call)
+            with engine.connect() as watcher:
+                locks = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                while not watcher.execute(locks).scalar():
+                    watcher.rollback()
+            other.commit()
+            return waiting.result()
+
+    taken = while_somebody_refreshes(lambda: bench.take(session_id, 0))
+    assert not taken.is_taken
+    assert taken.session is not None
+    assert taken.session.generation == 1
+    assert while_somebody_refreshes(lambda: bench.revoke(session_id)) is True
+    assert bench.found(session_id).state == "revoked"
+    strict.dispose()
+
+
 def test_an_error_of_another_kind(engine: Engine) -> None:
     """Only a lost race is classified by the row: whatever else the database says goes through."""
     store = SQLAlchemyStore(engine)
     bench = StoreBench(store, asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
-    with pytest.raises(Exception, match="out of range"):
+    with pytest.raises(DBAPIError, match="out of range"):
         bench.take(session_id, 2**80)
+    with engine.connect() as other, engine.connect() as watcher:
+        other.execute(text("LOCK TABLE jwtguard_session"))
+        timer = threading.Timer(0.2, lambda: watcher.execute(terminate))
+        terminate = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
+        timer.start()
+        with pytest.raises(DBAPIError):
+            bench.revoke(session_id)
+        timer.join()
 
 
 def test_purge_goes_by_batches(engine: Engine) -> None:

@@ -6,6 +6,7 @@ import gc
 import os
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from jwtguard import ConfigurationError, UnavailableError
-from jwtguard.stores.sqlite import SQLiteStore
+from jwtguard.stores.sqlite import SQLiteStore, _Opened
 from jwtguard.testing.store_bench import turn_of
 from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, refused, sessions_on
 
@@ -133,6 +134,40 @@ def test_a_new_file_that_stays_locked(path: Path) -> None:
         other.execute("ROLLBACK")
     assert store.find("unknown", now=0) is None
     store.close()
+
+
+def test_a_new_file_that_others_are_making() -> None:
+    """SQLite refuses all but one of those that turn WAL on, without waiting: they try again."""
+
+    class Busy:
+        left = 2
+
+        def execute(self, _: str) -> Busy:
+            self.left -= 1
+            if self.left >= 0:
+                raise sqlite3.OperationalError("database is locked")
+            return self
+
+        def fetchone(self) -> tuple[str]:
+            return ("wal",)
+
+        def close(self) -> None:
+            pass
+
+    opened = _Opened.__new__(_Opened)
+    opened.process, opened.connection = os.getpid(), Busy()  # type: ignore[assignment]
+    assert opened._switch_to_wal(time.monotonic() + 60) == "wal"
+
+
+def test_the_folder_is_gone(path: Path) -> None:
+    """503, and as soon as it is back, it works."""
+    with SQLiteStore(path) as store:
+        sessions = sessions_on(store, grace=0)
+        path.parent.rename(path.parent.with_name("elsewhere"))
+        with pytest.raises(UnavailableError):
+            sessions.start("user-1").run()
+        path.parent.mkdir()
+        assert sessions.start("user-1").run()
 
 
 def test_connections_end_with_their_threads(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwtguard import InvalidGrantError
+from jwtguard import InvalidGrantError, Sessions
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing.store_bench import StoreBench, turn_of
 
@@ -25,9 +25,9 @@ class Holder:
         self.token = token
         self.is_in = True
 
-    def refresh(self, bench: StoreBench, grace: float) -> None:
+    def refresh(self, sessions: Sessions) -> None:
         try:
-            answer = bench.sessions(grace=grace).refresh(self.token).run()
+            answer = sessions.refresh(self.token).run()
         except InvalidGrantError:
             self.is_in = False
         else:
@@ -38,30 +38,31 @@ def play(order: Sequence[tuple[bool, float]], *, grace: float) -> None:
     """A thief copies the owner's token, and both refresh: (is it the thief, seconds since the last refresh)."""
     with asyncio.Runner() as runner:
         bench = StoreBench(MemoryStore(), runner)
-        token = bench.sessions().start(bench.subject).run().refresh_token
+        sessions = bench.sessions(grace=grace)
+        token = sessions.start(bench.subject).run().refresh_token
         owner, thief = Holder(token), Holder(token)
         for is_thief, pause in order:
             bench.now += pause
-            present(thief if is_thief else owner, bench, grace)
+            present(thief if is_thief else owner, sessions, bench, grace)
         # In the end one goes on, and the other comes too late.
         ahead, behind = sorted((owner, thief), key=lambda holder: -turn_of(holder.token).generation)
         bench.now += grace + 1
-        present(ahead, bench, grace)
+        present(ahead, sessions, bench, grace)
         bench.now += grace + 1
-        present(behind, bench, grace)
-        present(ahead, bench, grace)
+        present(behind, sessions, bench, grace)
+        present(ahead, sessions, bench, grace)
         assert not behind.is_in
         assert not ahead.is_in
 
 
-def present(holder: Holder, bench: StoreBench, grace: float) -> None:
+def present(holder: Holder, sessions: Sessions, bench: StoreBench, grace: float) -> None:
     """One refresh: answered by the row's one newest turn, and only to who is at most the grace time behind it."""
     turn = turn_of(holder.token)
     before = bench.found(turn.session_id)
     behind = before.generation - turn.generation
     age = float("inf") if before.refreshed_at is None else bench.now - before.refreshed_at
     is_inside = before.is_alive and (behind == 0 or (behind == 1 and age < grace))
-    holder.refresh(bench, grace)
+    holder.refresh(sessions)
     after = bench.found(turn.session_id)
     assert holder.is_in is after.is_alive is is_inside
     if is_inside:
@@ -83,16 +84,17 @@ def test_all_short_orders(order: tuple[bool, ...]) -> None:
     """Every order of six, with pauses longer than the grace time: at the first return to an old turn it is over."""
     with asyncio.Runner() as runner:
         bench = StoreBench(MemoryStore(), runner)
-        token = bench.sessions().start(bench.subject).run().refresh_token
+        sessions = bench.sessions(grace=GRACE)
+        token = sessions.start(bench.subject).run().refresh_token
         holders = {False: Holder(token), True: Holder(token)}
         for is_thief in order:
             bench.now += GRACE + 1
-            holders[is_thief].refresh(bench, GRACE)
+            holders[is_thief].refresh(sessions)
         both_moved = len(set(order)) == 2
         assert bench.found(turn_of(token).session_id).is_alive is not both_moved
         if both_moved:
             for holder in holders.values():
-                holder.refresh(bench, GRACE)
+                holder.refresh(sessions)
                 assert not holder.is_in
 
 
@@ -100,13 +102,14 @@ def test_a_thousand_copies() -> None:
     """A thousand refreshes with one stolen copy, before, within and after the grace time: never a second branch."""
     with asyncio.Runner() as runner:
         bench = StoreBench(MemoryStore(), runner)
-        token = bench.sessions().start(bench.subject).run().refresh_token
+        sessions = bench.sessions(grace=GRACE)
+        token = sessions.start(bench.subject).run().refresh_token
         turns = set()
         for _ in range(1000):
             bench.now += GRACE / 1001
-            turns.add(turn_of(bench.sessions(grace=GRACE).refresh(token).run().refresh_token).generation)
+            turns.add(turn_of(sessions.refresh(token).run().refresh_token).generation)
         assert turns == {1}
         bench.now += GRACE
         with pytest.raises(InvalidGrantError):
-            bench.sessions(grace=GRACE).refresh(token).run()
+            sessions.refresh(token).run()
         assert bench.found(turn_of(token).session_id).state == "revoked"
