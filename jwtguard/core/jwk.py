@@ -263,12 +263,10 @@ def allow_list(algorithms: Iterable[str]) -> tuple[str, ...]:
 def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
     """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
     kty, crv = jwk.get("kty"), jwk.get("crv")
-    fixed = _CRV_ALGORITHM.get(crv) if isinstance(crv, str) else None
-    if kty == "OKP":
-        return tuple(name for name in allowed if name in {fixed, crv})
-    if kty == "EC":
-        return tuple(name for name in allowed if name == fixed)
-    return tuple(name for name in allowed if _SUITES[name].kty == kty)
+    of_curve = {crv, _CRV_ALGORITHM.get(crv)} if isinstance(crv, str) else set()
+    return tuple(
+        name for name in allowed if _SUITES[name].kty == kty and (kty not in {"EC", "OKP"} or name in of_curve)
+    )
 
 
 # Loading. Each function gives the key in the form that PyJWT's Algorithm takes, or raises ConfigurationError.
