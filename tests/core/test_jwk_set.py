@@ -171,9 +171,7 @@ WRONG_DOCUMENTS: list[Any] = [
         pytest.param({"keys": [without_alg(OKP)]}, ["EdDSA", "Ed25519"], "found: EdDSA, Ed25519", id="both names fit"),
         pytest.param({"keys": [{"kty": []}]}, ["ES256"], "found: none", id="a kty that is a list"),
         pytest.param({"keys": [{"kty": "EC", "crv": []}]}, ["ES256"], "found: none", id="a crv that is a list"),
-        pytest.param(
-            {"keys": [EC]}, ["ES384"], "its alg is 'ES256', and algorithms= allows ES384", id="alg not allowed"
-        ),
+        pytest.param({"keys": [EC]}, ["ES384"], "its alg is 'ES256', and algorithms= allows", id="alg not allowed"),
         pytest.param({"keys": [{**EC, "alg": []}]}, ["ES384"], "its alg is ", id="alg is a list"),
         pytest.param({"keys": [EC]}, "ES256", "algorithms is a list of names", id="an allow-list that is text"),
         pytest.param({"keys": [EC]}, 1, "algorithms is a list of names", id="an allow-list that is a number"),
