@@ -190,10 +190,10 @@ class Guard(Frozen):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
         if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
             problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", csrf)
-        for name, function in (("clock", clock), ("problem_body", problem_body), ("on_event", on_event)):
-            if function is not None and not callable(function):
+        for name, function in (("clock", clock), ("problem_body", problem_body)):
+            if not callable(function):
                 problems.add(f"{name} is a function", function)
-        if callable(on_event) and is_async(on_event):
+        if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         ConfigurationError.raise_all(problems.found)
         assert policy is not None  # noqa: S101 - for the type checker: a missing part is a problem found
@@ -242,8 +242,7 @@ class Guard(Frozen):
         except JWTGuardError as error:
             self._tell_refused(error)
             raise
-        if self._on_event is not None:
-            self._tell_accepted(token)
+        self._tell("accepted", "accepted", token)
         return token
 
     def principal_of(self, token: VerifiedToken) -> Principal:
@@ -291,8 +290,7 @@ class Guard(Frozen):
         except JWTGuardError as error:
             self._tell_refused(error)
             return Authentication(error=error.with_traceback(None))
-        if self._on_event is not None:
-            self._tell_accepted(token)
+        self._tell("accepted", "accepted", token)
         proves_origin = (
             self.csrf is not UNCHECKED if from_cookie else isinstance(found.source, AuthorizationHeader | TokenHeader)
         )
@@ -382,19 +380,15 @@ class Guard(Frozen):
         unavailable = isinstance(error, UnavailableError)
         level = logging.WARNING if unavailable else logging.INFO
         logger.log(level, "%s: %s", "unavailable" if unavailable else "refused", error.reason)
-        if self._on_event is not None:
-            outcome: Outcome = "unavailable" if unavailable else "refused"
-            self._tell(Event(outcome=outcome, reason=error.reason, **_who(token)))
+        self._tell("unavailable" if unavailable else "refused", error.reason, token)
 
-    def _tell_accepted(self, token: VerifiedToken) -> None:
-        self._tell(Event(outcome="accepted", reason="accepted", **_who(token)))
-
-    def _tell(self, event: Event) -> None:
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception:
-                logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
+    def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(Event(outcome=outcome, reason=reason, **_who(token)))
+        except Exception:
+            logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
 
     def __repr__(self) -> str:
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
