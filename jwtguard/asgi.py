@@ -93,7 +93,8 @@ class GuardMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
         if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         if scope["type"] not in {"http", "websocket"}:
             raise ConfigurationError(f"a connection of type {scope['type']!r} cannot be guarded, so it is closed")
         request = HTTPRequest.from_asgi(scope)
@@ -106,15 +107,17 @@ class GuardMiddleware:
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
-                return await send_answer(self.guard.answer(error, request), scope, send)
+                await send_answer(self.guard.answer(error, request), scope, send)
+                return
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
         callers = callers_of(scope).copy()
         callers.keep(self.guard, entry)
         inner = {**scope, KEY: callers}
         _show(inner, callers.known_principal())
         if isinstance(entry, Authentication) and entry.error is not None:
-            return await self._run_without_caller(inner, receive, send, callers, request)
-        await self._run(inner, receive, send, entry)
+            await self._run_without_caller(inner, receive, send, callers, request)
+        else:
+            await self._run(inner, receive, send, entry)
 
     async def _run_without_caller(
         self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
@@ -133,7 +136,8 @@ class GuardMiddleware:
         """Run the application; a websocket no longer than its token holds."""
         authentication = entry.authentication
         if scope["type"] == "http" or authentication is None or authentication.token is None:
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):
@@ -169,7 +173,7 @@ class ASGIGuard:
         return requires(requirement, tokens_from=tokens_from, guard=self.guard)
 
     def principal(self, connection: Connection) -> Principal | None:
-        """The caller of a Starlette request or websocket as this guard knows it; raises the refusal if there is none."""
+        """The caller of a request or websocket as this guard knows it; raises the refusal where there is none."""
         return callers_of(connection.scope).principal_of(self.guard)
 
 
@@ -309,7 +313,8 @@ async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: 
     `is_open`: the websocket was accepted, so nothing but closing it is left.
     """
     if scope["type"] == "websocket" and (is_open or not can_deny(scope)):
-        return await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+        await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+        return
     prefix = "websocket." if scope["type"] == "websocket" else ""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     headers.append((b"content-length", str(len(answer.body)).encode("ascii")))

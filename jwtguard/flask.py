@@ -106,7 +106,10 @@ class FlaskGuard:
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Let only callers into a view that `requirement` admits; `tokens_from` overrides where its token may travel."""
+        """Let only callers into a view that `requirement` admits.
+
+        For functions, sync and async. `tokens_from` overrides where the token may travel.
+        """
         checkpoint = Checkpoint(requirement, tokens_from)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
