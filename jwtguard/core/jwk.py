@@ -32,7 +32,7 @@ from jwt.algorithms import (
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
-from jwtguard.core.jose import decode_segment
+from jwtguard.core.jose import decode_segment, encode_segment
 
 _KeyObject: TypeAlias = Any
 """What PyJWT's Algorithms take: bytes, or one of cryptography's key objects, which have no type in common."""
@@ -169,6 +169,10 @@ class VerificationKey(Frozen):
             raise ConfigurationError("a shared secret has no public JWK: publish keys of an asymmetric algorithm only")
         members: dict[str, Any] = _SUITES[self.algorithm].implementation.to_jwk(self._key, as_dict=True)
         jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
+        if self._order is not None:
+            # Zeros in front included (RFC 7518 §6.2.1.2), which older releases of PyJWT leave out.
+            numbers, size = self._key.public_numbers(), self._signature_length // 2
+            jwk |= {name: encode_segment(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
         named = {} if self.kid is None else {"kid": self.kid}
         return {**jwk, **named, "use": "sig", "alg": self.algorithm}
 

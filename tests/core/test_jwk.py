@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from jwt.algorithms import ECAlgorithm
 
 from jwtguard import ConfigurationError, InvalidTokenError, SigningKey, VerificationKey
+from jwtguard.core.jose import decode_segment
 from tests.core.keys import ALGORITHMS, ASYMMETRIC, RSA_ALGORITHMS, RSA_JWK, SECRET, signing_key, verification_key
 
 MESSAGE = b"message"
@@ -98,17 +100,22 @@ def test_r_and_s_lie_within_the_group(algorithm: str, part: str, value: str) -> 
     assert not holds(algorithm, numbers["r"].to_bytes(size, "big") + numbers["s"].to_bytes(size, "big"))
 
 
-@pytest.mark.parametrize("value", [0, ORDERS["ES256"], ORDERS["ES256"] + 1], ids=["0", "n", "n + 1"])
-@pytest.mark.parametrize("part", ["r", "s"])
-def test_the_range_is_checked_before_any_curve(part: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number out of range is refused by us, not left to the library underneath."""
+@pytest.mark.parametrize("algorithm", ORDERS)
+def test_the_range_is_checked_before_any_curve(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number out of range is refused by us, not left to the library underneath, which here takes everything."""
     monkeypatch.setattr(ECAlgorithm, "verify", lambda *_: True)
-    key = VerificationKey(verification_key("ES256")._key, algorithm="ES256", kid=None)
-    good, bad = (1).to_bytes(32, "big"), value.to_bytes(32, "big")
-    key.verify(MESSAGE, good + good)
+    key = VerificationKey(verification_key(algorithm)._key, algorithm=algorithm, kid=None)
+    order, size = ORDERS[algorithm], LENGTHS[algorithm] // 2
+    values = (0, 1, order - 1, order, order + 1)
+    accepted = set()
+    for r, s in itertools.product(values, values):
+        try:
+            key.verify(MESSAGE, r.to_bytes(size, "big") + s.to_bytes(size, "big"))
+        except InvalidTokenError:
+            continue
+        accepted.add((r, s))
 
-    with pytest.raises(InvalidTokenError):
-        key.verify(MESSAGE, bad + good if part == "r" else good + bad)
+    assert accepted == set(itertools.product((1, order - 1), (1, order - 1)))
 
 
 def test_a_der_signature_is_refused() -> None:
@@ -249,6 +256,27 @@ def test_a_published_key_is_the_same_key(algorithm: str) -> None:
     assert (jwk["use"], "kid" in verification_key(algorithm).to_jwk()) == ("sig", False)
 
 
+@pytest.mark.parametrize(
+    ("curve", "algorithm", "private_value"),
+    [
+        (ec.SECP256R1(), "ES256", 379),
+        (ec.SECP256R1(), "ES256", 43),
+        (ec.SECP384R1(), "ES384", 197),
+        (ec.SECP384R1(), "ES384", 176),
+        (ec.SECP521R1(), "ES512", 1),
+        (ec.SECP521R1(), "ES512", 2),
+    ],
+)
+def test_a_published_point_keeps_its_zeros(curve: ec.EllipticCurve, algorithm: str, private_value: int) -> None:
+    """RFC 7518 §6.2.1.2: coordinates are as long as the curve says; x or y of these points begins with a zero."""
+    key = VerificationKey(ec.derive_private_key(private_value, curve).public_key(), algorithm=algorithm, kid=None)
+    jwk = key.to_jwk()
+    lengths = {len(decode_segment(jwk[name].encode())) for name in ("x", "y")}
+
+    assert lengths == {LENGTHS[algorithm] // 2}
+    assert VerificationKey.from_jwk(jwk).is_same_key(key)
+
+
 def test_a_secret_is_never_published() -> None:
     """A shared secret has no public part."""
     with pytest.raises(ConfigurationError, match="has no public JWK"):
@@ -280,6 +308,8 @@ def test_a_key_is_read_only(key: object, attribute: str) -> None:
     """Its algorithm was fixed when it was loaded."""
     with pytest.raises(AttributeError, match="is read-only"):
         setattr(key, attribute, "none")
+    with pytest.raises(AttributeError, match="is read-only"):
+        delattr(key, attribute)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
