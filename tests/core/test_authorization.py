@@ -137,10 +137,10 @@ def test_modes_do_not_combine(mode: Requirement, other: Requirement) -> None:
     "use",
     [
         lambda: bool(A),
-        lambda: not A,
-        lambda: A and B,
-        lambda: A or B,
-        lambda: B if A else C,
+        lambda: not A,  # pyright: ignore[reportGeneralTypeIssues]
+        lambda: A and B,  # pyright: ignore[reportGeneralTypeIssues]
+        lambda: A or B,  # pyright: ignore[reportGeneralTypeIssues]
+        lambda: B if A else C,  # pyright: ignore[reportGeneralTypeIssues]
     ],
     ids=["bool", "not", "and", "or", "if"],
 )
