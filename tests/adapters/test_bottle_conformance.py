@@ -9,7 +9,7 @@ from bottle import Bottle
 from examples import bottle_adapter
 from examples.bottle_adapter import BottleGuard
 from jwtguard.testing import AdapterConformance, RawRequest, Route, Site, wsgi_client
-from jwtguard.testing.cases import GOOD, HOST, bearer
+from jwtguard.testing.case import GOOD, HOST, bearer
 from jwtguard.testing.clients import Client
 from jwtguard.testing.sites import site
 
