@@ -176,9 +176,11 @@ def log_in(port: int, name: str) -> str:
     """Exchange a password for an access token, and show it."""
     body = {"name": name, "password": PASSWORD.format(name)}
     say(f"\n── {name} logs in")
-    say(f"   POST /login  {json.dumps({**body, 'password': '…'})}")
+    say(f"   POST /login  {json.dumps({**body, 'password': '…'}, ensure_ascii=False)}")
     status, headers, answer = send(port, "POST", "/login", {"Content-Type": "application/json"}, body)
-    report(status, headers, {**answer, "access_token": shortened(answer.get("access_token", ""))}, status == 200)
+    report(
+        status, headers, {**answer, "access_token": shortened(answer.get("access_token", ""))}, is_right=status == 200
+    )
     if status != 200:
         stop("nobody can log in, so there is nothing to show.")
     token: str = answer["access_token"]
@@ -191,11 +193,11 @@ def show(port: int, title: str, path: str, token: str | None, expected: int) -> 
     say(f"   GET {path}" + (f"  Authorization: Bearer {shortened(token)}" if token else ""))
     status, headers, answer = send(port, "GET", path, {"Authorization": f"Bearer {token}"} if token else {})
     is_right = status == expected and ("WWW-Authenticate" in headers) == (expected in {401, 403})
-    report(status, headers, answer, is_right)
+    report(status, headers, answer, is_right=is_right)
     return is_right
 
 
-def report(status: int, headers: Mapping[str, str], answer: Mapping[str, object], is_right: bool) -> None:  # noqa: FBT001
+def report(status: int, headers: http.client.HTTPMessage, answer: Mapping[str, object], *, is_right: bool) -> None:
     """Show an answer: status, challenge, and what its body says."""
     say(f"   {status} {http.HTTPStatus(status).phrase}" + ("" if is_right else "   ← NOT what was expected"))
     shown = {"WWW-Authenticate": headers.get("WWW-Authenticate"), "body": json.dumps(answer, ensure_ascii=False)}

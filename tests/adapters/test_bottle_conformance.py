@@ -36,7 +36,8 @@ def _add(app: Bottle, auth: BottleGuard, route: Route) -> None:
         view = auth.requires(route.requirement, tokens_from=route.tokens_from)(caller)
     else:
         view = caller
-    app.route(route.path, ["GET", "POST"], view)
+    for method in ("GET", "POST"):
+        app.route(route.path, method, view)
 
 
 class TestBottle(AdapterConformance):

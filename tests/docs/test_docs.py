@@ -76,10 +76,3 @@ def test_links(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in link]
     assert [link for link in links if not (document.parent / link).exists()] == []
-
-
-def test_line_length() -> None:
-    """Prose is as wide as code; a table's row has no choice."""
-    for document in DOCUMENTS:
-        for line in document.read_text(encoding="utf-8").splitlines():
-            assert len(line) <= 120 or line.startswith("|"), f"{document.name}: {line}"

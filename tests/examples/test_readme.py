@@ -17,7 +17,7 @@ from django.urls import path as url
 
 from jwtguard import Guard, TokenIssuer, authenticated, has_role, has_scope, public
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from tests.adapters import django_site  # noqa: F401 - configures Django, once for all tests of this process
+from tests.adapters import django_site
 from tests.examples.documents import README, ROOT, blocks, run
 
 Send = Callable[[RawRequest], RawAnswer]
@@ -75,6 +75,7 @@ def test_starlette() -> None:
 
 def test_django(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Django settings and view."""
+    assert callable(django_site.build)  # Importing it has configured Django, once for all tests of this process.
     shown = readme("Django")
     project, auth, urls = ModuleType("project"), ModuleType("project.auth"), ModuleType("urls")
     vars(auth)["guard"] = shown["guard"]
