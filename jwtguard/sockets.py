@@ -90,13 +90,14 @@ class GuardedSocket:
             if message["type"] == "websocket.close":
                 return
             raise OSError("the websocket was closed: " + _REASON)
-        self._closed_by_app = self._closed_by_app or message["type"] == "websocket.close"
+        if message["type"] in {"websocket.close", "websocket.http.response.start"}:
+            self._closed_by_app = True
         await self._send(message)
 
     async def _watch(self, expires_at: float) -> None:
         while (left := expires_at - self._clock()) > 0:
             await self._sleep(min(left, _LONGEST_NAP))
-        self._ended.set()
         if not self._closed_by_app:
+            self._ended.set()
             with suppress(Exception):  # The client may be gone already, and then nobody is left to tell.
                 await self._send({"type": "websocket.close", "code": UNAUTHORIZED, "reason": _REASON})
