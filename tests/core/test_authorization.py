@@ -96,7 +96,7 @@ def test_one_name(requirement: Requirement, caller: Principal, expected: object)
         (A & A, lambda a, b, c: a),
         (A | (A & B), lambda a, b, c: a),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, Requirement) else "",
 )
 def test_combinations(requirement: Requirement, model: Callable[..., bool], roles: str) -> None:
     """`&` and `|` mean what they mean, however deep."""
