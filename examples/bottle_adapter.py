@@ -5,7 +5,7 @@
 >>> key = SigningKey.generate("HS256")
 >>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
 >>> app, auth = Bottle(), BottleGuard(guard)
->>> app.install(auth)
+>>> plugin = app.install(auth)
 >>> @app.get("/admin")
 ... @auth.requires(has_role("admin"))
 ... def admin():

@@ -76,6 +76,7 @@ def test_login_answers_with_a_token_for_the_header(server: Server) -> None:
     [
         {"name": "ada", "password": "a guess"},
         {"name": "nobody", "password": "a guess"},
+        {"name": "ada\udcff", "password": "a guess"},
         {"name": "", "password": ""},
     ],
 )
@@ -87,7 +88,7 @@ def test_wrong_login(server: Server, wrong: bytes, document: object) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"null", b"{", b"\xff", b'{"name": 1, "password": []}', b'{"name": "\\ud800", "password": "guess"}'],
+    [b"", b"[]", b"null", b"{", b"\xff", b'{"name": 1, "password": []}'],
 )
 @pytest.mark.parametrize("path", ["/login", "/me"])
 def test_malformed_body(server: Server, path: str, body: bytes) -> None:
