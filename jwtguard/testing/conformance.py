@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
@@ -81,7 +81,7 @@ class WebSocketConformance:
         request: RawRequest,
         *,
         can_deny: bool = True,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
         incoming: Sequence[Message] = (),
     ) -> list[Message]:
         """Build `site`, open a websocket, and return all that the application sent (see `websocket_client`).
