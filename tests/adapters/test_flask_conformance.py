@@ -31,7 +31,7 @@ def _add(app: flask.Flask, auth: FlaskGuard, route: Route, *, is_async: bool) ->
     async def async_caller() -> flask.Response:
         return caller()
 
-    view: Any = async_caller if site.async_views else caller
+    view: Any = async_caller if is_async else caller
     if route.requirement is not None:
         view = auth.requires(route.requirement, tokens_from=route.tokens_from)(view)
     app.add_url_rule(route.path, endpoint=route.path, view_func=view, methods=["GET", "POST"])
