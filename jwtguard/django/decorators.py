@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -19,13 +20,14 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.utils.module_loading import import_string
 from django.views import View as ClassBasedView
+from django.views.decorators.csrf import csrf_exempt
 
 from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.principal import Principal
-from jwtguard.django.requests import admitting, callers_of, perform, read, refuse
+from jwtguard.django.requests import PROVEN, admitting, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
 from jwtguard.guard import Admission, Guard
 
@@ -149,8 +151,14 @@ def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_exempt(request: HttpRequest, view: Callable[..., Any]) -> bool:
     """Whether the project took the view out of CSRF protection, below our decorator or above it."""
-    routed = None if request.resolver_match is None else request.resolver_match.func
-    return any(getattr(function, "csrf_exempt", False) not in {False, _EXEMPT} for function in (view, routed))
+    routed = view if request.resolver_match is None else request.resolver_match.func
+    marked = any(getattr(function, "csrf_exempt", False) not in {False, _EXEMPT} for function in (view, routed))
+    # `csrf_exempt` around our decorator copies our mark over its own, but is still there.
+    return marked or _is_exempting(inspect.unwrap(routed, stop=_is_exempting))
+
+
+def _is_exempting(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__code__", None) in _EXEMPTING
 
 
 def _needs_csrf_check(request: HttpRequest, admission: Admission) -> bool:
@@ -163,6 +171,8 @@ def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseB
     middleware = _csrf_middleware(tuple(settings.MIDDLEWARE))
     if middleware is None or _is_exempt(request, view):
         return None
+    if getattr(request, "_dont_enforce_csrf_checks", False) == PROVEN:
+        request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined] # not by what this view goes by
     check = middleware(_unused)
     check.process_request(request)
     return check.process_view(request, view, (), {})
@@ -177,3 +187,11 @@ def _csrf_middleware(paths: tuple[str, ...]) -> type[CsrfViewMiddleware] | None:
 
 def _unused(_: HttpRequest) -> HttpResponseBase:
     raise AssertionError("the CSRF check is asked, not passed through")
+
+
+async def _unused_async(_: HttpRequest) -> HttpResponseBase:
+    raise AssertionError("it is only looked at")
+
+
+_EXEMPTING = {csrf_exempt(function).__code__ for function in (_unused, _unused_async)}
+"""What Django's `csrf_exempt` makes of a view: the code of its wrapper, by which it is known."""
