@@ -296,7 +296,8 @@ def _refuse(test: Test, principal: Principal, rights: Rights, now: float) -> NoR
         raise InsufficientUserAuthenticationError(min(stale))
     scopes = tuple(dict.fromkeys(leaf.name for leaf in _leaves(test) if isinstance(leaf, HasScope)))
     missing = tuple(dict.fromkeys(str(leaf) for leaf in failed))
-    raise InsufficientScopeError(f"This needs {test}; missing: {', '.join(missing)}.", scope=scopes, missing=missing)
+    lacking = "" if missing == (str(test),) else f"; missing: {', '.join(missing)}"
+    raise InsufficientScopeError(f"This needs {test}{lacking}.", scope=scopes, missing=missing)
 
 
 def _with_fresh_login(test: Test, principal: Principal, rights: Rights, now: float) -> bool:

@@ -380,7 +380,8 @@ def test_what_a_refusal_says(requirement: Requirement, scope: tuple[str, ...], m
     with pytest.raises(InsufficientScopeError) as refused:
         requirement.check(_caller("a", "have"), Rights(), now=NOW)
     assert (refused.value.scope, refused.value.missing) == (scope, missing)
-    assert refused.value.detail == f"This needs {requirement!r}; missing: {', '.join(missing)}."
+    lacking = "" if missing == (repr(requirement),) else f"; missing: {', '.join(missing)}"
+    assert refused.value.detail == f"This needs {requirement!r}{lacking}."
 
 
 @pytest.mark.parametrize(
