@@ -151,13 +151,8 @@ class GuardMiddleware:
 class Connection(Protocol):
     """What we need of Starlette's `Request` and `WebSocket`."""
 
-    @property
-    def scope(self) -> Scope:
-        """The ASGI scope."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The header fields."""
+    scope: Scope
+    """The ASGI scope."""
 
 
 class ASGIGuard:

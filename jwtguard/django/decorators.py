@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
@@ -33,7 +33,6 @@ from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
-View = Callable[Concatenate[HttpRequest, P], R]
 
 
 class DjangoGuard:
@@ -44,7 +43,7 @@ class DjangoGuard:
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
-    ) -> Callable[[View[P, R]], View[P, R]]:
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Let only callers into a view that `requirement` admits; see `jwtguard.django.requires`."""
         return requires(requirement, tokens_from=tokens_from, guard=self.guard)
 
@@ -58,7 +57,7 @@ def requires(
     *,
     tokens_from: Iterable[TokenSource] | None = None,
     guard: Guard | None = None,
-) -> Callable[[View[P, R]], View[P, R]]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only callers into a view that `requirement` admits.
 
     For functions and for what `as_view()` returns. `tokens_from` overrides where its token may travel. Without
@@ -69,13 +68,13 @@ def requires(
     if guard is not None:
         check_guard(guard, "requires")
 
-    def decorate(view: View[P, R]) -> View[P, R]:
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
         check_view(view, instead="decorate what its as_view() returns, as in requires(...)(MyView.as_view())")
         if _is_async(view):
-            async_view = cast("View[P, Awaitable[HttpResponseBase]]", view)
+            async_view = cast("Callable[..., Awaitable[HttpResponseBase]]", view)
 
             @functools.wraps(view)
-            async def guarded_async(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
                 chosen = _guard_for(request, guard)
                 try:
                     admission = await perform(checkpoint.admit(chosen, read(request), callers_of(request)))
@@ -90,10 +89,12 @@ def requires(
                     stack.enter_context(admitting(request, chosen, admission.principal))
                     return _kept_until_rendered(await async_view(request, *args, **kwargs), stack)
 
-            return cast("View[P, R]", _exempt(guarded_async))
+            return cast("Callable[P, R]", _exempt(guarded_async))
+
+        sync_view = cast("Callable[..., HttpResponseBase]", view)
 
         @functools.wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> object:
+        def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
             chosen = _guard_for(request, guard)
             try:
                 admission = checkpoint.admit(chosen, read(request), callers_of(request)).run()
@@ -104,9 +105,9 @@ def requires(
                 return refused
             with ExitStack() as stack:
                 stack.enter_context(admitting(request, chosen, admission.principal))
-                return _kept_until_rendered(view(request, *args, **kwargs), stack)
+                return _kept_until_rendered(sync_view(request, *args, **kwargs), stack)
 
-        return cast("View[P, R]", _exempt(guarded))
+        return cast("Callable[P, R]", _exempt(guarded))
 
     return decorate
 
@@ -131,7 +132,7 @@ def _guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
     return callers.guard() if callers.has_middleware else default_guard()
 
 
-def _kept_until_rendered(response: R, stack: ExitStack) -> R:
+def _kept_until_rendered(response: HttpResponseBase, stack: ExitStack) -> HttpResponseBase:
     """The response; where its template is rendered later, and may ask who is calling, so long the answer stands."""
     if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
         later = stack.pop_all()

@@ -22,7 +22,6 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
 
-import tests.adapters.django_site  # noqa: F401 - it configures Django
 from jwtguard import (
     ConfigurationError,
     Event,
@@ -43,6 +42,7 @@ from jwtguard.django.settings import user_of
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
 from jwtguard.testing.sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, guard_for_tests
+from tests.adapters.django_site import CSRF
 
 SECRET = "a secret for tests, known to all"
 CONFIG = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"secret": SECRET, "kid": "main"}, "clock": lambda: 1.8e9}
@@ -185,7 +185,7 @@ def test_view_keeps_its_arguments() -> None:
 def test_decorating_a_class() -> None:
     """Decorating the class itself is refused at once, with what to write instead."""
     with pytest.raises(ConfigurationError, match=r"Page is a class: decorate what its as_view\(\) returns"):
-        requires()(Page)  # type: ignore[arg-type]
+        requires()(Page)
 
 
 def test_decorating_a_plain_method() -> None:
@@ -211,7 +211,7 @@ def test_no_guard(make: Callable[[Any], object]) -> None:
 
 
 @pytest.mark.parametrize("setting", [CONFIG, GUARD, f"{__name__}.GUARD", {**CONFIG, "audience": [AUDIENCE, "another"]}])
-@pytest.mark.parametrize("middleware", [[], [MIDDLEWARE]])
+@pytest.mark.parametrize("middleware", [[], [MIDDLEWARE], [CSRF, MIDDLEWARE]])
 def test_guard_of_the_settings(setting: Any, middleware: list[str]) -> None:
     """`JWTGUARD` is a mapping, a guard, or the dotted path of one; decorator and middleware go by it."""
     with serving(requires()(hello), *middleware, JWTGUARD=setting) as ask:

@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test.utils import override_settings
 
-import tests.adapters.django_site  # noqa: F401 - it configures Django
 from jwtguard import UNCHECKED, Principal, Rule, Rules, TokenCookie, TokenQuery, public
 from jwtguard.django import GuardMiddleware
 from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
+from tests.adapters.django_site import CSRF
 
 CONFIG = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"secret": "a secret for tests, known to all"}}
 MIDDLEWARE = "jwtguard.django.GuardMiddleware"
@@ -54,7 +54,7 @@ def ours(**settings: Any) -> list[CheckMessage]:
         ({"JWTGUARD": CONFIG}, []),
         ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE]}, []),
         ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE), "MIDDLEWARE": [MIDDLEWARE]}, []),
-        ({"MIDDLEWARE": ["django.middleware.csrf.CsrfViewMiddleware"]}, []),
+        ({"MIDDLEWARE": [CSRF]}, []),
         # Settings that cannot work.
         ({"MIDDLEWARE": [MIDDLEWARE]}, ["E001"]),
         ({"JWTGUARD": {**CONFIG, "isuer": "x"}}, ["E001"]),

@@ -262,8 +262,8 @@ def test_protected_views_and_bearer_tokens() -> None:
 class Strict(CsrfViewMiddleware):
     """A project's own CSRF middleware."""
 
-    def process_view(self, request: HttpRequest, *arguments: Any) -> Any:
-        return None if getattr(arguments[0], "csrf_exempt", False) else HttpResponse("strict", status=418)
+    def process_view(self, request: HttpRequest, callback: Any, callback_args: Any, callback_kwargs: Any) -> Any:
+        return None if getattr(callback, "csrf_exempt", False) else HttpResponse("strict", status=418)
 
 
 def test_csrf_middleware_of_the_project() -> None:
