@@ -29,6 +29,7 @@ from jwtguard import (
     has_role,
     public,
 )
+from jwtguard.callers import check_guard
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.jws import sign
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, guard, issuer, token
@@ -302,3 +303,31 @@ def test_guard_shows_what_it_was_made_of() -> None:
 def test_two_guards_are_two() -> None:
     """Guards are compared by what they are, not by what they say."""
     assert guard() != guard()
+
+
+MARKER = "a marker that nobody may see!!!!"
+PEM_MARKER = f"-----BEGIN PRIVATE KEY-----\n{MARKER}\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: guard(csrf=MARKER),
+        lambda: guard(csrf={"secret": MARKER}),
+        lambda: guard(keys=MARKER),
+        lambda: guard(keys={"secret": MARKER}),
+        lambda: Guard.from_config([MARKER]),  # type: ignore[arg-type]
+        lambda: Guard.from_config({"issuer": "i", "audience": "a", "csrf": MARKER, "keys": {"secret": MARKER}}),
+        lambda: Guard.from_config(
+            {"issuer": "i", "audience": "a", "keys": {"pem_file": PEM_MARKER, "algorithm": "ES256"}}
+        ),
+        lambda: Guard.from_config({"issuer": "i", "audience": "a", "keys": {"jwks_file": f'{{"k": "{MARKER}"}}'}}),
+        lambda: Guard.from_env({"JWTGUARD_PEM_FILE": PEM_MARKER, "JWTGUARD_ALGORITHM": "ES256"}),
+        lambda: check_guard({"keys": {"secret": MARKER}}, "FlaskGuard"),
+    ],
+)
+def test_no_mistake_prints_a_secret(make: Callable[[], object]) -> None:
+    """Errors of a configuration go to logs: what stands where a secret may stand is told by its type alone."""
+    with pytest.raises(ConfigurationError) as refused:
+        make()
+    assert "marker" not in str(refused.value)

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
-from jwtguard.core.principal import Principal
+from jwtguard.core.principal import SCOPE_TOKEN, Principal
 
 logger = logging.getLogger("jwtguard")
 
@@ -92,7 +92,12 @@ def has_role(name: str) -> Requirement:
 
 def has_scope(name: str) -> Requirement:
     """The token carries this scope (RFC 6749 §3.3)."""
-    return Requirement(Mode.AUTHENTICATED, HasScope(_one_name("has_scope", name)))
+    if not SCOPE_TOKEN.fullmatch(_one_name("has_scope", name)):
+        raise ConfigurationError(
+            f"a scope holds no space, quote or backslash (RFC 6749 §3.3), found {name!r}:"
+            " for several, combine has_scope('a') & has_scope('b')"
+        )
+    return Requirement(Mode.AUTHENTICATED, HasScope(name))
 
 
 def has_permission(name: str) -> Requirement:

@@ -119,7 +119,7 @@ def _scope(request: RawRequest, kind: str, scheme: str) -> dict[str, Any]:
         "http_version": "1.1",
         "scheme": scheme,
         # The ASGI specification puts the root path in front of the path.
-        "path": request.root_path + request.path,
+        "path": request.root_path + request.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         "raw_path": (request.root_path + request.target.partition("?")[0]).encode("latin-1"),
         "root_path": request.root_path,
         "query_string": request.query.encode("latin-1"),

@@ -398,3 +398,10 @@ def test_what_a_refusal_says(requirement: Requirement, scope: tuple[str, ...], m
 def test_modes(requirement: Requirement, reads: bool, admits: bool) -> None:
     """Which modes read a token, and which let anybody pass."""
     assert (requirement.mode.reads_token, requirement.mode.admits_anybody) == (reads, admits)
+
+
+@pytest.mark.parametrize("name", ["reports:read reports:list", 'a"b', "a\\b", "é", "a\tb"])
+def test_scopes_that_no_token_can_carry(name: str) -> None:
+    """A scope that could never pass is refused where it is written down (RFC 6749 §3.3)."""
+    with pytest.raises(ConfigurationError, match="combine has_scope"):
+        has_scope(name)
