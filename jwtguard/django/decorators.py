@@ -174,7 +174,7 @@ def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseB
         return None
     if getattr(request, "_dont_enforce_csrf_checks", False) == PROVEN:
         request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined] # not by what this view goes by
-    check = middleware(_unused)
+    check = middleware(view)
     check.process_request(request)
     return check.process_view(request, view, (), {})
 
@@ -186,13 +186,5 @@ def _csrf_middleware(paths: tuple[str, ...]) -> type[CsrfViewMiddleware] | None:
     return next((found for found in classes if isinstance(found, type) and issubclass(found, CsrfViewMiddleware)), None)
 
 
-def _unused(_: HttpRequest) -> HttpResponseBase:
-    raise AssertionError("the CSRF check is asked, not passed through")
-
-
-async def _unused_async(_: HttpRequest) -> HttpResponseBase:
-    raise AssertionError("it is only looked at")
-
-
-_EXEMPTING = {csrf_exempt(function).__code__ for function in (_unused, _unused_async)}
-"""What Django's `csrf_exempt` makes of a view: the code of its wrapper, by which it is known."""
+_EXEMPTING = {csrf_exempt(function).__code__ for function in (_check_csrf, perform)}
+"""What Django's `csrf_exempt` makes of a function, sync or async: the code of its wrapper, by which it is known."""

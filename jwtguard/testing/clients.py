@@ -13,6 +13,7 @@ import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -189,5 +190,7 @@ def websocket_client(
         async with asyncio.timeout(10):
             await app(scope, receive, collect)
 
-    asyncio.run(run())
+    # On a thread of its own: where sockets are tested, the test may have a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
     return sent

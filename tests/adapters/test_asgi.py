@@ -195,6 +195,13 @@ def test_two_middlewares() -> None:
     assert start["status"] == 401
 
 
+def test_the_same_guard_twice() -> None:
+    """A guard that stands in front twice is still one guard."""
+    inner, guard = Inner(), guard_for_tests()
+    sent_by(GuardMiddleware(GuardMiddleware(inner, guard), guard), scope_of(bearer(GOOD)))
+    assert inner.scope["user"].identity == "user-1"
+
+
 @pytest.mark.parametrize("kind", [ASGIGuard, FastAPIGuard])
 def test_guard_of_an_adapter(kind: Callable[[Guard], ASGIGuard]) -> None:
     """The middleware takes the adapter's guard object too."""

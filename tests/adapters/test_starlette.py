@@ -240,6 +240,19 @@ def test_sync_endpoint() -> None:
     assert threads[0] != threading.get_ident()
 
 
+def fetch_wrongly() -> JWKSet:
+    """The keys, by a program that was set up wrongly."""
+    raise ConfigurationError("set up wrongly")
+
+
+@pytest.mark.parametrize("endpoint", [hello, sync_hello])
+def test_errors_in_the_set_up_stay_errors(endpoint: Any) -> None:
+    """A mistake of the program is a server error, and no refusal that blames the client."""
+    guard = guard_for_tests(keys=Fetched(fetch_wrongly))
+    with pytest.raises(ConfigurationError, match="set up wrongly"):
+        ask(application(requires(guard=guard)(endpoint)), "/", bearer(GOOD))
+
+
 def test_async_keys() -> None:
     """An async key source serves async endpoints; a sync one cannot wait for it, which is the program's error."""
 

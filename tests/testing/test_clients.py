@@ -76,7 +76,7 @@ def test_asgi_scope() -> None:
     expected = {
         "type": "http",
         "method": "get",
-        "path": "/root/a/b/é\udcff",
+        "path": "/root/a/b/é\ufffd",
         "raw_path": b"/root/a%2Fb/%C3%A9%ff",
         "root_path": "/root",
         "query_string": b"q=%20",
@@ -125,6 +125,18 @@ def test_websocket(can_deny: bool, extensions: dict[str, Any]) -> None:
     assert websocket_client(app, request, can_deny=can_deny, incoming=incoming) == [{"type": "websocket.accept"}]
     assert seen["messages"] == [{"type": "websocket.connect"}, *incoming]
     assert (seen["subprotocols"], seen["extensions"], seen["scheme"]) == (["bearer", "abc"], extensions, "wss")
+
+
+def test_websocket_from_a_test_with_a_loop() -> None:
+    """A test that is a coroutine itself can open a websocket too."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.close"})
+
+    async def test() -> None:
+        assert websocket_client(app, RawRequest()) == [{"type": "websocket.close"}]
+
+    asyncio.run(test())
 
 
 def test_header() -> None:
