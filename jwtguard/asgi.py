@@ -312,7 +312,6 @@ async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: 
         return
     prefix = "websocket." if scope["type"] == "websocket" else ""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
     await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     await send({"type": f"{prefix}http.response.body", "body": answer.body})
 

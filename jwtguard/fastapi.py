@@ -51,7 +51,8 @@ class RefusedRequest(HTTPException):
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
-        headers = {name: value for name, value in answer.headers if name != "Content-Type"}
+        # The body is another one, unless `FastAPIGuard.init_app` was called.
+        headers = {name: value for name, value in answer.headers if name not in {"Content-Type", "Content-Length"}}
         super().__init__(status_code=answer.status, detail=error.detail, headers=headers)
         self.error = error
         self.answer = answer
