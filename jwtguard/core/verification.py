@@ -30,6 +30,7 @@ from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, parse
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
 from jwtguard.core.principal import Principal
+from jwtguard.core.tenants import TenantPattern
 
 logger = logging.getLogger("jwtguard")
 
@@ -87,8 +88,11 @@ class TokenVerifier:
         if len(policies) > 1 and len(by_issuer) < len(policies):
             problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
         ConfigurationError.raise_all(problems)
-        self._single = policies[0] if len(policies) == 1 else None
+        # With keys at hand, the issuer of a single policy can wait until the signature held.
+        only = policies[0] if len(policies) == 1 else None
+        self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None
         self._by_issuer = by_issuer
+        self._patterns = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TenantPattern)]
         self._max_token_bytes = max_token_bytes
         self._cache_size = cache_size
         self._types = types
@@ -134,6 +138,7 @@ class TokenVerifier:
             # Which issuer must be known before any key is fetched for it, so a stranger's token causes no traffic.
             claims = self._claims(jws.payload_segment)
             policy = self._policy_of(claims)
+        policy.check_header(jws.header)
         keys, key = yield from _find_key(policy, jws.header)
         # Step 6: the signature. Only what it covers is read from here on.
         key.verify(jws.signing_input, jws.signature)
@@ -158,10 +163,14 @@ class TokenVerifier:
 
     def _policy_of(self, claims: Mapping[str, Any]) -> Policy:
         issuer = claims.get("iss")
-        policy = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
-        if policy is None:
-            raise InvalidTokenError("iss")
-        return policy
+        if isinstance(issuer, str):
+            policy = self._by_issuer.get(issuer)
+            if policy is not None:
+                return policy
+            for pattern, policy in self._patterns:
+                if pattern.matches(issuer):
+                    return policy
+        raise InvalidTokenError("iss")
 
 
 def _find_key(policy: Policy, header: JOSEHeader) -> Steps[tuple[JWKSet, VerificationKey]]:
