@@ -24,14 +24,14 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Mu
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
-from jwtguard.callers import KEY, Callers, Checkpoint, Entry
+from jwtguard.callers import KEY, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Flow, is_async, run_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
-from jwtguard.guard import Admission, Guard
+from jwtguard.guard import Admission, Authentication, Guard
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -86,14 +86,15 @@ class GuardMiddleware:
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         self.app = app
-        self.guard = _guard_of(guard, "GuardMiddleware")
+        self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._preflight = preflight
         self._sleep = sleep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
         if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         if scope["type"] not in {"http", "websocket"}:
             raise ConfigurationError(f"a connection of type {scope['type']!r} cannot be guarded, so it is closed")
         request = HTTPRequest.from_asgi(scope)
@@ -106,24 +107,37 @@ class GuardMiddleware:
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
-                return await send_answer(self.guard.answer(error, request), scope, send)
-        callers = callers_of(scope)
+                await send_answer(self.guard.answer(error, request), scope, send)
+                return
+        # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
+        callers = callers_of(scope).copy()
         callers.keep(self.guard, entry)
         inner = {**scope, KEY: callers}
         _show(inner, callers.known_principal())
-        try:
+        if isinstance(entry, Authentication) and entry.error is not None:
+            await self._run_without_caller(inner, receive, send, callers, request)
+        else:
             await self._run(inner, receive, send, entry)
+
+    async def _run_without_caller(
+        self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
+    ) -> None:
+        """Run the application, where reading the principal raises the kept error, in a view or anywhere below."""
+        state = ConnectionState(send)
+        try:
+            await self.app(scope, receive, state.send)
         except JWTGuardError as error:
-            # Reading the principal raises the kept error, in a view or anywhere below; other errors are not ours.
-            if not callers.is_kept(self.guard, error):
+            # Other errors are not ours; and once an answer has begun, nobody can send another.
+            if not callers.is_kept(self.guard, error) or (state.has_begun and not state.is_open):
                 raise
-            await send_answer(self.guard.answer(error, request), scope, send)
+            await send_answer(self.guard.answer(error, request), scope, send, is_open=state.is_open)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
         """Run the application; a websocket no longer than its token holds."""
         authentication = entry.authentication
         if scope["type"] == "http" or authentication is None or authentication.token is None:
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):
@@ -150,7 +164,7 @@ class ASGIGuard:
     """The decorator of one guard: `auth = ASGIGuard(guard)`, then `@auth.requires(has_role("admin"))`."""
 
     def __init__(self, guard: Guard) -> None:
-        self.guard = _guard_of(guard, type(self).__name__)
+        self.guard = check_guard(guard, type(self).__name__)
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -159,7 +173,7 @@ class ASGIGuard:
         return requires(requirement, tokens_from=tokens_from, guard=self.guard)
 
     def principal(self, connection: Connection) -> Principal | None:
-        """The caller of a Starlette request or websocket as this guard knows it; raises the refusal if there is none."""
+        """The caller of a request or websocket as this guard knows it; raises the refusal where there is none."""
         return callers_of(connection.scope).principal_of(self.guard)
 
 
@@ -176,8 +190,11 @@ def requires(
     raises `ConfigurationError` and never runs.
     """
     checkpoint = Checkpoint(requirement, tokens_from)
+    if guard is not None:
+        check_guard(guard, "requires")
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
+        check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
         if is_async(endpoint):
             async_endpoint = cast("Callable[P, Awaitable[object]]", endpoint)
 
@@ -213,6 +230,23 @@ def requires(
     return decorate
 
 
+class ConnectionState:
+    """Passes messages on, and remembers whether the answer has begun, and whether a websocket is open."""
+
+    __slots__ = ("_send", "has_begun", "is_open")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = self.is_open = False
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        self.has_begun = True
+        if message["type"] in {"websocket.accept", "websocket.close"}:
+            self.is_open = message["type"] == "websocket.accept"
+        await self._send(message)
+
+
 class Visit:
     """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
 
@@ -243,6 +277,7 @@ class Visit:
     @contextmanager
     def inside(self, principal: Principal | None) -> Iterator[None]:
         """While the endpoint runs, `principal` is the caller."""
+        # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
         before = {name: self._scope[name] for name in ("user", "auth") if name in self._scope}
         with self._callers.admitting(self.guard, principal):
             _show(self._scope, principal)
@@ -272,10 +307,14 @@ def response(answer: HTTPAnswer) -> Response:
     return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
-async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send) -> None:
-    """Send a finished answer; for a websocket handshake as a denial, or as a close where the server has no such thing."""
-    if scope["type"] == "websocket" and not can_deny(scope):
-        return await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: bool = False) -> None:
+    """Send a finished answer; for a websocket handshake as a denial, or as a close where the server has no such thing.
+
+    `is_open`: the websocket was accepted, so nothing but closing it is left.
+    """
+    if scope["type"] == "websocket" and (is_open or not can_deny(scope)):
+        await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+        return
     prefix = "websocket." if scope["type"] == "websocket" else ""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
@@ -297,7 +336,10 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
     """What the endpoint returns instead of running: a response, or nothing once a handshake is denied."""
     if connection.scope["type"] == "http":
         return response(answer)
-    await send_answer(answer, connection.scope, cast("Any", connection).send)
+    websocket = cast("Any", connection)
+    # As Starlette names it; a method like `on_receive` may be guarded, which runs when the socket is open.
+    is_open = websocket.application_state.name == "CONNECTED"
+    await send_answer(answer, connection.scope, websocket.send, is_open=is_open)
     return None
 
 
@@ -309,13 +351,6 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"
     )
-
-
-def _guard_of(guard: object, where: str) -> Guard:
-    found = guard.guard if isinstance(guard, ASGIGuard) else guard
-    if not isinstance(found, Guard):
-        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {guard!r}")
-    return found
 
 
 def _show(scope: Scope, principal: Principal | None) -> None:

@@ -23,7 +23,9 @@ from typing import Any
 
 try:
     from fastapi import Depends, FastAPI, Request
-    from fastapi.openapi.models import HTTPBearer
+    from fastapi.encoders import jsonable_encoder
+    from fastapi.openapi.models import SecurityBase as SecurityModel
+    from fastapi.security import APIKeyCookie, APIKeyHeader, APIKeyQuery, HTTPBearer
     from fastapi.security.base import SecurityBase
     from starlette.exceptions import HTTPException, WebSocketException
     from starlette.requests import HTTPConnection
@@ -36,14 +38,10 @@ from jwtguard.callers import Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.extraction import TokenHeader, TokenQuery, TokenSource
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Guard
-
-SCHEME = "BearerToken"
-COOKIE_SCHEME = "CookieToken"
-"""The names of the security schemes in the OpenAPI document."""
 
 
 class RefusedRequest(HTTPException):
@@ -59,14 +57,12 @@ class RefusedRequest(HTTPException):
         self.answer = answer
 
 
-class _Dependency(SecurityBase):
-    """What `requires` gives to FastAPI. A scheme itself, so that no second dependency runs at each request."""
+class _Dependency:
+    """What `requires` gives to FastAPI."""
 
     def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
         self._guard = guard
         self._checkpoint = checkpoint
-        self.model = HTTPBearer(bearerFormat="JWT", description=f"Needs: {checkpoint.requirement!r}")
-        self.scheme_name = SCHEME
 
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         visit = Visit(connection.scope, self._guard)
@@ -80,6 +76,15 @@ class _Dependency(SecurityBase):
         return admission.principal
 
 
+class _Scheme(_Dependency, SecurityBase):
+    """The same where a token is read: a security scheme itself, so that no second dependency runs at each request."""
+
+    def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
+        super().__init__(guard, checkpoint)
+        # FastAPI gives a dependency one scheme; `init_app` adds the other places of the guard.
+        self.scheme_name, self.model = _scheme_of((checkpoint.tokens_from or guard.tokens_from)[0])
+
+
 class FastAPIGuard(ASGIGuard):
     """The guard of a FastAPI application: `auth = FastAPIGuard(guard)`, then `auth.requires(...)` in a signature."""
 
@@ -90,14 +95,16 @@ class FastAPIGuard(ASGIGuard):
 
         For a parameter, `caller: Annotated[Principal, auth.requires()]`, or a whole router, `dependencies=[...]`.
         """
-        return Depends(_Dependency(self.guard, Checkpoint(requirement, tokens_from)))
+        checkpoint = Checkpoint(requirement, tokens_from)
+        kind = _Scheme if checkpoint.requirement.mode.reads_token else _Dependency
+        return Depends(kind(self.guard, checkpoint))
 
     def init_app(self, app: FastAPI) -> None:
-        """Send refusals with their problem body, and describe token cookies in the OpenAPI document."""
+        """Send refusals with their problem body, and name every place of a token in the OpenAPI document."""
         app.add_exception_handler(RefusedRequest, _send_refusal)
-        cookies = [source.sent_name for source in self.guard.tokens_from if isinstance(source, TokenCookie)]
-        if cookies:
-            _describe_cookie(app, cookies[0])
+        first, *others = map(_scheme_of, self.guard.tokens_from)
+        if others:
+            _describe(app, first[0], dict(others))
 
 
 def _refusal(error: JWTGuardError, answer: HTTPAnswer, scope: Scope) -> Exception:
@@ -111,19 +118,32 @@ async def _send_refusal(request: Request, error: Exception) -> Response:
     return response(error.answer)
 
 
-def _describe_cookie(app: FastAPI, cookie: str) -> None:
-    """Wherever the document asks for the bearer token, the cookie will do as well."""
+def _scheme_of(source: TokenSource) -> tuple[str, SecurityModel]:
+    """The name of a token's place in the OpenAPI document, and its description there."""
+    if isinstance(source, TokenCookie):
+        return "CookieToken", APIKeyCookie(name=source.sent_name).model
+    if isinstance(source, TokenHeader):
+        return "HeaderToken", APIKeyHeader(name=source.name).model
+    if isinstance(source, TokenQuery):
+        return "QueryToken", APIKeyQuery(name=source.name).model
+    return "BearerToken", HTTPBearer(bearerFormat="JWT").model
+
+
+def _describe(app: FastAPI, first: str, others: dict[str, SecurityModel]) -> None:
+    """Wherever the document asks for a token in the guard's first place, the others will do as well."""
     describe = app.openapi
 
-    def with_cookie() -> dict[str, Any]:
+    def with_others() -> dict[str, Any]:
         document = describe()
         schemes = document.get("components", {}).get("securitySchemes", {})
-        if SCHEME in schemes and COOKIE_SCHEME not in schemes:
-            schemes[COOKIE_SCHEME] = {"type": "apiKey", "in": "cookie", "name": cookie}
-            for path in document["paths"].values():
-                for operation in path.values():
-                    if {SCHEME: []} in operation.get("security", ()):
-                        operation["security"].append({COOKIE_SCHEME: []})
+        # FastAPI keeps the document, so it comes here again as it was left.
+        missing = [name for name in others if name not in schemes and first in schemes]
+        for name in missing:
+            schemes[name] = jsonable_encoder(others[name], by_alias=True, exclude_none=True)
+        for path in document["paths"].values() if missing else ():
+            for operation in path.values():
+                if {first: []} in operation.get("security", ()):
+                    operation["security"] += [{name: []} for name in missing]
         return document
 
-    app.openapi = with_cookie  # type: ignore[method-assign]
+    app.openapi = with_others  # type: ignore[method-assign]

@@ -13,8 +13,8 @@
 >>> app.test_client().get("/admin").headers["WWW-Authenticate"]
 'Bearer realm="api"'
 
-`init_app` makes `principal` work in every view and enforces the guard's `Rules` if it has them. Without it, and
-without rules, `requires` works all the same: it authenticates by itself.
+`init_app` makes `principal` work in every view and template and enforces the guard's `Rules` if it has them. Without
+it, and without rules, `requires` works all the same: it authenticates by itself.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
-from jwtguard.callers import KEY, Callers, Checkpoint
+from jwtguard.callers import KEY, Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import is_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
-from jwtguard.guard import Guard
+from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,12 +60,12 @@ class RefusedRequest(HTTPException):
 class FlaskGuard:
     """The guard of a Flask application.
 
-    Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`
-    (see `Guard.from_config`). Nothing of an application is kept here, so one `FlaskGuard` serves several.
+    Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`: a mapping (see
+    `Guard.from_config`) or a `Guard`. Nothing of an application is kept here, so one `FlaskGuard` serves several.
     """
 
     def __init__(self, guard: Guard | None = None) -> None:
-        self._guard = guard
+        self._guard = None if guard is None else check_guard(guard, "FlaskGuard")
 
     def init_app(self, app: flask.Flask) -> None:
         """Guard `app`: know the caller of each request, lazily, and enforce the guard's rules if it has them."""
@@ -78,9 +78,11 @@ class FlaskGuard:
                 raise ConfigurationError(
                     'there is no guard: write FlaskGuard(guard), or set app.config["JWTGUARD"] before init_app'
                 )
-            guard = Guard.from_config(app.config["JWTGUARD"])
+            setting = app.config["JWTGUARD"]
+            guard = setting if isinstance(setting, Guard) else Guard.from_config(setting)
         guards[self] = guard
         app.before_request(self._before_request)
+        app.context_processor(lambda: {"principal": principal})
 
     @property
     def guard(self) -> Guard:
@@ -97,17 +99,21 @@ class FlaskGuard:
         """The caller of the request at hand, as this guard knows it; raises the refusal if there is none."""
         guard, callers = self.guard, _callers()
         if not callers.knows(guard):
-            callers.keep(guard, lambda: guard.authenticate(_read()).run())
+            callers.remember(guard, lambda: guard.authenticate(_read()))
         with _refusing(guard):
             return callers.principal_of(guard)
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Let only callers into a view that `requirement` admits; `tokens_from` overrides where its token may travel."""
+        """Let only callers into a view that `requirement` admits.
+
+        For functions, sync and async. `tokens_from` overrides where the token may travel.
+        """
         checkpoint = Checkpoint(requirement, tokens_from)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            check_view(view, instead="write decorators = [auth.requires(...)] into it")
             if is_async(view):
                 async_view = cast("Callable[P, Awaitable[object]]", view)
 
@@ -136,8 +142,10 @@ class FlaskGuard:
     def _before_request(self) -> None:
         guard, callers = self.guard, _callers()
         if guard.rules is None:
-            callers.keep(guard, lambda: guard.authenticate(_read()).run())
-        elif not _flask_answers_preflight():
+            callers.keep(guard, lambda: guard.authenticate(_read()))
+        elif _flask_answers_preflight():
+            callers.keep(guard, Admission())
+        else:
             with _refusing(guard):
                 callers.keep(guard, guard.enter(_read()).run())
 
@@ -168,10 +176,12 @@ def _refusing(guard: Guard) -> Iterator[None]:
 
 def _callers() -> Callers:
     # In the environ, not in `flask.g`: that outlives a request inside an application context that was pushed before.
-    environ = flask.request.environ
-    callers: Callers | None = environ.get(KEY)
+    # By request, since an environ may be handed on to another application, or be copied and changed by a view.
+    request = flask.request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
+    by_request: dict[flask.Request, Callers] = request.environ.setdefault(KEY, {})
+    callers = by_request.get(request)
     if callers is None:
-        callers = environ[KEY] = Callers()
+        callers = by_request[request] = Callers()
     return callers
 
 

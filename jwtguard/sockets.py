@@ -69,19 +69,20 @@ class GuardedSocket:
         if not self._connected:  # The handshake's own message is there already, and must come first.
             self._connected = True
             return await self._receive()
-        # Kept over calls: a call that the application gives up on must not lose the message that comes after it.
-        if self._pending is None:
-            self._pending = asyncio.ensure_future(self._receive())
-        ended = asyncio.ensure_future(self._ended.wait())
-        waiting: set[asyncio.Future[Any]] = {self._pending, ended}
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-        if self._ended.is_set():
-            return {"type": "websocket.disconnect", "code": UNAUTHORIZED, "reason": _REASON}
-        pending, self._pending = self._pending, None
-        return pending.result()
+        while not self._ended.is_set():
+            # Kept over calls: a call that the application gives up on must not lose the message that comes after it.
+            pending = self._pending = self._pending or asyncio.ensure_future(self._receive())
+            ended = asyncio.ensure_future(self._ended.wait())
+            waiting: set[asyncio.Future[Any]] = {pending, ended}
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                ended.cancel()
+            # Of two calls that wait at once, one gets the message, and the other waits for the next.
+            if not self._ended.is_set() and self._pending is pending:
+                self._pending = None
+                return pending.result()
+        return {"type": "websocket.disconnect", "code": UNAUTHORIZED, "reason": _REASON}
 
     async def send(self, message: Message) -> None:
         """Pass a message on; raises OSError after the end, as the ASGI specification asks of servers."""

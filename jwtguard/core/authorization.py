@@ -158,9 +158,13 @@ class Rights:
         problems: list[str] = []
         hierarchy = _sets("role_hierarchy", self.role_hierarchy, problems)
         permissions = _sets("role_permissions", self.role_permissions, problems)
+        below = {role: _below(role, hierarchy) for role in {*hierarchy, *permissions}}
+        circular = ", ".join(repr(role) for role in hierarchy if role in below[role])
+        if circular:
+            problems.append(f"role_hierarchy has a cycle: {circular} would include themselves")
         ConfigurationError.raise_all(problems)
-        for role in {*hierarchy, *permissions}:
-            for included in _included(role, hierarchy):
+        for role, roles in below.items():
+            for included in (role, *roles):
                 self._giving_role.setdefault(included, set()).update((included, role))
                 for name in permissions.get(included, ()):
                     self._giving_permission.setdefault(name, set()).add(role)
@@ -344,15 +348,13 @@ def _sets(setting: str, mapping: object, problems: list[str]) -> dict[str, froze
     return result
 
 
-def _included(role: str, hierarchy: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """The role and all below it; raises `ConfigurationError` for a role below itself."""
-    found = {role}
+def _below(role: str, hierarchy: Mapping[str, frozenset[str]]) -> set[str]:
+    """All roles that `role` includes, however far."""
+    found: set[str] = set()
     waiting = list(hierarchy.get(role, ()))
     while waiting:
         name = waiting.pop()
-        if name == role:
-            raise ConfigurationError(f"role_hierarchy has a cycle: {role!r} includes itself")
         if name not in found:
             found.add(name)
             waiting.extend(hierarchy.get(name, ()))
-    return frozenset(found)
+    return found

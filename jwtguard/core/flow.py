@@ -71,7 +71,13 @@ class Flow(Generic[T]):
 
     def run(self) -> T:
         """Run to the end on this thread and return the result; raises what the flow raises."""
-        return run_sync(self)
+        steps = self.take()
+        try:
+            step = steps.send(None)
+        except StopIteration as done:  # The usual case: nothing to wait for.
+            result: T = done.value
+            return result
+        return _perform_here(steps, step)
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self.take()
@@ -122,19 +128,7 @@ def is_async(function: Callable[..., object]) -> bool:
 
 def run_sync(flow: Flow[T]) -> T:
     """Drive `flow` on this thread: calls are performed here, futures are waited for here."""
-    steps = flow.take()
-    try:
-        step = steps.send(None)
-        while True:
-            try:
-                outcome = _perform_sync(step)
-            except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
-                step = steps.throw(error)
-            else:
-                step = steps.send(outcome)
-    except StopIteration as done:
-        result: T = done.value
-        return result
+    return flow.run()
 
 
 async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
@@ -149,6 +143,20 @@ async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
         result: T = done.value
         return result
     return await _perform(steps, step, to_thread or _to_thread)
+
+
+def _perform_here(steps: Steps[T], step: Step) -> T:
+    try:
+        while True:
+            try:
+                outcome = _perform_sync(step)
+            except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
+                step = steps.throw(error)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as done:
+        result: T = done.value
+        return result
 
 
 async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:

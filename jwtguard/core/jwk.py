@@ -32,7 +32,7 @@ from jwt.algorithms import (
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
-from jwtguard.core.jose import decode_segment
+from jwtguard.core.jose import decode_segment, encode_segment
 
 _KeyObject: TypeAlias = Any
 """What PyJWT's Algorithms take: bytes, or one of cryptography's key objects, which have no type in common."""
@@ -169,6 +169,10 @@ class VerificationKey(Frozen):
             raise ConfigurationError("a shared secret has no public JWK: publish keys of an asymmetric algorithm only")
         members: dict[str, Any] = _SUITES[self.algorithm].implementation.to_jwk(self._key, as_dict=True)
         jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
+        if self._order is not None:
+            # Zeros in front included (RFC 7518 §6.2.1.2), which older releases of PyJWT leave out.
+            numbers, size = self._key.public_numbers(), self._signature_length // 2
+            jwk |= {name: encode_segment(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
         named = {} if self.kid is None else {"kid": self.kid}
         return {**jwk, **named, "use": "sig", "alg": self.algorithm}
 
@@ -263,12 +267,10 @@ def allow_list(algorithms: Iterable[str]) -> tuple[str, ...]:
 def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
     """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
     kty, crv = jwk.get("kty"), jwk.get("crv")
-    fixed = _CRV_ALGORITHM.get(crv) if isinstance(crv, str) else None
-    if kty == "OKP":
-        return tuple(name for name in allowed if name in {fixed, crv})
-    if kty == "EC":
-        return tuple(name for name in allowed if name == fixed)
-    return tuple(name for name in allowed if _SUITES[name].kty == kty)
+    of_curve = {crv, _CRV_ALGORITHM.get(crv)} if isinstance(crv, str) else set()
+    return tuple(
+        name for name in allowed if _SUITES[name].kty == kty and (kty not in {"EC", "OKP"} or name in of_curve)
+    )
 
 
 # Loading. Each function gives the key in the form that PyJWT's Algorithm takes, or raises ConfigurationError.

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jwk import VerificationKey, allow_list, candidate_algorithms
+from jwtguard.core.jwk import SigningKey, VerificationKey, allow_list, candidate_algorithms
 
 
 @runtime_checkable
@@ -147,3 +147,24 @@ def _settle(jwk: object, allowed: tuple[str, ...] | None) -> str | None:
         found = ", ".join(fitting) or "none"
         raise ConfigurationError(f"it has no alg, and of algorithms= exactly one must fit its type; found: {found}")
     return fitting[0]
+
+
+def key_source(keys: object) -> KeySource:
+    """What a guard's `keys` may be, as a `KeySource`; raises `ConfigurationError` with what to write instead."""
+    if isinstance(keys, VerificationKey):
+        return JWKSet([keys])
+    if isinstance(keys, JWKSet):
+        if len(keys):
+            return keys
+    elif isinstance(keys, KeySource) and not isinstance(keys, type):
+        return keys
+    elif isinstance(keys, SigningKey):
+        raise ConfigurationError("keys got a SigningKey, and checking needs its other half: write key.verification_key")
+    elif isinstance(keys, Iterable) and not isinstance(keys, str | bytes | Mapping):
+        listed = tuple(keys)
+        if listed and all(isinstance(key, VerificationKey) for key in listed):
+            return JWKSet(listed)
+    raise ConfigurationError(
+        "keys is required and cannot be unchecked: pass VerificationKey.from_secret(...), .from_pem(...) or"
+        f" .from_jwk(...), a list of them, or LocalJWKSet({{...}}); found {type(keys).__name__}"
+    )

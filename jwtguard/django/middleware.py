@@ -10,11 +10,10 @@ from typing import ClassVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.functional import SimpleLazyObject
 
-from jwtguard.callers import Entry
+from jwtguard.callers import Entry, check_guard
 from jwtguard.core.errors import JWTGuardError
-from jwtguard.django.requests import callers_of, perform, read, refuse
+from jwtguard.django.requests import callers_of, perform, read, refuse, show_user
 from jwtguard.django.settings import default_guard, user_of
 from jwtguard.guard import Guard
 
@@ -30,8 +29,9 @@ class GuardMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self._guard = type(self).guard or default_guard()
-        self._user_of = user_of()
+        own = type(self).guard
+        self._guard = default_guard() if own is None else check_guard(own, type(self).__name__)
+        user_of()  # Raises what is wrong with it, before the first request.
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -55,14 +55,11 @@ class GuardMiddleware:
 
     def _keep(self, request: HttpRequest, entry: Entry) -> None:
         callers_of(request).keep(self._guard, entry)
-        principal = entry.principal
-        if principal is not None and entry.authentication is not None and entry.authentication.proves_origin:
+        if entry.principal is not None and entry.authentication is not None and entry.authentication.proves_origin:
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
-        user_of = self._user_of
-        if principal is not None and user_of is not None:
-            request.user = SimpleLazyObject(lambda: user_of(principal))  # type: ignore[assignment]
+        show_user(request, entry.principal)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Answer with the refusal that reading `request.principal` raised; other errors are not ours."""

@@ -17,12 +17,9 @@ import ssl
 import time
 import urllib.request
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jwtguard.keys.fetching import USER_AGENT, FetchError, FetchRequest, FetchResponse, too_large
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 
 class DefaultFetcher:
@@ -144,7 +141,7 @@ class _DeadlineReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - a buffer has no type before 3.12
         self._socket.settimeout(_remaining(self._deadline))
         return self._raw.readinto(buffer)
 

@@ -29,7 +29,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
@@ -45,7 +45,9 @@ from jwtguard.keys.fetching import (
     FetchResponse,
     as_fetcher,
     fetching,
+    no_fetcher,
 )
+from jwtguard.keys.problems import Checked
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
     from jwtguard.keys.httpx_fetcher import HTTPXClient
 
 logger = logging.getLogger("jwtguard")
-T = TypeVar("T")
 
 PUBLIC_ALGORITHMS = tuple(sorted(name for name in ALGORITHMS if not name.startswith("HS")))
 """What fetched keys may be for, unless `algorithms` says less: all but shared secrets, which nobody publishes."""
@@ -129,7 +130,7 @@ class FetchedKeys(ABC):
         problems: list[str] = []
         checked = Checked(problems)
         self.algorithms: tuple[str, ...] = checked(lambda: public_algorithms(algorithms)) or ()
-        self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or _no_fetcher
+        self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
         checked(lambda: self._check_address(address, allow_http_loopback=allow_http_loopback))
         self._timeout = seconds("timeout", timeout, problems, at_most=60)
         self._cool_down = seconds("cool_down", cool_down, problems)
@@ -327,25 +328,6 @@ class FetchedKeys(ABC):
         if attempt is not None and attempt.error is not None:
             remaining = attempt.ended_at + self._cool_down - self._clock()
         return UnavailableError("keys", retry_after=max(1, math.ceil(min(remaining, self._cool_down))))
-
-
-class Checked:
-    """Runs checks and collects what they find wrong, so that all of it is reported at once."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self._problems = problems
-
-    def __call__(self, check: Callable[[], T]) -> T | None:
-        """What `check` returns, or None if it found a problem."""
-        try:
-            return check()
-        except ConfigurationError as error:
-            self._problems.extend(error.problems)
-            return None
-
-
-def _no_fetcher(request: FetchRequest) -> FetchResponse:
-    raise FetchError("no fetcher")
 
 
 def public_algorithms(algorithms: Iterable[str] | None) -> tuple[str, ...]:

@@ -131,6 +131,11 @@ def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:
     return fetcher
 
 
+def no_fetcher(request: FetchRequest) -> FetchResponse:
+    """Stands where a fetcher could not be made, until that is reported."""
+    raise FetchError(f"{request.url}: no fetcher")
+
+
 def check_url(url: object, *, allow_http_loopback: bool, what: str = "url") -> str:
     """An address that may be asked for keys: https, or plain http on this machine if that is allowed by name.
 

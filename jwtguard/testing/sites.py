@@ -50,7 +50,7 @@ NOW = 1_800_000_000.0
 ISSUER, AUDIENCE = "https://issuer.example", "https://api.example"
 KEY = SigningKey.from_secret("a secret for tests, known to all", algorithm="HS256", kid="main")
 OTHER_KEY = SigningKey.from_secret("another secret, for other tokens", algorithm="HS256", kid="other")
-CSRF_SECRET = "a secret for csrf tokens in tests"  # noqa: S105 - an obvious test key
+CSRF_SECRET = "a secret for csrf tokens in tests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
