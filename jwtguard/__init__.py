@@ -62,4 +62,5 @@ from jwtguard.keys.introspection import Introspection as Introspection
 from jwtguard.keys.issuers import TrustedIssuer as TrustedIssuer
 from jwtguard.keys.openid import OpenIDProvider as OpenIDProvider
 from jwtguard.keys.remote import RemoteJWKSet as RemoteJWKSet
+from jwtguard.keys.signing_keys import SigningKeys as SigningKeys
 from jwtguard.keys.x509 import X509Keys as X509Keys
