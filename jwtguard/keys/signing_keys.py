@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -366,6 +366,6 @@ def _signer(stored: tuple[StoredKey, ...] | list[StoredKey], now: float) -> Stor
 
 def _new(algorithm: str, stored: Iterable[StoredKey], now: float, signs_from: float) -> StoredKey:
     # The date is for people; the rest keeps two keys of one day apart.
-    day = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%d")
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
     key = SigningKey.generate(algorithm, kid=f"{day}-{secrets.token_hex(4)}")
     return StoredKey(key=key, signs_from=signs_from, number=1 + max((each.number for each in stored), default=0))

@@ -320,7 +320,7 @@ def test_hanging_fetcher_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert site.fetcher.count == 2
     # One that never comes back counts as lost after a minute, and another may start.
     monkeypatch.setattr(errands, "ABANDONED", -0.2)
-    site.fetcher.gate, gate = None, site.fetcher.gate
+    gate, site.fetcher.gate = site.fetcher.gate, None
     assert (site.outcome(token(SECOND)), site.fetcher.count) == ("401 key", 3)
     gate.set()
 
@@ -334,7 +334,7 @@ def test_fork_loses_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     while not site.fetcher.count:
         time.sleep(0.001)
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    site.fetcher.gate, gate = None, site.fetcher.gate
+    gate, site.fetcher.gate = site.fetcher.gate, None
     assert (site.outcome(token()), site.fetcher.count) == ("accepted", 2)
     gate.set()
     waiting.join(5)
