@@ -93,7 +93,8 @@ def keycloak(
     tokens that one of these clients asked for (`azp`). The kind of a token stands in the payload's `typ`.
     """
     if clients is None:
-        clients = () if audience is UNCHECKED else (audience,) if isinstance(audience, str) else tuple(audience)
+        audience = tuple(audience) if isinstance(audience, Iterable) and not isinstance(audience, str) else audience
+        clients = audience if isinstance(audience, tuple) else (audience,) if isinstance(audience, str) else ()
     client_roles = [("resource_access", client, "roles") for client in clients]
     return TrustedIssuer(
         issuer=issuer,

@@ -182,7 +182,7 @@ def test_retired_key_is_compromised(path: Path) -> None:
     assert [here.outcome(old), here.outcome(here.token())] == ["key", "accepted"]
     assert here.keys.signing_key.kid == signer.kid
     assert [key.kid for key in here.keys] == [signer.kid]
-    with pytest.raises(ConfigurationError, match=f"there is no key with the kid 'other': there are '{first}'"):
+    with pytest.raises(ConfigurationError, match="there is no key with the kid 'other': there are"):
         here.keys.compromise("other")
 
 
