@@ -63,7 +63,8 @@ def oidc(
     """Any issuer with OpenID discovery or RFC 8414 metadata.
 
     `access_token_types=["at+jwt"]` holds it to RFC 9068, where the header's `typ` says what an access token is. Without
-    it, tokens that show themselves to be of another kind are refused. `claims` says where roles and so on stand, by
+    it, tokens that show themselves to be of another kind are refused, and so are those that name neither scopes nor a
+    client, as ID tokens do not; `replace(…, kind=TokenKind(…))` is for a provider that does otherwise. `claims` says where roles and so on stand, by
     default `roles`, `scope` (or `scp`) and `permissions`. `allow_http_loopback` is for a provider on this machine.
     """
     return TrustedIssuer(
@@ -72,7 +73,13 @@ def oidc(
         keys=_discovered(issuer, algorithms, keys, allow_http_loopback=allow_http_loopback),
         algorithms=algorithms,
         claims=claims or ClaimsMapping(scopes=[("scope",), ("scp",)]),
-        kind=TokenKind(not_values=_OTHER_KINDS, without=_ID_TOKEN_CLAIMS, types=access_token_types),
+        kind=TokenKind(
+            not_values=_OTHER_KINDS,
+            without=_ID_TOKEN_CLAIMS,
+            # RFC 9068 §2.2 and RFC 6749 §3.3: what the token allows, and to which client it was given.
+            some_of=("scope", "scp", "client_id", "cid"),
+            types=access_token_types,
+        ),
     )
 
 

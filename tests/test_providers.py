@@ -251,6 +251,7 @@ REFUSED: list[tuple[str, TrustedIssuer, Any, dict[str, Any], str]] = [
     ("Clerk", CLERK, CLERK_SESSION, {"sid": None}, "missing_sid"),
     ("OIDC", OIDC, {**PLAIN, "token_use": "id"}, {}, "kind_token_use"),
     ("OIDC", OIDC, {**PLAIN, "typ": "Refresh"}, {}, "kind_typ"),
+    ("OIDC", OIDC, PLAIN, {"scp": None}, "kind"),
     ("OIDC", OIDC, {**PLAIN, "cnf": {"jkt": "x"}}, {}, "proof_of_possession"),
 ]
 

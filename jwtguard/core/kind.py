@@ -31,7 +31,8 @@ class TokenKind:
     """What an access token must show and must not.
 
     `values`: claims that must be there, each with one of these strings; a claim inside another is a tuple of keys.
-    `not_values`: claims that must not have one of these strings. `without`: claims that must not be there.
+    `not_values`: claims that must not have one of these strings. `without`: claims that must not be there. `some_of`:
+    claims of which at least one must be there.
     `client_claims`: claims that name the client, of which at least one must be there; with `clients`, every one that
     is there must name one of them. `types`: what the header's `typ` must be (RFC 7515 §4.1.9), in lower case and
     without `application/`; None leaves it open. Raises `ConfigurationError`.
@@ -40,6 +41,7 @@ class TokenKind:
     values: Values = field(default_factory=dict)
     not_values: Values = field(default_factory=dict)
     without: Iterable[str] = ()
+    some_of: Iterable[str] = ()
     client_claims: Iterable[str] = ()
     clients: Iterable[str] | None = None
     types: Iterable[str] | None = None
@@ -53,7 +55,7 @@ class TokenKind:
                 object.__setattr__(self, name, paths)
             else:
                 problems.append(f'{name} maps claims to lists: write {name}={{"token_use": ["access"]}}')
-        for name in ("without", "client_claims", "clients", "types"):
+        for name in ("without", "some_of", "client_claims", "clients", "types"):
             given = getattr(self, name)
             if given is None:
                 continue
@@ -83,6 +85,8 @@ class TokenKind:
         for name in self.without:
             if name in claims:
                 raise _wrong((name,))
+        if self.some_of and not any(name in claims for name in self.some_of):
+            raise InvalidTokenError("kind")
         if self.client_claims:
             self._check_client(claims)
 
