@@ -202,7 +202,8 @@ class Introspection:
 
     def _remember(self, memory: dict[bytes, _Answer], sha256: bytes, answer: _Answer) -> None:
         with self._lock:
-            memory.pop(sha256, None)
+            for each in (self._active, self._inactive):
+                each.pop(sha256, None)  # What was said before no longer holds.
             while len(memory) >= self._cache_size:
                 del memory[next(iter(memory))]
             memory[sha256] = answer

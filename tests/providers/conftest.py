@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import queue
@@ -71,6 +70,8 @@ def node_modules() -> None:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not on this machine: the tests against real providers need Node.js 20 and npm")
+    import fcntl
+
     with (HERE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"

@@ -90,7 +90,7 @@ def test_refresh_and_id_token(oidc_provider: Provider) -> None:
             oidc_provider, ("web", "another secret"), grant_type="refresh_token", refresh_token=refresh_token
         )
         principal = right.principal_of(right.verify(answer["access_token"]).run())
-        assert (principal.subject, principal.scopes) == ("alice", {"read"})
+        assert (principal.subject, set(principal.scopes)) == ("alice", {"read"})
         assert statuses(right, answer["access_token"]) == {200}
         for_web = oidc(oidc_provider.origin, audience=["web", resource("RS256")], allow_http_loopback=True)
         assert statuses(Guard(issuers=[for_web]), answer["id_token"]) == {401}
