@@ -64,8 +64,9 @@ def oidc(
 
     `access_token_types=["at+jwt"]` holds it to RFC 9068, where the header's `typ` says what an access token is. Without
     it, tokens that show themselves to be of another kind are refused, and so are those that name neither scopes nor a
-    client, as ID tokens do not; `replace(…, kind=TokenKind(…))` is for a provider that does otherwise. `claims` says where roles and so on stand, by
-    default `roles`, `scope` (or `scp`) and `permissions`. `allow_http_loopback` is for a provider on this machine.
+    client, as ID tokens do not; `replace(…, kind=TokenKind(…))` is for a provider that does otherwise. `claims` says
+    where roles and so on stand, by default `roles`, `scope` (or `scp`) and `permissions`. `allow_http_loopback` is for
+    a provider on this machine.
     """
     return TrustedIssuer(
         issuer=issuer,

@@ -44,7 +44,7 @@ class TenantPattern:
         problems = []
         if not isinstance(self.template, str) or len(_PLACEHOLDER.findall(self.template)) != 1:
             problems.append(f"a tenant's issuer holds one {{tenantid}}: found {self.template!r}")
-        elif "/{" not in self.template or not self.template.startswith(("https://", "http://")):
+        elif not re.match(r"https?://[^/{}]+/(?:[^{}]*/)?\{", self.template):
             problems.append(f"the tenant stands in the path of an https address, behind a slash: {self.template!r}")
         else:
             before, after = _PLACEHOLDER.split(self.template)

@@ -80,6 +80,8 @@ class Server:
 
     def close(self) -> None:
         """End it, and whatever still sends."""
+        if self.closing.is_set():
+            return
         self.closing.set()
         # Wakes up `accept`, which a mere close would leave waiting.
         self._listener.shutdown(socket.SHUT_RDWR)
