@@ -5,7 +5,7 @@
 >>> key = SigningKey.generate("HS256")
 >>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
 >>> app, auth = Bottle(), BottleGuard(guard)
->>> app.install(auth)
+>>> plugin = app.install(auth)
 >>> @app.get("/admin")
 ... @auth.requires(has_role("admin"))
 ... def admin():
@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from bottle import Bottle, HTTPResponse, request
 
@@ -85,7 +85,8 @@ class BottleGuard:
             raise
         except JWTGuardError as error:
             answer = self.guard.answer(error, _read())
-            raise HTTPResponse(answer.body, answer.status, list(answer.headers)) from None
+            body: Any = answer.body  # Bottle takes text and bytes, and has no annotations to say so.
+            raise HTTPResponse(body, answer.status, list(answer.headers)) from None
 
 
 def _read() -> HTTPRequest:

@@ -110,7 +110,7 @@ class GuardMiddleware:
                 await send_answer(self.guard.answer(error, request), scope, send)
                 return
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
-        callers = callers_of(scope).copy()
+        callers = scope[KEY].copy() if KEY in scope else Callers()
         callers.keep(self.guard, entry)
         inner = {**scope, KEY: callers}
         _show(inner, callers.known_principal())
@@ -151,13 +151,8 @@ class GuardMiddleware:
 class Connection(Protocol):
     """What we need of Starlette's `Request` and `WebSocket`."""
 
-    @property
-    def scope(self) -> Scope:
-        """The ASGI scope."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The header fields."""
+    scope: Scope
+    """The ASGI scope."""
 
 
 class ASGIGuard:

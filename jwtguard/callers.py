@@ -174,7 +174,8 @@ class Checkpoint:
 def check_guard(guard: object, where: str) -> Guard:
     """`guard` itself; raises `ConfigurationError` if it is none. `where` is who needs it."""
     if not isinstance(guard, Guard):
-        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {guard!r}")
+        # By its type alone: a mapping in its place may hold the secret.
+        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {type(guard).__name__}")
     return guard
 
 

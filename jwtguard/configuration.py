@@ -60,7 +60,9 @@ ENVIRONMENT_PREFIX = "JWTGUARD_"
 def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems."""
     if not isinstance(config, Mapping):
-        raise ConfigurationError(f"the configuration is a mapping with issuer, audience and keys: found {config!r}")
+        raise ConfigurationError(
+            f"the configuration is a mapping with issuer, audience and keys: found {type(config).__name__}"
+        )
     # Whoever names several issuers says it all there, and opaque tokens need no keys.
     needed = [] if "issuers" in config else [name for name in _EXAMPLES if name not in config]
     if "introspection" in config and "keys" in needed:
@@ -261,6 +263,9 @@ def _made(make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
 
 
 def _read(path: Any) -> bytes:
+    # A key where its path belongs is a common slip, and must not be printed for it.
+    if isinstance(path, str) and ("-----BEGIN" in path or "\n" in path or path.lstrip()[:1] == "{"):
+        raise ConfigurationError("this is the key itself: write it into a file, and give the path of that")
     try:
         return Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:

@@ -26,7 +26,7 @@ from typing import ParamSpec, TypeVar, cast
 
 try:
     import flask
-    from werkzeug.exceptions import HTTPException
+    from werkzeug.exceptions import HTTPException, default_exceptions
     from werkzeug.local import LocalProxy
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
@@ -47,14 +47,21 @@ R = TypeVar("R")
 class RefusedRequest(HTTPException):
     """A refusal as Flask and what is built on it understand it: an HTTP exception with its response ready.
 
-    `error` is the `JWTGuardError`, for an application's own error handler.
+    `error` is the `JWTGuardError`, for an application's own error handler. Each is an instance of Werkzeug's exception
+    for its status too, so `errorhandler(401)` and `errorhandler(Unauthorized)` find it.
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
         response = flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
         super().__init__(description=error.detail, response=response)
-        self.code = answer.status
         self.error = error
+
+
+@functools.cache
+def _refused(status: int) -> type[RefusedRequest]:
+    # A class for each status, since Flask looks for handlers by class, and there for the status too.
+    bases = (RefusedRequest, default_exceptions[status])
+    return cast("type[RefusedRequest]", type(RefusedRequest.__name__, bases, {"__module__": __name__}))
 
 
 class FlaskGuard:
@@ -171,7 +178,7 @@ def _refusing(guard: Guard) -> Iterator[None]:
     except ConfigurationError:
         raise
     except JWTGuardError as error:
-        raise RefusedRequest(error, guard.answer(error, _read())) from None
+        raise _refused(error.status)(error, guard.answer(error, _read())) from None
 
 
 def _callers() -> Callers:

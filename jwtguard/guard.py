@@ -110,7 +110,8 @@ class Guard(Frozen):
     only such come, `keys` may be left out.
 
     `tokens_from`: where tokens may travel, by default the `Authorization` header. `leeway`: allowance for clocks that
-    differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default. `max_token_bytes`: longer
+    differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default; an issuer
+    or audience that is set is asked for in any case. `max_token_bytes`: longer
     values are refused unread. `max_token_age`: counted from `iat`. `cache_size`: verified tokens remembered, 0 for
     none. `claims`: where roles, scopes and permissions stand. `role_hierarchy`, `role_permissions`: what roles are
     worth. `rules`: which path needs what. `csrf`: how cookie tokens are protected (`UNCHECKED` turns it off).
@@ -211,7 +212,7 @@ class Guard(Frozen):
         if rules is not None and not isinstance(rules, Rules):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
         if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
-            problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", csrf)
+            problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", type(csrf))
         for name, function in (("clock", clock), ("problem_body", problem_body)):
             if not callable(function):
                 problems.add(f"{name} is a function", function)

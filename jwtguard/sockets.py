@@ -45,15 +45,17 @@ class GuardedSocket:
         self._expires_at = expires_at
         self._clock = clock
         self._sleep = asyncio.sleep if sleep is None else sleep
-        self._ended = asyncio.Event()
         self._connected = False
         self._closed_by_app = False
         self._pending: asyncio.Future[Message] | None = None
+        self._ended: asyncio.Future[None]
 
     async def run(self, app: Callable[..., Awaitable[None]], scope: MutableMapping[str, Any]) -> None:
         """Run `app` on this socket."""
         if self._expires_at is None:
-            return await app(scope, self._receive, self._send)
+            await app(scope, self._receive, self._send)
+            return
+        self._ended = asyncio.get_running_loop().create_future()
         watching = asyncio.ensure_future(self._watch(self._expires_at))
         try:
             await app(scope, self.receive, self.send)
@@ -69,34 +71,31 @@ class GuardedSocket:
         if not self._connected:  # The handshake's own message is there already, and must come first.
             self._connected = True
             return await self._receive()
-        while not self._ended.is_set():
+        while not self._ended.done():
             # Kept over calls: a call that the application gives up on must not lose the message that comes after it.
             pending = self._pending = self._pending or asyncio.ensure_future(self._receive())
-            ended = asyncio.ensure_future(self._ended.wait())
-            waiting: set[asyncio.Future[Any]] = {pending, ended}
-            try:
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                ended.cancel()
+            waiting: set[asyncio.Future[Any]] = {pending, self._ended}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             # Of two calls that wait at once, one gets the message, and the other waits for the next.
-            if not self._ended.is_set() and self._pending is pending:
+            if not self._ended.done() and self._pending is pending:
                 self._pending = None
                 return pending.result()
         return {"type": "websocket.disconnect", "code": UNAUTHORIZED, "reason": _REASON}
 
     async def send(self, message: Message) -> None:
         """Pass a message on; raises OSError after the end, as the ASGI specification asks of servers."""
-        if self._ended.is_set():
+        if self._ended.done():
             if message["type"] == "websocket.close":
                 return
             raise OSError("the websocket was closed: " + _REASON)
-        self._closed_by_app = self._closed_by_app or message["type"] == "websocket.close"
+        if message["type"] in {"websocket.close", "websocket.http.response.start"}:
+            self._closed_by_app = True
         await self._send(message)
 
     async def _watch(self, expires_at: float) -> None:
         while (left := expires_at - self._clock()) > 0:
             await self._sleep(min(left, _LONGEST_NAP))
-        self._ended.set()
         if not self._closed_by_app:
+            self._ended.set_result(None)
             with suppress(Exception):  # The client may be gone already, and then nobody is left to tell.
                 await self._send({"type": "websocket.close", "code": UNAUTHORIZED, "reason": _REASON})

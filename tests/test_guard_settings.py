@@ -16,7 +16,9 @@ from jwtguard import (
     AuthorizationHeader,
     ClaimsMapping,
     ConfigurationError,
+    FetchResponse,
     Guard,
+    Introspection,
     JWTGuardError,
     LocalJWKSet,
     Rule,
@@ -24,11 +26,13 @@ from jwtguard import (
     SigningKey,
     TokenCookie,
     TokenHeader,
+    TrustedIssuer,
     authenticated,
     has_permission,
     has_role,
     public,
 )
+from jwtguard.callers import check_guard
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.jws import sign
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, guard, issuer, token
@@ -68,6 +72,17 @@ def _cached(tried: Guard) -> bool:
     return tried.verify(text).run() is tried.verify(text).run()
 
 
+TRUSTED = TrustedIssuer(issuer="https://other.example", audience=AUDIENCE, keys=KEY.verification_key)
+ANSWER = b'{"active": true, "iss": "%s", "aud": "%s", "sub": "a", "exp": 1800000001}' % (
+    ISSUER.encode(),
+    AUDIENCE.encode(),
+)
+ASKING = Introspection(
+    "https://issuer.example/introspect",
+    client_id="a",
+    client_secret="b",
+    fetcher=lambda request: FetchResponse(status=200, body=ANSWER),
+)
 POST = asgi([("Cookie", f"access={token()}"), ("Origin", "https://app.example")], method="POST")
 EVENTS: list[object] = []
 
@@ -80,6 +95,8 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
     ("audience", UNCHECKED, lambda g: _outcome(g, signed(aud="x")), "aud", "accepted"),
     ("keys", OTHER_KEY.verification_key, lambda g: _outcome(g, signed(OTHER_KEY)), "key", "accepted"),
     ("keys", [KEY.verification_key, OTHER_KEY.verification_key], lambda g: len(list(g.keys.current())), 1, 2),  # type: ignore[arg-type]
+    ("issuers", [TRUSTED], lambda g: _outcome(g, signed(iss="https://other.example")), "iss", "accepted"),
+    ("introspection", ASKING, lambda g: _outcome(g, "opaque"), "form", "accepted"),
     ("tokens_from", [TokenHeader("X-Token")], lambda g: _status(g, asgi([("X-Token", token())])), 401, 200),
     ("leeway", timedelta(0), lambda g: _outcome(g, signed(exp=NOW - 5)), "accepted", "expired"),
     ("leeway", timedelta(seconds=300), lambda g: _outcome(g, signed(exp=NOW - 299)), "expired", "accepted"),
@@ -140,7 +157,8 @@ def test_every_setting_shows(
     setting: str, value: Any, look: Callable[[Guard], object], without: object, with_it: object
 ) -> None:
     """A setting changes something that can be seen."""
-    assert (look(guard()), look(guard(**{setting: value}))) == (without, with_it)
+    instead = {"issuer": None, "audience": None, "keys": None} if setting == "issuers" else {}
+    assert (look(guard()), look(guard(**instead, **{setting: value}))) == (without, with_it)
 
 
 def test_no_setting_is_left_out() -> None:
@@ -302,3 +320,31 @@ def test_guard_shows_what_it_was_made_of() -> None:
 def test_two_guards_are_two() -> None:
     """Guards are compared by what they are, not by what they say."""
     assert guard() != guard()
+
+
+MARKER = "a marker that nobody may see!!!!"
+PEM_MARKER = f"-----BEGIN PRIVATE KEY-----\n{MARKER}\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: guard(csrf=MARKER),
+        lambda: guard(csrf={"secret": MARKER}),
+        lambda: guard(keys=MARKER),
+        lambda: guard(keys={"secret": MARKER}),
+        lambda: Guard.from_config([MARKER]),  # type: ignore[arg-type]
+        lambda: Guard.from_config({"issuer": "i", "audience": "a", "csrf": MARKER, "keys": {"secret": MARKER}}),
+        lambda: Guard.from_config(
+            {"issuer": "i", "audience": "a", "keys": {"pem_file": PEM_MARKER, "algorithm": "ES256"}}
+        ),
+        lambda: Guard.from_config({"issuer": "i", "audience": "a", "keys": {"jwks_file": f'{{"k": "{MARKER}"}}'}}),
+        lambda: Guard.from_env({"JWTGUARD_PEM_FILE": PEM_MARKER, "JWTGUARD_ALGORITHM": "ES256"}),
+        lambda: check_guard({"keys": {"secret": MARKER}}, "FlaskGuard"),
+    ],
+)
+def test_no_mistake_prints_a_secret(make: Callable[[], object]) -> None:
+    """Errors of a configuration go to logs: what stands where a secret may stand is told by its type alone."""
+    with pytest.raises(ConfigurationError) as refused:
+        make()
+    assert "marker" not in str(refused.value)

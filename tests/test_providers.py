@@ -222,7 +222,7 @@ REFUSED: list[tuple[str, TrustedIssuer, Any, dict[str, Any], str]] = [
     ("Entra", ENTRA_2, ENTRA_ID_TOKEN, {}, "kind_client"),
     ("Microsoft Entra ID v1", ENTRA_2, "access", {}, "iss"),
     ("Microsoft Entra ID v2", ENTRA_1, "access", {}, "iss"),
-    ("Microsoft Entra ID v2", ENTRA_2, "access", {"tid": "33333333-1111-1111-1111-111111111111"}, "tid"),
+    ("Microsoft Entra ID v2", ENTRA_2, "access", {"tid": "33333333-1111-1111-1111-111111111111"}, "tenant"),
     ("Microsoft Entra ID v2", ENTRA_2, "access", {"ver": "1.0"}, "kind_ver"),
     (
         "Microsoft Entra ID v2",
@@ -332,7 +332,7 @@ def test_entra_tenants() -> None:
         f"https://login.microsoftonline.com/{TENANT}/v2.0/",
         f"https://login.microsoftonline.com/{TENANT}\n/v2.0",
     ):
-        assert outcome(everybody, header, {**payload, "iss": iss}) in {"iss", "tid"}
+        assert outcome(everybody, header, {**payload, "iss": iss}) in {"iss", "tenant"}
 
 
 def test_google_hosted_domain_and_firebase_tenant() -> None:

@@ -7,7 +7,6 @@ From the root of the repository::
 
 from __future__ import annotations
 
-from json import JSONDecodeError
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -114,7 +113,7 @@ def everybody(request: Request) -> JSONResponse:
 async def json_of(request: Request) -> dict[str, object]:
     try:
         body = await request.json()
-    except (JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise HTTPException(400, "The body must be a JSON object.")

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
-from jwtguard.core.principal import Principal
+from jwtguard.core.principal import SCOPE_TOKEN, Principal
 
 logger = logging.getLogger("jwtguard")
 
@@ -92,7 +92,12 @@ def has_role(name: str) -> Requirement:
 
 def has_scope(name: str) -> Requirement:
     """The token carries this scope (RFC 6749 §3.3)."""
-    return Requirement(Mode.AUTHENTICATED, HasScope(_one_name("has_scope", name)))
+    if not SCOPE_TOKEN.fullmatch(_one_name("has_scope", name)):
+        raise ConfigurationError(
+            f"a scope holds no space, quote or backslash (RFC 6749 §3.3), found {name!r}:"
+            " for several, combine has_scope('a') & has_scope('b')"
+        )
+    return Requirement(Mode.AUTHENTICATED, HasScope(name))
 
 
 def has_permission(name: str) -> Requirement:
@@ -296,7 +301,8 @@ def _refuse(test: Test, principal: Principal, rights: Rights, now: float) -> NoR
         raise InsufficientUserAuthenticationError(min(stale))
     scopes = tuple(dict.fromkeys(leaf.name for leaf in _leaves(test) if isinstance(leaf, HasScope)))
     missing = tuple(dict.fromkeys(str(leaf) for leaf in failed))
-    raise InsufficientScopeError(f"This needs {test}; missing: {', '.join(missing)}.", scope=scopes, missing=missing)
+    lacking = "" if missing == (str(test),) else f"; missing: {', '.join(missing)}"
+    raise InsufficientScopeError(f"This needs {test}{lacking}.", scope=scopes, missing=missing)
 
 
 def _with_fresh_login(test: Test, principal: Principal, rights: Rights, now: float) -> bool:

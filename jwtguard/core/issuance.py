@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +27,13 @@ from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet, KeySource
 from jwtguard.core.jws import sign
-from jwtguard.core.policy import seconds
+from jwtguard.core.policy import MAX_NUMERIC_DATE, seconds
 from jwtguard.core.principal import SCOPE_TOKEN
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 """Whoever holds an access token gets in, and nothing is looked up: so it does not live long."""
+MAX_LIFETIME = timedelta(days=366).total_seconds()
+"""Seconds; what lives longer is no access token."""
 OWN_CLAIMS = frozenset(
     {
         "iss",
@@ -120,7 +121,8 @@ class TokenIssuer:
             store(self, "audience", audience)
         if not audience or not all(isinstance(name, str) and name for name in audience):
             problems.append('audience is the API the tokens are for: write audience="https://api.example", or a list')
-        store(self, "_lifetime", seconds("access_token_lifetime", self.access_token_lifetime, problems))
+        lifetime = seconds("access_token_lifetime", self.access_token_lifetime, problems, at_most=MAX_LIFETIME)
+        store(self, "_lifetime", lifetime)
         if isinstance(self.access_token_lifetime, timedelta) and self._lifetime < 1:
             problems.append("access_token_lifetime must be at least one second")
         # Asked of its type, since the keys themselves would be read from the disk to answer.
@@ -181,6 +183,8 @@ class TokenIssuer:
         Raises `ConfigurationError` for what a token cannot say: an empty subject, a scope with a space, a claim that
         is not JSON, or a name in `claims` that the issuer sets itself.
         """
+        if claims is not None and not (isinstance(claims, Mapping) and all(isinstance(name, str) for name in claims)):
+            raise ConfigurationError(f"claims is a mapping of names to values: found {claims!r}")
         extra = dict(claims or {})
         now = int(self.clock())
         lists = {
@@ -213,7 +217,7 @@ class TokenIssuer:
 def _payload(claims_set: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(claims_set, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"claims must be JSON: strings, finite numbers, lists and dicts ({error})") from None
 
 
@@ -243,12 +247,12 @@ def _check(
         problems.append(f"the auth_time is a number of seconds since the epoch, or None: found {auth_time!r}")
     own = sorted(OWN_CLAIMS & set(extra))
     if own:
-        problems.append(f"claims may not hold {', '.join(own)}: the issuer sets them itself, through its own arguments")
+        problems.append(f"claims may not hold {', '.join(own)}: those are for the issuer to set")
     ConfigurationError.raise_all(problems)
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_NUMERIC_DATE
 
 
 def _key_problems(keys: tuple[object, ...]) -> list[str]:

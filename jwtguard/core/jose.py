@@ -57,7 +57,7 @@ def _read_only(self: object, *_: object, **__: object) -> NoReturn:
 
 
 class JSONArray(list[Any]):
-    """A JSON array that cannot be changed; equal to the list with the same members."""
+    """A JSON array that cannot be changed by what it offers; equal to the list with the same members."""
 
     __slots__ = ()
     append = extend = insert = pop = remove = clear = sort = reverse = _read_only
@@ -74,7 +74,7 @@ class JSONArray(list[Any]):
 
 
 class JSONObject(dict[str, Any]):
-    """A JSON object that cannot be changed; equal to the dict with the same members."""
+    """A JSON object that cannot be changed by what it offers; equal to the dict with the same members."""
 
     __slots__ = ()
     __setitem__ = __delitem__ = __ior__ = _read_only

@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
@@ -41,13 +41,16 @@ class UnverifiedJWS(NamedTuple):
     payload_segment: bytes
     signature: bytes
 
+    def __repr__(self) -> str:
+        return f"UnverifiedJWS(header={self.header!r})"  # The rest is the token.
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedJWS:
     """The header and the payload that a signature was found to cover. `sha256` is of the whole token."""
 
     header: JOSEHeader
-    payload: bytes
+    payload: bytes = field(repr=False)
     sha256: bytes
 
 

@@ -35,8 +35,11 @@ class Rule:
 
     def __post_init__(self) -> None:
         problems = []
-        if not isinstance(self.path, str) or not self.path.startswith("/"):
-            problems.append(f"a rule's path starts with a slash: found {self.path!r}")
+        # "" is the exact path of the front page, which like any exact path covers itself with a slash.
+        if not isinstance(self.path, str) or self.path[:1] not in {"", "/"}:
+            problems.append(
+                f"a rule's path starts with a slash, or is '' for the front page alone: found {self.path!r}"
+            )
         elif is_ambiguous(self.path) or "?" in self.path or "#" in self.path or "*" in self.path:
             problems.append(
                 f"a rule's path is plain, without '.', '..' or empty segments, '*', '?' or '#': found {self.path!r};"

@@ -81,4 +81,4 @@ class TenantPattern:
         if tenant is None:
             raise InvalidTokenError("iss")
         if claims.get(self.claim) != tenant:
-            raise InvalidTokenError(self.claim)
+            raise InvalidTokenError("tenant")

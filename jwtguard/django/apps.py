@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -14,4 +16,4 @@ class JWTGuardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from jwtguard.django import checks  # noqa: F401, PLC0415 - importing it registers them
+        import_module("jwtguard.django.checks")

@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
@@ -19,19 +20,19 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.utils.module_loading import import_string
 from django.views import View as ClassBasedView
+from django.views.decorators.csrf import csrf_exempt
 
 from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.principal import Principal
-from jwtguard.django.requests import admitting, callers_of, perform, read, refuse
+from jwtguard.django.requests import PROVEN, admitting, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
 from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
-View = Callable[Concatenate[HttpRequest, P], R]
 
 
 class DjangoGuard:
@@ -42,7 +43,7 @@ class DjangoGuard:
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
-    ) -> Callable[[View[P, R]], View[P, R]]:
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Let only callers into a view that `requirement` admits; see `jwtguard.django.requires`."""
         return requires(requirement, tokens_from=tokens_from, guard=self.guard)
 
@@ -56,7 +57,7 @@ def requires(
     *,
     tokens_from: Iterable[TokenSource] | None = None,
     guard: Guard | None = None,
-) -> Callable[[View[P, R]], View[P, R]]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only callers into a view that `requirement` admits.
 
     For functions and for what `as_view()` returns. `tokens_from` overrides where its token may travel. Without
@@ -67,13 +68,13 @@ def requires(
     if guard is not None:
         check_guard(guard, "requires")
 
-    def decorate(view: View[P, R]) -> View[P, R]:
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
         check_view(view, instead="decorate what its as_view() returns, as in requires(...)(MyView.as_view())")
         if _is_async(view):
-            async_view = cast("View[P, Awaitable[HttpResponseBase]]", view)
+            async_view = cast("Callable[..., Awaitable[HttpResponseBase]]", view)
 
             @functools.wraps(view)
-            async def guarded_async(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
                 chosen = _guard_for(request, guard)
                 try:
                     admission = await perform(checkpoint.admit(chosen, read(request), callers_of(request)))
@@ -88,10 +89,12 @@ def requires(
                     stack.enter_context(admitting(request, chosen, admission.principal))
                     return _kept_until_rendered(await async_view(request, *args, **kwargs), stack)
 
-            return cast("View[P, R]", _exempt(guarded_async))
+            return cast("Callable[P, R]", _exempt(guarded_async))
+
+        sync_view = cast("Callable[..., HttpResponseBase]", view)
 
         @functools.wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> object:
+        def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
             chosen = _guard_for(request, guard)
             try:
                 admission = checkpoint.admit(chosen, read(request), callers_of(request)).run()
@@ -102,9 +105,9 @@ def requires(
                 return refused
             with ExitStack() as stack:
                 stack.enter_context(admitting(request, chosen, admission.principal))
-                return _kept_until_rendered(view(request, *args, **kwargs), stack)
+                return _kept_until_rendered(sync_view(request, *args, **kwargs), stack)
 
-        return cast("View[P, R]", _exempt(guarded))
+        return cast("Callable[P, R]", _exempt(guarded))
 
     return decorate
 
@@ -129,7 +132,7 @@ def _guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
     return callers.guard() if callers.has_middleware else default_guard()
 
 
-def _kept_until_rendered(response: R, stack: ExitStack) -> R:
+def _kept_until_rendered(response: HttpResponseBase, stack: ExitStack) -> HttpResponseBase:
     """The response; where its template is rendered later, and may ask who is calling, so long the answer stands."""
     if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
         later = stack.pop_all()
@@ -149,8 +152,14 @@ def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_exempt(request: HttpRequest, view: Callable[..., Any]) -> bool:
     """Whether the project took the view out of CSRF protection, below our decorator or above it."""
-    routed = None if request.resolver_match is None else request.resolver_match.func
-    return any(getattr(function, "csrf_exempt", False) not in {False, _EXEMPT} for function in (view, routed))
+    routed = view if request.resolver_match is None else request.resolver_match.func
+    marked = any(getattr(function, "csrf_exempt", False) not in {False, _EXEMPT} for function in (view, routed))
+    # `csrf_exempt` around our decorator copies our mark over its own, but is still there.
+    return marked or _is_exempting(inspect.unwrap(routed, stop=_is_exempting))
+
+
+def _is_exempting(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__code__", None) in _EXEMPTING
 
 
 def _needs_csrf_check(request: HttpRequest, admission: Admission) -> bool:
@@ -163,7 +172,9 @@ def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseB
     middleware = _csrf_middleware(tuple(settings.MIDDLEWARE))
     if middleware is None or _is_exempt(request, view):
         return None
-    check = middleware(_unused)
+    if getattr(request, "_dont_enforce_csrf_checks", False) == PROVEN:
+        request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined] # not by what this view goes by
+    check = middleware(view)
     check.process_request(request)
     return check.process_view(request, view, (), {})
 
@@ -175,5 +186,5 @@ def _csrf_middleware(paths: tuple[str, ...]) -> type[CsrfViewMiddleware] | None:
     return next((found for found in classes if isinstance(found, type) and issubclass(found, CsrfViewMiddleware)), None)
 
 
-def _unused(_: HttpRequest) -> HttpResponseBase:
-    raise AssertionError("the CSRF check is asked, not passed through")
+_EXEMPTING = {csrf_exempt(function).__code__ for function in (_check_csrf, perform)}
+"""What Django's `csrf_exempt` makes of a function, sync or async: the code of its wrapper, by which it is known."""

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from jwtguard.callers import Entry, check_guard
 from jwtguard.core.errors import JWTGuardError
-from jwtguard.django.requests import callers_of, perform, read, refuse, show_user
+from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user
 from jwtguard.django.settings import default_guard, user_of
 from jwtguard.guard import Guard
 
@@ -58,7 +58,7 @@ class GuardMiddleware:
         if entry.principal is not None and entry.authentication is not None and entry.authentication.proves_origin:
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
-            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+            request._dont_enforce_csrf_checks = PROVEN  # type: ignore[attr-defined]
         show_user(request, entry.principal)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:

@@ -26,6 +26,8 @@ from jwtguard.guard import Guard
 
 T = TypeVar("T")
 _CALLERS = "_jwtguard_callers"
+PROVEN = "proven by jwtguard"
+"""What the middleware tells Django's CSRF check: true, and no other's word, as that of a test client is."""
 
 
 def read(request: HttpRequest) -> HTTPRequest:

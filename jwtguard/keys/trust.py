@@ -54,7 +54,8 @@ class Trust:
         problems: list[str] = []
         checked = Checked(problems)
         if introspection is not None and not isinstance(introspection, Introspection):
-            problems.append(f"introspection is Introspection(endpoint, client_id=..., ...): found {introspection!r}")
+            found = type(introspection).__name__
+            problems.append(f"introspection is Introspection(endpoint, client_id=..., ...): found {found}")
             introspection = None
         trusted: tuple[TrustedIssuer, ...] = ()
         policies: list[Policy] = []

@@ -9,7 +9,7 @@ from bottle import Bottle
 from examples import bottle_adapter
 from examples.bottle_adapter import BottleGuard
 from jwtguard.testing import AdapterConformance, RawRequest, Route, Site, wsgi_client
-from jwtguard.testing.cases import GOOD, HOST, bearer
+from jwtguard.testing.case import GOOD, HOST, bearer
 from jwtguard.testing.clients import Client
 from jwtguard.testing.sites import site
 
@@ -36,7 +36,8 @@ def _add(app: Bottle, auth: BottleGuard, route: Route) -> None:
         view = auth.requires(route.requirement, tokens_from=route.tokens_from)(caller)
     else:
         view = caller
-    app.route(route.path, ["GET", "POST"], view)
+    for method in ("GET", "POST"):
+        app.route(route.path, method, view)
 
 
 class TestBottle(AdapterConformance):

@@ -96,7 +96,7 @@ def test_one_name(requirement: Requirement, caller: Principal, expected: object)
         (A & A, lambda a, b, c: a),
         (A | (A & B), lambda a, b, c: a),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, Requirement) else "",
 )
 def test_combinations(requirement: Requirement, model: Callable[..., bool], roles: str) -> None:
     """`&` and `|` mean what they mean, however deep."""
@@ -380,7 +380,8 @@ def test_what_a_refusal_says(requirement: Requirement, scope: tuple[str, ...], m
     with pytest.raises(InsufficientScopeError) as refused:
         requirement.check(_caller("a", "have"), Rights(), now=NOW)
     assert (refused.value.scope, refused.value.missing) == (scope, missing)
-    assert refused.value.detail == f"This needs {requirement!r}; missing: {', '.join(missing)}."
+    lacking = "" if missing == (repr(requirement),) else f"; missing: {', '.join(missing)}"
+    assert refused.value.detail == f"This needs {requirement!r}{lacking}."
 
 
 @pytest.mark.parametrize(
@@ -397,3 +398,10 @@ def test_what_a_refusal_says(requirement: Requirement, scope: tuple[str, ...], m
 def test_modes(requirement: Requirement, reads: bool, admits: bool) -> None:
     """Which modes read a token, and which let anybody pass."""
     assert (requirement.mode.reads_token, requirement.mode.admits_anybody) == (reads, admits)
+
+
+@pytest.mark.parametrize("name", ["reports:read reports:list", 'a"b', "a\\b", "é", "a\tb"])
+def test_scopes_that_no_token_can_carry(name: str) -> None:
+    """A scope that could never pass is refused where it is written down (RFC 6749 §3.3)."""
+    with pytest.raises(ConfigurationError, match="combine has_scope"):
+        has_scope(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -317,3 +318,32 @@ def test_sources() -> None:
 def test_token_is_not_in_a_repr() -> None:
     """What was extracted can be logged without its text."""
     assert "secret" not in repr(Extracted(text="secret", source=AuthorizationHeader()))
+
+
+@dataclass(eq=True)
+class Unhashable:
+    """A place of a user's own, as a plain dataclass is: comparable and not hashable."""
+
+    def read(self, request: HTTPRequest) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("places", "are_two"),
+    [
+        ([TokenHeader("X-Token"), TokenHeader("x-token")], False),
+        ([TokenCookie("access"), TokenCookie("access", path="/x")], False),
+        ([TokenCookie("__Host-access", development=True), TokenCookie("access")], False),
+        ([Unhashable(), Unhashable()], False),
+        ([Unhashable(), AuthorizationHeader()], True),
+        ([TokenHeader("X-Token"), TokenHeader("X-Other")], True),
+        ([TokenQuery("a"), TokenQuery("b")], True),
+    ],
+)
+def test_one_place_named_twice(places: list[TokenSource], are_two: bool) -> None:
+    """What would find the same token twice is one place, however it is written."""
+    if are_two:
+        assert check_sources(places) == tuple(places)
+    else:
+        with pytest.raises(ConfigurationError, match="names one place twice"):
+            check_sources(places)

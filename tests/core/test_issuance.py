@@ -164,6 +164,13 @@ def test_reserved_claims(name: str) -> None:
         issuer().access_token("user-1", claims={name: "x"})
 
 
+def _deep() -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for _ in range(100_000):
+        nested = {"x": nested}
+    return nested
+
+
 def _endless() -> list[object]:
     loop: list[object] = []
     loop.append(loop)
@@ -181,9 +188,9 @@ def _endless() -> list[object]:
         {"x": "\ud800"},
         {"\udfff": "x"},
         {"x": _endless()},
-        {("a",): "x"},
+        {"x": _deep()},
     ],
-    ids=["set", "bytes", "object", "nan", "inf", "surrogate", "surrogate name", "endless", "tuple name"],
+    ids=["set", "bytes", "object", "nan", "inf", "surrogate", "surrogate name", "endless", "deep"],
 )
 def test_claims_that_are_no_json(claims: dict[Any, Any]) -> None:
     """What JSON cannot say is refused when the token is made, not when it comes back."""
@@ -191,9 +198,23 @@ def test_claims_that_are_no_json(claims: dict[Any, Any]) -> None:
         issuer().access_token("user-1", claims=claims)
 
 
+@pytest.mark.parametrize("claims", [5, ["a"], "text", {("a",): "x"}, {1: "a", "1": "b"}])
+def test_claims_that_are_no_mapping(claims: Any) -> None:
+    """Names are strings, or two of them could become one member."""
+    with pytest.raises(ConfigurationError, match="claims is a mapping of names to values"):
+        issuer().access_token("user-1", claims=claims)
+
+
+def test_a_lifetime_that_is_no_lifetime() -> None:
+    """A token that ends after the calendar does would be refused by every guard."""
+    with pytest.raises(ConfigurationError, match="access_token_lifetime must be at least 0 seconds and at most"):
+        issuer(access_token_lifetime=timedelta(days=999_999_999))
+
+
 @pytest.mark.parametrize(
     ("subject", "arguments", "message"),
     [
+        ("user-1", {"auth_time": 10**400}, "the auth_time is"),
         ("", {}, "the subject is"),
         (None, {}, "the subject is"),
         (True, {}, "the subject is"),

@@ -120,6 +120,11 @@ def test_a_generated_key_signs_what_its_other_half_checks(algorithm: str) -> Non
     assert (algorithm, "new", "new") == (key.algorithm, key.kid, key.verification_key.kid)
 
 
+def test_a_generated_rsa_key_has_2048_bits() -> None:
+    """RFC 7518 §3.3 asks for no more, and each bit costs time."""
+    assert SigningKey.generate("RS256").verification_key._key.key_size == 2048
+
+
 def test_a_public_key_does_not_sign() -> None:
     """Signing needs the private half."""
     with pytest.raises(ConfigurationError, match="signing needs a private key"):

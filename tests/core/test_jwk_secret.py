@@ -142,6 +142,7 @@ def test_a_key_document_in_a_jwk_is_no_secret() -> None:
         pytest.param(b"MII" + b"A" * 33, id="what begins like base64 of DER"),
         pytest.param(b"{" + b"s" * 32, id="a brace in front"),
         pytest.param(b'{"secret":"0123456789abcdef0123456789"}', id="JSON that is no key"),
+        pytest.param(b'a secret that says "kty" in its middle', id="what only mentions a JWK"),
         pytest.param(b"0123456789abcdef" * 4, id="hexadecimal"),
         pytest.param(base64.b64encode(bytes(range(48))), id="base64"),
         pytest.param(b"sk-0123456789abcdef0123456789abcdef", id="what begins like a service's token"),

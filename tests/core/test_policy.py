@@ -217,6 +217,7 @@ def test_the_leeway_is_used(leeway: int, now: float, expected: str) -> None:
         ({"iat": NOW - 70}, NOW, "too_old"),
         ({"iat": -1e300}, NOW, "too_old"),
         ({"iat": NOW, "exp": NOW + 5}, NOW + 15, "expired"),
+        ({"iat": NOW - 70, "exp": NOW}, NOW, "too_old"),
         ({"iat": NOW - 1000, "exp": NOW - 500}, NOW, "expired"),
         ({}, NOW, "missing_iat"),
         ({"iat": True}, NOW, "iat"),

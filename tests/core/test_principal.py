@@ -34,7 +34,7 @@ def _roles(claims: dict[str, Any], *paths: Any) -> frozenset[str]:
         (["admin", 1], set()),
         (["admin", None], set()),
         (["admin", ["editor"]], set()),
-        (["admin", ""], set()),
+        (["admin", ""], {"admin", ""}),
         ([["admin"]], set()),
         ([{"name": "admin"}], set()),
     ],

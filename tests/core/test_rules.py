@@ -52,6 +52,10 @@ A, B, C = has_role("a"), has_role("b"), has_role("c")
         ("/a/b/", "/a/b", True),
         ("/a/b/", "/a/bc/d", False),
         ("/a/b/", "/a", False),
+        # The front page alone.
+        ("", "/", True),
+        ("", "", True),
+        ("", "/a", False),
         # The root covers everything.
         ("/", "/", True),
         ("/", "", True),
@@ -256,7 +260,6 @@ def test_rules_that_are_different(rules: list[Rule]) -> None:
     ("arguments", "message"),
     [
         (("a", A), "starts with a slash"),
-        (("", A), "starts with a slash"),
         ((None, A), "starts with a slash"),
         ((b"/a", A), "starts with a slash"),
         (("//", A), "is plain"),

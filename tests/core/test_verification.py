@@ -10,8 +10,9 @@ import pytest
 from jwtguard import ConfigurationError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.policy import UNCHECKED
-from jwtguard.core.verification import TokenVerifier
+from jwtguard.core.verification import CACHE_SIZE, TokenVerifier
 from tests.core.keys import hs256, signing_key
 from tests.core.tokens import ACCEPTED, CLAIMS, Clock, claims, compact, outcome, policy, verifier, verify
 
@@ -234,6 +235,18 @@ def test_a_limit_out_of_range_is_refused(limits: dict[str, Any], problems: int) 
     with pytest.raises(ConfigurationError) as caught:
         TokenVerifier([policy()], **limits)
     assert problems == len(caught.value.problems)
+
+
+def test_the_limits_may_be_small() -> None:
+    """One byte, and no cache: of little use, and no mistake."""
+    by = TokenVerifier([policy(KEYS)], max_token_bytes=1, cache_size=0)
+
+    assert outcome("..", by) == "too_long"
+
+
+def test_the_default_limits() -> None:
+    """8192 bytes, 1024 tokens."""
+    assert (MAX_TOKEN_BYTES, CACHE_SIZE) == (8192, 1024)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(len(TEXT), ACCEPTED), (len(TEXT) - 1, "too_long")])

@@ -23,7 +23,7 @@ MANAGE = ROOT / "examples" / "django_project" / "manage.py"
 # first line ends a server that outlives its test, whatever became of the one who started it.
 _LAUNCHER = """
 import faulthandler, runpy, sys
-faulthandler.dump_traceback_later(240, exit=True)
+faulthandler.dump_traceback_later(900, exit=True)
 sys.path.append({root!r})
 del sys.argv[0]
 if sys.argv[0].endswith(".py"):

@@ -36,6 +36,12 @@ def cookies(server: Server) -> Mapping[str, str]:
     return reply.cookies
 
 
+@pytest.fixture(scope="module")
+def wrong(server: Server) -> bytes:
+    """What a wrong password is answered."""
+    return server.post("/login", {"name": "bob", "password": "wrong"}).body
+
+
 def bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
@@ -74,15 +80,16 @@ def test_login_answers_with_a_token_for_the_header(server: Server) -> None:
         {"name": "", "password": ""},
     ],
 )
-def test_wrong_login(server: Server, document: object) -> None:
+def test_wrong_login(server: Server, wrong: bytes, document: object) -> None:
     """A wrong name and a wrong password get the same answer."""
     reply = server.post("/login", document)
-    assert reply.status in {401, 422} if "\udcff" in str(document) else reply.status == 401
-    if reply.status == 401:
-        assert reply.body == server.post("/login", {"name": "bob", "password": "wrong"}).body
+    assert (reply.status, reply.body) == (401, wrong)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b'{"name": 1, "password": []}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"null", b"{", b"\xff", b'{"name": 1, "password": []}'],
+)
 @pytest.mark.parametrize("path", ["/login", "/me"])
 def test_malformed_body(server: Server, path: str, body: bytes) -> None:
     """A body that makes no sense is refused, not stumbled over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 
 from examples.keys import DATA, csrf_secret, signing_key
 from jwtguard import (
@@ -46,6 +46,6 @@ def token_for(user: User) -> str:
     return issuer.access_token(user.get_username(), roles=groups, scope=scope)
 
 
-def user_of(principal: Principal) -> User | AnonymousUser:
-    """What `request.user` is behind the guard: looked up when a view asks for it."""
-    return User.objects.filter(username=principal.subject, is_active=True).first() or AnonymousUser()
+def user_of(principal: Principal) -> User | None:
+    """What `request.user` is behind the guard, or an anonymous user for None: looked up when a view asks for it."""
+    return User.objects.filter(username=principal.subject, is_active=True).first()

@@ -85,7 +85,7 @@ def json_of(request: HttpRequest) -> dict[str, Any]:
     """The JSON object in the body, an empty one if there is none."""
     try:
         body = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
