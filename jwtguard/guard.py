@@ -38,13 +38,17 @@ from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSour
 from jwtguard.core.flow import Flow, Steps, is_async
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
-from jwtguard.core.jwk import SigningKey, VerificationKey
-from jwtguard.core.jwk_set import JWKSet, KeySource
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
 from jwtguard.core.rules import Rules
 from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
+from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.keys.introspection import Introspection
+from jwtguard.keys.issuers import PolicyDefaults, TrustedIssuer
+from jwtguard.keys.trust import Trust
 
 logger = logging.getLogger("jwtguard")
 T = TypeVar("T")
@@ -100,7 +104,10 @@ class Guard(Frozen):
     """Finds a token in a request, verifies it, and decides whether its bearer may pass.
 
     `issuer` and `audience` (one or several) are what the token's `iss` and `aud` must be; `keys` is a
-    `VerificationKey`, a list of them, a `LocalJWKSet` or another `KeySource`. These three are required.
+    `VerificationKey`, a list of them, a `LocalJWKSet`, a `RemoteJWKSet`, an `OpenIDProvider` or another `KeySource`.
+    These three are required, or in their place `issuers`: a list of `TrustedIssuer`, each on its own terms, which
+    `jwtguard.providers` has ready for well-known services. `introspection`: whom to ask about opaque tokens; where
+    only such come, `keys` may be left out.
 
     `tokens_from`: where tokens may travel, by default the `Authorization` header. `leeway`: allowance for clocks that
     differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default; an issuer
@@ -120,24 +127,31 @@ class Guard(Frozen):
         "_csrf",
         "_on_event",
         "_rights",
+        "_trust",
         "_verifier",
         "audience",
         "csrf",
+        "introspection",
         "issuer",
+        "issuers",
         "keys",
         "rules",
         "tokens_from",
     )
 
-    issuer: str | UncheckedType
-    audience: str | Iterable[str] | UncheckedType
-    keys: KeySource
+    issuer: str | UncheckedType | None
+    """What `iss` must be; None if `issuers` says."""
+    audience: str | Iterable[str] | UncheckedType | None
+    keys: KeySource | None
+    issuers: tuple[TrustedIssuer, ...]
+    introspection: Introspection | None
     tokens_from: tuple[TokenSource, ...]
     rules: Rules | None
     csrf: CSRF | UncheckedType
     _clock: Callable[[], float]
     _csrf: CSRF
     _rights: Rights
+    _trust: Trust
     _verifier: TokenVerifier
     _answers: Answers
     _on_event: Callable[[Event], object] | None
@@ -145,9 +159,11 @@ class Guard(Frozen):
     def __init__(
         self,
         *,
-        issuer: str | UncheckedType,
-        audience: str | Iterable[str] | UncheckedType,
-        keys: VerificationKey | Iterable[VerificationKey] | KeySource,
+        issuer: str | UncheckedType | None = None,
+        audience: str | Iterable[str] | UncheckedType | None = None,
+        keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = None,
+        issuers: Iterable[TrustedIssuer] | None = None,
+        introspection: Introspection | None = None,
         tokens_from: Iterable[TokenSource] | None = None,
         leeway: timedelta = DEFAULT_LEEWAY,
         required_claims: Iterable[str] | None = None,
@@ -165,21 +181,27 @@ class Guard(Frozen):
         clock: Callable[[], float] = time.time,
     ) -> None:
         problems = _Problems()
-        source = problems.of(lambda: key_source(keys))
-        source = JWKSet([]) if source is None else source
-        policy = problems.of(
-            lambda: Policy(
+        trust = problems.of(
+            lambda: Trust.of(
                 issuer=issuer,
                 audience=audience,
-                keys=source,
-                leeway=leeway,
-                required_claims=required_claims,
-                max_token_age=max_token_age,
-                claims=ClaimsMapping() if claims is None else claims,
+                keys=keys,
+                issuers=issuers,
+                introspection=introspection,
+                defaults=PolicyDefaults(
+                    leeway=leeway,
+                    required_claims=required_claims,
+                    max_token_age=max_token_age,
+                    claims=ClaimsMapping() if claims is None else claims,
+                ),
             )
         )
-        problems.of(lambda: TokenVerifier([], max_token_bytes=max_token_bytes, cache_size=cache_size))
-        sources = problems.of(lambda: check_sources([AuthorizationHeader()] if tokens_from is None else tokens_from))
+        policies = () if trust is None else trust.policies
+        verifier = problems.of(
+            lambda: TokenVerifier(policies, max_token_bytes=max_token_bytes, cache_size=cache_size, clock=clock)
+        )
+        places = tokens_from if tokens_from is not None or trust is None else trust.tokens_from
+        sources = problems.of(lambda: check_sources([AuthorizationHeader()] if places is None else places))
         rights = problems.of(
             lambda: Rights(
                 role_hierarchy={} if role_hierarchy is None else role_hierarchy,
@@ -197,19 +219,23 @@ class Guard(Frozen):
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         ConfigurationError.raise_all(problems.found)
-        assert policy is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        only = trust.policies[0] if issuers is None else None
         set_once(
             self,
             issuer=issuer,
-            audience=policy.audience,
-            keys=source,
+            audience=None if only is None else only.audience,
+            keys=None if only is None else only.keys,
+            issuers=trust.issuers,
+            introspection=introspection,
             tokens_from=sources,
             rules=rules,
             csrf=CSRF() if csrf is None else csrf,
             _csrf=csrf if isinstance(csrf, CSRF) else CSRF(),
             _clock=clock,
             _rights=rights,
-            _verifier=TokenVerifier([policy], max_token_bytes=max_token_bytes, cache_size=cache_size, clock=clock),
+            _trust=trust,
+            _verifier=verifier,
             _answers=answers,
             _on_event=on_event,
         )
@@ -239,12 +265,33 @@ class Guard(Frozen):
 
     def _verify(self, text: str) -> Steps[VerifiedToken]:
         try:
-            token = yield from self._verifier.verifying(text)
+            token = yield from self._verifying(text)
         except JWTGuardError as error:
             self._tell_refused(error)
             raise
         self._tell("accepted", "accepted", token)
         return token
+
+    def _verifying(self, text: str) -> Steps[VerifiedToken]:
+        introspection = self.introspection
+        if introspection is None or not self._verifier.takes_as_opaque(text):
+            return self._verifier.verifying(text)
+        return introspection.verifying(text, self._opaque_policy, self._clock)
+
+    def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
+        return self._trust.opaque_policy or self._verifier.policy_of(claims)
+
+    def prefetch(self) -> Flow[None]:
+        """Fetch all keys now that are fetched: `guard.prefetch().run()`, or `await guard.prefetch()`.
+
+        For a program that would rather wait at its start than at the first request. Raises `UnavailableError`.
+        """
+        return Flow(self._prefetch())
+
+    def _prefetch(self) -> Steps[None]:
+        for source in self._trust.key_sources:
+            if isinstance(source, FetchedKeys):
+                yield from source.prefetch()
 
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller that a verified token speaks for."""
@@ -282,7 +329,7 @@ class Guard(Frozen):
             found = extract(request, self.tokens_from if tokens_from is None else tokens_from)
             if found is None:
                 return Authentication(error=MissingTokenError())  # No event: maybe nobody needs a token here.
-            token = yield from self._verifier.verifying(found.text)
+            token = yield from self._verifying(found.text)
             from_cookie = isinstance(found.source, TokenCookie)
             if from_cookie:
                 self._check_csrf(request, token)
@@ -392,6 +439,8 @@ class Guard(Frozen):
             logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
 
     def __repr__(self) -> str:
+        if self.issuers:
+            return f"Guard(issuers=[{', '.join(repr(each.issuer) for each in self.issuers)}])"
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
 
 
@@ -417,24 +466,3 @@ class _Problems:
 
     def add(self, expected: str, found: object) -> None:
         self.found.append(f"{expected}: found {found!r}")
-
-
-def key_source(keys: object) -> KeySource:
-    """What a guard's `keys` may be, as a `KeySource`; raises `ConfigurationError` with what to write instead."""
-    if isinstance(keys, VerificationKey):
-        return JWKSet([keys])
-    if isinstance(keys, JWKSet):
-        if len(keys):
-            return keys
-    elif isinstance(keys, KeySource) and not isinstance(keys, type):
-        return keys
-    elif isinstance(keys, SigningKey):
-        raise ConfigurationError("keys got a SigningKey, and checking needs its other half: write key.verification_key")
-    elif isinstance(keys, Iterable) and not isinstance(keys, str | bytes | Mapping):
-        listed = tuple(keys)
-        if listed and all(isinstance(key, VerificationKey) for key in listed):
-            return JWKSet(listed)
-    raise ConfigurationError(
-        "keys is required and cannot be unchecked: pass VerificationKey.from_secret(...), .from_pem(...) or"
-        f" .from_jwk(...), a list of them, or LocalJWKSet({{...}}); found {type(keys).__name__}"
-    )

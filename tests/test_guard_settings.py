@@ -16,7 +16,9 @@ from jwtguard import (
     AuthorizationHeader,
     ClaimsMapping,
     ConfigurationError,
+    FetchResponse,
     Guard,
+    Introspection,
     JWTGuardError,
     LocalJWKSet,
     Rule,
@@ -24,6 +26,7 @@ from jwtguard import (
     SigningKey,
     TokenCookie,
     TokenHeader,
+    TrustedIssuer,
     authenticated,
     has_permission,
     has_role,
@@ -69,6 +72,17 @@ def _cached(tried: Guard) -> bool:
     return tried.verify(text).run() is tried.verify(text).run()
 
 
+TRUSTED = TrustedIssuer(issuer="https://other.example", audience=AUDIENCE, keys=KEY.verification_key)
+ANSWER = b'{"active": true, "iss": "%s", "aud": "%s", "sub": "a", "exp": 1800000001}' % (
+    ISSUER.encode(),
+    AUDIENCE.encode(),
+)
+ASKING = Introspection(
+    "https://issuer.example/introspect",
+    client_id="a",
+    client_secret="b",
+    fetcher=lambda request: FetchResponse(status=200, body=ANSWER),
+)
 POST = asgi([("Cookie", f"access={token()}"), ("Origin", "https://app.example")], method="POST")
 EVENTS: list[object] = []
 
@@ -81,6 +95,8 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
     ("audience", UNCHECKED, lambda g: _outcome(g, signed(aud="x")), "aud", "accepted"),
     ("keys", OTHER_KEY.verification_key, lambda g: _outcome(g, signed(OTHER_KEY)), "key", "accepted"),
     ("keys", [KEY.verification_key, OTHER_KEY.verification_key], lambda g: len(list(g.keys.current())), 1, 2),  # type: ignore[arg-type]
+    ("issuers", [TRUSTED], lambda g: _outcome(g, signed(iss="https://other.example")), "iss", "accepted"),
+    ("introspection", ASKING, lambda g: _outcome(g, "opaque"), "form", "accepted"),
     ("tokens_from", [TokenHeader("X-Token")], lambda g: _status(g, asgi([("X-Token", token())])), 401, 200),
     ("leeway", timedelta(0), lambda g: _outcome(g, signed(exp=NOW - 5)), "accepted", "expired"),
     ("leeway", timedelta(seconds=300), lambda g: _outcome(g, signed(exp=NOW - 299)), "expired", "accepted"),
@@ -141,7 +157,8 @@ def test_every_setting_shows(
     setting: str, value: Any, look: Callable[[Guard], object], without: object, with_it: object
 ) -> None:
     """A setting changes something that can be seen."""
-    assert (look(guard()), look(guard(**{setting: value}))) == (without, with_it)
+    instead = {"issuer": None, "audience": None, "keys": None} if setting == "issuers" else {}
+    assert (look(guard()), look(guard(**instead, **{setting: value}))) == (without, with_it)
 
 
 def test_no_setting_is_left_out() -> None:

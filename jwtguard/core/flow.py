@@ -44,12 +44,16 @@ class Call(Generic[T]):
 
 
 class Wait(Generic[T]):
-    """Ask the driver to wait for a future that somebody else fulfils; a waiter that gives up does not cancel it."""
+    """Ask the driver to wait for a future that somebody else fulfils; a waiter that gives up does not cancel it.
 
-    __slots__ = ("future",)
+    After `timeout` seconds the flow gets a `TimeoutError`; with None it waits for as long as it takes.
+    """
 
-    def __init__(self, future: Future[T]) -> None:
+    __slots__ = ("future", "timeout")
+
+    def __init__(self, future: Future[T], *, timeout: float | None = None) -> None:
         self.future = future
+        self.timeout = timeout
 
 
 Step: TypeAlias = Call[Any] | Wait[Any]
@@ -174,7 +178,7 @@ async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:
 
 def _perform_sync(step: Step) -> object:
     if isinstance(step, Wait):
-        return step.future.result()
+        return step.future.result(step.timeout)
     if is_async(step.function):
         raise _needs_a_loop(step)
     outcome = step.function()
@@ -190,7 +194,7 @@ async def _perform_async(step: Step, to_thread: ToThread) -> object:
         import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
 
         # Shielded: the future is shared, and one caller's cancellation is nobody else's.
-        return await asyncio.shield(asyncio.wrap_future(step.future))
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(step.future)), step.timeout)
     if is_async(step.function):
         return await step.function()
     outcome = await to_thread(step.function)

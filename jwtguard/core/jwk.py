@@ -246,6 +246,30 @@ class SigningKey(Frozen):
             key = ed25519.Ed25519PrivateKey.generate()
         return cls(key, algorithm=algorithm, kid=kid)
 
+    def to_private_jwk(self) -> dict[str, Any]:
+        """The whole key as a JWK (RFC 7517 §4, RFC 7518 §6), for a file that nobody else reads."""
+        suite = _SUITES[self.algorithm]
+        if suite.kty == "oct":
+            members: dict[str, Any] = {"kty": "oct", "k": encode_segment(self._key)}
+        else:
+            known = suite.implementation.to_jwk(self._key, as_dict=True)
+            public = self.verification_key.to_jwk()
+            members = public | {name: known[name] for name in _PRIVATE_MEMBERS if name in known}
+        if suite.curve is not None:  # Zeros in front included, as above (RFC 7518 §6.2.2.1).
+            size = (self._key.key_size + 7) // 8
+            members["d"] = encode_segment(self._key.private_numbers().private_value.to_bytes(size, "big"))
+        named = {} if self.kid is None else {"kid": self.kid}
+        return members | named | {"use": "sig", "alg": self.algorithm}
+
+    def to_private_pem(self) -> bytes:
+        """The whole key in PKCS #8 PEM form (RFC 7468 §10), not encrypted; a shared secret has none."""
+        if not hasattr(self._key, "private_bytes"):
+            raise ConfigurationError("a shared secret has no PEM form: use to_private_jwk()")
+        pem: bytes = self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return pem
+
     def sign(self, signing_input: bytes) -> bytes:
         """The signature over `signing_input` (RFC 7515 §5.1)."""
         return self._sign(signing_input, self._key)

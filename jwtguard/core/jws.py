@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -82,6 +83,14 @@ def check_length(text: str, max_token_bytes: int) -> bytes:
     if not text.isascii():  # The base64url alphabet is ASCII, so characters are bytes.
         raise MalformedTokenError("alphabet")
     return text.encode("ascii")
+
+
+_JWS_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+def has_jws_form(text: str) -> bool:
+    """Whether `text` looks like a compact JWS, sound or not: what does is never taken for an opaque token."""
+    return _JWS_FORM.fullmatch(text) is not None
 
 
 def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> UnverifiedJWS:

@@ -26,9 +26,10 @@ from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuard
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object
 from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, parse
+from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, parse
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
 from jwtguard.core.principal import Principal
+from jwtguard.core.tenants import TenantPattern
 
 logger = logging.getLogger("jwtguard")
 
@@ -86,8 +87,11 @@ class TokenVerifier:
         if len(policies) > 1 and len(by_issuer) < len(policies):
             problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
         ConfigurationError.raise_all(problems)
-        self._single = policies[0] if len(policies) == 1 else None
+        # With keys at hand, the issuer of a single policy can wait until the signature held.
+        only = policies[0] if len(policies) == 1 else None
+        self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None
         self._by_issuer = by_issuer
+        self._patterns = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TenantPattern)]
         self._max_token_bytes = max_token_bytes
         self._cache_size = cache_size
         self._types = types
@@ -123,7 +127,8 @@ class TokenVerifier:
             if policy is None:
                 # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
                 claims = self._claims(jws.payload_segment)
-                policy = self._policy_of(claims)
+                policy = self.policy_of(claims)
+            policy.check_header(jws.header)
             keys = _current_keys(policy)
             kid, algorithm = jws.header.kid, jws.header.algorithm
             key = None if keys is None else keys.find(kid, algorithm)
@@ -152,6 +157,10 @@ class TokenVerifier:
         logger.error("token refused: unforeseen %s while verifying", unforeseen)
         raise InvalidTokenError("unforeseen")
 
+    def takes_as_opaque(self, text: str) -> bool:
+        """Whether `text` is short enough to look at and has not the form of a JWS (RFC 7515 §7.1)."""
+        return isinstance(text, str) and len(text) <= self._max_token_bytes and not has_jws_form(text)
+
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller `token` speaks for, from the cache where it is there."""
         remembered = self._cache.get(token.sha256)
@@ -160,12 +169,17 @@ class TokenVerifier:
     def _claims(self, payload_segment: bytes) -> ClaimsSet:
         return ClaimsSet(parse_object(decode_segment(payload_segment)))
 
-    def _policy_of(self, claims: Mapping[str, Any]) -> Policy:
+    def policy_of(self, claims: Mapping[str, Any]) -> Policy:
+        """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""
         issuer = claims.get("iss")
-        policy = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
-        if policy is None:
-            raise InvalidTokenError("iss")
-        return policy
+        if isinstance(issuer, str):
+            policy = self._by_issuer.get(issuer)
+            if policy is not None:
+                return policy
+            for pattern, policy in self._patterns:
+                if pattern.matches(issuer):
+                    return policy
+        raise InvalidTokenError("iss")
 
 
 # A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.
