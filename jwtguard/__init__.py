@@ -54,7 +54,7 @@ from jwtguard.core.jwk import SigningKey as SigningKey
 from jwtguard.core.jwk import VerificationKey as VerificationKey
 from jwtguard.core.jwk_set import JWKSet as JWKSet
 from jwtguard.core.jwk_set import LocalJWKSet as LocalJWKSet
-from jwtguard.core.policy import UNCHECKED as UNCHECKED
+from jwtguard.core.kind import TokenKind as TokenKind
 from jwtguard.core.principal import ClaimPath as ClaimPath
 from jwtguard.core.principal import ClaimsMapping as ClaimsMapping
 from jwtguard.core.principal import Principal as Principal
@@ -65,5 +65,14 @@ from jwtguard.core.session_events import SessionEvent as SessionEvent
 from jwtguard.core.session_store import Session as Session
 from jwtguard.core.session_store import SessionStore as SessionStore
 from jwtguard.core.sessions import Sessions as Sessions
+from jwtguard.core.unchecked import UNCHECKED as UNCHECKED
 from jwtguard.core.verification import VerifiedToken as VerifiedToken
 from jwtguard.guard import Guard as Guard
+from jwtguard.keys.fetching import FetchRequest as FetchRequest
+from jwtguard.keys.fetching import FetchResponse as FetchResponse
+from jwtguard.keys.introspection import Introspection as Introspection
+from jwtguard.keys.issuers import TrustedIssuer as TrustedIssuer
+from jwtguard.keys.openid import OpenIDProvider as OpenIDProvider
+from jwtguard.keys.remote import RemoteJWKSet as RemoteJWKSet
+from jwtguard.keys.signing_keys import SigningKeys as SigningKeys
+from jwtguard.keys.x509 import X509Keys as X509Keys

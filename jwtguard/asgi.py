@@ -27,18 +27,18 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Mu
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
 
-from jwtguard.callers import KEY, Callers, Checkpoint, Entry
+from jwtguard.callers import KEY, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
-from jwtguard.core.flow import Flow, is_async, run_async
+from jwtguard.core.flow import Flow, Steps, is_async, run_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
 from jwtguard.endpoints.asgi import MountedRoutes
-from jwtguard.guard import Admission, Guard
+from jwtguard.guard import Admission, Authentication, Guard
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -97,7 +97,13 @@ class GuardMiddleware:
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         self.app = app
-        self.guard = _guard_of(guard, "GuardMiddleware")
+        if getattr(app, "root_path", ""):
+            # FastAPI(root_path=...) changes the path behind our back, so that a rule would not match what it guards.
+            raise ConfigurationError(
+                "the application sets a root_path of its own, which rules by path cannot see from outside: put the"
+                " middleware inside, with app.add_middleware(GuardMiddleware, guard=guard)"
+            )
+        self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._preflight = preflight
         self._sleep = sleep
@@ -105,10 +111,13 @@ class GuardMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
         if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         if scope["type"] not in {"http", "websocket"}:
             raise ConfigurationError(f"a connection of type {scope['type']!r} cannot be guarded, so it is closed")
-        request, callers = HTTPRequest.from_asgi(scope), callers_of(scope)
+        request = HTTPRequest.from_asgi(scope)
+        # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
+        callers = scope[KEY].copy() if KEY in scope else Callers()
         send = self._routes.finishing(send, callers)
         entry: Entry
         if self._preflight and is_preflight(request):
@@ -121,27 +130,47 @@ class GuardMiddleware:
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
-                return await send_answer(self.guard.answer(error, request), scope, send)
+                await send_answer(self.guard.answer(error, request), scope, send)
+                return
         callers.keep(self.guard, entry)
         inner = {**scope, KEY: callers}
         _show(inner, callers.known_principal())
-        try:
+        if isinstance(entry, Authentication) and entry.error is not None:
+            await self._run_without_caller(inner, receive, send, callers, request)
+        else:
             await self._run(inner, receive, send, entry)
+
+    async def _run_without_caller(
+        self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
+    ) -> None:
+        """Run the application, where reading the principal raises the kept error, in a view or anywhere below."""
+        state = ConnectionState(send)
+        try:
+            await self.app(scope, receive, state.send)
         except JWTGuardError as error:
-            # Reading the principal raises the kept error, in a view or anywhere below; other errors are not ours.
-            if not callers.is_kept(self.guard, error):
+            # Other errors are not ours; and once an answer has begun, nobody can send another.
+            if not callers.is_kept(self.guard, error) or (state.has_begun and not state.is_open):
+                await state.release()
                 raise
-            await send_answer(self.guard.answer(error, request), scope, send)
+            await send_answer(self.guard.answer(error, request), scope, send, is_open=state.is_open)
+        except BaseException:
+            await state.release()
+            raise
+        else:
+            await state.release()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
         """Run the application; a websocket no longer than its token holds."""
         authentication = entry.authentication
         if scope["type"] == "http" or authentication is None or authentication.token is None:
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):
-            scope["subprotocols"] = []  # The token is no subprotocol, and no business of the application.
+            # The token is no subprotocol, and no business of the application.
+            scope["headers"] = [field for field in scope["headers"] if field[0].lower() != b"sec-websocket-protocol"]
+            scope["subprotocols"] = []
             send = _choosing_bearer(send)
         token = authentication.token
         socket = GuardedSocket(
@@ -163,13 +192,8 @@ class GuardMiddleware:
 class Connection(Protocol):
     """What we need of Starlette's `Request` and `WebSocket`."""
 
-    @property
-    def scope(self) -> Scope:
-        """The ASGI scope."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The header fields."""
+    scope: Scope
+    """The ASGI scope."""
 
 
 class ASGIGuard:
@@ -179,7 +203,7 @@ class ASGIGuard:
     """
 
     def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
-        self.guard = _guard_of(guard, type(self).__name__)
+        self.guard = check_guard(guard, type(self).__name__)
         self.mounted = MountedRoutes(self.guard, sessions, settings, perform)
         """What the middleware must know of the routes."""
 
@@ -214,7 +238,7 @@ class ASGIGuard:
         return view
 
     def principal(self, connection: Connection) -> Principal | None:
-        """The caller of a Starlette request or websocket as this guard knows it; raises the refusal if there is none."""
+        """The caller of a request or websocket as this guard knows it; raises the refusal where there is none."""
         return callers_of(connection.scope).principal_of(self.guard)
 
 
@@ -231,8 +255,11 @@ def requires(
     raises `ConfigurationError` and never runs.
     """
     checkpoint = Checkpoint(requirement, tokens_from)
+    if guard is not None:
+        check_guard(guard, "requires")
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
+        check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
         if is_async(endpoint):
             async_endpoint = cast("Callable[P, Awaitable[object]]", endpoint)
 
@@ -268,6 +295,38 @@ def requires(
     return decorate
 
 
+class ConnectionState:
+    """Passes messages on, and remembers whether the answer has begun, and whether a websocket is open.
+
+    A server error is held back until the application is done: a Starlette application answers 500 before it passes on
+    what was raised, and if that is the kept refusal, the client is to get the refusal.
+    """
+
+    __slots__ = ("_held", "_send", "has_begun", "is_open")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._held: list[Message] = []
+        self.has_begun = self.is_open = False
+
+    async def release(self) -> None:
+        """Send what was held back."""
+        held, self._held = self._held, []
+        for message in held:
+            await self._send(message)
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        is_server_error = message["type"] == "http.response.start" and message["status"] == 500
+        if self._held or (is_server_error and not self.has_begun):
+            self._held.append(message)
+            return
+        self.has_begun = True
+        if message["type"] in {"websocket.accept", "websocket.close"}:
+            self.is_open = message["type"] == "websocket.accept"
+        await self._send(message)
+
+
 class Visit:
     """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
 
@@ -284,7 +343,18 @@ class Visit:
 
     def admit(self, checkpoint: Checkpoint) -> Flow[Admission]:
         """Let the caller in; raises `JWTGuardError`."""
-        return checkpoint.admit(self.guard, self._request, self._callers)
+        return Flow(self._admit(checkpoint))
+
+    def _admit(self, checkpoint: Checkpoint) -> Steps[Admission]:
+        admission = yield from checkpoint.admit(self.guard, self._request, self._callers)
+        source = None if admission.authentication is None else admission.authentication.source
+        # A middleware would have taken the field away, and seen to it that the handshake is answered with `bearer`.
+        if isinstance(source, TokenSubprotocol) and self._request.values("sec-websocket-protocol"):
+            raise ConfigurationError(
+                "TokenSubprotocol() needs the middleware in front, with it among the guard's tokens_from:"
+                " add GuardMiddleware(app, guard=guard)"
+            )
+        return admission
 
     def answer(self, error: JWTGuardError) -> HTTPAnswer:
         """The finished answer for a refusal."""
@@ -298,6 +368,7 @@ class Visit:
     @contextmanager
     def inside(self, principal: Principal | None) -> Iterator[None]:
         """While the endpoint runs, `principal` is the caller."""
+        # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
         before = {name: self._scope[name] for name in ("user", "auth") if name in self._scope}
         with self._callers.admitting(self.guard, principal):
             _show(self._scope, principal)
@@ -326,17 +397,23 @@ def response(answer: HTTPAnswer) -> Response:
 
     found = Response(answer.body, status_code=answer.status)
     for name, value in answer.headers:
-        found.headers.append(name, value)  # There may be several Set-Cookie.
+        if name == "Set-Cookie":
+            found.headers.append(name, value)  # There may be several.
+        else:
+            found.headers[name] = value
     return found
 
 
-async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send) -> None:
-    """Send a finished answer; for a websocket handshake as a denial, or as a close where the server has no such thing."""
-    if scope["type"] == "websocket" and not can_deny(scope):
-        return await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: bool = False) -> None:
+    """Send a finished answer; for a websocket handshake as a denial, or as a close where the server has no such thing.
+
+    `is_open`: the websocket was accepted, so nothing but closing it is left.
+    """
+    if scope["type"] == "websocket" and (is_open or not can_deny(scope)):
+        await send({"type": "websocket.close", "code": close_code(answer.status), "reason": ""})
+        return
     prefix = "websocket." if scope["type"] == "websocket" else ""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
     await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     await send({"type": f"{prefix}http.response.body", "body": answer.body})
 
@@ -355,7 +432,10 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
     """What the endpoint returns instead of running: a response, or nothing once a handshake is denied."""
     if connection.scope["type"] == "http":
         return response(answer)
-    await send_answer(answer, connection.scope, cast("Any", connection).send)
+    websocket = cast("Any", connection)
+    # As Starlette names it; a method like `on_receive` may be guarded, which runs when the socket is open.
+    is_open = websocket.application_state.name == "CONNECTED"
+    await send_answer(answer, connection.scope, websocket.send, is_open=is_open)
     return None
 
 
@@ -367,13 +447,6 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"
     )
-
-
-def _guard_of(guard: object, where: str) -> Guard:
-    found = guard.guard if isinstance(guard, ASGIGuard) else guard
-    if not isinstance(found, Guard):
-        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {guard!r}")
-    return found
 
 
 def _show(scope: Scope, principal: Principal | None) -> None:

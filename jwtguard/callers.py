@@ -3,8 +3,8 @@
 >>> callers = Callers()
 >>> guard = object()
 >>> callers.keep(guard, Authentication())
->>> callers.kept(guard) is not None, callers.kept(object()) is None
-(True, True)
+>>> callers.knows(guard), callers.knows(object())
+(True, False)
 
 A result counts only for the very guard that made it. Adapters store one `Callers` under a private key of the request
 and fill the framework's own places (`scope["user"]`, `request.principal`) from it: those are outputs, never inputs.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from jwtguard.core.authorization import Requirement, check_requirement
@@ -29,7 +30,10 @@ KEY = "jwtguard.callers"
 
 EXEMPT = "_jwtguard_exempt"
 """Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
+
 Entry: TypeAlias = Admission | Authentication
+Asking: TypeAlias = Callable[[], Flow[Authentication]]
+"""How to find out who is calling."""
 Headers: TypeAlias = list[tuple[str, str]]
 
 
@@ -58,19 +62,29 @@ def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[
     return [*kept, ("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in added)]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Caller:
+    guard: Guard
+    principal: Principal | None
+
+
 class Callers:
     """What the middlewares in front found out, and the callers that `requires` let in, innermost last."""
 
-    __slots__ = ("_admitted", "_kept", "_pending")
+    __slots__ = ("_admitted", "_found", "_in_front", "_pending")
 
     def __init__(self) -> None:
+        self._found: dict[Guard, Entry | Asking] = {}
+        self._in_front: list[Guard] = []
+        self._admitted: list[_Caller] = []
         self._pending: list[Pending] = []
-        self._kept: dict[Guard, Entry | Callable[[], Entry]] = {}
-        self._admitted: list[tuple[Guard, Principal | None]] = []
 
-    def keep(self, guard: Guard, entry: Entry | Callable[[], Entry]) -> None:
-        """Keep what the middleware of `guard` found out, or how to find it out once somebody asks."""
-        self._kept[guard] = entry
+    def copy(self) -> Callers:
+        """The same, to be added to without a change to this one, which alone finishes what is pending."""
+        copied = Callers()
+        copied._found, copied._in_front = dict(self._found), list(self._in_front)
+        copied._admitted = list(self._admitted)
+        return copied
 
     def put_off(self, pending: Pending) -> None:
         """Keep something for when the response starts."""
@@ -81,30 +95,39 @@ class Callers:
         pending, self._pending = self._pending, []
         return pending
 
-    def _entry(self, guard: Guard) -> Entry | None:
-        entry = self._kept.get(guard)
-        if callable(entry):
-            entry = self._kept[guard] = entry()
-        return entry
+    def keep(self, guard: Guard, found: Entry | Asking) -> None:
+        """Keep what the middleware of `guard`, which is in front, found out: or how to find it out if somebody asks."""
+        self._found[guard] = found
+        if guard not in self._in_front:
+            self._in_front.append(guard)
 
-    def kept(self, guard: Guard) -> Authentication | None:
-        """The authentication that the middleware of this very guard made; None if it read no token."""
-        entry = self._entry(guard)
-        return None if entry is None else entry.authentication
+    def remember(self, guard: Guard, found: Asking) -> None:
+        """Remember how to find out what a view wants to know of a guard without a middleware."""
+        self._found[guard] = found
+
+    def kept(self, guard: Guard) -> Flow[Entry | None]:
+        """What is known by this very guard, found out now if it must be; None if nobody has asked it."""
+        return Flow(self._entry(guard))
+
+    def _entry(self, guard: Guard) -> Steps[Entry | None]:
+        found = self._found.get(guard)
+        if callable(found):
+            found = self._found[guard] = yield from found()
+        return found
 
     def knows(self, guard: Guard) -> bool:
         """Whether the middleware of this very guard is in front, or a view has asked it."""
-        return guard in self._kept or any(admitting is guard for admitting, _ in self._admitted)
+        return guard in self._found or any(caller.guard is guard for caller in self._admitted)
 
     def is_kept(self, guard: Guard, error: Exception) -> bool:
         """Whether `error` is the one that the middleware of this very guard kept, raised by reading the principal."""
-        entry = self._kept.get(guard)
+        entry = self._found.get(guard)
         return isinstance(entry, Authentication) and entry.error is error
 
     @property
     def has_middleware(self) -> bool:
         """Whether a middleware is in front."""
-        return bool(self._kept)
+        return bool(self._in_front)
 
     @property
     def is_inside_requires(self) -> bool:
@@ -113,29 +136,27 @@ class Callers:
 
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
-        self._admitted.append((guard, principal))
+        self._admitted.append(_Caller(guard, principal))
 
     @contextmanager
     def admitting(self, guard: Guard, principal: Principal | None) -> Iterator[None]:
         """While the view runs, `principal` is the caller."""
-        self._admitted.append((guard, principal))
+        caller = _Caller(guard, principal)
+        self._admitted.append(caller)
         try:
             yield
         finally:
-            self._admitted.pop()
+            self._admitted.remove(caller)  # Not the last one: of two views that run at once either may end first.
 
     def guard(self) -> Guard:
         """The one guard whose middleware is in front; raises `ConfigurationError` if there is none, or several."""
-        if len(self._kept) == 1:
-            return next(iter(self._kept))
-        if self._kept:
-            raise ConfigurationError(
-                "more than one guard authenticates this request: ask one of them, as in auth.principal and"
-                " @auth.requires(...), or name it, as in requires(..., guard=guard)"
-            )
+        if len(self._in_front) == 1:
+            return self._in_front[0]
+        ask = "ask one of yours, as in auth.principal and @auth.requires(...)"
+        if self._in_front:
+            raise ConfigurationError(f"more than one guard authenticates this request: {ask}")
         raise ConfigurationError(
-            "no jwtguard middleware is in front of this view: add it, or name the guard, as in"
-            " requires(..., guard=guard)"
+            f"no jwtguard middleware (in Flask: init_app) is in front of this view: add it, or {ask}"
         )
 
     def principal(self) -> Principal | None:
@@ -144,20 +165,20 @@ class Callers:
         Raises the error that the middleware kept, or `ConfigurationError` if nobody or more than one can answer.
         """
         if self._admitted:
-            return self._admitted[-1][1]
+            return self._admitted[-1].principal
         return self.principal_of(self.guard())
 
     def known_principal(self) -> Principal | None:
         """The caller if one guard alone is in front and found one; never raises, for places that only show it."""
-        entries = list(self._kept.values())
-        return entries[0].principal if len(entries) == 1 and not callable(entries[0]) else None
+        found = self._found[self._in_front[0]] if len(self._in_front) == 1 else None
+        return None if found is None or callable(found) else found.principal
 
     def principal_of(self, guard: Guard) -> Principal | None:
         """The caller as this very guard knows it; raises the error that its middleware kept."""
-        for admitting, principal in reversed(self._admitted):
-            if admitting is guard:
-                return principal
-        entry = self._entry(guard)
+        for caller in reversed(self._admitted):
+            if caller.guard is guard:
+                return caller.principal
+        entry = self.kept(guard).run()
         if entry is None:
             raise ConfigurationError(
                 "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"
@@ -179,5 +200,25 @@ class Checkpoint:
 
     def admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Flow[Admission]:
         """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used."""
-        kept = callers.kept(guard) if self.tokens_from is None else None
-        return guard.admit(request, self.requirement, kept=kept, tokens_from=self.tokens_from)
+        return Flow(self._admit(guard, request, callers))
+
+    def _admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Steps[Admission]:
+        kept = None
+        if self.tokens_from is None and self.requirement.mode.reads_token:
+            entry = yield from callers.kept(guard)
+            kept = None if entry is None else entry.authentication
+        return (yield from guard.admit(request, self.requirement, kept=kept, tokens_from=self.tokens_from))
+
+
+def check_guard(guard: object, where: str) -> Guard:
+    """`guard` itself; raises `ConfigurationError` if it is none. `where` is who needs it."""
+    if not isinstance(guard, Guard):
+        # By its type alone: a mapping in its place may hold the secret.
+        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {type(guard).__name__}")
+    return guard
+
+
+def check_view(view: object, *, instead: str) -> None:
+    """Raise `ConfigurationError` if `view` is a class: `requires` guards functions. `instead` is what to write."""
+    if isinstance(view, type):
+        raise ConfigurationError(f"`requires` guards functions, and {view.__name__} is a class: {instead}")

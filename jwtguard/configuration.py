@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -44,9 +45,14 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
 from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import LocalJWKSet
-from jwtguard.core.policy import UNCHECKED
+from jwtguard.core.kind import TokenKind
 from jwtguard.core.principal import ClaimPath, ClaimsMapping
 from jwtguard.core.rules import Rule, Rules
+from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.keys.introspection import Introspection
+from jwtguard.keys.issuers import TrustedIssuer
+from jwtguard.keys.openid import OpenIDProvider
+from jwtguard.keys.remote import RemoteJWKSet
 
 ENVIRONMENT_PREFIX = "JWTGUARD_"
 
@@ -54,11 +60,14 @@ ENVIRONMENT_PREFIX = "JWTGUARD_"
 def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems."""
     if not isinstance(config, Mapping):
-        raise ConfigurationError(f"the configuration is a mapping with issuer, audience and keys: found {config!r}")
-    return _arguments(
-        config,
-        [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in _EXAMPLES if name not in config],
-    )
+        raise ConfigurationError(
+            f"the configuration is a mapping with issuer, audience and keys: found {type(config).__name__}"
+        )
+    # Whoever names several issuers says it all there, and opaque tokens need no keys.
+    needed = [] if "issuers" in config else [name for name in _EXAMPLES if name not in config]
+    if "introspection" in config and "keys" in needed:
+        needed.remove("keys")
+    return _arguments(config, [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in needed])
 
 
 def _arguments(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -70,6 +79,13 @@ def _arguments(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]
                 arguments[name] = _READERS[name](value)
             except ConfigurationError as error:
                 problems.extend(f"{name}: {problem}" for problem in error.problems)
+    keys = arguments.get("keys")
+    if isinstance(keys, _OpenID):
+        try:
+            arguments["keys"] = keys.provider(arguments.get("issuer"))
+        except ConfigurationError as error:
+            del arguments["keys"]
+            problems.extend(f"keys: {problem}" for problem in error.problems)
     if problems:
         raise ConfigurationError(*problems, *_further_problems(arguments))
     return arguments
@@ -81,7 +97,7 @@ def _further_problems(arguments: Mapping[str, Any]) -> tuple[str, ...]:
 
     stand_ins = {"issuer": UNCHECKED, "audience": UNCHECKED, "keys": SigningKey.generate("HS256").verification_key}
     try:
-        Guard(**{**stand_ins, **arguments})
+        Guard(**{**({} if "issuers" in arguments else stand_ins), **arguments})
     except ConfigurationError as error:
         return error.problems
     return ()
@@ -155,11 +171,30 @@ def _jwks_file(value: Mapping[str, Any]) -> LocalJWKSet:
     return LocalJWKSet(document, algorithms=value.get("algorithms"))
 
 
-def _not_built(value: Mapping[str, Any]) -> VerificationKey:
-    raise ConfigurationError(
-        "keys from a URL are not available in this version: save the JWK Set and write"
-        ' {"jwks_file": "jwks.json", "algorithms": ["RS256"]}'
-    )
+def _jwks_url(value: Mapping[str, Any]) -> RemoteJWKSet:
+    return RemoteJWKSet(value["jwks_url"], **_remote(value))
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenID:
+    """Keys to be found through the metadata of the issuer, which another setting names."""
+
+    settings: dict[str, Any]
+
+    def provider(self, issuer: Any) -> OpenIDProvider:
+        return OpenIDProvider(issuer, **self.settings)
+
+
+def _openid(value: Mapping[str, Any]) -> _OpenID:
+    if value["openid"] is not True:
+        raise ConfigurationError(f'write {{"openid": true}}, or name another source of keys: found {value["openid"]!r}')
+    settings = _remote(value)
+    OpenIDProvider("https://issuer.example", **settings)  # So that its problems are found with all others.
+    return _OpenID(settings)
+
+
+def _remote(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in ("algorithms", "allow_http_loopback") if name in value}
 
 
 # How each source is read, and the settings it takes: another one would change nothing, so it is refused.
@@ -167,12 +202,70 @@ _KEY_SOURCES: dict[str, tuple[Callable[[Mapping[str, Any]], Any], tuple[str, ...
     "secret": (_secret, ("algorithm", "kid")),
     "pem_file": (_pem_file, ("algorithm", "kid")),
     "jwks_file": (_jwks_file, ("algorithms",)),
-    "jwks_url": (_not_built, ("algorithms",)),
-    "openid": (_not_built, ("algorithms",)),
+    "jwks_url": (_jwks_url, ("algorithms", "allow_http_loopback")),
+    "openid": (_openid, ("algorithms", "allow_http_loopback")),
 }
 
 
+def _issuers(value: Any) -> Any:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(
+            'write a list, as in [{"preset": "keycloak", "issuer": "https://…", "audience": "orders-api"}]'
+        )
+    return _each(value, _issuer)
+
+
+def _issuer(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    settings = dict(value)
+    preset = settings.pop("preset", None)
+    make: Callable[..., TrustedIssuer] = TrustedIssuer
+    if preset is not None:
+        import jwtguard.providers as providers  # noqa: PLC0415 - only where it is used
+
+        if preset not in providers.PRESETS:
+            raise ConfigurationError(*unknown_keys({str(preset): None}, providers.PRESETS, what="preset"))
+        make = providers.PRESETS[preset]
+    for name, read in {"audience": _or_unchecked, "keys": _keys, "claims": _claims, "kind": _kind}.items():
+        if name in settings:
+            settings[name] = read(settings[name])
+    if isinstance(settings.get("keys"), _OpenID):
+        settings["keys"] = settings["keys"].provider(settings.get("issuer"))
+    return _made(make, settings)
+
+
+def _introspection(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    readers = {"audience": _or_unchecked, "issuer": _or_unchecked, "claims": _claims, "kind": _kind}
+    readers |= dict.fromkeys(("lifetime", "negative_lifetime", "timeout"), _duration)
+    return _made(Introspection, {name: readers.get(name, _unchanged)(given) for name, given in value.items()})
+
+
+def _kind(value: Any) -> Any:
+    return _made(TokenKind, value) if isinstance(value, Mapping) else value
+
+
+def _made(make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
+    """What `make` makes of `settings`; raises `ConfigurationError` for one that it does not know, or lacks."""
+    from inspect import Parameter, signature  # noqa: PLC0415 - slow to import
+
+    parameters = {name: each for name, each in signature(make).parameters.items() if each.kind != Parameter.VAR_KEYWORD}
+    problems = unknown_keys(settings, parameters)
+    problems += [
+        f"{name} is required in {dict.fromkeys(settings, ...)!r}"
+        for name, parameter in parameters.items()
+        if parameter.default is Parameter.empty and name not in settings
+    ]
+    ConfigurationError.raise_all(problems)
+    return make(**settings)
+
+
 def _read(path: Any) -> bytes:
+    # A key where its path belongs is a common slip, and must not be printed for it.
+    if isinstance(path, str) and ("-----BEGIN" in path or "\n" in path or path.lstrip()[:1] == "{"):
+        raise ConfigurationError("this is the key itself: write it into a file, and give the path of that")
     try:
         return Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
@@ -316,6 +409,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "issuer": _or_unchecked,
     "audience": _or_unchecked,
     "keys": _keys,
+    "issuers": _issuers,
+    "introspection": _introspection,
     "tokens_from": _tokens_from,
     "leeway": _duration,
     "required_claims": _unchanged,
@@ -343,6 +438,7 @@ _VARIABLES = (
     "JWKS_URL",
     "OPENID",
     "ALGORITHM",
+    "ALLOW_HTTP_LOOPBACK",
     "KID",
     "LEEWAY",
     "COOKIE",
@@ -354,7 +450,7 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
 
     `JWTGUARD_AUDIENCE` and `JWTGUARD_ALGORITHM` take several with commas, `JWTGUARD_LEEWAY` is in seconds,
     `JWTGUARD_COOKIE` names a cookie that may hold the token beside the `Authorization` header. An empty variable
-    counts as one that is not set.
+    counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets keys come over plain http from this machine.
     """
     if environ is None:
         import os  # noqa: PLC0415 - the one place that looks outside
@@ -404,4 +500,8 @@ def _keys_from_env(variables: Mapping[str, str], problems: list[str]) -> dict[st
         keys |= {"algorithms": _listed(variables["ALGORITHM"])} if several else {"algorithm": variables["ALGORITHM"]}
     if "KID" in variables:
         keys["kid"] = variables["KID"]
+    if "ALLOW_HTTP_LOOPBACK" in variables:
+        if variables["ALLOW_HTTP_LOOPBACK"] != "1":
+            problems.append(f"{ENVIRONMENT_PREFIX}ALLOW_HTTP_LOOPBACK is 1, or not set")
+        keys["allow_http_loopback"] = True
     return keys

@@ -19,12 +19,15 @@ For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guar
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
+import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, Unpack
 
 try:
     from fastapi import APIRouter, Depends, FastAPI, Request
-    from fastapi.openapi.models import HTTPBearer
+    from fastapi.encoders import jsonable_encoder
+    from fastapi.openapi.models import SecurityBase as SecurityModel
+    from fastapi.security import APIKeyCookie, APIKeyHeader, APIKeyQuery, HTTPBearer
     from fastapi.security.base import SecurityBase
     from starlette.exceptions import HTTPException, WebSocketException
     from starlette.requests import HTTPConnection
@@ -37,16 +40,13 @@ from jwtguard.callers import Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.extraction import TokenHeader, TokenQuery, TokenSource
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
-from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint
+from jwtguard.core.sessions import Sessions
+from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
 from jwtguard.endpoints.openapi import operation, responses
 from jwtguard.guard import Guard
-
-SCHEME = "BearerToken"
-COOKIE_SCHEME = "CookieToken"
-"""The names of the security schemes in the OpenAPI document."""
 
 
 class RefusedRequest(HTTPException):
@@ -56,20 +56,19 @@ class RefusedRequest(HTTPException):
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
-        headers = {name: value for name, value in answer.headers if name != "Content-Type"}
+        # The body is another one, unless `FastAPIGuard.init_app` was called.
+        headers = {name: value for name, value in answer.headers if name not in {"Content-Type", "Content-Length"}}
         super().__init__(status_code=answer.status, detail=error.detail, headers=headers)
         self.error = error
         self.answer = answer
 
 
-class _Dependency(SecurityBase):
-    """What `requires` gives to FastAPI. A scheme itself, so that no second dependency runs at each request."""
+class _Dependency:
+    """What `requires` gives to FastAPI."""
 
     def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
         self._guard = guard
         self._checkpoint = checkpoint
-        self.model = HTTPBearer(bearerFormat="JWT", description=f"Needs: {checkpoint.requirement!r}")
-        self.scheme_name = SCHEME
 
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         visit = Visit(connection.scope, self._guard)
@@ -83,15 +82,26 @@ class _Dependency(SecurityBase):
         return admission.principal
 
 
-class _Shown(SecurityBase):
-    """Shows in the OpenAPI document that a route wants a token, and leaves it to the route to ask for one."""
+class _Places(SecurityBase):
+    """Shows in the OpenAPI document where a token may stand, and leaves it to the route to ask for one."""
 
-    def __init__(self) -> None:
-        self.model = HTTPBearer(bearerFormat="JWT")
-        self.scheme_name = SCHEME
+    def __init__(self, sources: Iterable[TokenSource]) -> None:
+        # FastAPI gives a dependency one scheme; `init_app` replaces one of several places by each of them.
+        self.places = dict(map(_scheme_of, sources))
+        self.scheme_name = "-or-".join(self.places)
+        self.model = next(iter(self.places.values()))
 
     async def __call__(self) -> None:
         return None
+
+
+class _Scheme(_Dependency, SecurityBase):
+    """The same where a token is read: a security scheme itself, so that no second dependency runs at each request."""
+
+    def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
+        super().__init__(guard, checkpoint)
+        shown = _Places(checkpoint.tokens_from or guard.tokens_from)
+        self.places, self.scheme_name, self.model = shown.places, shown.scheme_name, shown.model
 
 
 class FastAPIGuard(ASGIGuard):
@@ -100,6 +110,10 @@ class FastAPIGuard(ASGIGuard):
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
     """
 
+    def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
+        super().__init__(guard, sessions, **settings)
+        self._places: dict[str, dict[str, SecurityModel]] = {}
+
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Any:  # noqa: ANN401 - what goes into Annotated[Principal, ...]; FastAPI types it so, too
@@ -107,7 +121,12 @@ class FastAPIGuard(ASGIGuard):
 
         For a parameter, `caller: Annotated[Principal, auth.requires()]`, or a whole router, `dependencies=[...]`.
         """
-        return Depends(_Dependency(self.guard, Checkpoint(requirement, tokens_from)))
+        checkpoint = Checkpoint(requirement, tokens_from)
+        if not checkpoint.requirement.mode.reads_token:
+            return Depends(_Dependency(self.guard, checkpoint))
+        scheme = _Scheme(self.guard, checkpoint)
+        self._places[scheme.scheme_name] = scheme.places
+        return Depends(scheme)
 
     def routes(self, prefix: str = "/auth") -> APIRouter:  # type: ignore[override]
         """The router of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.
@@ -121,7 +140,8 @@ class FastAPIGuard(ASGIGuard):
         return self._router(self.mounted.mount("", (JWKS,)))
 
     def _router(self, mounted: Iterable[tuple[str, Endpoint]]) -> APIRouter:
-        router = APIRouter(tags=["auth"])
+        router, shown = APIRouter(tags=["auth"]), _Places(self.guard.tokens_from)
+        self._places[shown.scheme_name] = shown.places
         for path, endpoint in mounted:
             for method in endpoint.methods:
                 router.add_api_route(
@@ -130,7 +150,7 @@ class FastAPIGuard(ASGIGuard):
                     methods=[method],
                     name=f"jwtguard_{endpoint.name}",
                     summary=endpoint.summary,
-                    dependencies=[] if endpoint.is_exempt else [Depends(_Shown())],
+                    dependencies=[] if endpoint.is_exempt else [Depends(shown)],
                     include_in_schema=method == endpoint.method,
                     status_code=204 if 204 in responses(endpoint) else 200,
                     response_class=Response,
@@ -140,11 +160,16 @@ class FastAPIGuard(ASGIGuard):
         return router
 
     def init_app(self, app: FastAPI) -> None:
-        """Send refusals with their problem body, and describe token cookies in the OpenAPI document."""
+        """Send refusals with their problem body, and name every place of a token in the OpenAPI document."""
         app.add_exception_handler(RefusedRequest, _send_refusal)
-        cookies = [source.sent_name for source in self.guard.tokens_from if isinstance(source, TokenCookie)]
-        if cookies:
-            _describe_cookie(app, cookies[0])
+        describe = app.openapi
+
+        def with_all_places() -> dict[str, Any]:
+            document = describe()
+            _name_all_places(document, self._places)
+            return document
+
+        app.openapi = with_all_places  # type: ignore[method-assign]
 
 
 def _fastapi_view(view: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -166,19 +191,40 @@ async def _send_refusal(request: Request, error: Exception) -> Response:
     return response(error.answer)
 
 
-def _describe_cookie(app: FastAPI, cookie: str) -> None:
-    """Wherever the document asks for the bearer token, the cookie will do as well."""
-    describe = app.openapi
+def _scheme_of(source: TokenSource) -> tuple[str, SecurityModel]:
+    """The name of a token's place in the OpenAPI document, and its description there."""
+    if isinstance(source, TokenCookie):
+        return _scheme_name("CookieToken", source.sent_name), APIKeyCookie(name=source.sent_name).model
+    if isinstance(source, TokenHeader):
+        return _scheme_name("HeaderToken", source.name), APIKeyHeader(name=source.name).model
+    if isinstance(source, TokenQuery):
+        return _scheme_name("QueryToken", source.name), APIKeyQuery(name=source.name).model
+    return "BearerToken", HTTPBearer(bearerFormat="JWT").model
 
-    def with_cookie() -> dict[str, Any]:
-        document = describe()
-        schemes = document.get("components", {}).get("securitySchemes", {})
-        if SCHEME in schemes and COOKIE_SCHEME not in schemes:
-            schemes[COOKIE_SCHEME] = {"type": "apiKey", "in": "cookie", "name": cookie}
-            for path in document["paths"].values():
-                for operation in path.values():
-                    if {SCHEME: []} in operation.get("security", ()):
-                        operation["security"].append({COOKIE_SCHEME: []})
-        return document
 
-    app.openapi = with_cookie  # type: ignore[method-assign]
+def _scheme_name(kind: str, name: str) -> str:
+    """A name that two places never share, of the characters that OpenAPI allows for one."""
+    return f"{kind}.{re.sub('[^A-Za-z0-9._-]', '_', name)}"
+
+
+def _name_all_places(document: dict[str, Any], places: dict[str, dict[str, SecurityModel]]) -> None:
+    """Put each place of a token where FastAPI wrote one scheme for all of them; any one of them will do."""
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    # FastAPI keeps the document, so it comes here again as it was left.
+    joined = {name: alternatives for name, alternatives in places.items() if len(alternatives) > 1 and name in schemes}
+    for name, alternatives in joined.items():
+        del schemes[name]
+        for place, model in alternatives.items():
+            schemes[place] = jsonable_encoder(model, by_alias=True, exclude_none=True)
+    for path in document["paths"].values() if joined else ():
+        for described in path.values():
+            security = described.get("security", ())
+            if any(name in joined for needed in security for name in needed):
+                described["security"] = [each for needed in security for each in _alternatives(needed, joined)]
+
+
+def _alternatives(
+    needed: dict[str, list[str]], joined: dict[str, dict[str, SecurityModel]]
+) -> list[dict[str, list[str]]]:
+    name = next(iter(needed), "")
+    return [{place: []} for place in joined[name]] if name in joined else [needed]

@@ -13,8 +13,8 @@
 >>> app.test_client().get("/admin").headers["WWW-Authenticate"]
 'Bearer realm="api"'
 
-`init_app` makes `principal` work in every view and enforces the guard's `Rules` if it has them. Without it, and
-without rules, `requires` works all the same: it authenticates by itself.
+`init_app` makes `principal` work in every view and template and enforces the guard's `Rules` if it has them. Without
+it, and without rules, `requires` works all the same: it authenticates by itself.
 
 With `Sessions`, `app.register_blueprint(auth.routes(prefix="/auth"))` mounts login, refresh and logout.
 """
@@ -28,12 +28,12 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 try:
     import flask
-    from werkzeug.exceptions import HTTPException
+    from werkzeug.exceptions import HTTPException, default_exceptions
     from werkzeug.local import LocalProxy
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
-from jwtguard.callers import EXEMPT, KEY, Callers, Checkpoint
+from jwtguard.callers import EXEMPT, Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
@@ -42,7 +42,7 @@ from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings, check_mountable, check_prefix
-from jwtguard.endpoints.wsgi import finishing_renewals
+from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
 from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
@@ -52,27 +52,34 @@ R = TypeVar("R")
 class RefusedRequest(HTTPException):
     """A refusal as Flask and what is built on it understand it: an HTTP exception with its response ready.
 
-    `error` is the `JWTGuardError`, for an application's own error handler.
+    `error` is the `JWTGuardError`, for an application's own error handler. Each is an instance of Werkzeug's exception
+    for its status too, so `errorhandler(401)` and `errorhandler(Unauthorized)` find it.
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
         super().__init__(description=error.detail, response=_response(answer))
-        self.code = answer.status
         self.error = error
+
+
+@functools.cache
+def _refused(status: int) -> type[RefusedRequest]:
+    # A class for each status, since Flask looks for handlers by class, and there for the status too.
+    bases = (RefusedRequest, default_exceptions[status])
+    return cast("type[RefusedRequest]", type(RefusedRequest.__name__, bases, {"__module__": __name__}))
 
 
 class FlaskGuard:
     """The guard of a Flask application.
 
-    Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`
-    (see `Guard.from_config`). Nothing of an application is kept here, so one `FlaskGuard` serves several.
+    Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`: a mapping (see
+    `Guard.from_config`) or a `Guard`. Nothing of an application is kept here, so one `FlaskGuard` serves several.
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
     """
 
     def __init__(
         self, guard: Guard | None = None, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]
     ) -> None:
-        self._guard = guard
+        self._guard = None if guard is None else check_guard(guard, "FlaskGuard")
         self._sessions = sessions
         self._settings = _made_sync(settings)
         self._endpoints: dict[Guard, Endpoints | None] = {}
@@ -90,10 +97,12 @@ class FlaskGuard:
                 raise ConfigurationError(
                     'there is no guard: write FlaskGuard(guard), or set app.config["JWTGUARD"] before init_app'
                 )
-            guard = Guard.from_config(app.config["JWTGUARD"])
+            setting = app.config["JWTGUARD"]
+            guard = setting if isinstance(setting, Guard) else Guard.from_config(setting)
         endpoints = self._endpoints_of(guard)
         guards[self] = guard
         app.before_request(self._before_request)
+        app.context_processor(lambda: {"principal": principal})
         if endpoints is not None and endpoints.renews:
             app.wsgi_app = finishing_renewals(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
@@ -112,17 +121,21 @@ class FlaskGuard:
         """The caller of the request at hand, as this guard knows it; raises the refusal if there is none."""
         guard, callers = self.guard, _callers()
         if not callers.knows(guard):
-            callers.keep(guard, lambda: guard.authenticate(_read()).run())
+            callers.remember(guard, lambda: guard.authenticate(_read()))
         with _refusing(guard):
             return callers.principal_of(guard)
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Let only callers in that `requirement` admits; `tokens_from` overrides where the view's token may travel."""
+        """Let only callers into a view that `requirement` admits.
+
+        For functions, sync and async. `tokens_from` overrides where the token may travel.
+        """
         checkpoint = Checkpoint(requirement, tokens_from)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            check_view(view, instead="write decorators = [auth.requires(...)] into it")
             if is_async(view):
                 async_view = cast("Callable[P, Awaitable[object]]", view)
 
@@ -174,7 +187,7 @@ class FlaskGuard:
                 endpoint,
                 request,
                 _body(endpoints.max_body_bytes) if endpoint.takes_body else b"",
-                kept=None if endpoint.is_exempt else _callers().kept(endpoints.guard),
+                callers=_callers(),
                 session_id=session_id,
             )
             return _response(answer.run())
@@ -190,13 +203,15 @@ class FlaskGuard:
 
     def _before_request(self) -> None:
         guard, callers, endpoints = self.guard, _callers(), self._endpoints_of(self.guard)
-        renew = None if endpoints is None else endpoints.renew(callers.put_off)
+        renew = None if endpoints is None else endpoints.renew(put_off_in(flask.request.environ))
         view = flask.current_app.view_functions.get(flask.request.endpoint or "")
         if getattr(view, EXEMPT, None) is self:
             callers.keep(guard, Admission())
         elif guard.rules is None:
-            callers.keep(guard, lambda: guard.authenticate(_read(), renew=renew).run())
-        elif not _flask_answers_preflight():
+            callers.keep(guard, lambda: guard.authenticate(_read(), renew=renew))
+        elif _flask_answers_preflight():
+            callers.keep(guard, Admission())
+        else:
             with _refusing(guard):
                 callers.keep(guard, guard.enter(_read(), renew=renew).run())
 
@@ -222,15 +237,21 @@ def _refusing(guard: Guard) -> Iterator[None]:
     except ConfigurationError:
         raise
     except JWTGuardError as error:
-        raise RefusedRequest(error, guard.answer(error, _read())) from None
+        raise _refused(error.status)(error, guard.answer(error, _read())) from None
+
+
+# Not the key of `jwtguard.callers`, since another adapter behind the same environ keeps something else there.
+_KEY = "jwtguard.flask.callers"
 
 
 def _callers() -> Callers:
     # In the environ, not in `flask.g`: that outlives a request inside an application context that was pushed before.
-    environ = flask.request.environ
-    callers: Callers | None = environ.get(KEY)
+    # By request, since an environ may be handed on to another application, or be copied and changed by a view.
+    request = flask.request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
+    by_request: dict[flask.Request, Callers] = request.environ.setdefault(_KEY, {})
+    callers = by_request.get(request)
     if callers is None:
-        callers = environ[KEY] = Callers()
+        callers = by_request[request] = Callers()
     return callers
 
 
@@ -239,7 +260,7 @@ def _read() -> HTTPRequest:
 
 
 def _response(answer: HTTPAnswer) -> flask.Response:
-    response = flask.Response(answer.body, status=answer.status)
+    response = flask.Response([answer.body], status=answer.status)
     del response.headers["Content-Type"]  # Flask's own, which a response without a body has too.
     response.headers.extend(list(answer.headers))
     return response

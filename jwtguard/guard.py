@@ -39,14 +39,18 @@ from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSour
 from jwtguard.core.flow import Flow, Steps, is_async
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
-from jwtguard.core.jwk import SigningKey, VerificationKey
-from jwtguard.core.jwk_set import JWKSet, KeySource
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
 from jwtguard.core.revocation import SessionRevocation
 from jwtguard.core.rules import Rules
 from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
+from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.keys.introspection import Introspection
+from jwtguard.keys.issuers import PolicyDefaults, TrustedIssuer
+from jwtguard.keys.trust import Trust
 
 logger = logging.getLogger("jwtguard")
 T = TypeVar("T")
@@ -107,10 +111,14 @@ class Guard(Frozen):
     """Finds a token in a request, verifies it, and decides whether its bearer may pass.
 
     `issuer` and `audience` (one or several) are what the token's `iss` and `aud` must be; `keys` is a
-    `VerificationKey`, a list of them, a `LocalJWKSet` or another `KeySource`. These three are required.
+    `VerificationKey`, a list of them, a `LocalJWKSet`, a `RemoteJWKSet`, an `OpenIDProvider` or another `KeySource`.
+    These three are required, or in their place `issuers`: a list of `TrustedIssuer`, each on its own terms, which
+    `jwtguard.providers` has ready for well-known services. `introspection`: whom to ask about opaque tokens; where
+    only such come, `keys` may be left out.
 
     `tokens_from`: where tokens may travel, by default the `Authorization` header. `leeway`: allowance for clocks that
-    differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default. `max_token_bytes`: longer
+    differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default; an issuer
+    or audience that is set is asked for in any case. `max_token_bytes`: longer
     values are refused unread. `max_token_age`: counted from `iat`. `cache_size`: verified tokens remembered, 0 for
     none. `claims`: where roles, scopes and permissions stand. `role_hierarchy`, `role_permissions`: what roles are
     worth. `rules`: which path needs what. `csrf`: how cookie tokens are protected (`UNCHECKED` turns it off).
@@ -128,24 +136,31 @@ class Guard(Frozen):
         "_on_event",
         "_revocation",
         "_rights",
+        "_trust",
         "_verifier",
         "audience",
         "csrf",
+        "introspection",
         "issuer",
+        "issuers",
         "keys",
         "rules",
         "tokens_from",
     )
 
-    issuer: str | UncheckedType
-    audience: str | Iterable[str] | UncheckedType
-    keys: KeySource
+    issuer: str | UncheckedType | None
+    """What `iss` must be; None if `issuers` says."""
+    audience: str | Iterable[str] | UncheckedType | None
+    keys: KeySource | None
+    issuers: tuple[TrustedIssuer, ...]
+    introspection: Introspection | None
     tokens_from: tuple[TokenSource, ...]
     rules: Rules | None
     csrf: CSRF | UncheckedType
     _clock: Callable[[], float]
     _csrf: CSRF
     _rights: Rights
+    _trust: Trust
     _verifier: TokenVerifier
     _answers: Answers
     _on_event: Callable[[Event], object] | None
@@ -154,9 +169,11 @@ class Guard(Frozen):
     def __init__(
         self,
         *,
-        issuer: str | UncheckedType,
-        audience: str | Iterable[str] | UncheckedType,
-        keys: VerificationKey | Iterable[VerificationKey] | KeySource,
+        issuer: str | UncheckedType | None = None,
+        audience: str | Iterable[str] | UncheckedType | None = None,
+        keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = None,
+        issuers: Iterable[TrustedIssuer] | None = None,
+        introspection: Introspection | None = None,
         tokens_from: Iterable[TokenSource] | None = None,
         leeway: timedelta = DEFAULT_LEEWAY,
         required_claims: Iterable[str] | None = None,
@@ -175,21 +192,27 @@ class Guard(Frozen):
         clock: Callable[[], float] = time.time,
     ) -> None:
         problems = _Problems()
-        source = problems.of(lambda: key_source(keys))
-        source = JWKSet([]) if source is None else source
-        policy = problems.of(
-            lambda: Policy(
+        trust = problems.of(
+            lambda: Trust.of(
                 issuer=issuer,
                 audience=audience,
-                keys=source,
-                leeway=leeway,
-                required_claims=required_claims,
-                max_token_age=max_token_age,
-                claims=ClaimsMapping() if claims is None else claims,
+                keys=keys,
+                issuers=issuers,
+                introspection=introspection,
+                defaults=PolicyDefaults(
+                    leeway=leeway,
+                    required_claims=required_claims,
+                    max_token_age=max_token_age,
+                    claims=ClaimsMapping() if claims is None else claims,
+                ),
             )
         )
-        problems.of(lambda: TokenVerifier([], max_token_bytes=max_token_bytes, cache_size=cache_size))
-        sources = problems.of(lambda: check_sources([AuthorizationHeader()] if tokens_from is None else tokens_from))
+        policies = () if trust is None else trust.policies
+        verifier = problems.of(
+            lambda: TokenVerifier(policies, max_token_bytes=max_token_bytes, cache_size=cache_size, clock=clock)
+        )
+        places = tokens_from if tokens_from is not None or trust is None else trust.tokens_from
+        sources = problems.of(lambda: check_sources([AuthorizationHeader()] if places is None else places))
         rights = problems.of(
             lambda: Rights(
                 role_hierarchy={} if role_hierarchy is None else role_hierarchy,
@@ -201,31 +224,35 @@ class Guard(Frozen):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
         if revocation is not None and not isinstance(revocation, SessionRevocation):
             problems.add("revocation is SessionRevocation(store), or None for a guard that asks nothing", revocation)
-        elif revocation is not None and revocation.issuers is not None and isinstance(issuer, str):
+        elif revocation is not None and trust is not None:
             # A name that is spelled otherwise would leave its tokens unasked, and nobody would notice.
-            for stranger in sorted(revocation.issuers - {issuer}):
+            for stranger in sorted(name for name in revocation.issuers or () if not trust.names(name)):
                 problems.add("revocation names an issuer that the guard does not trust", stranger)
         if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
-            problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", csrf)
-        for name, function in (("clock", clock), ("problem_body", problem_body), ("on_event", on_event)):
-            if function is not None and not callable(function):
+            problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", type(csrf))
+        for name, function in (("clock", clock), ("problem_body", problem_body)):
+            if not callable(function):
                 problems.add(f"{name} is a function", function)
-        if callable(on_event) and is_async(on_event):
+        if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         ConfigurationError.raise_all(problems.found)
-        assert policy is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        only = trust.policies[0] if issuers is None else None
         set_once(
             self,
             issuer=issuer,
-            audience=policy.audience,
-            keys=source,
+            audience=None if only is None else only.audience,
+            keys=None if only is None else only.keys,
+            issuers=trust.issuers,
+            introspection=introspection,
             tokens_from=sources,
             rules=rules,
             csrf=CSRF() if csrf is None else csrf,
             _csrf=csrf if isinstance(csrf, CSRF) else CSRF(),
             _clock=clock,
             _rights=rights,
-            _verifier=TokenVerifier([policy], max_token_bytes=max_token_bytes, cache_size=cache_size, clock=clock),
+            _trust=trust,
+            _verifier=verifier,
             _answers=answers,
             _on_event=on_event,
             _revocation=revocation,
@@ -257,14 +284,13 @@ class Guard(Frozen):
     def _verify(self, text: str) -> Steps[VerifiedToken]:
         token = None
         try:
-            token = yield from self._verifier.verifying(text)
+            token = yield from self._verifying(text)
             if self._revocation is not None:
                 yield from self._revocation.checking(token, clock=self._clock)
         except JWTGuardError as error:
             self._tell_refused(error, token)
             raise
-        if self._on_event is not None:
-            self._tell_accepted(token)
+        self._tell("accepted", "accepted", token)
         return token
 
     @property
@@ -287,6 +313,27 @@ class Guard(Frozen):
         except (InvalidTokenError, UnavailableError) as error:
             self._tell_refused(error, token)
             raise
+
+    def _verifying(self, text: str) -> Steps[VerifiedToken]:
+        introspection = self.introspection
+        if introspection is None or not self._verifier.takes_as_opaque(text):
+            return self._verifier.verifying(text)
+        return introspection.verifying(text, self._opaque_policy, self._clock)
+
+    def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
+        return self._trust.opaque_policy or self._verifier.policy_of(claims)
+
+    def prefetch(self) -> Flow[None]:
+        """Fetch all keys now that are fetched: `guard.prefetch().run()`, or `await guard.prefetch()`.
+
+        For a program that would rather wait at its start than at the first request. Raises `UnavailableError`.
+        """
+        return Flow(self._prefetch())
+
+    def _prefetch(self) -> Steps[None]:
+        for source in self._trust.key_sources:
+            if isinstance(source, FetchedKeys):
+                yield from source.prefetch()
 
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller that a verified token speaks for."""
@@ -331,7 +378,7 @@ class Guard(Frozen):
                 renewed = None if renew is None else (yield from renew(request, None))
                 # No event: maybe nobody needs a token here.
                 return Authentication(error=MissingTokenError()) if renewed is None else renewed
-            token = yield from self._verifier.verifying(found.text)
+            token = yield from self._verifying(found.text)
             if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
             if self._revocation is not None:
@@ -364,8 +411,7 @@ class Guard(Frozen):
         return self._accepted(token, source)
 
     def _accepted(self, token: VerifiedToken, source: TokenSource) -> Authentication:
-        if self._on_event is not None:
-            self._tell_accepted(token)
+        self._tell("accepted", "accepted", token)
         proves_origin = (
             self.csrf is not UNCHECKED
             if isinstance(source, TokenCookie)
@@ -473,21 +519,19 @@ class Guard(Frozen):
         unavailable = isinstance(error, UnavailableError)
         level = logging.WARNING if unavailable else logging.INFO
         logger.log(level, "%s: %s", "unavailable" if unavailable else "refused", error.reason)
-        if self._on_event is not None:
-            outcome: Outcome = "unavailable" if unavailable else "refused"
-            self._tell(Event(outcome=outcome, reason=error.reason, **_who(token)))
+        self._tell("unavailable" if unavailable else "refused", error.reason, token)
 
-    def _tell_accepted(self, token: VerifiedToken) -> None:
-        self._tell(Event(outcome="accepted", reason="accepted", **_who(token)))
-
-    def _tell(self, event: Event) -> None:
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception:
-                logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
+    def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(Event(outcome=outcome, reason=reason, **_who(token)))
+        except Exception:
+            logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
 
     def __repr__(self) -> str:
+        if self.issuers:
+            return f"Guard(issuers=[{', '.join(repr(each.issuer) for each in self.issuers)}])"
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
 
 
@@ -513,24 +557,3 @@ class _Problems:
 
     def add(self, expected: str, found: object) -> None:
         self.found.append(f"{expected}: found {found!r}")
-
-
-def key_source(keys: object) -> KeySource:
-    """What a guard's `keys` may be, as a `KeySource`; raises `ConfigurationError` with what to write instead."""
-    if isinstance(keys, VerificationKey):
-        return JWKSet([keys])
-    if isinstance(keys, JWKSet):
-        if len(keys):
-            return keys
-    elif isinstance(keys, KeySource) and not isinstance(keys, type):
-        return keys
-    elif isinstance(keys, SigningKey):
-        raise ConfigurationError("keys got a SigningKey, and checking needs its other half: write key.verification_key")
-    elif isinstance(keys, Iterable) and not isinstance(keys, str | bytes | Mapping):
-        listed = tuple(keys)
-        if listed and all(isinstance(key, VerificationKey) for key in listed):
-            return JWKSet(listed)
-    raise ConfigurationError(
-        "keys is required and cannot be unchecked: pass VerificationKey.from_secret(...), .from_pem(...) or"
-        f" .from_jwk(...), a list of them, or LocalJWKSet({{...}}); found {type(keys).__name__}"
-    )

@@ -66,16 +66,17 @@ class GuardedSocket:
         self._clock = clock
         self._recheck = recheck
         self._sleep = asyncio.sleep if sleep is None else sleep
-        self._ended = asyncio.Event()
-        self._end = _EXPIRED
         self._connected = False
         self._closed_by_app = False
         self._pending: asyncio.Future[Message] | None = None
+        self._ended: asyncio.Future[_End]
 
     async def run(self, app: Callable[..., Awaitable[None]], scope: MutableMapping[str, Any]) -> None:
         """Run `app` on this socket."""
         if self._expires_at == float("inf") and self._recheck is None:
-            return await app(scope, self._receive, self._send)
+            await app(scope, self._receive, self._send)
+            return
+        self._ended = asyncio.get_running_loop().create_future()
         watching = asyncio.ensure_future(self._watch())
         try:
             await app(scope, self.receive, self.send)
@@ -91,35 +92,34 @@ class GuardedSocket:
         if not self._connected:  # The handshake's own message is there already, and must come first.
             self._connected = True
             return await self._receive()
-        # Kept over calls: a call that the application gives up on must not lose the message that comes after it.
-        if self._pending is None:
-            self._pending = asyncio.ensure_future(self._receive())
-        ended = asyncio.ensure_future(self._ended.wait())
-        waiting: set[asyncio.Future[Any]] = {self._pending, ended}
-        try:
+        while not self._ended.done():
+            # Kept over calls: a call that the application gives up on must not lose the message that comes after it.
+            pending = self._pending = self._pending or asyncio.ensure_future(self._receive())
+            waiting: set[asyncio.Future[Any]] = {pending, self._ended}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-        if self._ended.is_set():
-            return {"type": "websocket.disconnect", "code": self._end.code, "reason": self._end.reason}
-        pending, self._pending = self._pending, None
-        return pending.result()
+            # Of two calls that wait at once, one gets the message, and the other waits for the next.
+            if not self._ended.done() and self._pending is pending:
+                self._pending = None
+                return pending.result()
+        end = self._ended.result()
+        return {"type": "websocket.disconnect", "code": end.code, "reason": end.reason}
 
     async def send(self, message: Message) -> None:
         """Pass a message on; raises OSError after the end, as the ASGI specification asks of servers."""
-        if self._ended.is_set():
+        if self._ended.done():
             if message["type"] == "websocket.close":
                 return
-            raise OSError("the websocket was closed: " + self._end.reason)
-        self._closed_by_app = self._closed_by_app or message["type"] == "websocket.close"
+            raise OSError("the websocket was closed: " + self._ended.result().reason)
+        if message["type"] in {"websocket.close", "websocket.http.response.start"}:
+            self._closed_by_app = True
         await self._send(message)
 
     async def _watch(self) -> None:
-        self._end = await self._wait_for_the_end()
-        self._ended.set()
+        end = await self._wait_for_the_end()
         if not self._closed_by_app:
+            self._ended.set_result(end)
             with suppress(Exception):  # The client may be gone already, and then nobody is left to tell.
-                await self._send({"type": "websocket.close", "code": self._end.code, "reason": self._end.reason})
+                await self._send({"type": "websocket.close", "code": end.code, "reason": end.reason})
 
     async def _wait_for_the_end(self) -> _End:
         due = float("inf") if self._recheck is None else 0.0

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
-from jwtguard.core.principal import Principal
+from jwtguard.core.principal import SCOPE_TOKEN, Principal
 
 logger = logging.getLogger("jwtguard")
 
@@ -92,7 +92,12 @@ def has_role(name: str) -> Requirement:
 
 def has_scope(name: str) -> Requirement:
     """The token carries this scope (RFC 6749 §3.3)."""
-    return Requirement(Mode.AUTHENTICATED, HasScope(_one_name("has_scope", name)))
+    if not SCOPE_TOKEN.fullmatch(_one_name("has_scope", name)):
+        raise ConfigurationError(
+            f"a scope holds no space, quote or backslash (RFC 6749 §3.3), found {name!r}:"
+            " for several, combine has_scope('a') & has_scope('b')"
+        )
+    return Requirement(Mode.AUTHENTICATED, HasScope(name))
 
 
 def has_permission(name: str) -> Requirement:
@@ -158,9 +163,13 @@ class Rights:
         problems: list[str] = []
         hierarchy = _sets("role_hierarchy", self.role_hierarchy, problems)
         permissions = _sets("role_permissions", self.role_permissions, problems)
+        below = {role: _below(role, hierarchy) for role in {*hierarchy, *permissions}}
+        circular = ", ".join(repr(role) for role in hierarchy if role in below[role])
+        if circular:
+            problems.append(f"role_hierarchy has a cycle: {circular} would include themselves")
         ConfigurationError.raise_all(problems)
-        for role in {*hierarchy, *permissions}:
-            for included in _included(role, hierarchy):
+        for role, roles in below.items():
+            for included in (role, *roles):
                 self._giving_role.setdefault(included, set()).update((included, role))
                 for name in permissions.get(included, ()):
                     self._giving_permission.setdefault(name, set()).add(role)
@@ -292,7 +301,8 @@ def _refuse(test: Test, principal: Principal, rights: Rights, now: float) -> NoR
         raise InsufficientUserAuthenticationError(min(stale))
     scopes = tuple(dict.fromkeys(leaf.name for leaf in _leaves(test) if isinstance(leaf, HasScope)))
     missing = tuple(dict.fromkeys(str(leaf) for leaf in failed))
-    raise InsufficientScopeError(f"This needs {test}; missing: {', '.join(missing)}.", scope=scopes, missing=missing)
+    lacking = "" if missing == (str(test),) else f"; missing: {', '.join(missing)}"
+    raise InsufficientScopeError(f"This needs {test}{lacking}.", scope=scopes, missing=missing)
 
 
 def _with_fresh_login(test: Test, principal: Principal, rights: Rights, now: float) -> bool:
@@ -344,15 +354,13 @@ def _sets(setting: str, mapping: object, problems: list[str]) -> dict[str, froze
     return result
 
 
-def _included(role: str, hierarchy: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """The role and all below it; raises `ConfigurationError` for a role below itself."""
-    found = {role}
+def _below(role: str, hierarchy: Mapping[str, frozenset[str]]) -> set[str]:
+    """All roles that `role` includes, however far."""
+    found: set[str] = set()
     waiting = list(hierarchy.get(role, ()))
     while waiting:
         name = waiting.pop()
-        if name == role:
-            raise ConfigurationError(f"role_hierarchy has a cycle: {role!r} includes itself")
         if name not in found:
             found.add(name)
             waiting.extend(hierarchy.get(name, ()))
-    return frozenset(found)
+    return found

@@ -14,7 +14,10 @@ Outcome: TypeAlias = Literal["accepted", "refused", "unavailable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One decision. `reason` is the stable word of the error, or `accepted`.
+    """One decision: about the token, and then, if its bearer may not pass, about what it was wanted for.
+
+    So a request whose token is good and whose role is missing tells `accepted` and then `refused`. `reason` is the
+    stable word of the error, or `accepted`.
 
     Subject, issuer and session are only told of a token that was verified.
     """

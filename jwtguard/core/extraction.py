@@ -154,7 +154,8 @@ _OFFERS_BEARER = re.compile(r"(?:^|,)[ \t]*bearer[ \t]*(?:,|$)")
 class TokenSubprotocol:
     """`Sec-WebSocket-Protocol: bearer, <token>`: for browsers, whose websockets cannot set other headers.
 
-    Only handshakes are read. The adapter answers with the subprotocol `bearer`, and the application sees neither.
+    Only handshakes are read. A middleware answers with the subprotocol `bearer`, and the application sees neither; so
+    this place needs one in front: a decorator alone cannot keep the token from the application.
     """
 
     def read(self, request: HTTPRequest) -> str | None:
@@ -185,6 +186,16 @@ def check_sources(tokens_from: object) -> tuple[TokenSource, ...]:
             "tokens_from holds AuthorizationHeader(), TokenCookie(name), TokenHeader(name) or TokenQuery(name),"
             f" {found}"
         )
-    if len(set(sources)) != len(sources):
+    named = [_place(source) for source in sources]
+    if any(place in named[:index] for index, place in enumerate(named)):
         raise ConfigurationError("tokens_from names one place twice: name each once")
     return sources
+
+
+def _place(source: TokenSource) -> object:
+    """What tells one place from another: fields are named without case, and a cookie's path is not sent back."""
+    if isinstance(source, TokenHeader):
+        return TokenHeader, source.name.lower()
+    if isinstance(source, TokenCookie):
+        return TokenCookie, source.sent_name
+    return source

@@ -53,12 +53,16 @@ class Call(Generic[T]):
 
 
 class Wait(Generic[T]):
-    """Ask the driver to wait for a future that somebody else fulfils; a waiter that gives up does not cancel it."""
+    """Ask the driver to wait for a future that somebody else fulfils; a waiter that gives up does not cancel it.
 
-    __slots__ = ("future",)
+    After `timeout` seconds the flow gets a `TimeoutError`; with None it waits for as long as it takes.
+    """
 
-    def __init__(self, future: Future[T]) -> None:
+    __slots__ = ("future", "timeout")
+
+    def __init__(self, future: Future[T], *, timeout: float | None = None) -> None:
         self.future = future
+        self.timeout = timeout
 
 
 Step: TypeAlias = Call[Any] | Wait[Any]
@@ -76,7 +80,13 @@ class Flow(Generic[T]):
 
     def run(self) -> T:
         """Run to the end on this thread and return the result; raises what the flow raises."""
-        return run_sync(self)
+        steps = self.take()
+        try:
+            step = steps.send(None)
+        except StopIteration as done:  # The usual case: nothing to wait for.
+            result: T = done.value
+            return result
+        return _perform_here(steps, step)
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self.take()
@@ -154,19 +164,7 @@ def is_async(function: Callable[..., object]) -> bool:
 
 def run_sync(flow: Flow[T]) -> T:
     """Drive `flow` on this thread: calls are performed here, futures are waited for here."""
-    steps = flow.take()
-    try:
-        step = steps.send(None)
-        while True:
-            try:
-                outcome = _perform_sync(step)
-            except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
-                step = steps.throw(error)
-            else:
-                step = steps.send(outcome)
-    except StopIteration as done:
-        result: T = done.value
-        return result
+    return flow.run()
 
 
 async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
@@ -181,6 +179,20 @@ async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
         result: T = done.value
         return result
     return await _perform(steps, step, to_thread or _to_thread)
+
+
+def _perform_here(steps: Steps[T], step: Step) -> T:
+    try:
+        while True:
+            try:
+                outcome = _perform_sync(step)
+            except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
+                step = steps.throw(error)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as done:
+        result: T = done.value
+        return result
 
 
 async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:
@@ -202,7 +214,7 @@ async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:
 
 def _perform_sync(step: Step) -> object:
     if isinstance(step, Wait):
-        return step.future.result()
+        return step.future.result(step.timeout)
     if is_async(step.function):
         raise _needs_a_loop(step)
     outcome = step.function()
@@ -218,7 +230,7 @@ async def _perform_async(step: Step, to_thread: ToThread) -> object:
         import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
 
         # Shielded: the future is shared, and one caller's cancellation is nobody else's.
-        return await asyncio.shield(asyncio.wrap_future(step.future))
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(step.future)), step.timeout)
     if is_async(step.function):
         return await step.function()
     outcome = await (step.to_thread or to_thread)(step.function)

@@ -15,23 +15,25 @@
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol, cast
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.jwk import SigningKey
-from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.http import HTTPAnswer
+from jwtguard.core.jwk import SigningKey, VerificationKey
+from jwtguard.core.jwk_set import JWKSet, KeySource
 from jwtguard.core.jws import sign
-from jwtguard.core.policy import seconds
+from jwtguard.core.policy import MAX_NUMERIC_DATE, seconds
 from jwtguard.core.principal import SCOPE_TOKEN
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 """Whoever holds an access token gets in, and nothing is looked up: so it does not live long."""
+MAX_LIFETIME = timedelta(days=366).total_seconds()
+"""Seconds; what lives longer is no access token."""
 OWN_CLAIMS = frozenset(
     {
         "iss",
@@ -58,22 +60,51 @@ def new_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
+JWKS_MAX_AGE = 300
+"""Seconds for which others may keep our JWK Set."""
+
+
+class SigningKeySource(Protocol):
+    """Signing keys that change while the program runs. `jwtguard.SigningKeys` is one, on disk."""
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The one that signs now."""
+
+    @property
+    def verification_keys(self) -> KeySource:
+        """What checks all that was signed and has not expired."""
+
+    @property
+    def public_keys(self) -> list[VerificationKey]:
+        """What to publish: the keys that sign, did, or will soon."""
+
+    @property
+    def max_token_lifetime(self) -> timedelta:
+        """How long a token may live, since a key stays for that long after it has signed its last."""
+
+    @property
+    def jwks_max_age(self) -> int:
+        """Seconds for which others may keep the JWK Set, so that they know a key before it signs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssuer:
     """Issues access tokens as `issuer` for `audience`.
 
     `signing_keys` go from oldest to newest: the newest signs, the others still verify what they signed before. Each
-    of several needs a `kid`. `client_id` is put into every token (RFC 9068 §2.2). Raises `ConfigurationError` with all
-    problems.
+    of several needs a `kid`. They may also be `SigningKeys`, which rotate. `client_id` is put into every token (RFC
+    9068 §2.2). Raises `ConfigurationError` with all problems.
     """
 
     issuer: str
     audience: str | Iterable[str]
     client_id: str
-    signing_keys: Iterable[SigningKey] = field(repr=False)
+    signing_keys: Iterable[SigningKey] | SigningKeySource = field(repr=False)
     access_token_lifetime: timedelta = ACCESS_TOKEN_LIFETIME
     clock: Callable[[], float] = field(default=time.time, repr=False)
     new_jti: Callable[[], str] = field(default=new_jti, repr=False)
+    _source: SigningKeySource | None = field(init=False, repr=False, compare=False, default=None)
     _lifetime: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -90,29 +121,50 @@ class TokenIssuer:
             store(self, "audience", audience)
         if not audience or not all(isinstance(name, str) and name for name in audience):
             problems.append('audience is the API the tokens are for: write audience="https://api.example", or a list')
-        store(self, "_lifetime", seconds("access_token_lifetime", self.access_token_lifetime, problems))
+        lifetime = seconds("access_token_lifetime", self.access_token_lifetime, problems, at_most=MAX_LIFETIME)
+        store(self, "_lifetime", lifetime)
         if isinstance(self.access_token_lifetime, timedelta) and self._lifetime < 1:
             problems.append("access_token_lifetime must be at least one second")
-        keys = (self.signing_keys,) if isinstance(self.signing_keys, SigningKey) else self.signing_keys
-        keys = tuple(keys) if isinstance(keys, Iterable) else ()
-        store(self, "signing_keys", keys)
-        problems += _key_problems(keys)
+        # Asked of its type, since the keys themselves would be read from the disk to answer.
+        if hasattr(type(self.signing_keys), "public_keys"):
+            source = cast("SigningKeySource", self.signing_keys)
+            store(self, "_source", source)
+            if self._lifetime > source.max_token_lifetime.total_seconds():
+                problems.append("access_token_lifetime is longer than the max_token_lifetime of its signing_keys")
+        else:
+            keys = (self.signing_keys,) if isinstance(self.signing_keys, SigningKey) else self.signing_keys
+            keys = tuple(keys) if isinstance(keys, Iterable) else ()
+            store(self, "signing_keys", keys)
+            problems += _key_problems(keys)
         ConfigurationError.raise_all(problems)
 
     @property
     def signing_key(self) -> SigningKey:
         """The newest key, which signs."""
-        return tuple(self.signing_keys)[-1]
+        return self._listed[-1] if self._source is None else self._source.signing_key
 
     @property
-    def verification_keys(self) -> JWKSet:
+    def verification_keys(self) -> KeySource:
         """The keys that check what this issuer signs: for the `keys` of a guard in the same program."""
-        return JWKSet(key.verification_key for key in self.signing_keys)
+        if self._source is not None:
+            return self._source.verification_keys
+        return JWKSet(key.verification_key for key in self._listed)
+
+    @property
+    def _listed(self) -> tuple[SigningKey, ...]:
+        return cast("tuple[SigningKey, ...]", self.signing_keys)
 
     def jwks(self) -> dict[str, Any]:
         """The public JWK Set to publish (RFC 7517 §5). Shared secrets are never in it."""
-        keys = (key.verification_key for key in self.signing_keys)
+        source = self._source
+        keys = [key.verification_key for key in self._listed] if source is None else source.public_keys
         return {"keys": [key.to_jwk() for key in keys if not key.is_symmetric]}
+
+    def jwks_answer(self) -> HTTPAnswer:
+        """The JWK Set as an HTTP answer, which others may keep for some minutes (RFC 7517 §8.5.1, RFC 9111 §5.2)."""
+        max_age = JWKS_MAX_AGE if self._source is None else self._source.jwks_max_age
+        headers = (("Content-Type", "application/jwk-set+json"), ("Cache-Control", f"public, max-age={max_age}"))
+        return HTTPAnswer(status=200, headers=headers, body=json.dumps(self.jwks()).encode("ascii"))
 
     def access_token(
         self,
@@ -131,6 +183,8 @@ class TokenIssuer:
         Raises `ConfigurationError` for what a token cannot say: an empty subject, a scope with a space, a claim that
         is not JSON, or a name in `claims` that the issuer sets itself.
         """
+        if claims is not None and not (isinstance(claims, Mapping) and all(isinstance(name, str) for name in claims)):
+            raise ConfigurationError(f"claims is a mapping of names to values: found {claims!r}")
         extra = dict(claims or {})
         now = int(self.clock())
         lists = {
@@ -163,7 +217,7 @@ class TokenIssuer:
 def _payload(claims_set: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(claims_set, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"claims must be JSON: strings, finite numbers, lists and dicts ({error})") from None
 
 
@@ -193,12 +247,12 @@ def _check(
         problems.append(f"the auth_time is a number of seconds since the epoch, or None: found {auth_time!r}")
     own = sorted(OWN_CLAIMS & set(extra))
     if own:
-        problems.append(f"claims may not hold {', '.join(own)}: the issuer sets them itself, through its own arguments")
+        problems.append(f"claims may not hold {', '.join(own)}: those are for the issuer to set")
     ConfigurationError.raise_all(problems)
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_NUMERIC_DATE
 
 
 def _key_problems(keys: tuple[object, ...]) -> list[str]:

@@ -32,7 +32,7 @@ from jwt.algorithms import (
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
-from jwtguard.core.jose import decode_segment
+from jwtguard.core.jose import decode_segment, encode_segment
 
 _KeyObject: TypeAlias = Any
 """What PyJWT's Algorithms take: bytes, or one of cryptography's key objects, which have no type in common."""
@@ -169,6 +169,10 @@ class VerificationKey(Frozen):
             raise ConfigurationError("a shared secret has no public JWK: publish keys of an asymmetric algorithm only")
         members: dict[str, Any] = _SUITES[self.algorithm].implementation.to_jwk(self._key, as_dict=True)
         jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
+        if self._order is not None:
+            # Zeros in front included (RFC 7518 §6.2.1.2), which older releases of PyJWT leave out.
+            numbers, size = self._key.public_numbers(), self._signature_length // 2
+            jwk |= {name: encode_segment(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
         named = {} if self.kid is None else {"kid": self.kid}
         return {**jwk, **named, "use": "sig", "alg": self.algorithm}
 
@@ -242,6 +246,30 @@ class SigningKey(Frozen):
             key = ed25519.Ed25519PrivateKey.generate()
         return cls(key, algorithm=algorithm, kid=kid)
 
+    def to_private_jwk(self) -> dict[str, Any]:
+        """The whole key as a JWK (RFC 7517 §4, RFC 7518 §6), for a file that nobody else reads."""
+        suite = _SUITES[self.algorithm]
+        if suite.kty == "oct":
+            members: dict[str, Any] = {"kty": "oct", "k": encode_segment(self._key)}
+        else:
+            known = suite.implementation.to_jwk(self._key, as_dict=True)
+            public = self.verification_key.to_jwk()
+            members = public | {name: known[name] for name in _PRIVATE_MEMBERS if name in known}
+        if suite.curve is not None:  # Zeros in front included, as above (RFC 7518 §6.2.2.1).
+            size = (self._key.key_size + 7) // 8
+            members["d"] = encode_segment(self._key.private_numbers().private_value.to_bytes(size, "big"))
+        named = {} if self.kid is None else {"kid": self.kid}
+        return members | named | {"use": "sig", "alg": self.algorithm}
+
+    def to_private_pem(self) -> bytes:
+        """The whole key in PKCS #8 PEM form (RFC 7468 §10), not encrypted; a shared secret has none."""
+        if not hasattr(self._key, "private_bytes"):
+            raise ConfigurationError("a shared secret has no PEM form: use to_private_jwk()")
+        pem: bytes = self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return pem
+
     def sign(self, signing_input: bytes) -> bytes:
         """The signature over `signing_input` (RFC 7515 §5.1)."""
         return self._sign(signing_input, self._key)
@@ -263,12 +291,10 @@ def allow_list(algorithms: Iterable[str]) -> tuple[str, ...]:
 def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
     """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
     kty, crv = jwk.get("kty"), jwk.get("crv")
-    fixed = _CRV_ALGORITHM.get(crv) if isinstance(crv, str) else None
-    if kty == "OKP":
-        return tuple(name for name in allowed if name in {fixed, crv})
-    if kty == "EC":
-        return tuple(name for name in allowed if name == fixed)
-    return tuple(name for name in allowed if _SUITES[name].kty == kty)
+    of_curve = {crv, _CRV_ALGORITHM.get(crv)} if isinstance(crv, str) else set()
+    return tuple(
+        name for name in allowed if _SUITES[name].kty == kty and (kty not in {"EC", "OKP"} or name in of_curve)
+    )
 
 
 # Loading. Each function gives the key in the form that PyJWT's Algorithm takes, or raises ConfigurationError.

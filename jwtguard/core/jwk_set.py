@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jwk import VerificationKey, allow_list, candidate_algorithms
+from jwtguard.core.jwk import SigningKey, VerificationKey, allow_list, candidate_algorithms
 
 
 @runtime_checkable
@@ -35,13 +35,14 @@ class KeySource(Protocol):
 class JWKSet:
     """A set of verification keys in which the key for a token is found by `kid` and `alg` (RFC 7517 §5).
 
-    It may mix shared secrets and public keys, since each key names its algorithm. Raises `ConfigurationError` if two
-    different keys share a `kid`.
+    It may mix shared secrets and public keys, since each key names its algorithm. `for_tokens_without_kid` is the `kid`
+    of the key that checks tokens which name none, such as those signed before there were names. Raises
+    `ConfigurationError` if two different keys share a `kid`.
     """
 
-    __slots__ = ("_all", "_by_kid", "_nameless", "keys")
+    __slots__ = ("_all", "_by_kid", "_for_nameless_tokens", "_nameless", "keys")
 
-    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+    def __init__(self, keys: Iterable[VerificationKey], *, for_tokens_without_kid: str | None = None) -> None:
         self.keys = tuple(keys)
         # alg -> keys, three times over, so that finding one does not get slower with their number.
         self._by_kid: dict[str, dict[str, VerificationKey]] = {}
@@ -59,6 +60,11 @@ class JWKSet:
                     self._nameless.setdefault(name, []).append(key)
                 else:
                     named[name] = key
+        self._for_nameless_tokens: dict[str, VerificationKey] | None = None
+        if for_tokens_without_kid is not None:
+            if for_tokens_without_kid not in self._by_kid:
+                raise ConfigurationError(f"for_tokens_without_kid names {for_tokens_without_kid!r}, and no key is it")
+            self._for_nameless_tokens = self._by_kid[for_tokens_without_kid]
 
     def current(self) -> JWKSet:
         """Itself: as a key source, a set in memory is always at hand."""
@@ -78,6 +84,8 @@ class JWKSet:
             named = self._by_kid.get(kid)
             if named is not None:  # It is this key or none: one with another name never stands in.
                 return named.get(algorithm)
+        elif self._for_nameless_tokens is not None:
+            return self._for_nameless_tokens.get(algorithm)
         nameless = self._nameless.get(algorithm)
         if nameless is not None:
             if len(nameless) == 1:
@@ -147,3 +155,24 @@ def _settle(jwk: object, allowed: tuple[str, ...] | None) -> str | None:
         found = ", ".join(fitting) or "none"
         raise ConfigurationError(f"it has no alg, and of algorithms= exactly one must fit its type; found: {found}")
     return fitting[0]
+
+
+def key_source(keys: object) -> KeySource:
+    """What a guard's `keys` may be, as a `KeySource`; raises `ConfigurationError` with what to write instead."""
+    if isinstance(keys, VerificationKey):
+        return JWKSet([keys])
+    if isinstance(keys, JWKSet):
+        if len(keys):
+            return keys
+    elif isinstance(keys, KeySource) and not isinstance(keys, type):
+        return keys
+    elif isinstance(keys, SigningKey):
+        raise ConfigurationError("keys got a SigningKey, and checking needs its other half: write key.verification_key")
+    elif isinstance(keys, Iterable) and not isinstance(keys, str | bytes | Mapping):
+        listed = tuple(keys)
+        if listed and all(isinstance(key, VerificationKey) for key in listed):
+            return JWKSet(listed)
+    raise ConfigurationError(
+        "keys is required and cannot be unchecked: pass VerificationKey.from_secret(...), .from_pem(...) or"
+        f" .from_jwk(...), a list of them, or LocalJWKSet({{...}}); found {type(keys).__name__}"
+    )

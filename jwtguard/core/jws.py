@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
 from jwtguard.core.jose import JOSEHeader, decode_segment, encode_segment, parse_object
@@ -29,14 +30,19 @@ TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 """The `typ` values of access tokens, in lower case and without `application/` (RFC 7519 §5.1, RFC 9068 §2.1)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnverifiedJWS:
-    """A token whose form and header are sound and whose signature nobody has checked yet."""
+class UnverifiedJWS(NamedTuple):
+    """A token whose form and header are sound and whose signature nobody has checked yet.
+
+    A tuple, where the other values are frozen dataclasses: one is made for every request, in a third of the time.
+    """
 
     header: JOSEHeader
     signing_input: bytes
     payload_segment: bytes
     signature: bytes
+
+    def __repr__(self) -> str:
+        return f"UnverifiedJWS(header={self.header!r})"  # The rest is the token.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +50,7 @@ class VerifiedJWS:
     """The header and the payload that a signature was found to cover. `sha256` is of the whole token."""
 
     header: JOSEHeader
-    payload: bytes
+    payload: bytes = field(repr=False)
     sha256: bytes
 
 
@@ -77,6 +83,14 @@ def check_length(text: str, max_token_bytes: int) -> bytes:
     if not text.isascii():  # The base64url alphabet is ASCII, so characters are bytes.
         raise MalformedTokenError("alphabet")
     return text.encode("ascii")
+
+
+_JWS_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+def has_jws_form(text: str) -> bool:
+    """Whether `text` looks like a compact JWS, sound or not: what does is never taken for an opaque token."""
+    return _JWS_FORM.fullmatch(text) is not None
 
 
 def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> UnverifiedJWS:

@@ -9,28 +9,20 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.jose import JOSEHeader
+from jwtguard.core.jwk import allow_list
 from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.kind import TokenKind
 from jwtguard.core.principal import ClaimsMapping
-
-
-class Unchecked(enum.Enum):
-    """The type of `UNCHECKED`, the word for "I know that this is not checked"."""
-
-    UNCHECKED = "UNCHECKED"
-
-    def __repr__(self) -> str:
-        return "UNCHECKED"
-
-
-UNCHECKED: Final = Unchecked.UNCHECKED
-UncheckedType: TypeAlias = Literal[Unchecked.UNCHECKED]
+from jwtguard.core.tenants import TenantPattern
+from jwtguard.core.unchecked import UNCHECKED as UNCHECKED
+from jwtguard.core.unchecked import UncheckedType as UncheckedType
 
 MAX_NUMERIC_DATE = 253402300799
 """The last second of the year 9999: a larger date is a date in milliseconds, or nonsense (RFC 7519 §2)."""
@@ -49,18 +41,24 @@ class Validity(NamedTuple):
 class Policy:
     """What tokens of one issuer must look like.
 
-    `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`. `keys` is a `KeySource`.
-    `leeway` (at most 300 s) allows for clocks that differ. `required_claims` defaults to `exp`, `iss`, `aud` and
-    `sub`, less what is unchecked. `max_token_age` counts from `iat`. Raises `ConfigurationError` with all problems.
+    `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`; an issuer of many tenants is a
+    `TenantPattern`. `keys` is a `KeySource`. `leeway` (at most 300 s) allows for clocks that differ.
+    `required_claims` defaults to `exp`, `iss`, `aud` and `sub`, less what is unchecked. `max_token_age` counts from
+    `iat`. `algorithms` are the `alg` values accepted, by default those of the keys. `kind` tells access tokens from
+    others. `past_claims` are dates that may not lie in the future. Raises `ConfigurationError` with all problems.
     """
 
-    issuer: str | UncheckedType
+    issuer: str | TenantPattern | UncheckedType
     audience: str | Iterable[str] | UncheckedType
     keys: KeySource = field(repr=False)
     leeway: timedelta = DEFAULT_LEEWAY
     required_claims: Iterable[str] | None = None
     max_token_age: timedelta | None = None
     claims: ClaimsMapping = field(default_factory=ClaimsMapping)
+    algorithms: Iterable[str] | None = None
+    kind: TokenKind = field(default_factory=TokenKind)
+    past_claims: tuple[str, ...] = ()
+    _algorithms: frozenset[str] | None = field(init=False, repr=False, default=None)
     _audiences: frozenset[str] | None = field(init=False, repr=False, default=None)
     _required: tuple[str, ...] = field(init=False, repr=False, default=())
     _leeway: float = field(init=False, repr=False, default=0.0)
@@ -69,7 +67,8 @@ class Policy:
     def __post_init__(self) -> None:
         problems: list[str] = []
         store = object.__setattr__
-        if self.issuer is not UNCHECKED and not (isinstance(self.issuer, str) and self.issuer):
+        is_named = isinstance(self.issuer, TenantPattern) or (isinstance(self.issuer, str) and self.issuer)
+        if self.issuer is not UNCHECKED and not is_named:
             problems.append(
                 'issuer is required: pass issuer="https://issuer.example", the exact `iss` of the tokens,'
                 " or issuer=UNCHECKED if any issuer will do"
@@ -84,6 +83,15 @@ class Policy:
         store(self, "_required", self._required_names(problems))
         if not isinstance(self.claims, ClaimsMapping):
             problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
+        if not isinstance(self.kind, TokenKind):
+            problems.append(f"kind is a TokenKind(...), not {type(self.kind).__name__}")
+        # A fetched source knows which it takes: then a token with another `alg` costs the provider nothing.
+        algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
+        if algorithms is not None:
+            try:
+                store(self, "_algorithms", _header_names(allow_list(algorithms)))
+            except ConfigurationError as error:
+                problems.extend(error.problems)
         ConfigurationError.raise_all(problems)
 
     def _required_names(self, problems: list[str]) -> tuple[str, ...]:
@@ -98,17 +106,19 @@ class Policy:
         problems.append('required_claims is a list of names: write required_claims=["exp", "sub"]')
         return ()
 
+    def check_header(self, header: JOSEHeader) -> None:
+        """Check what can be told before any key is looked for (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`."""
+        if self._algorithms is not None and header.algorithm not in self._algorithms:
+            raise InvalidTokenError("alg")
+        self.kind.check_type(header.type)
+
     def check(self, claims: Mapping[str, Any], now: float) -> Validity:
         """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
         # Step 7: the claims, in the order in which a wrong one is worth knowing about (RFC 7519 §4.1).
         for name in self._required:
             if name not in claims:
                 raise InvalidTokenError(f"missing_{name}")
-        # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
-        if "iss" in claims or self.issuer is not UNCHECKED:
-            issuer = claims.get("iss")
-            if not isinstance(issuer, str) or (issuer != self.issuer and self.issuer is not UNCHECKED):
-                raise InvalidTokenError("iss")
+        self._check_issuer(claims)
         # RFC 7519 §4.1.3: a string or a list of strings, one of which means us.
         if "aud" in claims or self._audiences is not None:
             _check_audience(claims.get("aud"), self._audiences)
@@ -117,6 +127,8 @@ class Policy:
             raise InvalidTokenError("sub")
         if "jti" in claims and not isinstance(claims["jti"], str):
             raise InvalidTokenError("jti")
+        # RFC 8725 §3.12: another kind of token that the same issuer signs with the same keys.
+        self.kind.check(claims)
         # RFC 7519 §4.1.4 to §4.1.6. The comparisons are written so that a clock gone mad (NaN) denies.
         validity = self.validity(claims)
         if not now < validity.not_after:
@@ -125,10 +137,25 @@ class Policy:
             )
         if not now >= validity.not_before:
             raise InvalidTokenError("not_yet_valid")
+        self._check_past(claims, now)
         # Step 8: a token bound to a key is worth nothing without the proof of it (RFC 7800 §3.1), in any form.
         if "cnf" in claims:
             raise InvalidTokenError("proof_of_possession")
         return validity
+
+    def _check_issuer(self, claims: Mapping[str, Any]) -> None:
+        # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
+        if isinstance(self.issuer, TenantPattern):
+            self.issuer.check(claims)
+        elif "iss" in claims or self.issuer is not UNCHECKED:
+            issuer = claims.get("iss")
+            if not isinstance(issuer, str) or (issuer != self.issuer and self.issuer is not UNCHECKED):
+                raise InvalidTokenError("iss")
+
+    def _check_past(self, claims: Mapping[str, Any], now: float) -> None:
+        for name in self.past_claims:
+            if name in claims and not _numeric_date(claims, name) <= now + self._leeway:
+                raise InvalidTokenError(name)
 
     def expires_at(self, claims: Mapping[str, Any]) -> float | None:
         """When verified `claims` cease to hold, in seconds since the epoch, leeway included; None if they always do."""
@@ -148,6 +175,16 @@ class Policy:
                 raise InvalidTokenError("missing_iat")
             not_after = min(not_after, claims["iat"] + self._max_age + self._leeway)
         return Validity(not_before, not_after)
+
+
+def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
+    """The `alg` values that `algorithms` let pass: keys of Edwards curves go by two names (RFC 9864)."""
+    names = set(algorithms)
+    if "EdDSA" in names:
+        names |= {"Ed25519", "Ed448"}
+    if names & {"Ed25519", "Ed448"}:
+        names.add("EdDSA")
+    return frozenset(names)
 
 
 def _check_audience(audience: object, ours: frozenset[str] | None) -> None:

@@ -144,7 +144,7 @@ def _names(value: object, path: ClaimPath) -> frozenset[str]:
     """Roles or permissions: a list of strings, all of it or nothing, since half a malformed claim is no claim."""
     if isinstance(value, str):
         return frozenset((value,)) if path.single_string and value else _NOTHING
-    if isinstance(value, list) and all(isinstance(member, str) and member for member in value):
+    if isinstance(value, list) and all(isinstance(member, str) for member in value):
         return frozenset(value)
     return _NOTHING
 

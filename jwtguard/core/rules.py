@@ -35,8 +35,11 @@ class Rule:
 
     def __post_init__(self) -> None:
         problems = []
-        if not isinstance(self.path, str) or not self.path.startswith("/"):
-            problems.append(f"a rule's path starts with a slash: found {self.path!r}")
+        # "" is the exact path of the front page, which like any exact path covers itself with a slash.
+        if not isinstance(self.path, str) or self.path[:1] not in {"", "/"}:
+            problems.append(
+                f"a rule's path starts with a slash, or is '' for the front page alone: found {self.path!r}"
+            )
         elif is_ambiguous(self.path) or "?" in self.path or "#" in self.path or "*" in self.path:
             problems.append(
                 f"a rule's path is plain, without '.', '..' or empty segments, '*', '?' or '#': found {self.path!r};"
@@ -84,12 +87,12 @@ class Rules(Frozen):
         except ConfigurationError as error:
             problems += [f"default: {problem}" for problem in error.problems]
         listed = isinstance(rules, Iterable) and not isinstance(rules, str)
-        set_once(self, rules=tuple(rules) if listed else (rules,), default=default, _exact={}, _prefixes={})
+        set_once(self, rules=tuple(rules) if listed else (), default=default, _exact={}, _prefixes={})
+        wrong = [rule for rule in self.rules if not isinstance(rule, Rule)] if listed else [rules]
+        problems += [f"Rules holds a list of Rule(path, requirement), found {rule!r}" for rule in wrong]
         for rule in self.rules:
             if isinstance(rule, Rule):
                 self._add(rule, problems)
-            else:
-                problems.append(f"Rules holds a list of Rule(path, requirement), found {rule!r}")
         ConfigurationError.raise_all(problems)
         set_once(self, _longest=max(map(len, self._prefixes), default=-1))
         for entry in (*self._exact.values(), *self._prefixes.values()):

@@ -37,6 +37,7 @@ from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.grants import Grants, Load, TokenResponse, names
 from jwtguard.core.issuance import TokenIssuer
 from jwtguard.core.jwk import SigningKey
+from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.policy import seconds
 from jwtguard.core.prepared_refresh import PreparedRefresh as PreparedRefresh
 from jwtguard.core.refresh_tokens import RefreshToken, RefreshTokens
@@ -319,9 +320,9 @@ def _refresh_tokens(issuer: object, keys: Iterable[SigningKey], problems: list[s
     except ConfigurationError as error:
         problems += error.problems
         return RefreshTokens(name, [SigningKey.generate("HS256", kid="-")])  # Never used: there is a problem.
-    if isinstance(issuer, TokenIssuer) and any(
-        key.is_same_key(other) for key in tokens.keys for other in issuer.verification_keys
-    ):
+    # Keys that rotate were made for access tokens alone, and to look at them would be to read them from the disk.
+    others = issuer.verification_keys if isinstance(issuer, TokenIssuer) else ()
+    if isinstance(others, JWKSet) and any(key.is_same_key(other) for key in tokens.keys for other in others):
         problems.append(
             "refresh_keys and the issuer's signing_keys share a key, so whoever checks access tokens with it could"
             " sign refresh tokens: make another"

@@ -25,11 +25,11 @@ from typing import Any
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object
-from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, parse
+from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, parse
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
 from jwtguard.core.principal import Principal
+from jwtguard.core.tenants import TenantPattern
 
 logger = logging.getLogger("jwtguard")
 
@@ -87,8 +87,11 @@ class TokenVerifier:
         if len(policies) > 1 and len(by_issuer) < len(policies):
             problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
         ConfigurationError.raise_all(problems)
-        self._single = policies[0] if len(policies) == 1 else None
+        # With keys at hand, the issuer of a single policy can wait until the signature held.
+        only = policies[0] if len(policies) == 1 else None
+        self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None
         self._by_issuer = by_issuer
+        self._patterns = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TenantPattern)]
         self._max_token_bytes = max_token_bytes
         self._cache_size = cache_size
         self._types = types
@@ -104,7 +107,49 @@ class TokenVerifier:
     def verifying(self, text: str) -> Steps[VerifiedToken]:
         """The steps of `verify`, for use inside another flow."""
         try:
-            return (yield from self._verifying(text))
+            data = check_length(text, self._max_token_bytes)  # Step 1
+            sha256 = hashlib.sha256(data).digest()
+            now = self._clock()
+            remembered = self._cache.get(sha256)
+            if (
+                remembered is not None
+                # What time and key rotation can change is checked again; the rest cannot have changed.
+                and remembered.validity.not_before <= now < remembered.validity.not_after
+                and _current_keys(remembered.token.policy) is remembered.keys
+            ):
+                return remembered.token
+            # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
+            header_segment = data[: data.find(b".")]
+            known = self._headers.get(header_segment)
+            jws = parse(data, header=known, types=self._types)
+            # Step 5: the key.
+            policy, claims = self._single, None
+            if policy is None:
+                # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
+                claims = self._claims(jws.payload_segment)
+                policy = self.policy_of(claims)
+            policy.check_header(jws.header)
+            keys = _current_keys(policy)
+            kid, algorithm = jws.header.kid, jws.header.algorithm
+            key = None if keys is None else keys.find(kid, algorithm)
+            if keys is None or (key is None and kid is not None and kid not in keys):
+                # The issuer may have changed its keys since we last looked.
+                keys = yield from _refreshed_keys(policy, kid)
+                key = keys.find(kid, algorithm)
+            if key is None:
+                raise InvalidTokenError("key")
+            # Step 6: the signature. Only what it covers is read from here on.
+            key.verify(jws.signing_input, jws.signature)
+            if known is None and len(header_segment) <= _HEADER_BYTES:
+                _remember(self._headers, header_segment, jws.header, _HEADERS)
+            # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
+            if claims is None:
+                claims = self._claims(jws.payload_segment)
+            validity = policy.check(claims, now)
+            token = VerifiedToken(header=jws.header, claims=claims, sha256=sha256, policy=policy)
+            if self._cache_size:
+                _remember(self._cache, sha256, _Remembered(token, token.principal, keys, validity), self._cache_size)
+            return token
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
@@ -112,41 +157,9 @@ class TokenVerifier:
         logger.error("token refused: unforeseen %s while verifying", unforeseen)
         raise InvalidTokenError("unforeseen")
 
-    def _verifying(self, text: str) -> Steps[VerifiedToken]:
-        data = check_length(text, self._max_token_bytes)  # Step 1
-        sha256 = hashlib.sha256(data).digest()
-        now = self._clock()
-        remembered = self._cache.get(sha256)
-        if (
-            remembered is not None
-            # What time and key rotation can change is checked again; the rest cannot have changed.
-            and remembered.validity.not_before <= now < remembered.validity.not_after
-            and _current_keys(remembered.token.policy) is remembered.keys
-        ):
-            return remembered.token
-        # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
-        header_segment = data[: data.find(b".")]
-        known = self._headers.get(header_segment)
-        jws = parse(data, header=known, types=self._types)
-        # Step 5: the key.
-        policy, claims = self._single, None
-        if policy is None:
-            # Which issuer must be known before any key is fetched for it, so a stranger's token causes no traffic.
-            claims = self._claims(jws.payload_segment)
-            policy = self._policy_of(claims)
-        keys, key = yield from _find_key(policy, jws.header)
-        # Step 6: the signature. Only what it covers is read from here on.
-        key.verify(jws.signing_input, jws.signature)
-        if known is None and len(header_segment) <= _HEADER_BYTES:
-            _remember(self._headers, header_segment, jws.header, _HEADERS)
-        # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
-        if claims is None:
-            claims = self._claims(jws.payload_segment)
-        validity = policy.check(claims, now)
-        token = VerifiedToken(header=jws.header, claims=claims, sha256=sha256, policy=policy)
-        if self._cache_size:
-            _remember(self._cache, sha256, _Remembered(token, token.principal, keys, validity), self._cache_size)
-        return token
+    def takes_as_opaque(self, text: str) -> bool:
+        """Whether `text` is short enough to look at and has not the form of a JWS (RFC 7515 §7.1)."""
+        return isinstance(text, str) and len(text) <= self._max_token_bytes and not has_jws_form(text)
 
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller `token` speaks for, from the cache where it is there."""
@@ -156,25 +169,17 @@ class TokenVerifier:
     def _claims(self, payload_segment: bytes) -> ClaimsSet:
         return ClaimsSet(parse_object(decode_segment(payload_segment)))
 
-    def _policy_of(self, claims: Mapping[str, Any]) -> Policy:
+    def policy_of(self, claims: Mapping[str, Any]) -> Policy:
+        """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""
         issuer = claims.get("iss")
-        policy = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
-        if policy is None:
-            raise InvalidTokenError("iss")
-        return policy
-
-
-def _find_key(policy: Policy, header: JOSEHeader) -> Steps[tuple[JWKSet, VerificationKey]]:
-    kid, algorithm = header.kid, header.algorithm
-    keys = _current_keys(policy)
-    key = None if keys is None else keys.find(kid, algorithm)
-    if key is None and (keys is None or (kid is not None and kid not in keys)):
-        # The issuer may have changed its keys since we last looked.
-        keys = yield from _refreshed_keys(policy, kid)
-        key = keys.find(kid, algorithm)
-    if key is None or keys is None:
-        raise InvalidTokenError("key")
-    return keys, key
+        if isinstance(issuer, str):
+            policy = self._by_issuer.get(issuer)
+            if policy is not None:
+                return policy
+            for pattern, policy in self._patterns:
+                if pattern.matches(issuer):
+                    return policy
+        raise InvalidTokenError("iss")
 
 
 # A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.

@@ -24,8 +24,10 @@ In a view::
 own, unless `JWTGUARD_USER` names a function that finds the user of a principal.
 """
 
+from importlib import import_module
+
 try:
-    import django as _django  # noqa: F401
+    import_module("django")
 except ImportError as error:
     raise ImportError("jwtguard.django needs Django: pip install 'jwtguard-middleware[django]'") from error
 

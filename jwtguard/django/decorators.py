@@ -8,30 +8,34 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack, cast
+from contextlib import ExitStack
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
+from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern
 from django.utils.module_loading import import_string
+from django.views import View as ClassBasedView
+from django.views.decorators.csrf import csrf_exempt
 
-from jwtguard.callers import Checkpoint
+from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
-from jwtguard.django.requests import callers_of, perform, read, refuse
+from jwtguard.django.requests import PROVEN, admitting, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings
 from jwtguard.guard import Admission, Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
-View = Callable[Concatenate[HttpRequest, P], R]
 
 
 class DjangoGuard:
@@ -42,9 +46,7 @@ class DjangoGuard:
     """
 
     def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
-        if not isinstance(guard, Guard):
-            raise ConfigurationError(f"DjangoGuard takes a Guard(...), found {guard!r}")
-        self.guard = guard
+        self.guard = check_guard(guard, "DjangoGuard")
         self.endpoints = Endpoints.of_adapter(guard, sessions, settings)
 
     def routes(self, prefix: str = "/auth") -> list[URLPattern]:
@@ -66,7 +68,7 @@ class DjangoGuard:
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
-    ) -> Callable[[View[P, R]], View[P, R]]:
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Let only callers into a view that `requirement` admits; see `jwtguard.django.requires`."""
         return requires(requirement, tokens_from=tokens_from, guard=self.guard)
 
@@ -80,25 +82,25 @@ def requires(
     *,
     tokens_from: Iterable[TokenSource] | None = None,
     guard: Guard | None = None,
-) -> Callable[[View[P, R]], View[P, R]]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only callers into a view that `requirement` admits.
 
     For functions and for what `as_view()` returns. `tokens_from` overrides where its token may travel. Without
-    `guard`, the one of the `JWTGUARD` setting decides; without that the view raises `ConfigurationError`.
+    `guard`, that of the one middleware in front decides, else that of the `JWTGUARD` setting; where there is neither,
+    the view raises `ConfigurationError` and never runs.
     """
     checkpoint = Checkpoint(requirement, tokens_from)
+    if guard is not None:
+        check_guard(guard, "requires")
 
-    def decorate(view: View[P, R]) -> View[P, R]:
-        if isinstance(view, type):
-            raise ConfigurationError(
-                f"decorate what the class gives to the URLs: requires(...)({view.__name__}.as_view())"
-            )
-        if iscoroutinefunction(view):
-            async_view = cast("View[P, Awaitable[HttpResponseBase]]", view)
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        check_view(view, instead="decorate what its as_view() returns, as in requires(...)(MyView.as_view())")
+        if _is_async(view):
+            async_view = cast("Callable[..., Awaitable[HttpResponseBase]]", view)
 
             @functools.wraps(view)
-            async def guarded_async(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-                chosen = _guard_for(request) if guard is None else guard
+            async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
+                chosen = _guard_for(request, guard)
                 try:
                     admission = await perform(checkpoint.admit(chosen, read(request), callers_of(request)))
                 except JWTGuardError as error:
@@ -108,14 +110,17 @@ def requires(
                     refused = await sync_to_async(_check_csrf)(request, view)
                     if refused is not None:
                         return refused
-                with callers_of(request).admitting(chosen, admission.principal):
-                    return await async_view(request, *args, **kwargs)
+                with ExitStack() as stack:
+                    stack.enter_context(admitting(request, chosen, admission.principal))
+                    return _kept_until_rendered(await async_view(request, *args, **kwargs), stack)
 
-            return cast("View[P, R]", _exempt(guarded_async))
+            return cast("Callable[P, R]", _exempt(guarded_async))
+
+        sync_view = cast("Callable[..., HttpResponseBase]", view)
 
         @functools.wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> object:
-            chosen = _guard_for(request) if guard is None else guard
+        def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
+            chosen = _guard_for(request, guard)
             try:
                 admission = checkpoint.admit(chosen, read(request), callers_of(request)).run()
             except JWTGuardError as error:
@@ -123,24 +128,63 @@ def requires(
             refused = _check_csrf(request, view) if _needs_csrf_check(request, admission) else None
             if refused is not None:
                 return refused
-            with callers_of(request).admitting(chosen, admission.principal):
-                return view(request, *args, **kwargs)
+            with ExitStack() as stack:
+                stack.enter_context(admitting(request, chosen, admission.principal))
+                return _kept_until_rendered(sync_view(request, *args, **kwargs), stack)
 
-        return cast("View[P, R]", _exempt(guarded))
+        return cast("Callable[P, R]", _exempt(guarded))
 
     return decorate
 
 
-def _guard_for(request: HttpRequest) -> Guard:
-    """The guard of the one middleware in front, or that of the settings."""
+def _is_async(view: Callable[..., Any]) -> bool:
+    """Whether calling `view` gives a coroutine."""
+    # `method_decorator` hands over the bound `dispatch`, which is sync, and returns what the class's handlers return.
+    instance = getattr(getattr(view, "func", None), "__self__", None)
+    return iscoroutinefunction(view) or (isinstance(instance, ClassBasedView) and instance.view_is_async)
+
+
+def _guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
+    """The guard that was named, that of the one middleware in front, or that of the settings."""
+    if not hasattr(request, "META"):
+        raise ConfigurationError(
+            f"`requires` guards functions of a request, and found {type(request).__name__}: decorate what a class's"
+            ' as_view() returns, or its dispatch with @method_decorator(requires(...), name="dispatch")'
+        )
+    if guard is not None:
+        return guard
     callers = callers_of(request)
     return callers.guard() if callers.has_middleware else default_guard()
 
 
+def _kept_until_rendered(response: HttpResponseBase, stack: ExitStack) -> HttpResponseBase:
+    """The response; where its template is rendered later, and may ask who is calling, so long the answer stands."""
+    if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+        later = stack.pop_all()
+        response.add_post_render_callback(lambda _: later.close())
+    return response
+
+
+_EXEMPT = "by jwtguard"
+"""What we set `csrf_exempt` to: true for Django, and not what the project's own `csrf_exempt` says."""
+
+
 def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
     """Take a view out of Django's CSRF middleware, which would refuse a bearer client before we can see its token."""
-    view.csrf_exempt = True  # type: ignore[attr-defined]
+    view.csrf_exempt = _EXEMPT  # type: ignore[attr-defined]
     return view
+
+
+def _is_exempt(request: HttpRequest, view: Callable[..., Any]) -> bool:
+    """Whether the project took the view out of CSRF protection, below our decorator or above it."""
+    routed = view if request.resolver_match is None else request.resolver_match.func
+    marked = any(getattr(function, "csrf_exempt", False) not in {False, _EXEMPT} for function in (view, routed))
+    # `csrf_exempt` around our decorator copies our mark over its own, but is still there.
+    return marked or _is_exempting(inspect.unwrap(routed, stop=_is_exempting))
+
+
+def _is_exempting(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__code__", None) in _EXEMPTING
 
 
 def _needs_csrf_check(request: HttpRequest, admission: Admission) -> bool:
@@ -151,9 +195,11 @@ def _needs_csrf_check(request: HttpRequest, admission: Admission) -> bool:
 def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseBase | None:
     """What the project's CSRF middleware says, which `_exempt` kept out: None, or its refusal."""
     middleware = _csrf_middleware(tuple(settings.MIDDLEWARE))
-    if middleware is None:
+    if middleware is None or _is_exempt(request, view):
         return None
-    check = middleware(_unused)
+    if getattr(request, "_dont_enforce_csrf_checks", False) == PROVEN:
+        request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined] # not by what this view goes by
+    check = middleware(view)
     check.process_request(request)
     return check.process_view(request, view, (), {})
 
@@ -165,5 +211,5 @@ def _csrf_middleware(paths: tuple[str, ...]) -> type[CsrfViewMiddleware] | None:
     return next((found for found in classes if isinstance(found, type) and issubclass(found, CsrfViewMiddleware)), None)
 
 
-def _unused(_: HttpRequest) -> HttpResponseBase:
-    raise AssertionError("the CSRF check is asked, not passed through")
+_EXEMPTING = {csrf_exempt(function).__code__ for function in (_check_csrf, perform)}
+"""What Django's `csrf_exempt` makes of a function, sync or async: the code of its wrapper, by which it is known."""

@@ -10,13 +10,12 @@ from typing import ClassVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.functional import SimpleLazyObject
 
-from jwtguard.callers import EXEMPT, Entry
+from jwtguard.callers import EXEMPT, Entry, check_guard
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Flow
 from jwtguard.django.decorators import DjangoGuard
-from jwtguard.django.requests import callers_of, perform, read, refuse
+from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user
 from jwtguard.django.routes import finished, is_exempt
 from jwtguard.django.settings import default_auth, user_of
 from jwtguard.guard import Admission, Guard
@@ -40,9 +39,12 @@ class GuardMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         own = type(self).guard
-        auth = default_auth() if own is None else own if isinstance(own, DjangoGuard) else DjangoGuard(own)
+        if own is None:
+            auth = default_auth()
+        else:
+            auth = own if isinstance(own, DjangoGuard) else DjangoGuard(check_guard(own, type(self).__name__))
         self._guard, self._endpoints = auth.guard, auth.endpoints
-        self._user_of = user_of()
+        user_of()  # Raises what is wrong with it, before the first request.
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -115,14 +117,11 @@ class GuardMiddleware:
 
     def _keep(self, request: HttpRequest, entry: Entry) -> None:
         callers_of(request).keep(self._guard, entry)
-        principal = entry.principal
-        if principal is not None and entry.authentication is not None and entry.authentication.proves_origin:
+        if entry.principal is not None and entry.authentication is not None and entry.authentication.proves_origin:
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
-            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
-        user_of = self._user_of
-        if principal is not None and user_of is not None:
-            request.user = SimpleLazyObject(lambda: user_of(principal))  # type: ignore[assignment]
+            request._dont_enforce_csrf_checks = PROVEN  # type: ignore[attr-defined]
+        show_user(request, entry.principal)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Answer with the refusal that reading `request.principal` raised; other errors are not ours."""

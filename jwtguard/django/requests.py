@@ -7,21 +7,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 
 from jwtguard.callers import Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow, run_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
+from jwtguard.django.settings import user_of
 from jwtguard.guard import Guard
 
 T = TypeVar("T")
 _CALLERS = "_jwtguard_callers"
+PROVEN = "proven by jwtguard"
+"""What the middleware tells Django's CSRF check: true, and no other's word, as that of a test client is."""
 
 
 def read(request: HttpRequest) -> HTTPRequest:
@@ -58,6 +64,39 @@ def callers_of(request: HttpRequest) -> Callers:
     if callers is None:
         callers = request.__dict__[_CALLERS] = Callers()
     return callers
+
+
+@contextmanager
+def admitting(request: HttpRequest, guard: Guard, principal: Principal | None) -> Iterator[None]:
+    """While the view runs, `principal` is the caller."""
+    before: dict[str, Any] = {name: request.__dict__[name] for name in ("user", "auser") if name in request.__dict__}
+    with callers_of(request).admitting(guard, principal):
+        show_user(request, principal)
+        try:
+            yield
+        finally:
+            request.__dict__.update(before)
+
+
+def show_user(request: HttpRequest, principal: Principal | None) -> None:
+    """Fill `request.user` and `request.auser`, if the project asks for it; the user is looked up when it is needed."""
+    find = user_of()
+    if find is None or principal is None:
+        return
+
+    @cache
+    def user() -> object:
+        found = find(principal)
+        if found is None:
+            from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415 - for projects that have the app
+
+            return AnonymousUser()
+        return found
+
+    async def auser() -> object:
+        return await sync_to_async(user)()
+
+    request.__dict__.update(user=SimpleLazyObject(user), auser=auser)
 
 
 async def perform(flow: Flow[T]) -> T:

@@ -48,7 +48,7 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
             endpoint,
             read(request),
             body,
-            kept=None if endpoint.is_exempt else callers_of(request).kept(endpoints.guard),
+            callers=callers_of(request),
             session_id=session_id,
             authenticate=partial(_authenticate, request),
         )

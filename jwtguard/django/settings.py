@@ -23,6 +23,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.flow import is_async
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
@@ -85,14 +86,16 @@ def default_auth() -> DjangoGuard:
 def user_of() -> Callable[[Principal], object] | None:
     """The function of the `JWTGUARD_USER` setting, which finds the user of a principal; None if it is not set.
 
-    Raises `ConfigurationError` if it cannot be imported.
+    Raises `ConfigurationError` if it cannot be imported, or is async: `request.user` has nothing to await it with.
     """
     setting = getattr(settings, "JWTGUARD_USER", None)
     if setting is None:
         return None
     found = _imported("JWTGUARD_USER", setting) if isinstance(setting, str) else setting
-    if not callable(found):
-        raise ConfigurationError(f"the setting JWTGUARD_USER is {setting!r}, and that is no function of a principal")
+    if not callable(found) or is_async(found):
+        raise ConfigurationError(
+            f"the setting JWTGUARD_USER is {setting!r}, and that is no function of a principal, which is not async"
+        )
     function: Callable[[Principal], object] = found
     return function
 

@@ -99,7 +99,7 @@ class MountedRoutes:
                 endpoint,
                 HTTPRequest.from_asgi(scope),
                 body,
-                kept=None if endpoint.is_exempt else callers.kept(endpoints.guard),
+                callers=callers,
                 session_id=scope["path_params"].get("session_id", ""),
             )
         )

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Unpack
 
+from jwtguard.callers import Callers
 from jwtguard.core.authorization import Requirement, authenticated, fresh
 from jwtguard.core.errors import (
     AccessDeniedError,
@@ -50,20 +51,20 @@ from jwtguard.endpoints.endpoint import (
 from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
 from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
-from jwtguard.guard import Authentication, Guard, Renew
+from jwtguard.guard import Guard, Renew
 
 logger = logging.getLogger("jwtguard")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Visit:
-    """One request to one route. `below`: the prefix as a browser sees it. `kept`: what the guard's middleware found."""
+    """One request to one route. `below`: the prefix as a browser sees it. `callers`: what the middlewares found."""
 
     endpoint: Endpoint
     request: HTTPRequest
     parameters: Callable[[], Mapping[str, object]]
     below: str
-    kept: Authentication | None
+    callers: Callers | None
     session_id: str
     authenticate: Authenticate | None = field(repr=False)
 
@@ -122,13 +123,13 @@ class Endpoints:
         request: HTTPRequest,
         body: bytes = b"",
         *,
-        kept: Authentication | None = None,
+        callers: Callers | None = None,
         session_id: str = "",
         authenticate: Authenticate | None = None,
     ) -> Flow[HTTPAnswer]:
         """Answer `request`, which was routed to `endpoint`.
 
-        `kept` is what the middleware of this very guard found out; `session_id` comes from the path; `authenticate`
+        `callers` holds what the middlewares in front found out; `session_id` comes from the path; `authenticate`
         stands in where the settings have none. A refusal is an answer too; raises `ConfigurationError` for what is
         wrong with the program.
         """
@@ -137,7 +138,7 @@ class Endpoints:
             request=request,
             parameters=partial(read_parameters, body, media_type(request), limit=self.max_body_bytes),
             below=path_below(request, endpoint, session_id),
-            kept=kept,
+            callers=callers,
             session_id=session_id,
             authenticate=self._settings.authenticate or authenticate,
         )
@@ -151,7 +152,7 @@ class Endpoints:
         except JWTGuardError as error:
             logger.info("%s refused: %s", visit.endpoint.name, error.reason)
             answer = self.guard.answer(error, visit.request)
-        return replace(answer, body=b"") if visit.request.method == "HEAD" else answer
+        return _to_head(answer) if visit.request.method == "HEAD" else answer
 
     # One route each.
 
@@ -227,16 +228,25 @@ class Endpoints:
         return _no_content(self._delivery.clearing(visit.below) if visit.session_id == session_id else ())
 
     def _jwks(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        return json_answer(self.sessions.issuer.jwks(), headers=[("Cache-Control", "public, max-age=300")])
+        return self.sessions.issuer.jwks_answer()
         yield
 
     def _caller(self, visit: _Visit, requirement: Requirement) -> Steps[tuple[str, str | None]]:
         """Subject and session of the caller, whom our own issuer must have named: elsewhere, `sub` is somebody else."""
-        admission = yield from self.guard.admit(visit.request, requirement, kept=visit.kept)
+        entry = None if visit.callers is None else (yield from visit.callers.kept(self.guard))
+        kept = None if entry is None else entry.authentication
+        admission = yield from self.guard.admit(visit.request, requirement, kept=kept)
         principal = admission.principal
         if principal is None or principal.subject is None or principal.issuer != self.sessions.issuer.issuer:
             raise AccessDeniedError
         return principal.subject, principal.session_id
+
+
+def _to_head(answer: HTTPAnswer) -> HTTPAnswer:
+    """The answer to HEAD: without the body, and with the length that GET would get (RFC 9110 §8.6)."""
+    has_length = any(name == "Content-Length" for name, _ in answer.headers)
+    length = () if has_length else (("Content-Length", str(len(answer.body))),)
+    return replace(answer, headers=(*answer.headers, *length), body=b"")
 
 
 def _no_content(headers: Headers) -> HTTPAnswer:

@@ -2,115 +2,36 @@
 
 >>> len(CASES) > 60
 True
-
-A case says what a client sees: the status, the exact challenge, the error of the problem body, and part of its detail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from jwtguard.testing.clients import RawRequest
-from jwtguard.testing.sites import KEY, NOW, OTHER_KEY, issuer, site
+from jwtguard.testing.case import (
+    ABSENT,
+    ADMIN,
+    EXPIRED,
+    FORGED,
+    GOOD,
+    STALE,
+    Case,
+    absent,
+    ambiguous,
+    bearer,
+    cookie,
+    csrf_refused,
+    csrf_token,
+    forbidden,
+    passes,
+    refused,
+    token,
+)
+from jwtguard.testing.sites import NOW, OTHER_KEY
 
-Headers = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One row. `subject`: the caller that the view saw, where it ran. `needs`: what an adapter must be able to do."""
-
-    name: str
-    site: str
-    request: RawRequest
-    status: int
-    challenge: str | None = None
-    error: str | None = None
-    detail: str | None = None
-    subject: str | None = None
-    retry_after: str | None = None
-    needs: frozenset[str] = frozenset()
-
-
-ABSENT = 'Bearer realm="api"'
-_INVALID = "The access token is malformed, expired, revoked or not valid for this resource."
-INVALID = f'Bearer realm="api", error="invalid_token", error_description="{_INVALID}"'
-
-
-def token(**changes: Any) -> str:  # noqa: ANN401 - what `TokenIssuer.access_token` takes
-    """A token of the sites' issuer; `key` and `now` say who signed it, and when."""
-    key, now = changes.pop("key", KEY), changes.pop("now", NOW)
-    return issuer(key, now=now).access_token(changes.pop("subject", "user-1"), **changes)
-
-
-def bearer(text: str, scheme: str = "Bearer") -> tuple[str, str]:
-    """The `Authorization` field."""
-    return "Authorization", f"{scheme} {text}"
-
-
-GOOD = token()
-ADMIN = token(roles=["admin"], scope=["reports:read", "reports:list"], auth_time=NOW - 60)
-STALE = token(roles=["admin"], auth_time=NOW - 301)
-EXPIRED = token(now=NOW - 400)
-FORGED = token(key=OTHER_KEY).rsplit(".", 1)[0] + "." + GOOD.rsplit(".", 1)[1]
-HOST = ("Host", "api.example")
-
-
-def cookie(text: str, name: str = "__Host-access") -> tuple[str, str]:
-    """The `Cookie` field."""
-    return "Cookie", f"{name}={text}"
-
-
-def csrf_token(name: str, text: str) -> str:
-    """The CSRF token that a site's guard makes for a token."""
-    guard = site(name).guard
-    return guard.csrf_token(guard.verify(text).run())
-
-
-def refused(name: str, at: str, headers: Headers, target: str = "/me", **more: Any) -> Case:  # noqa: ANN401
-    """A case of 401 invalid_token, or what `more` says."""
-    expected: dict[str, Any] = {"status": 401, "challenge": INVALID, "error": "invalid_token", **more}
-    method = expected.pop("method", "GET")
-    request = RawRequest(method=method, target=target, headers=[HOST, *headers])
-    return Case(name=name, site=at, request=request, **expected)
-
-
-def passes(name: str, at: str, headers: Headers, target: str = "/me", **more: Any) -> Case:  # noqa: ANN401
-    """A case in which the view runs, for user-1 unless `subject` says otherwise."""
-    expected: dict[str, Any] = {"status": 200, "subject": "user-1", **more}
-    method, scheme = expected.pop("method", "GET"), expected.pop("scheme", "https")
-    request = RawRequest(method=method, target=target, headers=[HOST, *headers], scheme=scheme)
-    return Case(name=name, site=at, request=request, **expected)
-
-
-def absent(name: str, at: str, headers: Headers = (), target: str = "/me", **more: Any) -> Case:  # noqa: ANN401
-    """A case of 401 without an error code: no token, and one is needed."""
-    return refused(name, at, headers, target, **{"challenge": ABSENT, "error": None, **more})
-
-
-def ambiguous(name: str, at: str, headers: Headers, target: str = "/me") -> Case:
-    """A case of 400 invalid_request."""
-    return refused(name, at, headers, target, status=400, challenge=_STARTS_INVALID_REQUEST, error="invalid_request")
-
-
-# Compared by its beginning: the description says which part of the request was ambiguous.
-_STARTS_INVALID_REQUEST = 'Bearer realm="api", error="invalid_request", error_description="The '
-
-
-def forbidden(name: str, at: str, text: str, target: str, missing: str, scope: str = "", **more: Any) -> Case:  # noqa: ANN401
-    """A case of 403 insufficient_scope, which names what is missing."""
-    start = 'Bearer realm="api", error="insufficient_scope", error_description="This needs '
-    challenge = f'{start}…scope="{scope}"' if scope else f"{start}…"
-    expected = {"status": 403, "challenge": challenge, "error": "insufficient_scope", "detail": missing, **more}
-    return refused(name, at, [bearer(text)], target, **expected)
-
-
-def csrf_refused(name: str, at: str, headers: Headers, detail: str, **more: Any) -> Case:  # noqa: ANN401
-    """A case of 403 that says which header was expected."""
-    expected = {"status": 403, "challenge": None, "error": None, "detail": detail, "method": "POST", **more}
-    return refused(name, at, [cookie(GOOD), *headers], "/me", **expected)
+_MEGABYTE = 1_000_000
 
 
 def _reading(at: str) -> Iterable[Case]:
@@ -118,9 +39,13 @@ def _reading(at: str) -> Iterable[Case]:
     yield passes("a bearer token", at, [bearer(GOOD)])
     yield passes("the scheme without case", at, [bearer(GOOD, "bEARER")])
     yield passes("more than one space", at, [bearer(f"  {GOOD}")])
+    yield passes("space around the field", at, [("Authorization", f" \tBearer {GOOD} \t")])
     yield absent("no token", at)
     yield absent("an empty field", at, [("Authorization", "")])
     yield absent("another scheme", at, [bearer(GOOD, "Basic")])
+    yield absent("another scheme with commas", at, [("Authorization", 'Digest username="a", realm="Bearer"')])
+    yield absent("another scheme twice", at, [bearer("YTpi", "Basic"), bearer("YTpi", "Basic")])
+    yield absent("another scheme, and only the word", at, [("Authorization", "Basic YTpi, Bearer")])
     yield absent("a bare token", at, [("Authorization", GOOD)])
     yield absent("a scheme that only starts like it", at, [bearer(GOOD, "BearerX")])
     yield absent("a cookie nobody asked for", at, [cookie(GOOD)])
@@ -135,15 +60,34 @@ def _reading(at: str) -> Iterable[Case]:
     yield refused("a forged token", at, [bearer(FORGED)])
     yield refused("another issuer's token", at, [bearer(token(key=OTHER_KEY))])
     yield refused("far too long", at, [bearer("a" * 100_000)])
+    yield refused("a megabyte", at, [bearer("a" * _MEGABYTE)])
+    yield refused("a megabyte of dots", at, [bearer("." * _MEGABYTE)])
+    yield absent("a megabyte of another scheme", at, [bearer("a" * _MEGABYTE, "Basic")])
+    yield ambiguous("a megabyte of commas", at, [bearer("," * _MEGABYTE)])
     yield ambiguous("two fields", at, [bearer(GOOD), bearer(GOOD)])
     yield ambiguous("one field with two tokens", at, [bearer(f"{GOOD},{GOOD}")])
     yield ambiguous("a second bearer behind another scheme", at, [("Authorization", f"Basic YTpi, Bearer {GOOD}")])
     yield ambiguous("another scheme in a second field", at, [bearer(GOOD), ("Authorization", "Basic YTpi")])
+    yield ambiguous("another scheme in the first field", at, [("Authorization", "Basic YTpi"), bearer(GOOD)])
+    yield ambiguous("an empty field and another", at, [("Authorization", ""), bearer(GOOD)])
+    yield ambiguous("a comma and nothing behind it", at, [bearer(f"{GOOD},")])
     yield passes("a place of the route's own", at, [("X-Token", GOOD)], "/gateway")
     yield absent("a route with a place of its own reads no other", at, [bearer(GOOD)], "/gateway")
+    yield passes("a broken token elsewhere is not looked at", at, [("X-Token", GOOD), bearer(EXPIRED)], "/gateway")
+    yield absent("an empty named header", at, [("X-Token", " ")], "/gateway")
+    yield refused("a scheme in a named header", at, [("X-Token", f"Bearer {GOOD}")], "/gateway")
+    yield refused("a megabyte in a named header", at, [("X-Token", "a" * _MEGABYTE)], "/gateway")
     yield ambiguous("a named header twice", at, [("X-Token", GOOD), ("X-Token", GOOD)], "/gateway")
+    yield ambiguous("a named header with a comma", at, [("X-Token", f"{GOOD},b")], "/gateway")
     yield passes("a query where it is asked for", at, [], f"/query?access_token={GOOD}")
+    yield absent("an empty query", at, [], "/query?access_token=&other=1")
+    yield absent("a query of nearly the name", at, [], f"/query?xaccess_token={GOOD}")
+    yield refused("a megabyte in the query", at, [], "/query?access_token=" + "a" * _MEGABYTE)
+    yield refused("a megabyte of escapes in the query", at, [], "/query?access_token=" + "%61" * (_MEGABYTE // 3))
     yield ambiguous("a query twice", at, [], f"/query?access_token={GOOD}&access_token={GOOD}")
+
+
+_ANY_CASE = frozenset({"methods in any case"})
 
 
 def _deciding(at: str) -> Iterable[Case]:
@@ -163,22 +107,38 @@ def _deciding(at: str) -> Iterable[Case]:
     stale = 'Bearer realm="api", error="insufficient_user_authentication", error_description="A login…max_age="300"'
     relogin = {"challenge": stale, "error": "insufficient_user_authentication"}
     yield refused("a stale login", at, [bearer(STALE)], "/fresh", **relogin)
+    latest = token(roles=["admin"], auth_time=NOW - 300)
+    yield passes("a login just fresh enough", at, [bearer(latest)], "/fresh")
+    yield refused("a login that nobody dated", at, [bearer(token(roles=["admin"]))], "/fresh", **relogin)
+    ahead = token(roles=["admin"], auth_time=NOW + 301)
+    yield refused("a login yet to come", at, [bearer(ahead)], "/fresh", **relogin)
     yield forbidden("stale, and no new login would help", at, GOOD, "/fresh", "has_role('admin')")
     yield forbidden("a predicate that says no", at, GOOD, "/never", "predicate(")
     yield forbidden("a predicate that raises", at, GOOD, "/raises", "predicate(")
     nobody: dict[str, Any] = {"status": 403, "challenge": None, "error": None}
     yield refused("denied to everybody", at, [bearer(ADMIN)], "/denied", **nobody)
     yield refused("denied without a token", at, [], "/denied", **nobody)
+    yield refused("denied with a broken token", at, [bearer(EXPIRED)], "/denied", **nobody)
     yield passes("optional, with a token", at, [bearer(GOOD)], "/optional")
     yield passes("optional, without", at, [], "/optional", subject=None)
     yield refused("optional, with a broken one", at, [bearer(EXPIRED)], "/optional")
+    yield refused("optional, with no credential", at, [("Authorization", "Bearer")], "/optional")
+    yield ambiguous("optional, with two", at, [bearer(GOOD), bearer(GOOD)], "/optional")
+    yield passes("optional, with another scheme", at, [bearer(GOOD, "Basic")], "/optional", subject=None)
+    yield passes("lenient, without", at, [], "/lenient", subject=None)
     yield passes("lenient, with a token", at, [bearer(GOOD)], "/lenient")
     yield passes("lenient, with a broken one", at, [bearer(EXPIRED)], "/lenient", subject=None)
     yield passes("lenient, with two", at, [bearer(GOOD), bearer(GOOD)], "/lenient", subject=None)
     yield passes("public reads no token", at, [bearer(EXPIRED)], "/public", subject=None)
+    yield passes("public knows nobody", at, [bearer(GOOD)], "/public", subject=None)
+    yield passes("public does not mind two", at, [bearer(GOOD), bearer(GOOD)], "/public", subject=None)
     yield passes("the other guard's own caller", at, [bearer(token(key=OTHER_KEY))], "/other")
     yield refused("the other guard takes no caller of the first", at, [bearer(GOOD)], "/other")
     yield absent("a HEAD request is refused without a body", at, method="HEAD")
+    yield forbidden("a HEAD request without the role", at, GOOD, "/admin", "", method="HEAD")
+    yield passes("a HEAD request with a token", at, [bearer(GOOD)], method="HEAD")
+    yield passes("a method in lower case", at, [bearer(GOOD)], method="get", needs=_ANY_CASE)
+    yield absent("a method in lower case, without a token", at, method="post", needs=_ANY_CASE)
     yield passes("a POST with a bearer token", at, [bearer(GOOD)], method="POST")
 
 
@@ -188,10 +148,12 @@ def _middleware() -> Iterable[Case]:
         yield passes("a view without a decorator knows the caller", at, [bearer(GOOD)], "/plain")
         yield absent("reading the principal without a token", at, target="/plain")
         yield refused("reading the principal with a broken token", at, [bearer(EXPIRED)], "/plain")
+        yield ambiguous("reading the principal with two tokens", at, [bearer(GOOD), bearer(GOOD)], "/plain")
     at = "two middlewares"
     yield passes("each guard its own: the first", at, [bearer(GOOD)])
     yield passes("each guard its own: the other", at, [bearer(token(key=OTHER_KEY))], "/other")
     yield refused("no guard takes the other's caller", at, [bearer(token(key=OTHER_KEY))])
+    yield refused("nor the other way round", at, [bearer(GOOD)], "/other")
     at = "out of reach middleware"
     yield from _unavailable(at)
 
@@ -224,9 +186,22 @@ def _rules() -> Iterable[Case]:
     yield passes("a role by rule, given", at, [bearer(ADMIN)], "/admin/users")
     yield forbidden("a prefix covers the path without the slash", at, GOOD, "/admin", "has_role('admin')")
     yield passes("a public exception below a prefix", at, [], "/admin/help", subject=None)
+    yield forbidden("an exact rule covers nothing below", at, GOOD, "/admin/help/more", "has_role('admin')")
+    yield absent("the case of a path counts", at, target="/PUBLIC")
+    yield absent("what follows a semicolon is part of the path", at, target="/public;a=b")
+    yield forbidden("an escaped letter is that letter", at, GOOD, "/%61dmin/users", "has_role('admin')")
+    yield forbidden("an escaped slash is a slash", at, GOOD, "/admin%2Fusers", "has_role('admin')")
+    yield passes("the query is no part of the path", at, [], "/public?/admin/", subject=None)
+    yield absent("a path that no route has", at, target="/nowhere")
+    yield refused("a broken token on a path that no route has", at, [bearer(EXPIRED)], "/nowhere")
     yield passes("a rule for GET", at, [], "/items", subject=None)
     yield passes("a rule for GET covers HEAD", at, [], "/items", subject=None, method="HEAD")
+    yield passes("a rule for GET, asked in lower case", at, [], "/items", subject=None, method="get", needs=_ANY_CASE)
     yield forbidden("a rule for POST", at, GOOD, "/items", "has_role('admin')", method="POST")
+    yield forbidden("a rule for POST, asked in lower case", at, GOOD, "/items", "has_role('admin')", method="post")
+    yield forbidden("a rule covers its path with a slash", at, GOOD, "/items/", "has_role('admin')", method="POST")
+    yield passes("a rule for POST, with the role", at, [bearer(ADMIN)], "/items", method="POST")
+    yield absent("a HEAD request is refused without a body", at, target="/unnamed", method="HEAD")
     yield absent("a method that no rule names", at, target="/items", method="DELETE")
     yield forbidden("rule and decorator must both pass: the rule", at, GOOD, "/both", "has_role('admin')")
     only_role = token(roles=["admin"])
@@ -234,7 +209,24 @@ def _rules() -> Iterable[Case]:
     yield passes("rule and decorator pass", at, [bearer(ADMIN)], "/both")
     yield absent("a decorator behind a public rule", at, target="/public/inner")
     yield passes("a decorator behind a public rule, with a token", at, [bearer(GOOD)], "/public/inner")
-    for path in ("/docs/../admin", "/docs/./intro", "//docs/intro", "/docs//intro", "/docs/%5cintro", "/docs/%00"):
+    for path in (
+        "/docs/../admin",
+        "/docs/./intro",
+        "/docs/..",
+        "//docs/intro",
+        "/docs//intro",
+        "//public",
+        "/public//",
+        "/public/.",
+        "//optional",
+        "//lenient",
+        "/docs/%2e%2e/admin",
+        "/docs%2f..%2fadmin",
+        "/docs/%5cintro",
+        "/docs/%00",
+        "/public%0a",
+        "/public%7f",
+    ):
         yield absent(f"no public rule for the ambiguous path {path}", at, target=path)
     yield forbidden("two leading slashes are no way round", at, GOOD, "//admin/users", "has_role('admin')")
     mounted = replace(passes("", at, [], "/public").request, root_path="/mounted")
@@ -250,11 +242,16 @@ def _rules() -> Iterable[Case]:
     )
     asks = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")]
     yield absent("OPTIONS that is no preflight", at, asks[:1], "/unnamed", method="OPTIONS")
+    yield absent("a preflight that nothing answers", at, asks, "/nowhere", method="OPTIONS")
+    yield absent("a preflight is OPTIONS", at, asks, "/unnamed", method="POST")
     preflight = refused("a preflight that something answers", "preflight", asks, "/unnamed", method="OPTIONS")
     yield replace(preflight, status=200, challenge=None, error=None, needs=frozenset({"preflight"}))
 
 
 _MOUNTING = frozenset({"mounting"})
+
+
+_NO_CSRF = frozenset({"no csrf of its own"})
 
 
 def _cookies() -> Iterable[Case]:
@@ -263,44 +260,87 @@ def _cookies() -> Iterable[Case]:
         yield passes("a cookie", at, [cookie(GOOD)])
         yield passes("a cookie among others", at, [("Cookie", f"a=1; __Host-access={GOOD}; b=2")])
         yield passes("cookies in several fields", at, [("Cookie", "a=1"), cookie(GOOD)])
+        yield passes("space around a cookie", at, [("Cookie", f"a=1;\t__Host-access = {GOOD} ;b=2")])
+        yield passes("a comma in another cookie", at, [("Cookie", f"a=1,2; __Host-access={GOOD}; b=3,4")])
+        yield passes("a cookie beside another scheme", at, [bearer("YTpi", "Basic"), cookie(GOOD)])
+        yield passes("a cookie beside an empty field", at, [("Authorization", ""), cookie(GOOD)])
         yield absent("an empty cookie", at, [cookie("")])
+        yield absent("a cookie without a value", at, [("Cookie", "__Host-access")])
+        yield absent("the case of a cookie's name counts", at, [cookie(GOOD, "__host-access")])
+        yield absent("a cookie's name in another's value", at, [("Cookie", f"a=__Host-access={GOOD}")])
+        yield refused("a megabyte in a cookie", at, [cookie("a" * _MEGABYTE)])
+        yield absent("a megabyte of other cookies", at, [("Cookie", "a=1; " * (_MEGABYTE // 5))])
+        yield ambiguous("a megabyte of our cookies", at, [("Cookie", "__Host-access=a;" * (_MEGABYTE // 16))])
         yield absent("a cookie of nearly the name", at, [cookie(GOOD, "x__Host-access")])
         yield refused("a quoted cookie is not unquoted", at, [cookie(f'"{GOOD}"')])
         yield ambiguous("a cookie twice", at, [("Cookie", f"__Host-access={GOOD}; __Host-access={GOOD}")])
+        yield ambiguous("a cookie in two fields", at, [cookie(GOOD), cookie(GOOD)])
+        yield ambiguous("a cookie twice, once empty", at, [("Cookie", f"__Host-access=; __Host-access={GOOD}")])
         yield ambiguous("a cookie behind a comma", at, [("Cookie", f"a=1,__Host-access={GOOD}")])
+        yield ambiguous("a cookie before a comma", at, [("Cookie", f"__Host-access={GOOD},b=2")])
+        yield ambiguous(
+            "a cookie on both sides of a comma", at, [("Cookie", f"a=1, __Host-access=b; __Host-access={GOOD}")]
+        )
         yield ambiguous("a header and a cookie", at, [bearer(GOOD), cookie(GOOD)])
+        yield ambiguous("a header and another user's cookie", at, [bearer(GOOD), cookie(token(subject="user-2"))])
         yield passes("a POST from our own page", at, [cookie(GOOD), own, same], method="POST")
         yield passes("a POST of the same origin without Origin", at, [cookie(GOOD), same], method="POST")
+        by_hand = ("Sec-Fetch-Site", "none")
+        yield passes("a POST that no page sent", at, [cookie(GOOD), by_hand], method="POST")
+        spelled = ("Origin", "https://API.example:443")
+        yield passes("a POST from our own page, spelled out", at, [cookie(GOOD), spelled], method="POST")
+        plain = ("Origin", "http://api.example")
+        yield passes("a POST over plain http", at, [cookie(GOOD), plain], method="POST", scheme="http")
+        yield passes("a POST behind a proxy that ends TLS", at, [cookie(GOOD), own], method="POST", scheme="http")
         trusted = [cookie(GOOD), ("Origin", "https://app.example"), ("Sec-Fetch-Site", "cross-site")]
         yield passes("a POST from a trusted origin", at, trusted, method="POST")
-        yield csrf_refused("a POST from elsewhere", at, [("Origin", "https://evil.example")], "Origin header")
+        evil = [("Origin", "https://evil.example")]
+        yield csrf_refused("a POST from elsewhere", at, evil, "Origin header")
         yield csrf_refused("a POST from another port", at, [("Origin", "https://api.example:8443")], "Origin header")
+        yield csrf_refused("a POST from the same host by plain http", at, [plain], "Origin header")
+        yield csrf_refused(
+            "a POST from a host that ends like ours", at, [("Origin", "https://evilapi.example")], "Origin"
+        )
         yield csrf_refused("a POST from null", at, [("Origin", "null")], "Origin header")
+        yield csrf_refused("a POST from nowhere", at, [("Origin", "")], "Origin header")
+        yield csrf_refused("an origin with a path", at, [("Origin", "https://api.example/")], "Origin header")
+        yield csrf_refused("our origin, across sites", at, [own, ("Sec-Fetch-Site", "cross-site")], "Sec-Fetch-Site")
+        yield csrf_refused("two sites", at, [own, same, same], "Sec-Fetch-Site")
         yield csrf_refused("a POST across sites", at, [("Sec-Fetch-Site", "cross-site")], "Sec-Fetch-Site")
         yield csrf_refused("a POST from a sibling site", at, [("Sec-Fetch-Site", "same-site")], "Sec-Fetch-Site")
         yield csrf_refused("two origins", at, [own, own], "Origin header")
         yield csrf_refused("neither header, no CSRF token", at, [], "X-CSRF-Token header is needed")
         yield csrf_refused("a CSRF token that is not ASCII", at, [("X-CSRF-Token", "é")], "X-CSRF-Token")
+        theirs = csrf_token(at, token(subject="user-2"))
+        yield csrf_refused("another user's CSRF token", at, [("X-CSRF-Token", theirs)], "X-CSRF-Token")
         fits = csrf_token(at, GOOD)
+        yield csrf_refused("a CSRF token twice", at, [("X-CSRF-Token", fits), ("X-CSRF-Token", fits)], "X-CSRF-Token")
+        yield csrf_refused("a CSRF token saves no foreign origin", at, [*evil, ("X-CSRF-Token", fits)], "Origin header")
+        yield csrf_refused("a foreign page is told nothing of roles", at, evil, "Origin header", target="/admin")
+        yield csrf_refused("a method that is only like GET", at, evil, "Origin header", method="get", needs=_ANY_CASE)
+        yield refused("a broken token is told before CSRF", at, [cookie(EXPIRED), *evil], method="POST")
+        yield passes("a GET from elsewhere", at, [cookie(GOOD), *evil])
+        yield passes("a HEAD from elsewhere", at, [cookie(GOOD), *evil], method="HEAD")
+        yield passes("a named header needs no CSRF check", at, [("X-Token", GOOD), *evil], "/gateway", method="POST")
+        yield passes("a bearer token from elsewhere", at, [bearer(GOOD), *evil], method="POST")
         yield passes("neither header, a CSRF token", at, [cookie(GOOD), ("X-CSRF-Token", fits)], method="POST")
         yield passes("a bearer POST needs no CSRF check", at, [bearer(GOOD)], method="POST")
-        lenient = [cookie(GOOD), ("Origin", "https://evil.example")]
-        yield csrf_refused("optional, with a failed CSRF check", at, lenient[1:], "Origin header")
+        yield csrf_refused("optional, with a failed CSRF check", at, evil, "Origin header", target="/optional")
+        nobody: dict[str, Any] = {"method": "POST", "subject": None, "needs": _NO_CSRF}
         yield passes(
-            "a cookie that fails CSRF is nobody on a lenient route",
-            at,
-            lenient,
-            "/lenient",
-            method="POST",
-            subject=None,
-            needs=frozenset({"no csrf of its own"}),
+            "a cookie that fails CSRF is nobody on a lenient route", at, [cookie(GOOD), *evil], "/lenient", **nobody
         )
+        yield passes("a public POST", at, [cookie(GOOD), *evil], "/public", **nobody)
+        yield passes("an optional POST without a token", at, evil, "/optional", **nobody)
+        yield passes("a POST by query", at, evil, f"/query?access_token={GOOD}", method="POST", needs=_NO_CSRF)
     at, fits = "cookies with token", csrf_token("cookies with token", GOOD)
     yield passes("the token on top", at, [cookie(GOOD), own, ("X-CSRF-Token", fits)], method="POST")
     yield csrf_refused("the token on top is missing", at, [own], "X-CSRF-Token header is needed")
-    evil = [cookie(GOOD), ("Origin", "https://evil.example")]
-    no_csrf = frozenset({"no csrf of its own"})
-    yield passes("csrf unchecked", "cookies unchecked", evil, method="POST", needs=no_csrf)
+    yield csrf_refused("the token on top does not fit", at, [own, ("X-CSRF-Token", "wrong")], "does not fit")
+    yield passes("csrf unchecked", "cookies unchecked", [cookie(GOOD), *evil], method="POST", needs=_NO_CSRF)
+    at = "cookies without secret"
+    yield passes("our own page", at, [cookie(GOOD), own], method="POST")
+    yield csrf_refused("neither header, and no secret for CSRF tokens", at, [], "Origin or Sec-Fetch-Site")
 
 
 def _others() -> Iterable[Case]:

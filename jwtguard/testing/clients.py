@@ -13,6 +13,7 @@ import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -119,7 +120,7 @@ def _scope(request: RawRequest, kind: str, scheme: str) -> dict[str, Any]:
         "http_version": "1.1",
         "scheme": scheme,
         # The ASGI specification puts the root path in front of the path.
-        "path": request.root_path + request.path,
+        "path": request.root_path + request.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         "raw_path": (request.root_path + request.target.partition("?")[0]).encode("latin-1"),
         "root_path": request.root_path,
         "query_string": request.query.encode("latin-1"),
@@ -189,5 +190,7 @@ def websocket_client(
         async with asyncio.timeout(10):
             await app(scope, receive, collect)
 
-    asyncio.run(run())
+    # On a thread of its own: where sockets are tested, the test may have a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
     return sent

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
 
 import pytest
 
-from jwtguard.testing.cases import ADMIN, CASES, EXPIRED, GOOD, HOST, Case, bearer, cookie
+from jwtguard.testing.case import ADMIN, EXPIRED, GOOD, HOST, Case, bearer, cookie
+from jwtguard.testing.cases import CASES
 from jwtguard.testing.clients import Client, Message, RawRequest
 from jwtguard.testing.sites import NOW, Site, guard_for_tests, site
 
@@ -29,11 +30,13 @@ class AdapterConformance:
     """The contract of an adapter, as tests.
 
     `can` names what only some adapters can do: `mounting` (a root path in front), `preflight` (lets CORS preflights
-    pass that something inside answers), `async views`, and `no csrf of its own` (the framework has no CSRF protection
-    besides ours). Cases that need more than that are not collected.
+    pass that something inside answers), `async views`, `methods in any case` (the framework routes `get` as GET), and
+    `no csrf of its own` (the framework has no CSRF protection besides ours). Cases that need more are not collected.
     """
 
-    can: ClassVar[frozenset[str]] = frozenset({"mounting", "preflight", "async views", "no csrf of its own"})
+    can: ClassVar[frozenset[str]] = frozenset(
+        {"mounting", "preflight", "async views", "methods in any case", "no csrf of its own"}
+    )
 
     def client(self, site: Site) -> Client:
         """Build `site` with the framework, and return a client of it."""
@@ -56,6 +59,8 @@ class AdapterConformance:
                 assert answer.json() == {"subject": case.subject}
         elif case.request.method == "HEAD":
             assert answer.body == b""
+            # RFC 9110 §8.6: if a length is told, it is that of the body which GET would get.
+            assert answer.header("Content-Length") != "0"
         else:
             assert answer.header("Content-Type") == "application/problem+json"
             problem = answer.json()
@@ -78,7 +83,7 @@ class WebSocketConformance:
         request: RawRequest,
         *,
         can_deny: bool = True,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
         incoming: Sequence[Message] = (),
     ) -> list[Message]:
         """Build `site`, open a websocket, and return all that the application sent (see `websocket_client`).

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jwtguard.testing.browser import ELSEWHERE, OTHER_PORT
-from jwtguard.testing.cases import ABSENT, EXPIRED, bearer
+from jwtguard.testing.case import ABSENT, EXPIRED, bearer
 
 JSON = ("Content-Type", "application/json")
 FORM = ("Content-Type", "application/x-www-form-urlencoded")

@@ -220,6 +220,7 @@ def _sites() -> Mapping[str, Site]:
             other=other,
             routes=ROUTES,
         ),
+        "cookies without secret": Site(guard=guard_for_tests(tokens_from=COOKIE_PLACES), other=other, routes=ROUTES),
         "cookies unchecked": Site(
             guard=guard_for_tests(tokens_from=COOKIE_PLACES, csrf=UNCHECKED), other=other, routes=ROUTES
         ),

@@ -24,6 +24,12 @@ if not settings.configured:
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF="",
         MIDDLEWARE=[],
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+            }
+        ],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         INSTALLED_APPS=[
             "django.contrib.auth",

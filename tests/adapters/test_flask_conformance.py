@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flask
 
 from jwtguard.flask import FlaskGuard, principal
@@ -29,12 +31,10 @@ def _add(app: flask.Flask, auth: FlaskGuard, route: Route, *, is_async: bool) ->
     async def async_caller() -> flask.Response:
         return caller()
 
-    view = async_caller if is_async else caller
+    view: Any = async_caller if is_async else caller
     if route.requirement is not None:
-        guarded = auth.requires(route.requirement, tokens_from=route.tokens_from)(view)
-    else:
-        guarded = view
-    app.add_url_rule(route.path, endpoint=route.path, view_func=guarded, methods=["GET", "POST"])
+        view = auth.requires(route.requirement, tokens_from=route.tokens_from)(view)
+    app.add_url_rule(route.path, endpoint=route.path, view_func=view, methods=["GET", "POST"])
 
 
 class TestFlask(AdapterConformance):

@@ -33,7 +33,7 @@ RSA_JWK: dict[str, Any] = read("cookbook/jwk/3_4.rsa_private_key.json")
 
 
 def signing_key(algorithm: str, kid: str | None = None) -> SigningKey:
-    """The key for `algorithm` under that name, the same at each call; all RSA keys are one, which takes long to make."""
+    """The key for `algorithm` under that name, the same at each call. All RSA keys are one: making one takes long."""
     return _made(algorithm, kid)
 
 

@@ -106,6 +106,7 @@ def in_arrays(levels: int) -> bytes:
     return ('{"a":' + "[" * (levels - 1) + "]" * (levels - 1) + "}").encode()
 
 
+BRACKETED = nested(MAX_DEPTH, inner='"[{"')
 READABLE: list[Any] = [
     pytest.param(b"{}", {}, id="empty"),
     pytest.param(b' \t\n\r{ "a" : 1 } \n', {"a": 1}, id="white space"),
@@ -128,6 +129,7 @@ READABLE: list[Any] = [
     pytest.param(b'{"a":[true,false,null]}', {"a": [True, False, None]}, id="the literals"),
     pytest.param(nested(MAX_DEPTH), json.loads(nested(MAX_DEPTH)), id="64 objects deep"),
     pytest.param(in_arrays(MAX_DEPTH), json.loads(in_arrays(MAX_DEPTH)), id="64 arrays deep"),
+    pytest.param(BRACKETED, json.loads(BRACKETED), id="64 objects deep and brackets within a string"),
     pytest.param(b'{"a":"' + b"[{" * 100 + b'"}', {"a": "[{" * 100}, id="brackets within a string"),
     pytest.param(b'{"a":"\\"' + b"[" * 100 + b'"}', {"a": '"' + "[" * 100}, id="brackets after an escaped quote"),
     pytest.param(b'{"a":[' + b",".join([b"[]"] * 100) + b"]}", {"a": [[]] * 100}, id="many arrays beside each other"),
@@ -224,6 +226,7 @@ def test_anything_else_is_refused(data: bytes) -> None:
     [
         pytest.param(nested(MAX_DEPTH + 1), id="65 objects"),
         pytest.param(in_arrays(MAX_DEPTH + 1), id="65 arrays"),
+        pytest.param(b'{"a":[' + b"[]," * 10 + nested(MAX_DEPTH) + b"]}", id="66 levels after ten that were closed"),
         pytest.param(b"[" * 8000, id="8000 brackets that never close"),
         pytest.param(b'{"a":' * 1600, id="1600 braces that never close"),
         pytest.param(b'{"a":"\\\\",' + nested(MAX_DEPTH, opening='"b":{')[:-1], id="65 objects after a backslash"),

@@ -20,6 +20,7 @@ from jwtguard import (
     TokenIssuer,
     UnavailableError,
 )
+from jwtguard.callers import Callers
 from jwtguard.endpoints import LOGIN, LOGOUT, LOGOUT_ALL, REFRESH, SESSION, SESSIONS, Endpoints, LoginAttempt
 from jwtguard.guard import Authentication
 from jwtguard.stores.memory import MemoryStore
@@ -168,7 +169,9 @@ def test_the_same_subject_elsewhere(endpoint: Any, issuer: str | None, subject: 
     site.sessions.start("user-alice").run()
     stranger = Principal(subject=subject, issuer=issuer, auth_time=site.clock())
     request = wsgi(endpoint.method, f"/auth{endpoint.path}")
-    answer = site.endpoints().answer(endpoint, request, kept=Authentication(principal=stranger)).run()
+    endpoints, callers = site.endpoints(), Callers()
+    callers.keep(endpoints.guard, Authentication(principal=stranger))
+    answer = endpoints.answer(endpoint, request, callers=callers).run()
     assert answer.status == 403
     assert len(site.sessions.list("user-alice").run()) == 1
 

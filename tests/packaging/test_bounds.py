@@ -59,7 +59,7 @@ def test_what_is_installed_respects_its_bound(name: str, bound: str) -> None:
         assert name not in {"PyJWT", "cryptography"}, f"{name} is no extra, but is not installed"
         return
 
-    if os.environ.get("JWTGUARD_LOWEST") == "1":
+    if os.environ.get("LOWEST_DEPENDENCIES") == "1":
         assert release(bound) == installed
     else:
         assert release(bound) <= installed

@@ -1,0 +1,99 @@
+"""An adapter for Bottle: all that a framework needs to be guarded like the others.
+
+>>> from bottle import Bottle
+>>> from jwtguard import SigningKey, has_role
+>>> key = SigningKey.generate("HS256")
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> app, auth = Bottle(), BottleGuard(guard)
+>>> plugin = app.install(auth)
+>>> @app.get("/admin")
+... @auth.requires(has_role("admin"))
+... def admin():
+...     return f"hello {auth.principal.subject}"
+
+`install` authenticates each request and enforces the guard's `Rules` if it has them; `requires` works without it too.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from bottle import Bottle, HTTPResponse, request
+
+from jwtguard import ConfigurationError, Guard, JWTGuardError, Principal, Requirement, authenticated
+from jwtguard.callers import KEY, Callers, Checkpoint
+from jwtguard.core.extraction import TokenSource
+from jwtguard.core.http import HTTPRequest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class BottleGuard:
+    """The guard of a Bottle application, which is a Bottle plugin as well."""
+
+    name, api = "jwtguard", 2
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+
+    def setup(self, app: Bottle) -> None:
+        """What `app.install(auth)` does: ask the guard before each request, whichever route it is for."""
+        app.add_hook("before_request", self._before_request)
+
+    def apply(self, callback: Callable[P, R], route: object) -> Callable[P, R]:
+        """Leave the routes as they are: a hook sees those requests too that match none."""
+        return callback
+
+    def _before_request(self) -> None:
+        with self._refusing():
+            _callers().keep(self.guard, self.guard.enter(_read()).run())
+
+    @property
+    def principal(self) -> Principal | None:
+        """The caller of the request at hand; raises the refusal if there is none."""
+        with self._refusing():
+            return _callers().principal_of(self.guard)
+
+    def requires(
+        self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Let only callers into a view that `requirement` admits; `tokens_from` overrides where to look for a token."""
+        checkpoint = Checkpoint(requirement, tokens_from)
+
+        def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            @functools.wraps(view)
+            def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+                with self._refusing():
+                    admission = checkpoint.admit(self.guard, _read(), _callers()).run()
+                with _callers().admitting(self.guard, admission.principal):
+                    return view(*args, **kwargs)
+
+            return guarded
+
+        return decorate
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn a refusal into the exception that Bottle sends; an error in the set-up stays a server error."""
+        try:
+            yield
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            answer = self.guard.answer(error, _read())
+            body: Any = answer.body  # Bottle takes text and bytes, and has no annotations to say so.
+            raise HTTPResponse(body, answer.status, list(answer.headers)) from None
+
+
+def _read() -> HTTPRequest:
+    # Bottle has decoded PATH_INFO by now, which is what its router matches.
+    return HTTPRequest.from_wsgi(request.environ, path=request.environ["PATH_INFO"])
+
+
+def _callers() -> Callers:
+    callers: Callers = request.environ.setdefault(KEY, Callers())
+    return callers

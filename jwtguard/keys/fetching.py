@@ -1,0 +1,174 @@
+"""Fetching a small document from an identity provider that may be slow, broken or hostile.
+
+>>> from jwtguard.core.flow import Flow
+>>> def canned(request):
+...     return FetchResponse(status=200, body=b'{"keys": []}')
+>>> request = FetchRequest(url="https://issuer.example/jwks.json")
+>>> Flow(fetching(canned, request)).run().body
+b'{"keys": []}'
+
+A `Fetcher` is a function, sync or async, from `FetchRequest` to `FetchResponse`; an `httpx.Client` or
+`httpx.AsyncClient` will do as well. The default needs nothing but the standard library. Whatever it does is bounded:
+in time, in size, and in where it goes, since redirects are never followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.flow import Call, Steps, is_async
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+MAX_BYTES = 512 * 1024
+"""A body longer than this is refused: real JWK Sets have a few kilobytes."""
+TIMEOUT = 5.0
+"""Seconds for everything together: connecting, sending, and the last byte of the answer."""
+USER_AGENT = "jwtguard"
+"""Firewalls refuse the names of well-known libraries, among them Python's own."""
+
+SYNC_WAY = "a sync fetcher, for example the default (leave out fetcher=), which serves sync and async code alike"
+
+
+class FetchError(Exception):
+    """A document could not be had, or is not what it should be; the text says why, for an operator."""
+
+
+class StatusError(FetchError):
+    """The answer had another status than 200."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """What to fetch. `timeout` is in seconds, for everything together; `max_bytes` is of the body."""
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout: float = TIMEOUT
+    max_bytes: int = MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchResponse:
+    """What came back. The names in `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+Fetcher: TypeAlias = Callable[[FetchRequest], FetchResponse | Awaitable[FetchResponse]]
+
+
+def fetching(fetcher: Fetcher, request: FetchRequest) -> Steps[FetchResponse]:
+    """The steps that fetch `request`; raises `FetchError` with the reason, whatever the fetcher raised."""
+    perform = _bound(fetcher, request) if is_async(fetcher) else lambda: fetcher(request)
+    try:
+        response = yield Call(perform, sync_alternative="async def for a fetcher that awaits")
+    except (FetchError, JWTGuardError):
+        raise
+    except Exception as error:
+        raise FetchError(_reason(error, request)) from error
+    if not isinstance(response, FetchResponse):
+        raise FetchError(f"the fetcher returned {type(response).__name__}, not a FetchResponse")
+    if len(response.body) > request.max_bytes:
+        raise too_large(request)
+    if response.status != 200:
+        redirected = ": redirects are not followed" if 300 <= response.status < 400 else ""
+        raise StatusError(response.status, f"{request.url} answered {response.status}{redirected}")
+    return response
+
+
+def _bound(fetcher: Fetcher, request: FetchRequest) -> Callable[[], Awaitable[FetchResponse]]:
+    import asyncio  # noqa: PLC0415 - slow to import, and loaded already where this runs
+
+    async def fetch() -> FetchResponse:
+        async with asyncio.timeout(request.timeout):
+            return await fetcher(request)  # type: ignore[misc,no-any-return]
+
+    return fetch
+
+
+def _reason(error: Exception, request: FetchRequest) -> str:
+    if isinstance(error, TimeoutError):
+        return f"{request.url} did not answer within {request.timeout:g} s"
+    # The text of an error may quote what was received, which is nobody's business: at most a line of it.
+    return f"{request.url} cannot be reached: {type(error).__name__}: {str(error)[:200]}"
+
+
+def too_large(request: FetchRequest) -> FetchError:
+    """The refusal of a body that is too long."""
+    return FetchError(f"{request.url} sent more than {request.max_bytes} bytes")
+
+
+def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:
+    """What `fetcher=` may be, as a `Fetcher`; raises `ConfigurationError` with what to write instead."""
+    if fetcher is None:
+        from jwtguard.keys.default_fetcher import DefaultFetcher  # noqa: PLC0415 - only where it is used
+
+        return DefaultFetcher(tls=tls)
+    if tls is not None:
+        raise ConfigurationError("tls= is for the default fetcher: set it up in your own, or leave out fetcher=")
+    if hasattr(fetcher, "stream") and hasattr(fetcher, "build_request"):
+        from jwtguard.keys.httpx_fetcher import httpx_fetcher  # noqa: PLC0415 - only where it is used
+
+        return httpx_fetcher(fetcher)
+    if not callable(fetcher) or isinstance(fetcher, type):
+        raise ConfigurationError(
+            "fetcher is a function, sync or async, from FetchRequest to FetchResponse, or an httpx.Client or"
+            f" httpx.AsyncClient: found {fetcher!r}"
+        )
+    return fetcher
+
+
+def no_fetcher(request: FetchRequest) -> FetchResponse:
+    """Stands where a fetcher could not be made, until that is reported."""
+    raise FetchError(f"{request.url}: no fetcher")
+
+
+def check_url(url: object, *, allow_http_loopback: bool, what: str = "url") -> str:
+    """An address that may be asked for keys: https, or plain http on this machine if that is allowed by name.
+
+    Raises `ConfigurationError` for any other.
+    """
+    from urllib.parse import urlsplit  # noqa: PLC0415 - slow to import
+
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isascii() and url.isprintable() else None
+        host = parts.hostname if parts is not None else None
+        port_is_sound = parts is None or parts.port != 0  # Raises for one that is no number.
+    except ValueError:
+        parts, host, port_is_sound = None, None, False
+    if parts is None or not host or not port_is_sound or " " in str(url) or parts.scheme not in {"https", "http"}:
+        raise ConfigurationError(f'{what} is an absolute https address: write {what}="https://…", found {url!r}')
+    if parts.fragment or parts.username is not None or parts.password is not None:
+        raise ConfigurationError(f"{what} holds a fragment or credentials, which an address of keys never does")
+    if parts.scheme == "http" and not (allow_http_loopback and is_loopback(host)):
+        # Whoever stands on the way of plain http chooses whom we trust.
+        raise ConfigurationError(
+            f"{what} must be https, found {url!r}: plain http is for this machine alone"
+            " (127.0.0.1, ::1, localhost), with allow_http_loopback=True"
+        )
+    return str(url)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine itself (RFC 1122 §3.2.1.3, RFC 6761 §6.3)."""
+    if host == "localhost":
+        return True
+    from ipaddress import ip_address  # noqa: PLC0415 - seldom needed
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

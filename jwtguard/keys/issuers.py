@@ -1,0 +1,127 @@
+"""An issuer that is trusted, with everything that binds its tokens: audience, keys, algorithms, mapping, kind.
+
+>>> from jwtguard import ClaimsMapping, Guard
+>>> guard = Guard(
+...     issuers=[
+...         TrustedIssuer(issuer="https://one.example", audience="orders-api"),
+...         TrustedIssuer(
+...             issuer="https://two.example",
+...             audience="https://orders.example",
+...             algorithms=["ES256"],
+...             claims=ClaimsMapping(roles=[("groups",)]),
+...         ),
+...     ]
+... )
+
+A token's `iss` chooses among them, before anything is fetched and before any signature is looked at; what one issuer
+may say is nothing that another could. `jwtguard.providers` has them ready for well-known services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.extraction import TokenSource, check_sources
+from jwtguard.core.jwk import VerificationKey, allow_list
+from jwtguard.core.jwk_set import KeySource, key_source
+from jwtguard.core.kind import TokenKind
+from jwtguard.core.policy import DEFAULT_LEEWAY, Policy
+from jwtguard.core.principal import ClaimsMapping
+from jwtguard.core.tenants import TenantPattern, has_placeholder
+from jwtguard.core.unchecked import UncheckedType
+from jwtguard.keys.openid import OpenIDProvider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDefaults:
+    """What a guard says for all its issuers, where one does not say otherwise."""
+
+    leeway: timedelta = DEFAULT_LEEWAY
+    required_claims: Iterable[str] | None = None
+    max_token_age: timedelta | None = None
+    claims: ClaimsMapping = field(default_factory=ClaimsMapping)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedIssuer:
+    """One issuer whose tokens a guard takes, on its own terms.
+
+    `issuer` is the exact `iss`; with `{tenantid}` in it, `tenants` lists the tenants that may stand there (or is
+    `UNCHECKED`), and the token's `tid` must agree. `aliases` are further spellings of `iss` that mean the same issuer.
+    `audience` is required, as in `Guard`. `keys` is what it is in `Guard`; left out, the issuer is asked for its
+    metadata (`OpenIDProvider`). `algorithms` are the `alg` values accepted. `kind` tells access tokens from others.
+    `past_claims` are dates that may not lie in the future. `claims`, `required_claims`, `leeway` and `max_token_age`
+    are the guard's where they are None. `tokens_from` is where these tokens travel: the guard looks in the places of
+    all its issuers unless it has its own. Raises `ConfigurationError` with all problems.
+    """
+
+    issuer: str
+    audience: str | Iterable[str] | UncheckedType
+    keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = field(default=None, repr=False)
+    algorithms: Iterable[str] | None = None
+    claims: ClaimsMapping | None = None
+    kind: TokenKind = field(default_factory=TokenKind)
+    tenants: Iterable[str] | UncheckedType | None = None
+    aliases: Iterable[str] = ()
+    required_claims: Iterable[str] | None = None
+    past_claims: Iterable[str] = ()
+    leeway: timedelta | None = None
+    max_token_age: timedelta | None = None
+    tokens_from: Iterable[TokenSource] | None = None
+    _source: KeySource = field(init=False, repr=False, compare=False, default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        store = object.__setattr__
+        for name in ("audience", "algorithms", "tenants", "aliases", "required_claims", "past_claims", "tokens_from"):
+            given = getattr(self, name)
+            if isinstance(given, Iterable) and not isinstance(given, str):
+                store(self, name, tuple(given))  # It is read more than once.
+        try:
+            if not isinstance(self.issuer, str) or not self.issuer:
+                raise ConfigurationError("each issuer needs its name, which tells whose token it is")
+            if self.algorithms is not None:
+                allow_list(self.algorithms)
+            store(self, "_source", self._key_source())
+            if self.tokens_from is not None:
+                check_sources(self.tokens_from)
+            self.policies(PolicyDefaults())
+        except ConfigurationError as error:
+            raise ConfigurationError(*(f"issuer {self.issuer!r}: {problem}" for problem in error.problems)) from None
+
+    def _key_source(self) -> KeySource:
+        if self.keys is not None:
+            return key_source(self.keys)
+        if has_placeholder(self.issuer):
+            raise ConfigurationError("keys is required where the issuer is no address to ask: pass RemoteJWKSet(...)")
+        return OpenIDProvider(self.issuer, algorithms=self.algorithms)
+
+    @property
+    def key_source(self) -> KeySource:
+        """Where its keys come from, for `prefetch()` and health checks."""
+        return self._source
+
+    def policies(self, defaults: PolicyDefaults) -> list[Policy]:
+        """Its policies, one for each spelling of the issuer."""
+        issuer: str | TenantPattern = self.issuer
+        if has_placeholder(issuer):
+            issuer = TenantPattern(self.issuer, tenants=self.tenants)  # type: ignore[arg-type]
+        elif self.tenants is not None:
+            raise ConfigurationError('tenants needs an issuer with {tenantid}, as in "https://…/{tenantid}/v2.0"')
+        return [
+            Policy(
+                issuer=spelling,
+                audience=self.audience,
+                keys=self._source,
+                leeway=defaults.leeway if self.leeway is None else self.leeway,
+                required_claims=defaults.required_claims if self.required_claims is None else self.required_claims,
+                max_token_age=defaults.max_token_age if self.max_token_age is None else self.max_token_age,
+                claims=defaults.claims if self.claims is None else self.claims,
+                algorithms=self.algorithms,
+                kind=self.kind,
+                past_claims=tuple(self.past_claims),
+            )
+            for spelling in (issuer, *self.aliases)
+        ]

@@ -1,0 +1,222 @@
+"""Signing keys on disk, with what is known of each: a directory of PEM files, or one JWK Set file.
+
+>>> import tempfile
+>>> from pathlib import Path
+>>> from jwtguard.core.jwk import SigningKey
+>>> with tempfile.TemporaryDirectory() as folder:
+...     files = KeyFiles(Path(folder) / "keys.json")
+...     files.write([StoredKey(key=SigningKey.generate("ES256", kid="2026-11"), signs_from=0.0)])
+...     files.read()[0].key
+SigningKey(algorithm='ES256', kid='2026-11')
+
+A directory holds `<kid>.pem` (a shared secret: `<kid>.jwk`) and `state.json`, which says what is known of them; a PEM
+file that was put there by hand and that `state.json` does not know counts as well, by the order of the names. A JWK
+Set file says it in the keys' own entries. Files are replaced whole, so nobody reads half of one, and only their owner
+may read them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.jwk import SigningKey
+
+_KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
+_STATE = "state.json"
+# What a PEM file's key may be for, where nobody said: one fits each type and curve.
+_BY_TYPE = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key and what is known of it.
+
+    `signs_from` is in seconds since the epoch, None for ever; `compromised`: nobody may trust it any more;
+    `for_tokens_without_kid`: it checks tokens that name no key; `kept_until`: it stays until then at least; `number`
+    tells in which order keys of the same moment were made.
+    """
+
+    key: SigningKey
+    signs_from: float | None = None
+    compromised: bool = False
+    for_tokens_without_kid: bool = False
+    kept_until: float | None = None
+    number: int = 0
+
+    @property
+    def kid(self) -> str:
+        """Its name, which a stored key always has."""
+        return self.key.kid or ""
+
+
+class KeyFiles:
+    """The files at `path`: a JWK Set file if its name ends in `.json`, else a directory."""
+
+    __slots__ = ("_is_file", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._is_file = path.suffix == ".json"
+
+    def stamp(self) -> tuple[int, ...] | None:
+        """Something that changes when the files do; None if there are none."""
+        watched = [self.path] if self._is_file else [self.path, self.path / _STATE]
+        found: list[int] = []
+        for path in watched:
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            found += [status.st_ino, status.st_mtime_ns, status.st_size]
+        return tuple(found) or None
+
+    def read(self) -> list[StoredKey]:
+        """All keys; raises `ConfigurationError` for a file that is not what it should be, or `OSError`."""
+        if self._is_file:
+            entries = _json(self.path).get("keys", []) if self.path.exists() else []
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                raise ConfigurationError(f'{self.path} is no JWK Set: {{"keys": [...]}}')
+            return _unique(_stored(SigningKey.from_jwk(entry), entry, self.path) for entry in entries)
+        return _unique(self._read_directory())
+
+    def _read_directory(self) -> Iterator[StoredKey]:
+        state = self.path / _STATE
+        known = _json(state) if state.exists() else {}
+        if not self.path.is_dir():
+            return
+        for path in sorted(self.path.iterdir()):
+            about = known.get(path.stem, {})
+            if path.suffix == ".jwk":
+                yield _stored(SigningKey.from_jwk({**_json(path), "kid": path.stem}), about, path)
+            elif path.suffix == ".pem":
+                algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else _BY_TYPE
+                yield _stored(_from_pem(path, algorithms), about, path)
+
+    def write(self, keys: Iterable[StoredKey]) -> None:
+        """Make the files hold exactly these keys; raises `OSError`."""
+        keys = list(keys)
+        for stored in keys:
+            check_kid(stored.key.kid)
+        if self._is_file:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            entries = [stored.key.to_private_jwk() | _about(stored) for stored in keys]
+            _replace(self.path, json.dumps({"keys": entries}, indent=1).encode("ascii"))
+            return
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = {_STATE}
+        for stored in keys:
+            name = f"{stored.kid}.{'jwk' if stored.key.verification_key.is_symmetric else 'pem'}"
+            names.add(name)
+            if not (self.path / name).exists():
+                _replace(self.path / name, _content(stored.key))
+        # After the keys that it speaks of, and before those go that it no longer does.
+        about = {stored.kid: {"alg": stored.key.algorithm} | _about(stored) for stored in keys}
+        _replace(self.path / _STATE, json.dumps(about, indent=1).encode("ascii"))
+        for path in self.path.iterdir():
+            if path.suffix in {".pem", ".jwk"} and path.name not in names:
+                path.unlink()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing meanwhile."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            if sys.platform == "win32":  # pragma: no cover - the tests run where there is fcntl
+                import msvcrt  # noqa: PLC0415 - not everywhere
+
+                msvcrt.locking(lock, msvcrt.LK_LOCK, 1)
+            else:
+                import fcntl  # noqa: PLC0415 - not everywhere
+
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)  # Which gives up the lock too.
+
+
+def check_kid(kid: str | None) -> None:
+    """Raise `ConfigurationError` unless `kid` can be the name of a file."""
+    if kid is None or not _KID.fullmatch(kid):
+        raise ConfigurationError(f"a stored key needs a kid of letters, digits, '.', '_' and '-': found {kid!r}")
+
+
+def _about(stored: StoredKey) -> dict[str, Any]:
+    return {
+        name: value
+        for name in (*_TIMES, *_FLAGS)
+        if (value := getattr(stored, name)) is not None and value is not False
+    }
+
+
+_TIMES, _FLAGS = ("signs_from", "kept_until", "number"), ("compromised", "for_tokens_without_kid")
+
+
+def _stored(key: SigningKey, about: Any, path: Path) -> StoredKey:  # noqa: ANN401 - until it is read
+    check_kid(key.kid)
+    if not isinstance(about, dict):
+        raise ConfigurationError(f"{path}: what is known of {key.kid!r} is no JSON object")
+    times = {name: about[name] for name in _TIMES if name in about}
+    flags = {name: about[name] for name in _FLAGS if name in about}
+    if not all(type(moment) in {int, float} for moment in times.values()):
+        raise ConfigurationError(f"{path}: {' and '.join(times)} of {key.kid!r}: numbers are meant")
+    if not all(isinstance(flag, bool) for flag in flags.values()):
+        raise ConfigurationError(f"{path}: {' and '.join(flags)} of {key.kid!r}: true or false is meant")
+    return StoredKey(key=key, **times, **flags)
+
+
+def _unique(keys: Iterable[StoredKey]) -> list[StoredKey]:
+    found = list(keys)
+    kids = [stored.kid for stored in found]
+    if len(set(kids)) != len(kids):
+        raise ConfigurationError("two stored keys have the same kid: give each one of its own")
+    if sum(stored.for_tokens_without_kid for stored in found) > 1:
+        raise ConfigurationError("only one key can be for_tokens_without_kid")
+    return found
+
+
+def _from_pem(path: Path, algorithms: Iterable[str]) -> SigningKey:
+    content = path.read_bytes()
+    problem = ConfigurationError(f"{path} holds no private key")
+    for algorithm in algorithms:
+        try:
+            return SigningKey.from_pem(content, algorithm=algorithm, kid=path.stem)
+        except ConfigurationError as error:
+            problem = ConfigurationError(f"{path}: {error.detail}")
+    raise problem
+
+
+def _content(key: SigningKey) -> bytes:
+    if key.verification_key.is_symmetric:
+        return json.dumps(key.to_private_jwk()).encode("ascii")
+    return key.to_private_pem()
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError:
+        document = None  # The text of the error would quote what may be a key.
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path} holds no JSON object")
+    return document
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file whole, readable by nobody else."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

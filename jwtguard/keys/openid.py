@@ -1,0 +1,93 @@
+"""The keys of an issuer that describes itself: OpenID Connect Discovery 1.0 and RFC 8414.
+
+>>> provider = OpenIDProvider("https://issuer.example/realms/acme")
+>>> provider.metadata_urls[0]
+'https://issuer.example/realms/acme/.well-known/openid-configuration'
+>>> from jwtguard import Guard
+>>> guard = Guard(issuer=provider.issuer, audience="orders-api", keys=provider)
+
+When it is fetched, who waits and what is answered meanwhile stands in `fetched_keys.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Unpack
+
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.flow import Steps
+from jwtguard.keys.fetched_keys import Fetched, FetchedKeys, FetchSettings, fingerprint
+from jwtguard.keys.fetching import FetchError, FetchResponse, StatusError, check_url
+from jwtguard.keys.remote import fetched_object, fetched_set
+
+
+class OpenIDProvider(FetchedKeys):
+    """The keys that `issuer` publishes, found through its metadata, which must name exactly this `issuer`.
+
+    `algorithms` are the `alg` values that its keys may be for: all with public keys by default. `metadata_url` is for
+    a provider that keeps its metadata elsewhere than the standards say. The settings are those of `FetchSettings`.
+    Makes no request when it is made; raises `ConfigurationError` for an issuer that is not https.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        algorithms: Iterable[str] | None = None,
+        metadata_url: str | None = None,
+        **settings: Unpack[FetchSettings],
+    ) -> None:
+        self._metadata_url = metadata_url
+        super().__init__(issuer, algorithms=algorithms, **settings)
+        self.issuer = issuer
+        self.metadata_urls: tuple[str, ...] = _well_known(issuer) if metadata_url is None else (metadata_url,)
+
+    def _check_address(self, address: str, *, allow_http_loopback: bool) -> None:
+        check_url(address, allow_http_loopback=allow_http_loopback, what="issuer")
+        if "?" in address:
+            raise ConfigurationError(f"an issuer has no query (RFC 8414 §2): found {address!r}")
+        if self._metadata_url is not None:
+            check_url(self._metadata_url, allow_http_loopback=allow_http_loopback, what="metadata_url")
+
+    def _fetching(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Fetched]:
+        metadata = yield from self._metadata(fetch)
+        # OpenID Connect Discovery §4.3, RFC 8414 §3.3: character by character, or another issuer's keys become ours.
+        if metadata.get("issuer") != self.issuer:
+            raise FetchError(
+                f"the metadata is that of issuer {str(metadata.get('issuer'))[:200]!r}, not of {self.issuer!r}"
+            )
+        try:
+            url = check_url(
+                metadata.get("jwks_uri"), allow_http_loopback=self._allow_http_loopback, what="jwks_uri in the metadata"
+            )
+        except ConfigurationError as error:
+            raise FetchError(error.detail) from None
+        response = yield from fetch(url)
+        fetched = fetched_set(response, self.algorithms, url)
+        return Fetched(keys=fetched.keys, lifetime=fetched.lifetime, sha256=fingerprint(url.encode(), fetched.sha256))
+
+    def _metadata(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Mapping[str, Any]]:
+        url, *others = self.metadata_urls
+        try:
+            response = yield from fetch(url)
+        except StatusError as error:
+            # Not there: it may be an OAuth server that speaks RFC 8414 only. Any other answer is one.
+            if error.status not in {403, 404, 405, 410} or not others:
+                raise
+            url = others[0]
+            response = yield from fetch(url)
+        self.metadata_urls = (url,)  # Found: it stays there.
+        return fetched_object(response, url)
+
+
+def _well_known(issuer: str) -> tuple[str, ...]:
+    """Where an issuer's metadata may be: OpenID Connect Discovery §4.1, then RFC 8414 §3.1."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - slow to import
+
+    parts = urlsplit(issuer)
+    path = parts.path.removesuffix("/")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return (
+        f"{origin}{path}/.well-known/openid-configuration",
+        f"{origin}/.well-known/oauth-authorization-server{path}",
+    )

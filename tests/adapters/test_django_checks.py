@@ -1,0 +1,117 @@
+"""`manage.py check`: settings that cannot work are errors, insecure ones are warnings, and each has its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test.utils import override_settings
+
+from jwtguard import UNCHECKED, Principal, Rule, Rules, TokenCookie, TokenQuery, public
+from jwtguard.django import GuardMiddleware
+from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
+from tests.adapters.django_site import CSRF
+
+CONFIG = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"secret": "a secret for tests, known to all"}}
+MIDDLEWARE = "jwtguard.django.GuardMiddleware"
+OWN = f"{__name__}.OwnMiddleware"
+USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
+COOKIE = [TokenCookie("__Host-access")]
+RULED = guard_for_tests(rules=Rules([Rule("/public", public)]))
+
+
+class OwnMiddleware(GuardMiddleware):
+    """A middleware whose guard is named in code, and is insecure."""
+
+    guard = guard_for_tests(tokens_from=[TokenQuery("t")])
+
+
+class RuledMiddleware(GuardMiddleware):
+    """A middleware with the very guard that the setting names."""
+
+    guard = RULED
+
+
+def find_user(principal: Principal) -> object:
+    """A function for JWTGUARD_USER."""
+    raise AssertionError
+
+
+def ours(**settings: Any) -> list[CheckMessage]:
+    """What our checks say about the settings."""
+    with override_settings(**{"MIDDLEWARE": [], "DEBUG": False, **settings}):
+        return [message for message in run_checks() if str(message.id).startswith("jwtguard.")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # Nothing is used, or all of it is right.
+        ({}, []),
+        ({"JWTGUARD": CONFIG}, []),
+        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE), "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"MIDDLEWARE": [CSRF]}, []),
+        # Settings that cannot work.
+        ({"MIDDLEWARE": [MIDDLEWARE]}, ["E001"]),
+        ({"JWTGUARD": {**CONFIG, "isuer": "x"}}, ["E001"]),
+        ({"JWTGUARD": {**CONFIG, "isuer": "x", "leeway": -1}}, ["E001", "E001"]),
+        ({"JWTGUARD": "nowhere.guard"}, ["E001"]),
+        ({"JWTGUARD": 5, "MIDDLEWARE": [MIDDLEWARE]}, ["E001"]),
+        ({"JWTGUARD_USER": "nowhere.find"}, ["E002"]),
+        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": 5}, ["E002"]),
+        ({"JWTGUARD": 5, "JWTGUARD_USER": 5}, ["E002", "E001"]),
+        ({"JWTGUARD": RULED}, ["E003"]),
+        ({"JWTGUARD": RULED, "MIDDLEWARE": [OWN]}, ["E003", "W004"]),
+        ({"JWTGUARD": RULED, "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"JWTGUARD": RULED, "MIDDLEWARE": [f"{__name__}.RuledMiddleware"]}, []),
+        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [MIDDLEWARE, USERS]}, ["E004"]),
+        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [USERS, MIDDLEWARE]}, []),
+        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [USERS]}, []),
+        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE, USERS]}, []),
+        # Settings that are insecure.
+        ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE, csrf=UNCHECKED)}, ["W001"]),
+        ({"JWTGUARD": guard_for_tests(csrf=UNCHECKED)}, []),
+        ({"JWTGUARD": guard_for_tests(tokens_from=[TokenCookie("access", development=True)])}, ["W002"]),
+        ({"JWTGUARD": guard_for_tests(tokens_from=[TokenCookie("access", development=True)]), "DEBUG": True}, []),
+        ({"JWTGUARD": guard_for_tests(tokens_from=[TokenCookie("access", secure=False)])}, ["W003"]),
+        ({"JWTGUARD": guard_for_tests(tokens_from=[TokenQuery("t")])}, ["W004"]),
+        ({"JWTGUARD": {**CONFIG, "issuer": {"unchecked": True}}}, ["W005"]),
+        ({"JWTGUARD": {**CONFIG, "issuer": {"unchecked": True}, "audience": {"unchecked": True}}}, ["W005", "W005"]),
+        # Every guard in front is looked at.
+        ({"MIDDLEWARE": [OWN]}, ["W004"]),
+        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [OWN, MIDDLEWARE]}, ["W004"]),
+        ({"JWTGUARD": OwnMiddleware.guard, "MIDDLEWARE": [OWN]}, ["W004"]),
+    ],
+)
+def test_checks(settings: dict[str, Any], expected: list[str]) -> None:
+    """Each setting gets the messages that it deserves, and no other."""
+    found = ours(**settings)
+    assert [str(message.id).removeprefix("jwtguard.") for message in found] == expected
+    assert [message.is_serious() for message in found] == [number.startswith("E") for number in expected]
+
+
+def test_every_message_says_what_to_do() -> None:
+    """A message has a hint, unless it says itself what to write."""
+    insecure = guard_for_tests(
+        tokens_from=[TokenCookie("a", secure=False), TokenCookie("b", development=True), TokenQuery("t")],
+        csrf=UNCHECKED,
+        rules=Rules([]),
+    )
+    messages = ours(JWTGUARD=insecure, JWTGUARD_USER=find_user, MIDDLEWARE=[OWN, USERS])
+    assert {message.id for message in messages} == {
+        f"jwtguard.{name}" for name in ("E003", "E004", "W001", "W002", "W003", "W004")
+    }
+    assert all(message.hint for message in messages)
+    (missing,) = ours(MIDDLEWARE=[MIDDLEWARE])
+    assert missing.msg.startswith("JWTGUARD: the setting JWTGUARD is missing: set JWTGUARD = ")
+
+
+def test_manage_py_check() -> None:
+    """`manage.py check` fails on an error, and names it."""
+    with override_settings(MIDDLEWARE=[MIDDLEWARE]), pytest.raises(SystemCheckError, match=r"jwtguard\.E001"):
+        call_command("check")

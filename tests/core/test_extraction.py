@@ -1,0 +1,349 @@
+"""Finding the token of a request: the same in ASGI, where fields come apart, and in WSGI, which folds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from jwtguard import (
+    AuthorizationHeader,
+    ConfigurationError,
+    InvalidRequestError,
+    JWTGuardError,
+    MalformedTokenError,
+    TokenCookie,
+    TokenHeader,
+    TokenQuery,
+    TokenSubprotocol,
+)
+from jwtguard.core.extraction import Extracted, TokenSource, check_sources, extract
+from jwtguard.core.http import HTTPRequest
+from tests.samples import READERS, Fields, asgi, calls_made, handshake
+
+Reader = Callable[..., HTTPRequest]
+either = pytest.mark.parametrize("read", READERS, ids=["asgi", "wsgi"])
+MEGABYTE = "a" * 1_000_000
+
+
+def _outcome(source: TokenSource, request: HTTPRequest) -> str | None:
+    """The token; for a refusal its reason and status."""
+    try:
+        return source.read(request)
+    except JWTGuardError as error:
+        return f"{error.status} {error.reason}"
+
+
+ABSENT = None
+MALFORMED = "401 bearer_credential"
+TWICE = "400 two_credentials"
+
+
+@either
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], ABSENT),
+        ([""], ABSENT),
+        ([" \t"], ABSENT),
+        (["Bearer a.b.c"], "a.b.c"),
+        (["bearer a.b.c"], "a.b.c"),
+        (["BEARER a.b.c"], "a.b.c"),
+        (["bEaReR a.b.c"], "a.b.c"),
+        (["  Bearer a.b.c\t"], "a.b.c"),
+        (["Bearer    a.b.c"], "a.b.c"),
+        # What stands behind the scheme is the verifier's to refuse.
+        (["Bearer a b"], "a b"),
+        (["Bearer =a"], "=a"),
+        (['Bearer "a.b.c"'], '"a.b.c"'),
+        (["Bearer Bearer a"], "Bearer a"),
+        (["Bearer a\x00b"], "a\x00b"),
+        (["Bearer \xe9"], "\xe9"),
+        # The scheme alone, or something else than a space behind it, was meant as one.
+        (["Bearer"], MALFORMED),
+        (["bearer "], MALFORMED),
+        (["Bearer\ta.b.c"], MALFORMED),
+        (["Bearer \t"], MALFORMED),
+        (["Bearer:a.b.c"], MALFORMED),
+        (["Bearer=a.b.c"], MALFORMED),
+        (["Bearer/a.b.c"], MALFORMED),
+        # Other schemes, even with a token in them, and tokens without a scheme, are none of ours.
+        (["Basic YTpi"], ABSENT),
+        (["Basic a.b.c"], ABSENT),
+        (["JWT a.b.c"], ABSENT),
+        (["Token a.b.c"], ABSENT),
+        (["a.b.c"], ABSENT),
+        (["Bearera.b.c"], ABSENT),
+        (["Bearers a.b.c"], ABSENT),
+        (["Bearer-2 a.b.c"], ABSENT),
+        (["\x0bBearer a.b.c"], ABSENT),
+        (["Bear er a.b.c"], ABSENT),
+        (["Proxy Bearer a.b.c"], ABSENT),
+        (['Digest username="u", realm="r"'], ABSENT),
+        (['Digest username="Bearer x"'], ABSENT),
+        # A comma is how servers fold two fields into one.
+        (["Bearer a.b.c,"], TWICE),
+        (["Bearer a,b"], TWICE),
+        (["Bearer ,a"], TWICE),
+        (["Bearer,a"], TWICE),
+        (["Bearer a, Basic YTpi"], TWICE),
+        (["Bearer a,Bearer a"], TWICE),
+        (["Basic YTpi, Bearer a"], TWICE),
+        (["Basic YTpi,Bearer a"], TWICE),
+        (["Basic YTpi, \t bearer a"], TWICE),
+        (['Digest a="b", c="d", Bearer a'], TWICE),
+        (["Basic YTpi, Bearer"], ABSENT),
+        (["Basic YTpi, Bearers a"], ABSENT),
+        (["Basic YTpi, Xbearer a"], ABSENT),
+        # Two fields.
+        (["Bearer a", "Bearer a"], TWICE),
+        (["Bearer a", "Bearer b"], TWICE),
+        (["Bearer a", "Basic YTpi"], TWICE),
+        (["Basic YTpi", "Bearer a"], TWICE),
+        (["", "Bearer a"], TWICE),
+        (["Bearer a", ""], TWICE),
+        (["Bearer", "a"], TWICE),
+        (["Basic YTpi", "Basic YTpj"], ABSENT),
+        (["", ""], ABSENT),
+    ],
+)
+def test_authorization(read: Reader, values: list[str], expected: str | None) -> None:
+    """`Authorization: Bearer <token>`, and all that is not quite it."""
+    request = read([("Authorization", value) for value in values])
+    assert _outcome(AuthorizationHeader(), request) == expected
+
+
+@either
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([], ABSENT),
+        ([("X-Token", "")], ABSENT),
+        ([("X-Token", " \t")], ABSENT),
+        ([("X-Token", "a.b.c")], "a.b.c"),
+        ([("X-Token", "\t a.b.c ")], "a.b.c"),
+        ([("X-Token", "Bearer a.b.c")], "Bearer a.b.c"),
+        ([("X-Token", "a"), ("X-Token", "a")], "400 repeated_header"),
+        ([("X-Token", "a"), ("X-Token", "")], "400 repeated_header"),
+        ([("X-Token", "a,b")], "400 repeated_header"),
+        ([("X-Tokens", "a"), ("XX-Token", "a"), ("Authorization", "Bearer a")], ABSENT),
+    ],
+)
+def test_named_header(read: Reader, fields: Fields, expected: str | None) -> None:
+    """A header of another name holds the bare token, once."""
+    assert _outcome(TokenHeader("X-Token"), read(fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ABSENT),
+        ("access_token", ABSENT),
+        ("access_token=", ABSENT),
+        ("access_token=a.b.c", "a.b.c"),
+        ("x=1&access_token=a.b.c&y=2", "a.b.c"),
+        ("x=1;access_token=a.b.c;y=2", "a.b.c"),
+        ("my_access_token=a&access_tokens=b&access-token=c", ABSENT),
+        ("x=access_token=a", ABSENT),
+        ("ACCESS_TOKEN=a", ABSENT),
+        ("access_token=a=b", "a=b"),
+        ("access_token=a%2Eb%2ec", "a.b.c"),
+        ("access_token=a+b", "a+b"),
+        ("access_token=%ff", "\ufffd"),
+        ("access_token=%", "%"),
+        ("access_token=a&access_token=a", "400 repeated_query"),
+        ("access_token=a&access_token=", "400 repeated_query"),
+        ("access_token=&access_token=a", "400 repeated_query"),
+        ("access_token=a;access_token=b", "400 repeated_query"),
+        ("access_token=" + "%41" * 30_000, "%41" * 30_000),
+    ],
+)
+def test_query(query: str, expected: str | None) -> None:
+    """A query parameter, once; escapes are read, but not by the hundred thousand: no token holds a percent sign."""
+    requests = [asgi(query_string=query.encode("ascii")), READERS[1](QUERY_STRING=query)]
+    assert [_outcome(TokenQuery(), request) for request in requests] == [expected, expected]
+
+
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        ([], ABSENT),
+        ([""], ABSENT),
+        (["chat"], ABSENT),
+        (["chat, superchat"], ABSENT),
+        (["xbearer, bearers, Bearer"], ABSENT),
+        (["bearer, a.b.c"], "a.b.c"),
+        (["bearer,a.b.c"], "a.b.c"),
+        ([" bearer ,\ta.b.c "], "a.b.c"),
+        (["bearer", "a.b.c"], "a.b.c"),
+        (["bearer"], "401 subprotocol"),
+        (["bearer,"], "401 subprotocol"),
+        (["bearer, a.b.c, chat"], "401 subprotocol"),
+        (["bearer, a.b.c,"], "401 subprotocol"),
+        (["chat, bearer"], "401 subprotocol"),
+        (["chat, bearer, a.b.c"], "401 subprotocol"),
+        (["a.b.c, bearer"], "401 subprotocol"),
+    ],
+)
+def test_subprotocol(offered: list[str], expected: str | None) -> None:
+    """`Sec-WebSocket-Protocol: bearer, <token>`, exactly these two."""
+    fields = [("Sec-WebSocket-Protocol", value) for value in offered]
+    assert _outcome(TokenSubprotocol(), handshake(fields)) == expected
+
+
+@either
+def test_subprotocol_is_for_handshakes_only(read: Reader) -> None:
+    """A plain request with that header carries no token."""
+    assert TokenSubprotocol().read(read([("Sec-WebSocket-Protocol", "bearer, a.b.c")])) is None
+
+
+PLACES: list[TokenSource] = [
+    AuthorizationHeader(),
+    TokenCookie("access", secure=False),
+    TokenHeader("X-Token"),
+    TokenQuery(),
+]
+HEADER, COOKIE, NAMED = ("Authorization", "Bearer a"), ("Cookie", "access=a"), ("X-Token", "a")
+
+
+@either
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([], None),
+        ([HEADER], PLACES[0]),
+        ([COOKIE], PLACES[1]),
+        ([NAMED], PLACES[2]),
+        ([("Authorization", "Basic YTpi"), COOKIE], PLACES[1]),
+        ([("Authorization", ""), ("Cookie", "access="), NAMED], PLACES[2]),
+    ],
+)
+def test_place(read: Reader, fields: Fields, expected: TokenSource | None) -> None:
+    """The token of the one place that holds any, and which place that was."""
+    found = extract(read(fields), PLACES)
+    assert found == (None if expected is None else Extracted(text="a", source=expected))
+
+
+@either
+@pytest.mark.parametrize("fields", [[HEADER, COOKIE], [HEADER, NAMED], [COOKIE, NAMED], [HEADER, COOKIE, NAMED]])
+def test_two_places(read: Reader, fields: Fields) -> None:
+    """Tokens in two places are refused, even if they are equal (RFC 6750 §2)."""
+    with pytest.raises(InvalidRequestError) as refused:
+        extract(read(fields), PLACES)
+    assert (refused.value.status, refused.value.reason) == (400, "two_tokens")
+
+
+def test_malformed_in_one_place_and_good_in_another() -> None:
+    """A botched bearer credential is not forgiven because a cookie is there too."""
+    with pytest.raises(MalformedTokenError):
+        extract(asgi([("Authorization", "Bearer"), COOKIE]), PLACES)
+
+
+@pytest.mark.parametrize(
+    ("source", "request_"),
+    [
+        (AuthorizationHeader(), asgi([("Authorization", "Bearer " + MEGABYTE)])),
+        (TokenHeader("X-Token"), asgi([("X-Token", MEGABYTE)])),
+        (TokenQuery(), asgi(query_string=b"access_token=" + MEGABYTE.encode())),
+        (TokenSubprotocol(), handshake([("Sec-WebSocket-Protocol", "bearer, " + MEGABYTE)])),
+    ],
+    ids=["authorization", "header", "query", "subprotocol"],
+)
+def test_megabyte(source: TokenSource, request_: HTTPRequest) -> None:
+    """A token of a megabyte comes out whole, in a few calls, for the verifier to refuse by its length."""
+    assert source.read(request_) == MEGABYTE
+    assert calls_made(lambda: source.read(request_)) < 50
+
+
+@pytest.mark.parametrize("part", ["a", ",", ", ", ";", "&", "%41", "bearer,", ",bearer", "access_token=", "x-token"])
+def test_megabyte_of_anything(part: str) -> None:
+    """No way to fill a field makes reading it take a step of Python for each of its parts."""
+    field = part * (1_000_000 // len(part))
+    fields = [(name, field) for name in ("Authorization", "X-Token", "Sec-WebSocket-Protocol")]
+    request = handshake(fields, query_string=field.encode())
+
+    def read() -> None:
+        for source in (AuthorizationHeader(), TokenHeader("X-Token"), TokenQuery(), TokenSubprotocol()):
+            _outcome(source, request)
+
+    assert calls_made(read) < 200
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "ä", "a\n", 5, "Authorization", "authorization", "Cookie"])
+def test_header_names(name: Any) -> None:
+    """A header's name is an RFC 9110 token, and none of the fields that hold more than a token."""
+    with pytest.raises(ConfigurationError):
+        TokenHeader(name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a=b", "a&b", "a;b", "ä", None])
+def test_query_names(name: Any) -> None:
+    """A parameter's name holds nothing that a query gives a meaning."""
+    with pytest.raises(ConfigurationError):
+        TokenQuery(name)
+
+
+def test_names_are_taken_literally() -> None:
+    """A name may hold what means something in a pattern."""
+    assert TokenQuery("a.b").read(asgi(query_string=b"axb=1&a.b=2")) == "2"
+
+
+@pytest.mark.parametrize(
+    ("tokens_from", "message"),
+    [
+        (None, "is a list of places"),
+        ("authorization", "is a list of places"),
+        (b"authorization", "is a list of places"),
+        (AuthorizationHeader(), "is a list of places"),
+        ([], "found none"),
+        (["authorization"], "found 'authorization'"),
+        ([AuthorizationHeader], "found <class"),
+        ([AuthorizationHeader(), AuthorizationHeader()], "names one place twice"),
+        ([TokenHeader("x"), TokenHeader("x")], "names one place twice"),
+    ],
+)
+def test_sources_that_are_none(tokens_from: object, message: str) -> None:
+    """What is no list of different places is a configuration error that says what to write."""
+    with pytest.raises(ConfigurationError, match=message):
+        check_sources(tokens_from)
+
+
+def test_sources() -> None:
+    """Any iterable of places is made a tuple, in its order."""
+    assert check_sources(iter(PLACES)) == tuple(PLACES)
+
+
+def test_token_is_not_in_a_repr() -> None:
+    """What was extracted can be logged without its text."""
+    assert "secret" not in repr(Extracted(text="secret", source=AuthorizationHeader()))
+
+
+@dataclass(eq=True)
+class Unhashable:
+    """A place of a user's own, as a plain dataclass is: comparable and not hashable."""
+
+    def read(self, request: HTTPRequest) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("places", "are_two"),
+    [
+        ([TokenHeader("X-Token"), TokenHeader("x-token")], False),
+        ([TokenCookie("access"), TokenCookie("access", path="/x")], False),
+        ([TokenCookie("__Host-access", development=True), TokenCookie("access")], False),
+        ([Unhashable(), Unhashable()], False),
+        ([Unhashable(), AuthorizationHeader()], True),
+        ([TokenHeader("X-Token"), TokenHeader("X-Other")], True),
+        ([TokenQuery("a"), TokenQuery("b")], True),
+    ],
+)
+def test_one_place_named_twice(places: list[TokenSource], are_two: bool) -> None:
+    """What would find the same token twice is one place, however it is written."""
+    if are_two:
+        assert check_sources(places) == tuple(places)
+    else:
+        with pytest.raises(ConfigurationError, match="names one place twice"):
+            check_sources(places)

@@ -1,0 +1,230 @@
+"""From claims to a caller: what stands where, and what gives nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from jwtguard import ClaimPath, ClaimsMapping, ConfigurationError, Principal
+
+NOTHING: frozenset[str] = frozenset()
+
+
+def _roles(claims: dict[str, Any], *paths: Any) -> frozenset[str]:
+    return ClaimsMapping(roles=paths or [("roles",)]).principal(claims).roles
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        (["admin"], {"admin"}),
+        (["admin", "editor"], {"admin", "editor"}),
+        (["administrator"], {"administrator"}),
+        ([], set()),
+        (None, set()),
+        ("admin", set()),
+        ("admin editor", set()),
+        ({"admin": True}, set()),
+        ({"0": "admin"}, set()),
+        (True, set()),
+        (1, set()),
+        # Half a malformed claim is no claim.
+        (["admin", 1], set()),
+        (["admin", None], set()),
+        (["admin", ["editor"]], set()),
+        (["admin", ""], {"admin", ""}),
+        ([["admin"]], set()),
+        ([{"name": "admin"}], set()),
+    ],
+)
+@pytest.mark.parametrize("name", ["roles", "permissions"])
+def test_roles_and_permissions(name: str, claim: object, expected: set[str]) -> None:
+    """A list of strings; any other shape, or member, gives nothing at all."""
+    assert getattr(ClaimsMapping().principal({name: claim}), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ("read", {"read"}),
+        ("read write", {"read", "write"}),
+        ("read read", {"read"}),
+        ("reports:read https://api.example/write", {"reports:read", "https://api.example/write"}),
+        (["read", "write"], {"read", "write"}),
+        ([], set()),
+        ("", set()),
+        (" ", set()),
+        ("read ", set()),
+        (" read", set()),
+        ("read  write", set()),
+        ("read\twrite", set()),
+        ('read "write', set()),
+        ("read w\\rite", set()),
+        ("read wr\xefte", set()),
+        (["read", 1], set()),
+        (1, set()),
+        ({"read": True}, set()),
+        (None, set()),
+    ],
+)
+def test_scopes(claim: object, expected: set[str]) -> None:
+    """A string as RFC 6749 §3.3 writes it, or a list of strings."""
+    assert ClaimsMapping().principal({"scope": claim}).scopes == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "claims", "expected"),
+    [
+        (("realm_access", "roles"), {"realm_access": {"roles": ["admin"]}}, {"admin"}),
+        (("resource_access", "my.client", "roles"), {"resource_access": {"my.client": {"roles": ["a"]}}}, {"a"}),
+        (("https://app.example/roles",), {"https://app.example/roles": ["admin"]}, {"admin"}),
+        (("cognito:groups",), {"cognito:groups": ["admin"]}, {"admin"}),
+        (("realm_access", "roles"), {"realm_access.roles": ["admin"]}, set()),
+        (("realm_access.roles",), {"realm_access": {"roles": ["admin"]}}, set()),
+        (("realm_access", "roles"), {"realm_access": ["roles"]}, set()),
+        (("realm_access", "roles"), {"realm_access": "roles"}, set()),
+        (("realm_access", "roles"), {"realm_access": None}, set()),
+        (("realm_access", "roles"), {}, set()),
+        (("roles",), {"roles": {"roles": ["admin"]}}, set()),
+    ],
+)
+def test_paths(path: tuple[str, ...], claims: dict[str, Any], expected: set[str]) -> None:
+    """A path walks objects, key by key; what it does not find gives nothing."""
+    assert _roles(claims, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"a": ["x"], "b": ["y"]}, {"x", "y"}),
+        ({"a": ["x"]}, {"x"}),
+        ({"b": ["y"]}, {"y"}),
+        ({"a": ["x", 1], "b": ["y"]}, {"y"}),
+        ({}, set()),
+    ],
+)
+def test_several_paths_are_united(claims: dict[str, Any], expected: set[str]) -> None:
+    """What several paths find counts together; one that is malformed gives nothing by itself."""
+    assert _roles(claims, ("a",), ("b",)) == expected
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [("admin", {"admin"}), ("admin editor", {"admin editor"}), (["admin"], {"admin"}), ("", set()), (1, set())],
+)
+def test_single_string(claim: object, expected: set[str]) -> None:
+    """A path may opt into a lone string, which is then one role, whole."""
+    assert _roles({"role": claim}, ClaimPath(("role",), single_string=True)) == expected
+
+
+CLAIMS = {
+    "sub": "user-1",
+    "iss": "https://issuer.example",
+    "sid": "s-1",
+    "auth_time": 1000,
+    "exp": 2000.5,
+    "roles": ["admin"],
+    "scope": "read",
+    "permissions": ["users.delete"],
+}
+
+
+def test_principal() -> None:
+    """Each attribute says what its claim says."""
+    assert ClaimsMapping().principal(CLAIMS) == Principal(
+        subject="user-1",
+        issuer="https://issuer.example",
+        roles=frozenset({"admin"}),
+        scopes=frozenset({"read"}),
+        permissions=frozenset({"users.delete"}),
+        claims=CLAIMS,
+        session_id="s-1",
+        auth_time=1000,
+        expires_at=2000.5,
+    )
+
+
+def test_principal_of_no_claims() -> None:
+    """What is absent is None, or empty."""
+    caller = ClaimsMapping().principal({})
+    assert caller == Principal(subject=None, claims={})
+    assert (caller.roles, caller.scopes, caller.permissions) == (NOTHING, NOTHING, NOTHING)
+
+
+@pytest.mark.parametrize("sid", ["", 1, None, ["s-1"], True])
+def test_session_ids_that_are_none(sid: object) -> None:
+    """A `sid` that is no string, or empty, names no session."""
+    assert ClaimsMapping().principal({"sid": sid}).session_id is None
+
+
+@pytest.mark.parametrize("time", ["1000", True, None, [1000]])
+@pytest.mark.parametrize("name", ["auth_time", "exp"])
+def test_times_that_are_none(name: str, time: object) -> None:
+    """A date is a number, and nothing that looks like one."""
+    caller = ClaimsMapping().principal({name: time})
+    assert (caller.auth_time, caller.expires_at) == (None, None)
+
+
+def test_principal_is_read_only() -> None:
+    """No view changes the caller of another."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Principal(subject="user-1").subject = "user-2"  # type: ignore[misc]
+
+
+def test_claims_are_not_in_the_repr() -> None:
+    """Claims may hold what no log should."""
+    assert "secret" not in repr(ClaimsMapping().principal({"sub": "user-1", "ssn": "secret"}))
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"name": "Alice", "preferred_username": "alice"}, "Alice"),
+        ({"preferred_username": "alice"}, "alice"),
+        ({"name": "", "preferred_username": "alice"}, "alice"),
+        ({"name": 5}, "user-1"),
+        ({}, "user-1"),
+    ],
+)
+def test_display_name(claims: dict[str, Any], expected: str) -> None:
+    """The name a person goes by, else the subject."""
+    assert ClaimsMapping().principal({"sub": "user-1", **claims}).display_name == expected
+
+
+def test_starlette_user() -> None:
+    """What Starlette's own tools read of a user."""
+    caller, nameless = Principal(subject="user-1"), Principal(subject=None)
+    assert (caller.is_authenticated, caller.identity, caller.display_name) == (True, "user-1", "user-1")
+    assert (nameless.identity, nameless.display_name) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ("roles", r"is a list of paths: write roles=\[\('realm_access', 'roles'\)\]"),
+        (None, "is a list of paths"),
+        (b"roles", "is a list of paths"),
+        ({"roles": 1}, "is a list of paths"),
+        (ClaimPath(("roles",)), "is a list of paths"),
+        (("roles",), r"found 'roles': write \('roles',\)"),
+        (["realm_access.roles"], r"write \('realm_access.roles',\)"),
+        ([["roles"]], r"is a tuple of keys, found \['roles'\]"),
+        ([()], "is a tuple of keys"),
+        ([("roles", 1)], "is a tuple of keys"),
+        ([ClaimPath("roles")], "is a tuple of keys"),  # type: ignore[arg-type]
+        ([None], "is a tuple of keys"),
+    ],
+)
+def test_paths_that_are_none(paths: Any, message: str) -> None:
+    """A path is a tuple of keys, in a list; for anything else the error says what to write."""
+    with pytest.raises(ConfigurationError, match=message):
+        ClaimsMapping(roles=paths)
+
+
+def test_all_problems_at_once() -> None:
+    """Everything wrong with a mapping is said in one error."""
+    with pytest.raises(ConfigurationError) as refused:
+        ClaimsMapping(roles=["a", "b"], scopes="scp", permissions=None)  # type: ignore[arg-type, list-item]
+    assert len(refused.value.problems) == 4

@@ -1,0 +1,78 @@
+"""The documentation keeps up with the code: every reason is named, every link leads somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+# Errors whose one reason stands in their own class; the other classes of errors.py are told theirs where they are made.
+_FIXED = {"ConfigurationError", "MissingTokenError", "InsufficientScopeError", "InsufficientUserAuthenticationError"}
+# The one place where a reason is no literal: the claims whose dates are checked by one function.
+_NAMED_ELSEWHERE = {("policy.py", "name"): {"exp", "nbf", "iat", "auth_time"}}
+
+
+def reasons_in_code() -> set[str]:
+    """The first argument of every error of ours that is made in jwtguard/."""
+    errors = ROOT / "jwtguard" / "core" / "errors.py"
+    classes = {node.name for node in ast.walk(_parsed(errors)) if isinstance(node, ast.ClassDef)} - _FIXED
+    assert "InvalidTokenError" in classes
+    found: set[str] = set()
+    for path in (ROOT / "jwtguard").rglob("*.py"):
+        made_by = classes | ({"super().__init__"} if path == errors else set())
+        for node in ast.walk(_parsed(path)):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in made_by:
+                found |= set(_reasons(node.args[0], path.name))
+    return found
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _reasons(argument: ast.expr, file: str) -> Iterator[str]:
+    match argument:
+        case ast.Constant(value=str(reason)):
+            yield reason
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _reasons(body, file)
+            yield from _reasons(orelse, file)
+        case ast.JoinedStr(values=[ast.Constant(value=str(prefix)), *_]):
+            yield f"{prefix}…"
+        case ast.Name(id=name) if (file, name) in _NAMED_ELSEWHERE:
+            yield from _NAMED_ELSEWHERE[file, name]
+        case ast.Name(id="reason") if file == "errors.py":
+            pass  # Handed on by a subclass's __init__.
+        case ast.JoinedStr() if file == "errors.py":
+            pass  # The text of the exception itself.
+        case _:
+            raise AssertionError(f"{file}: which reasons can {ast.unparse(argument)} be?")
+
+
+def reasons_in_table() -> list[str]:
+    """The names in the first column of the table."""
+    text = (ROOT / "docs" / "verification.md").read_text(encoding="utf-8").partition("## Reasons")[2]
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    return [reason for row in rows for reason in re.findall("`(.*?)`", row)]
+
+
+def test_every_reason_is_explained() -> None:
+    """docs/verification.md names what the code can raise, each once, and nothing else."""
+    table = reasons_in_table()
+    assert sorted(table) == sorted(set(table))
+    # `missing_…` stands for all of its kind, and for one that is written out.
+    assert set(table) == reasons_in_code() - {"missing_iat"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links(document: Path) -> None:
+    """A link to a file of this repository leads to one."""
+    text = document.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []

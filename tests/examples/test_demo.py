@@ -1,0 +1,34 @@
+"""`python3 examples/demo.py`, from where all that it wants is installed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.examples.servers import ROOT, environment, python
+
+DEMO = str(ROOT / "examples" / "demo.py")
+
+
+def demo(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        python(DEMO, "--here", *arguments),
+        cwd=data,
+        env=environment(data),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_once(tmp_path: Path) -> None:
+    """It shows a login, an admitted call and the refusals with their challenges, and ends by itself."""
+    done = demo("--once", "--port", "0", data=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = re.findall(r"^   (\d{3}) ", done.stdout, re.MULTILINE)
+    assert answers == ["200", "200", "200", "401", "403", "200", "403", "401"]
+    assert done.stdout.count('WWW-Authenticate: Bearer realm="api"') == 4
+    assert "Every answer was the expected one." in done.stdout
+    assert not re.search(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", done.stdout), "a whole token was shown"

@@ -1,0 +1,166 @@
+"""What README.md shows works as it is shown, in every framework."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.handlers.wsgi import WSGIHandler
+from django.test.utils import override_settings
+from django.urls import path as url
+
+from jwtguard import Guard, TokenIssuer, authenticated, has_role, has_scope, public
+from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
+from tests.adapters import django_site
+from tests.examples.documents import README, ROOT, blocks, run
+
+Send = Callable[[RawRequest], RawAnswer]
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def readme(*headings: str) -> dict[str, Any]:
+    """What the names stand for after the guard of the README was made, and the blocks under `headings` were run."""
+    namespace: dict[str, Any] = {"__name__": "readme"}
+    return run(README, run(README, namespace, "Use"), *headings) if headings else run(README, namespace, "Use")
+
+
+def get(send: Send, path: str, key: Any = None, **rights: Any) -> RawAnswer:
+    """The answer to a request with a token that has these rights, or without one."""
+    headers = []
+    if key is not None:
+        issuer = TokenIssuer(
+            issuer="https://login.example", audience="https://api.example", client_id="web", signing_keys=[key]
+        )
+        headers.append(("Authorization", f"Bearer {issuer.access_token('user-1', **rights)}"))
+    return send(RawRequest(target=path, headers=[("Host", "api.example"), *headers]))
+
+
+def check(send: Send, key: Any) -> None:
+    """The three uses: the decorator, the middleware with its rules, and the role on a check."""
+    assert get(send, "/invoices").status == 401
+    assert get(send, "/invoices", key, roles=["accountant"]).status == 403
+    admitted = get(send, "/invoices", key, roles=["accounting"])
+    assert (admitted.status, admitted.json()) == (200, {"for": "user-1"})
+    assert get(send, "/admin/users").status == 401
+    assert get(send, "/admin/users", key, roles=["accounting"]).status == 403
+    # No such page, but the rules let the request through to where that is found out.
+    assert get(send, "/admin/users", key, roles=["admin"]).status == 404
+    assert get(send, "/health").status == 404
+    assert get(send, "/elsewhere").status == 401
+
+
+def test_flask() -> None:
+    """The Flask application."""
+    shown = readme("Flask")
+    check(wsgi_client(shown["app"]), shown["key"])
+
+
+def test_fastapi() -> None:
+    """The FastAPI application."""
+    shown = readme("FastAPI")
+    check(asgi_client(shown["app"]), shown["key"])
+
+
+def test_starlette() -> None:
+    """The Starlette application."""
+    shown = readme("Starlette")
+    check(asgi_client(shown["app"]), shown["key"])
+
+
+def test_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Django settings and view."""
+    assert callable(django_site.build)  # Importing it has configured Django, once for all tests of this process.
+    shown = readme("Django")
+    project, auth, urls = ModuleType("project"), ModuleType("project.auth"), ModuleType("urls")
+    vars(auth)["guard"] = shown["guard"]
+    vars(urls)["urlpatterns"] = [url("invoices", shown["invoices"])]
+    monkeypatch.setitem(sys.modules, "project", project)
+    monkeypatch.setitem(sys.modules, "project.auth", auth)
+    names = ("MIDDLEWARE", "JWTGUARD")
+    assert shown["INSTALLED_APPS"] == ["jwtguard.django"]
+    with override_settings(**{name: shown[name] for name in names}, ROOT_URLCONF=urls):
+        check(wsgi_client(WSGIHandler()), shown["key"])
+
+
+def test_each_use_is_short() -> None:
+    """Decorator, middleware and role, in less than ten lines besides the imports."""
+    for heading in ("Flask", "FastAPI", "Starlette", "Django"):
+        code = "\n".join(code for found, _, code in blocks(README) if found == heading)
+        lines = [line for line in code.splitlines() if line and not line.startswith(("from ", "import ", "#"))]
+        assert len(lines) < 10, heading
+
+
+def test_tokens_and_cookies() -> None:
+    """Issuing, verifying without a framework, and the cookies of login and logout."""
+    shown = readme("Issue tokens", "Cookies")
+    names = [value.partition("=")[0] for value in (*shown["at_login"], *shown["at_logout"])]
+    assert names == ["__Host-access", "__Host-csrf"] * 2
+
+
+def test_cors() -> None:
+    """Outside of the guard, CORS answers preflights, and a page can read refusals."""
+    send = asgi_client(readme("Starlette", "CORS")["app"])
+    preflight = [
+        ("Origin", "https://app.example"),
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "authorization"),
+    ]
+    answer = send(RawRequest(method="OPTIONS", target="/invoices", headers=preflight))
+    assert (answer.status, answer.header("Access-Control-Allow-Origin")) == (200, "https://app.example")
+    refusal = send(RawRequest(target="/invoices", headers=preflight[:1]))
+    assert (refusal.status, refusal.header("Access-Control-Allow-Origin")) == (401, "https://app.example")
+
+
+@pytest.fixture
+def pem_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that the configuration names, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    Path("public.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+@pytest.mark.usefixtures("pem_file")
+def test_configuration() -> None:
+    """The mapping means what it seems to."""
+    guard: Guard = readme("Configuration")["guard"]
+    assert guard.rules is not None
+    assert guard.rules.requirement("GET", "/health") == public
+    assert guard.rules.requirement("GET", "/admin/users") == has_role("admin") | has_scope("admin")
+    assert guard.rules.requirement("GET", "/elsewhere") == authenticated
+    assert len(guard.tokens_from) == 2
+
+
+@pytest.mark.usefixtures("pem_file")
+def test_environment() -> None:
+    """The environment variables are all known, and make a guard."""
+    (_, _, code) = next(blocks(README, "sh"))
+    environ: Mapping[str, str] = dict(line.removeprefix("export ").split("=", 1) for line in code.splitlines())
+    guard = Guard.from_env(environ)
+    assert guard.issuer == "https://login.example"
+    assert len(guard.tokens_from) == 2
+
+
+@pytest.mark.parametrize("name", ["adapters.md", "frameworks.md"])
+def test_documents(name: str) -> None:
+    """The code in docs/ runs, with the guard of the README at hand."""
+    run(ROOT / "docs" / name, readme())
+
+
+def test_the_readme_has_no_untested_code() -> None:
+    """Every block of Python stands under a heading that a test above runs."""
+    tested = {"Use", "Flask", "FastAPI", "Starlette", "Django", "Issue tokens", "Cookies", "CORS", "Configuration"}
+    assert tested == {heading for heading, _, _ in blocks(README)}
+
+
+def test_nobody_is_told_to_install_another_project() -> None:
+    """`jwtguard` on the index is not this."""
+    for document in DOCUMENTS:
+        assert "pip install jwtguard" not in document.read_text(encoding="utf-8").replace("'", "").replace(
+            "pip install jwtguard-middleware", ""
+        )

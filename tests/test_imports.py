@@ -1,0 +1,165 @@
+"""Imports point one way: every arrow between the rooms of the package is one of those listed here."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(str(find_spec("jwtguard").origin)).parent  # type: ignore[union-attr]
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in FILES} | {"jwtguard.core"}
+BARE = {"flask", "werkzeug", "django", "asgiref", "starlette", "fastapi"}
+"""The frameworks: nothing but their adapters may name them."""
+SLOW = {"asyncio", "urllib", "urllib.request", "urllib.parse", "sqlite3", "concurrent.futures", "ssl", "socket"}
+"""What takes long to import, and is imported where it is first used."""
+
+SHARED = {"core", "guard", "configuration", "callers", "keys", "providers", "stores"}
+"""What an adapter may build on."""
+ROOMS: dict[str, set[str]] = {
+    "": {"core", "guard", "keys", "providers"},
+    "core": {"core"},
+    "keys": {"core", "keys"},
+    "providers": {"core", "keys"},
+    "stores": {"core", "stores"},
+    "configuration": {"core", "keys", "providers", "guard"},
+    "guard": {"core", "keys", "configuration"},
+    "callers": {"core", "guard"},
+    "sockets": {"core", "guard", "callers"},
+    "asgi": SHARED | {"sockets"},
+    "fastapi": SHARED | {"asgi"},
+    "flask": SHARED,
+    "django": SHARED | {"django"},
+    "cli": SHARED | {"cli", ""},
+    "testing": SHARED | {"testing", ""},
+}
+"""For each room the rooms that it may import."""
+OTHERS: dict[str, set[str]] = {
+    "core.jwk": {"jwt", "cryptography"},
+    "core.jws": {"jwt", "cryptography"},
+    "asgi": {"starlette"},
+    "fastapi": {"fastapi", "starlette"},
+    "flask": {"flask", "werkzeug"},
+    "django": {"django", "asgiref"},
+    "testing": {"pytest"},
+}
+"""Who may import what other people wrote, by room or by module."""
+STRICTER = {"django.store": {"core"}, "django.models": {"core"}}
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def _imports(nodes: Iterator[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module == "jwtguard":
+                # Modules by their package's name; everything else is a public name, which stands in the package itself.
+                modules = [f"jwtguard.{alias.name}" for alias in node.names if f"jwtguard.{alias.name}" in MODULES]
+                yield from modules or ["jwtguard"]
+            else:
+                yield str(node.module)
+
+
+def _at_module_level(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes that run when the module is imported: none inside functions or `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting.extend(node.orelse)
+            continue
+        yield node
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+files = pytest.mark.parametrize("path", FILES, ids=_module)
+
+
+@files
+def test_every_arrow_is_allowed(path: Path) -> None:
+    """Wherever in the file it stands, an import goes to a room that may be imported from there."""
+    module = _module(path)
+    room = module.split(".")[0]
+    ours = STRICTER.get(module, ROOMS[room])
+    others = OTHERS.get(module, OTHERS.get(room, set()))
+    wrong = []
+    for name in set(_imports(ast.walk(_tree(path)))):
+        first, _, rest = name.partition(".")
+        if first == "jwtguard":
+            if rest.split(".")[0] not in ours:
+                wrong.append(name)
+        elif first not in sys.stdlib_module_names and first not in others:
+            wrong.append(name)
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if _module(path).split(".")[0] in {"core", "guard"}], ids=_module
+)
+def test_slow_modules_are_imported_where_they_are_used(path: Path) -> None:
+    """Nothing slow is imported with the core or the guard."""
+    assert set(_imports(_at_module_level(_tree(path)))) & SLOW == set()
+
+
+def test_walk_sees_arrows() -> None:
+    """The walk itself finds an import in every place where one can stand."""
+    source = """
+        import a
+        def f(): import b.c
+        class X: from d import e
+        if TYPE_CHECKING: import g
+        else: import h
+        """
+    tree = ast.parse(textwrap.dedent(source))
+    assert set(_imports(ast.walk(tree))) == {"a", "b.c", "d", "g", "h"}
+    assert set(_imports(_at_module_level(tree))) == {"a", "d", "h"}
+    named = ast.parse("from jwtguard import guard, core")
+    assert set(_imports(ast.walk(named))) == {"jwtguard.guard", "jwtguard.core"}
+    assert set(_imports(ast.walk(ast.parse("from jwtguard import Guard")))) == {"jwtguard"}
+
+
+def _loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter holds after `statement`."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    # Beside the package, wherever that is installed; -I would lose a checkout that was put on PYTHONPATH.
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    return set(run.stdout.split())
+
+
+def test_importing_jwtguard_is_light() -> None:
+    """`import jwtguard` loads no framework, and of the slow modules none that PyJWT does not load by itself."""
+    ours = _loaded_by("import jwtguard") - _loaded_by(
+        "import jwt, jwt.algorithms, cryptography.hazmat.primitives.serialization"
+    )
+    assert ours & (BARE | SLOW) == set()
+    assert {name.split(".")[0] for name in ours} & BARE == set()
+
+
+def test_one_logic_needs_no_loop() -> None:
+    """Verifying a token from sync code never imports asyncio."""
+    statement = (
+        "from tests.samples import guard, token, asgi\n"
+        "from jwtguard import authenticated\n"
+        "guard().admit(asgi([('Authorization', 'Bearer ' + token())]), authenticated).run()"
+    )
+    root = Path(__file__).resolve().parent.parent
+    loaded = _loaded_by(f"import sys\nsys.path.append({str(root)!r})\n{statement}")
+    assert "asyncio" not in loaded - _loaded_by("pass")

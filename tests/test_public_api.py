@@ -1,0 +1,124 @@
+"""The public names, spelled out: adding or losing one is a decision."""
+
+from __future__ import annotations
+
+import inspect
+import types
+
+import pytest
+
+import jwtguard
+
+EXPORTED = {
+    "AccessDeniedError",
+    "AuthorizationHeader",
+    "CSRF",
+    "CSRFError",
+    "ClaimPath",
+    "ClaimsMapping",
+    "ConfigurationError",
+    "Event",
+    "Guard",
+    "InsufficientScopeError",
+    "InsufficientUserAuthenticationError",
+    "InvalidRequestError",
+    "InvalidTokenError",
+    "JWKSet",
+    "JWTGuardError",
+    "LocalJWKSet",
+    "MalformedTokenError",
+    "MissingTokenError",
+    "Principal",
+    "Requirement",
+    "Rule",
+    "Rules",
+    "SigningKey",
+    "TokenCookie",
+    "TokenHeader",
+    "TokenIssuer",
+    "TokenQuery",
+    "TokenSubprotocol",
+    "UNCHECKED",
+    "UnavailableError",
+    "VerificationKey",
+    "VerifiedToken",
+    "authenticated",
+    "denied",
+    "fresh",
+    "has_permission",
+    "has_role",
+    "has_scope",
+    "optional",
+    "optional_lenient",
+    "predicate",
+    "public",
+}
+
+
+def test_exported_names() -> None:
+    """What `jwtguard` has beside its modules is exactly this."""
+    public = {
+        name
+        for name, value in vars(jwtguard).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert public == EXPORTED
+
+
+def test_version() -> None:
+    """The package is typed and documented."""
+    assert jwtguard.__doc__ is not None
+
+
+KEYWORD_ONLY = [
+    (jwtguard.Guard, []),
+    (jwtguard.TokenIssuer, []),
+    (jwtguard.CSRF, []),
+    (jwtguard.ClaimsMapping, []),
+    (jwtguard.Principal, []),
+    (jwtguard.Event, []),
+    (jwtguard.VerifiedToken, []),
+    (jwtguard.TokenCookie, ["name"]),
+    (jwtguard.TokenHeader, ["name"]),
+    (jwtguard.TokenQuery, ["name"]),
+    (jwtguard.ClaimPath, ["keys"]),
+    (jwtguard.Rule, ["path", "requirement"]),
+    (jwtguard.Rules, ["rules"]),
+    (jwtguard.fresh, []),
+    (jwtguard.has_role, ["name"]),
+    (jwtguard.predicate, ["function"]),
+    (jwtguard.VerificationKey.from_secret, ["secret"]),
+    (jwtguard.VerificationKey.from_pem, ["pem"]),
+    (jwtguard.VerificationKey.from_jwk, ["jwk"]),
+    (jwtguard.SigningKey.from_secret, ["secret"]),
+    (jwtguard.SigningKey.from_pem, ["pem"]),
+    (jwtguard.SigningKey.from_jwk, ["jwk"]),
+    (jwtguard.SigningKey.generate, ["algorithm"]),
+    (jwtguard.LocalJWKSet, ["document"]),
+    (jwtguard.TokenCookie.set, ["self", "text"]),
+    (jwtguard.TokenIssuer.access_token, ["self", "subject"]),
+    (jwtguard.Guard.csrf_token, ["self", "token"]),
+    (jwtguard.Guard.csrf_cookie, ["self", "token"]),
+    (jwtguard.Guard.verify, ["self", "text"]),
+    (jwtguard.Guard.principal_of, ["self", "token"]),
+]
+
+
+@pytest.mark.parametrize(("function", "expected"), KEYWORD_ONLY, ids=lambda value: getattr(value, "__qualname__", ""))
+def test_positional_arguments(function: object, expected: list[str]) -> None:
+    """Nothing but these may be passed without its name."""
+    parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    positional = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    assert positional == expected
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTED - {"UNCHECKED"}))
+def test_everything_public_is_documented(name: str) -> None:
+    """Each public class and function says what it is for."""
+    value = getattr(jwtguard, name)
+    assert inspect.getdoc(value)
+
+
+def test_unchecked_says_what_it_is() -> None:
+    """The word for "not checked" reads as one."""
+    assert repr(jwtguard.UNCHECKED) == "UNCHECKED"
