@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 from jwtguard.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -194,11 +195,18 @@ async def _perform_async(step: Step, to_thread: ToThread) -> object:
         import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
 
         # Shielded: the future is shared, and one caller's cancellation is nobody else's.
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(step.future)), step.timeout)
+        shared = asyncio.wrap_future(step.future)
+        shared.add_done_callback(_retrieve)
+        return await asyncio.wait_for(asyncio.shield(shared), step.timeout)
     if is_async(step.function):
         return await step.function()
     outcome = await to_thread(step.function)
     return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at the exception, if there is one: a waiter that was cancelled leaves nobody else to, and asyncio warns."""
+    _ = future.cancelled() or future.exception()
 
 
 async def _to_thread(function: Callable[[], T]) -> T:
