@@ -28,7 +28,7 @@ from jwtguard.callers import KEY, Callers, Checkpoint, Entry, check_guard, check
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
-from jwtguard.core.flow import Flow, is_async, run_async
+from jwtguard.core.flow import Flow, Steps, is_async, run_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Admission, Authentication, Guard
@@ -86,6 +86,12 @@ class GuardMiddleware:
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         self.app = app
+        if getattr(app, "root_path", ""):
+            # FastAPI(root_path=...) changes the path behind our back, so that a rule would not match what it guards.
+            raise ConfigurationError(
+                "the application sets a root_path of its own, which rules by path cannot see from outside: put the"
+                " middleware inside, with app.add_middleware(GuardMiddleware, guard=guard)"
+            )
         self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._preflight = preflight
         self._sleep = sleep
@@ -129,8 +135,14 @@ class GuardMiddleware:
         except JWTGuardError as error:
             # Other errors are not ours; and once an answer has begun, nobody can send another.
             if not callers.is_kept(self.guard, error) or (state.has_begun and not state.is_open):
+                await state.release()
                 raise
             await send_answer(self.guard.answer(error, request), scope, send, is_open=state.is_open)
+        except BaseException:
+            await state.release()
+            raise
+        else:
+            await state.release()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
         """Run the application; a websocket no longer than its token holds."""
@@ -141,7 +153,9 @@ class GuardMiddleware:
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):
-            scope["subprotocols"] = []  # The token is no subprotocol, and no business of the application.
+            # The token is no subprotocol, and no business of the application.
+            scope["headers"] = [field for field in scope["headers"] if field[0].lower() != b"sec-websocket-protocol"]
+            scope["subprotocols"] = []
             send = _choosing_bearer(send)
         expires_at = self.guard.expires_at(authentication.token)
         socket = GuardedSocket(receive, send, expires_at=expires_at, clock=self.guard.clock, sleep=self._sleep)
@@ -226,16 +240,31 @@ def requires(
 
 
 class ConnectionState:
-    """Passes messages on, and remembers whether the answer has begun, and whether a websocket is open."""
+    """Passes messages on, and remembers whether the answer has begun, and whether a websocket is open.
 
-    __slots__ = ("_send", "has_begun", "is_open")
+    A server error is held back until the application is done: a Starlette application answers 500 before it passes on
+    what was raised, and if that is the kept refusal, the client is to get the refusal.
+    """
+
+    __slots__ = ("_held", "_send", "has_begun", "is_open")
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._held: list[Message] = []
         self.has_begun = self.is_open = False
+
+    async def release(self) -> None:
+        """Send what was held back."""
+        held, self._held = self._held, []
+        for message in held:
+            await self._send(message)
 
     async def send(self, message: Message) -> None:
         """Pass a message on."""
+        is_server_error = message["type"] == "http.response.start" and message["status"] == 500
+        if self._held or (is_server_error and not self.has_begun):
+            self._held.append(message)
+            return
         self.has_begun = True
         if message["type"] in {"websocket.accept", "websocket.close"}:
             self.is_open = message["type"] == "websocket.accept"
@@ -258,7 +287,18 @@ class Visit:
 
     def admit(self, checkpoint: Checkpoint) -> Flow[Admission]:
         """Let the caller in; raises `JWTGuardError`."""
-        return checkpoint.admit(self.guard, self._request, self._callers)
+        return Flow(self._admit(checkpoint))
+
+    def _admit(self, checkpoint: Checkpoint) -> Steps[Admission]:
+        admission = yield from checkpoint.admit(self.guard, self._request, self._callers)
+        source = None if admission.authentication is None else admission.authentication.source
+        # A middleware would have taken the field away, and seen to it that the handshake is answered with `bearer`.
+        if isinstance(source, TokenSubprotocol) and self._request.values("sec-websocket-protocol"):
+            raise ConfigurationError(
+                "TokenSubprotocol() needs the middleware in front, with it among the guard's tokens_from:"
+                " add GuardMiddleware(app, guard=guard)"
+            )
+        return admission
 
     def answer(self, error: JWTGuardError) -> HTTPAnswer:
         """The finished answer for a refusal."""
@@ -312,7 +352,6 @@ async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: 
         return
     prefix = "websocket." if scope["type"] == "websocket" else ""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
     await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     await send({"type": f"{prefix}http.response.body", "body": answer.body})
 

@@ -18,6 +18,7 @@ For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guar
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,7 +52,8 @@ class RefusedRequest(HTTPException):
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
-        headers = {name: value for name, value in answer.headers if name != "Content-Type"}
+        # The body is another one, unless `FastAPIGuard.init_app` was called.
+        headers = {name: value for name, value in answer.headers if name not in {"Content-Type", "Content-Length"}}
         super().__init__(status_code=answer.status, detail=error.detail, headers=headers)
         self.error = error
         self.answer = answer
@@ -81,12 +83,18 @@ class _Scheme(_Dependency, SecurityBase):
 
     def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
         super().__init__(guard, checkpoint)
-        # FastAPI gives a dependency one scheme; `init_app` adds the other places of the guard.
-        self.scheme_name, self.model = _scheme_of((checkpoint.tokens_from or guard.tokens_from)[0])
+        # FastAPI gives a dependency one scheme; `init_app` replaces one of several places by each of them.
+        self.places = dict(map(_scheme_of, checkpoint.tokens_from or guard.tokens_from))
+        self.scheme_name = "-or-".join(self.places)
+        self.model = next(iter(self.places.values()))
 
 
 class FastAPIGuard(ASGIGuard):
     """The guard of a FastAPI application: `auth = FastAPIGuard(guard)`, then `auth.requires(...)` in a signature."""
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(guard)
+        self._places: dict[str, dict[str, SecurityModel]] = {}
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -96,15 +104,23 @@ class FastAPIGuard(ASGIGuard):
         For a parameter, `caller: Annotated[Principal, auth.requires()]`, or a whole router, `dependencies=[...]`.
         """
         checkpoint = Checkpoint(requirement, tokens_from)
-        kind = _Scheme if checkpoint.requirement.mode.reads_token else _Dependency
-        return Depends(kind(self.guard, checkpoint))
+        if not checkpoint.requirement.mode.reads_token:
+            return Depends(_Dependency(self.guard, checkpoint))
+        scheme = _Scheme(self.guard, checkpoint)
+        self._places[scheme.scheme_name] = scheme.places
+        return Depends(scheme)
 
     def init_app(self, app: FastAPI) -> None:
         """Send refusals with their problem body, and name every place of a token in the OpenAPI document."""
         app.add_exception_handler(RefusedRequest, _send_refusal)
-        first, *others = map(_scheme_of, self.guard.tokens_from)
-        if others:
-            _describe(app, first[0], dict(others))
+        describe = app.openapi
+
+        def with_all_places() -> dict[str, Any]:
+            document = describe()
+            _name_all_places(document, self._places)
+            return document
+
+        app.openapi = with_all_places  # type: ignore[method-assign]
 
 
 def _refusal(error: JWTGuardError, answer: HTTPAnswer, scope: Scope) -> Exception:
@@ -121,29 +137,37 @@ async def _send_refusal(request: Request, error: Exception) -> Response:
 def _scheme_of(source: TokenSource) -> tuple[str, SecurityModel]:
     """The name of a token's place in the OpenAPI document, and its description there."""
     if isinstance(source, TokenCookie):
-        return "CookieToken", APIKeyCookie(name=source.sent_name).model
+        return _scheme_name("CookieToken", source.sent_name), APIKeyCookie(name=source.sent_name).model
     if isinstance(source, TokenHeader):
-        return "HeaderToken", APIKeyHeader(name=source.name).model
+        return _scheme_name("HeaderToken", source.name), APIKeyHeader(name=source.name).model
     if isinstance(source, TokenQuery):
-        return "QueryToken", APIKeyQuery(name=source.name).model
+        return _scheme_name("QueryToken", source.name), APIKeyQuery(name=source.name).model
     return "BearerToken", HTTPBearer(bearerFormat="JWT").model
 
 
-def _describe(app: FastAPI, first: str, others: dict[str, SecurityModel]) -> None:
-    """Wherever the document asks for a token in the guard's first place, the others will do as well."""
-    describe = app.openapi
+def _scheme_name(kind: str, name: str) -> str:
+    """A name that two places never share, of the characters that OpenAPI allows for one."""
+    return f"{kind}.{re.sub('[^A-Za-z0-9._-]', '_', name)}"
 
-    def with_others() -> dict[str, Any]:
-        document = describe()
-        schemes = document.get("components", {}).get("securitySchemes", {})
-        # FastAPI keeps the document, so it comes here again as it was left.
-        missing = [name for name in others if name not in schemes and first in schemes]
-        for name in missing:
-            schemes[name] = jsonable_encoder(others[name], by_alias=True, exclude_none=True)
-        for path in document["paths"].values() if missing else ():
-            for operation in path.values():
-                if {first: []} in operation.get("security", ()):
-                    operation["security"] += [{name: []} for name in missing]
-        return document
 
-    app.openapi = with_others  # type: ignore[method-assign]
+def _name_all_places(document: dict[str, Any], places: dict[str, dict[str, SecurityModel]]) -> None:
+    """Put each place of a token where FastAPI wrote one scheme for all of them; any one of them will do."""
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    # FastAPI keeps the document, so it comes here again as it was left.
+    joined = {name: alternatives for name, alternatives in places.items() if len(alternatives) > 1 and name in schemes}
+    for name, alternatives in joined.items():
+        del schemes[name]
+        for place, model in alternatives.items():
+            schemes[place] = jsonable_encoder(model, by_alias=True, exclude_none=True)
+    for path in document["paths"].values() if joined else ():
+        for operation in path.values():
+            security = operation.get("security", ())
+            if any(name in joined for needed in security for name in needed):
+                operation["security"] = [each for needed in security for each in _alternatives(needed, joined)]
+
+
+def _alternatives(
+    needed: dict[str, list[str]], joined: dict[str, dict[str, SecurityModel]]
+) -> list[dict[str, list[str]]]:
+    name = next(iter(needed), "")
+    return [{place: []} for place in joined[name]] if name in joined else [needed]

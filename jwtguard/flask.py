@@ -31,7 +31,7 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
-from jwtguard.callers import KEY, Callers, Checkpoint, check_guard, check_view
+from jwtguard.callers import Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
@@ -52,7 +52,7 @@ class RefusedRequest(HTTPException):
     """
 
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
-        response = flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+        response = flask.Response([answer.body], status=answer.status, headers=list(answer.headers))
         super().__init__(description=error.detail, response=response)
         self.error = error
 
@@ -181,11 +181,15 @@ def _refusing(guard: Guard) -> Iterator[None]:
         raise _refused(error.status)(error, guard.answer(error, _read())) from None
 
 
+# Not the key of `jwtguard.callers`, since another adapter behind the same environ keeps something else there.
+_KEY = "jwtguard.flask.callers"
+
+
 def _callers() -> Callers:
     # In the environ, not in `flask.g`: that outlives a request inside an application context that was pushed before.
     # By request, since an environ may be handed on to another application, or be copied and changed by a view.
     request = flask.request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
-    by_request: dict[flask.Request, Callers] = request.environ.setdefault(KEY, {})
+    by_request: dict[flask.Request, Callers] = request.environ.setdefault(_KEY, {})
     callers = by_request.get(request)
     if callers is None:
         callers = by_request[request] = Callers()

@@ -154,7 +154,8 @@ _OFFERS_BEARER = re.compile(r"(?:^|,)[ \t]*bearer[ \t]*(?:,|$)")
 class TokenSubprotocol:
     """`Sec-WebSocket-Protocol: bearer, <token>`: for browsers, whose websockets cannot set other headers.
 
-    Only handshakes are read. The adapter answers with the subprotocol `bearer`, and the application sees neither.
+    Only handshakes are read. A middleware answers with the subprotocol `bearer`, and the application sees neither; so
+    this place needs one in front: a decorator alone cannot keep the token from the application.
     """
 
     def read(self, request: HTTPRequest) -> str | None:

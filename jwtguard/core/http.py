@@ -142,7 +142,8 @@ class Answers:
             headers.append(("Retry-After", str(error.retry_after)))
         headers.append(("Cache-Control", "no-store"))
         content_type, body = self.body(error)
-        headers.append(("Content-Type", content_type))
+        # RFC 9110 §8.6: in an answer to HEAD too, the length is that of the body which another method would get.
+        headers += [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         if request is not None and request.method == "HEAD":
             body = b""
         return HTTPAnswer(status=error.status, headers=tuple(headers), body=body)

@@ -124,7 +124,7 @@ def _guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
     if not hasattr(request, "META"):
         raise ConfigurationError(
             f"`requires` guards functions of a request, and found {type(request).__name__}: decorate what a class's"
-            " as_view() returns, or its methods with method_decorator(requires(...))"
+            ' as_view() returns, or its dispatch with @method_decorator(requires(...), name="dispatch")'
         )
     if guard is not None:
         return guard

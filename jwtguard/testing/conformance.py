@@ -59,6 +59,8 @@ class AdapterConformance:
                 assert answer.json() == {"subject": case.subject}
         elif case.request.method == "HEAD":
             assert answer.body == b""
+            # RFC 9110 §8.6: if a length is told, it is that of the body which GET would get.
+            assert answer.header("Content-Length") != "0"
         else:
             assert answer.header("Content-Type") == "application/problem+json"
             problem = answer.json()

@@ -267,6 +267,7 @@ def test_answer_of_the_middleware() -> None:
         ABSENT.encode(),
     )
     assert headers[b"content-length"] == str(len(body["body"])).encode()
+    assert len(start["headers"]) == len(headers)
     assert headers[b"content-type"] == b"application/problem+json"
 
 

@@ -123,23 +123,23 @@ def test_cookie_scheme() -> None:
     """With `init_app`, a guard that takes cookies too says so, at every operation that it guards."""
     places: list[TokenSource] = [AuthorizationHeader(), TokenCookie("__Host-access")]
     schemes, security = document(authenticated, public, tokens_from=places)
-    assert schemes == {"BearerToken": BEARER, "CookieToken": COOKIE}
-    assert security == {"/0": [{"BearerToken": []}, {"CookieToken": []}], "/1": None, "/open": None}
+    assert schemes == {"BearerToken": BEARER, "CookieToken.__Host-access": COOKIE}
+    assert security == {"/0": [{"BearerToken": []}, {"CookieToken.__Host-access": []}], "/1": None, "/open": None}
 
 
 def test_cookie_scheme_without_init_app() -> None:
-    """Without `init_app`, the first place is described alone."""
+    """Without `init_app`, the first place is described, under a name that tells of the others."""
     schemes, _ = document(authenticated, tokens_from=[AuthorizationHeader(), TokenCookie()], init=False)
-    assert schemes == {"BearerToken": BEARER}
+    assert schemes == {"BearerToken-or-CookieToken.__Host-access": BEARER}
 
 
 @pytest.mark.parametrize(
     ("place", "name", "scheme"),
     [
-        (TokenCookie("__Host-access"), "CookieToken", COOKIE),
-        (TokenCookie("__Host-access", development=True), "CookieToken", {**COOKIE, "name": "access"}),
-        (TokenHeader("X-Token"), "HeaderToken", {"type": "apiKey", "in": "header", "name": "X-Token"}),
-        (TokenQuery("t"), "QueryToken", {"type": "apiKey", "in": "query", "name": "t"}),
+        (TokenCookie("__Host-access"), "CookieToken.__Host-access", COOKIE),
+        (TokenCookie("__Host-access", development=True), "CookieToken.access", {**COOKIE, "name": "access"}),
+        (TokenHeader("X-Token"), "HeaderToken.X-Token", {"type": "apiKey", "in": "header", "name": "X-Token"}),
+        (TokenQuery("t"), "QueryToken.t", {"type": "apiKey", "in": "query", "name": "t"}),
         (AuthorizationHeader(), "BearerToken", BEARER),
     ],
 )
@@ -155,10 +155,32 @@ def test_document_without_any_guarded_route() -> None:
 
 
 def test_places_of_one_kind() -> None:
-    """Two places of one kind are described once."""
+    """Two places of one kind are two schemes, and any of them will do."""
     schemes, security = document(authenticated, tokens_from=[AuthorizationHeader(), TokenCookie("a"), TokenCookie("b")])
-    assert list(schemes) == ["BearerToken", "CookieToken"]
-    assert security["/0"] == [{"BearerToken": []}, {"CookieToken": []}]
+    assert sorted(schemes) == ["BearerToken", "CookieToken.a", "CookieToken.b"]
+    assert security["/0"] == [{"BearerToken": []}, {"CookieToken.a": []}, {"CookieToken.b": []}]
+
+
+def test_each_operation_names_its_own_places() -> None:
+    """A route with places of its own is not said to take a token anywhere else."""
+    app = FastAPI()
+    auth = FastAPIGuard(guard_for_tests(tokens_from=[AuthorizationHeader(), TokenHeader("X-A")]))
+    auth.init_app(app)
+    own: list[TokenSource] = [TokenHeader("X-B"), TokenQuery("t")]
+    app.add_api_route("/guard", lambda: None, dependencies=[auth.requires()])
+    app.add_api_route("/bearer", lambda: None, dependencies=[auth.requires(tokens_from=[AuthorizationHeader()])])
+    app.add_api_route("/own", lambda: None, dependencies=[auth.requires(tokens_from=own)])
+    described = app.openapi()
+    names = {
+        path: [name for lock in methods["get"]["security"] for name in lock]
+        for path, methods in described["paths"].items()
+    }
+    assert names == {
+        "/guard": ["BearerToken", "HeaderToken.X-A"],
+        "/bearer": ["BearerToken"],
+        "/own": ["HeaderToken.X-B", "QueryToken.t"],
+    }
+    assert set(described["components"]["securitySchemes"]) == {name for each in names.values() for name in each}
 
 
 def test_router_and_operation() -> None:
@@ -171,7 +193,8 @@ def test_router_and_operation() -> None:
 
     app.include_router(router)
     AUTH.init_app(app)
-    assert app.openapi()["paths"]["/reports"]["get"]["security"] == [{"BearerToken": []}]
+    locks = app.openapi()["paths"]["/reports"]["get"]["security"]
+    assert {name for lock in locks for name in lock} == {"BearerToken"}  # An older FastAPI says it twice.
     only_role, only_scope = token(roles=["admin"]), token(scope=["reports:read"])
     texts = [only_role, only_scope, ADMIN]
     assert [ask(app, "/reports", bearer(text)).status for text in texts] == [403, 403, 200]

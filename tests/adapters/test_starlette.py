@@ -25,11 +25,12 @@ from jwtguard import (
     Rule,
     Rules,
     TokenHeader,
+    TokenSubprotocol,
     has_role,
     optional,
     public,
 )
-from jwtguard.asgi import ASGIGuard, GuardMiddleware, requires
+from jwtguard.asgi import ASGIApp, ASGIGuard, GuardMiddleware, requires
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, websocket_client
 from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
@@ -536,3 +537,65 @@ def test_expired_socket_of_starlette() -> None:
     )
     sent = talk(app, bearer(GOOD), incoming=[{"type": "websocket.receive", "text": "hi"}])
     assert (seen, sent[-1]["code"]) == (["hi", "ended"], 3000)
+
+
+# The kept refusal, below an application that answers errors by itself.
+
+
+def nested() -> list[tuple[str, ASGIApp]]:
+    """Applications that answer 500 before they pass on what a view raised, between the middleware and the view."""
+    guard = guard_for_tests()
+    auth = ASGIGuard(guard)
+
+    def whoami(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(auth.principal(request)))
+
+    def broken(request: Request) -> PlainTextResponse:
+        raise RuntimeError("a bug of the application's own")
+
+    def failing(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("out of order", status_code=500)
+
+    routes = [Route("/me", whoami), Route("/broken", broken), Route("/failing", failing)]
+    outside: ASGIApp = GuardMiddleware(Starlette(routes=routes), guard=guard)
+    mounted: ASGIApp = Starlette(
+        routes=[Mount("/", app=Starlette(routes=routes))], middleware=[Middleware(GuardMiddleware, guard=guard)]
+    )
+    return [("outside", outside), ("mounted", mounted)]
+
+
+@pytest.mark.parametrize(("name", "app"), nested())
+def test_kept_refusal_below_another_application(name: str, app: ASGIApp) -> None:
+    """A client without a token gets its 401, whoever answers errors on the way; a server error stays one."""
+    client = asgi_client(app)
+    assert client(RawRequest(target="/me")).status == 401
+    failing = client(RawRequest(target="/failing"))
+    assert (failing.status, failing.body) == (500, b"out of order")
+    with pytest.raises(RuntimeError, match="a bug"):
+        client(RawRequest(target="/broken"))
+
+
+def test_subprotocol_without_a_middleware() -> None:
+    """A decorator alone cannot keep the token from the application, nor answer the handshake: it says so."""
+    auth = ASGIGuard(guard_for_tests(tokens_from=[TokenSubprotocol()]))
+
+    async def socket(websocket: WebSocket) -> None:
+        raise AssertionError("never runs")
+
+    app = Starlette(routes=[WebSocketRoute("/", auth.requires()(socket))])
+    request = RawRequest(headers=[("Sec-WebSocket-Protocol", f"bearer, {GOOD}")], scheme="wss")
+    with pytest.raises(ConfigurationError, match="needs the middleware in front"):
+        websocket_client(app, request)
+
+
+def test_application_with_a_root_path_of_its_own() -> None:
+    """An application that changes the path behind the middleware's back is refused: rules would not match it."""
+
+    class Application:
+        root_path = "/api"
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            raise AssertionError("never runs")
+
+    with pytest.raises(ConfigurationError, match="root_path of its own"):
+        GuardMiddleware(Application(), guard=guard_for_tests())

@@ -193,6 +193,13 @@ def test_answers_are_not_stored(error: JWTGuardError) -> None:
     assert (headers["Cache-Control"], headers["Content-Type"]) == ("no-store", "application/problem+json")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_length(method: str) -> None:
+    """The length is that of the body, in an answer to HEAD of the one that GET would get (RFC 9110 §8.6)."""
+    length = len(Answers().answer(MissingTokenError()).body)
+    assert dict(Answers().answer(MissingTokenError(), asgi(method=method)).headers)["Content-Length"] == str(length)
+
+
 def test_problem() -> None:
     """The body is an RFC 9457 problem, with the RFC's code where there is one."""
     assert json.loads(Answers().answer(InvalidTokenError("expired")).body) == {
