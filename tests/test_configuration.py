@@ -18,6 +18,7 @@ from jwtguard import (
     ClaimPath,
     ConfigurationError,
     Guard,
+    LocalJWKSet,
     Requirement,
     Rule,
     Rules,
@@ -258,7 +259,7 @@ def test_jwks_file(pair: tuple[TokenIssuer, Path], tmp_path: Path, with_alg: boo
     assert Guard.from_config({**PLAIN, "keys": keys}).verify(pair[0].access_token("user-1")).run()
     environ = {**ENVIRON, "JWTGUARD_JWKS_FILE": str(path), "JWTGUARD_ALGORITHM": " ES256, RS256 "}
     del environ["JWTGUARD_SECRET"]
-    assert Guard.from_env(environ).keys.current() is not None
+    assert isinstance(Guard.from_env(environ).keys, LocalJWKSet)
     with pytest.raises(ConfigurationError, match="algorithms= "):
         Guard.from_config({**PLAIN, "keys": {"jwks_file": path, "algorithms": ["RS256"]}})
 

@@ -19,6 +19,7 @@ from jwtguard import (
     FetchResponse,
     Guard,
     Introspection,
+    JWKSet,
     JWTGuardError,
     LocalJWKSet,
     Rule,
@@ -94,7 +95,7 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
     ("audience", ["https://other.example", AUDIENCE], lambda g: _outcome(g, signed(aud="x")), "aud", "aud"),
     ("audience", UNCHECKED, lambda g: _outcome(g, signed(aud="x")), "aud", "accepted"),
     ("keys", OTHER_KEY.verification_key, lambda g: _outcome(g, signed(OTHER_KEY)), "key", "accepted"),
-    ("keys", [KEY.verification_key, OTHER_KEY.verification_key], lambda g: len(list(g.keys.current())), 1, 2),  # type: ignore[arg-type]
+    ("keys", [KEY.verification_key, OTHER_KEY.verification_key], lambda g: len(list(g.keys.current())), 1, 2),  # type: ignore[arg-type,union-attr]
     ("issuers", [TRUSTED], lambda g: _outcome(g, signed(iss="https://other.example")), "iss", "accepted"),
     ("introspection", ASKING, lambda g: _outcome(g, "opaque"), "form", "accepted"),
     ("tokens_from", [TokenHeader("X-Token")], lambda g: _status(g, asgi([("X-Token", token())])), 401, 200),
@@ -226,7 +227,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("keys", [KEY], "found list"),
     ("keys", [KEY.verification_key, "secret"], "found list"),
     ("keys", LocalJWKSet, "found type"),
-    ("keys", issuer(signing_keys=[KEY]).verification_keys.__class__([]), "found JWKSet"),
+    ("keys", JWKSet([]), "found JWKSet"),
+    ("issuers", [], "issuers is a list"),
+    ("introspection", "https://issuer.example/introspect", "found str"),
     ("tokens_from", [], "tokens_from holds"),
     ("tokens_from", AuthorizationHeader(), "tokens_from is a list"),
     ("leeway", 10, "leeway is a timedelta"),
@@ -275,9 +278,10 @@ def test_async_on_event() -> None:
 def test_all_problems_at_once() -> None:
     """Whatever is wrong is said in one error: one problem for each setting."""
     wrong = {setting: value for setting, value, _ in WRONG}
+    del wrong["issuers"]  # The other form, which does without three of these.
     with pytest.raises(ConfigurationError) as refused:
         Guard(**wrong)
-    assert len(refused.value.problems) == len(wrong) == len(inspect.signature(Guard).parameters)
+    assert len(refused.value.problems) == len(wrong) == len(inspect.signature(Guard).parameters) - 1
 
 
 @pytest.mark.parametrize("missing", ["issuer", "audience", "keys"])
@@ -285,7 +289,7 @@ def test_required_settings(missing: str) -> None:
     """Not to check is said, never forgotten."""
     arguments: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": KEY.verification_key}
     del arguments[missing]
-    with pytest.raises(TypeError, match=missing):
+    with pytest.raises(ConfigurationError, match=f"{missing} is required"):
         Guard(**arguments)
 
 

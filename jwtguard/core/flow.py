@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 from jwtguard.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    import asyncio
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -140,7 +140,7 @@ class OneLoop:
     def __init__(self, name: str, *, sync_alternative: str) -> None:
         self._name = name
         self._sync_alternative = sync_alternative
-        self._loop: AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def check(self) -> None:
         """Raise `ConfigurationError` on any loop but the first; call it from a coroutine."""
@@ -230,11 +230,18 @@ async def _perform_async(step: Step, to_thread: ToThread) -> object:
         import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
 
         # Shielded: the future is shared, and one caller's cancellation is nobody else's.
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(step.future)), step.timeout)
+        shared = asyncio.wrap_future(step.future)
+        shared.add_done_callback(_retrieve)
+        return await asyncio.wait_for(asyncio.shield(shared), step.timeout)
     if is_async(step.function):
         return await step.function()
     outcome = await (step.to_thread or to_thread)(step.function)
     return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at the exception, if there is one: a waiter that was cancelled leaves nobody else to, and asyncio warns."""
+    _ = future.cancelled() or future.exception()
 
 
 async def _to_thread(function: Callable[[], T]) -> T:

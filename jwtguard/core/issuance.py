@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -68,22 +69,27 @@ class SigningKeySource(Protocol):
     """Signing keys that change while the program runs. `jwtguard.SigningKeys` is one, on disk."""
 
     @property
+    @abstractmethod
     def signing_key(self) -> SigningKey:
         """The one that signs now."""
 
     @property
+    @abstractmethod
     def verification_keys(self) -> KeySource:
         """What checks all that was signed and has not expired."""
 
     @property
+    @abstractmethod
     def public_keys(self) -> list[VerificationKey]:
         """What to publish: the keys that sign, did, or will soon."""
 
     @property
+    @abstractmethod
     def max_token_lifetime(self) -> timedelta:
         """How long a token may live, since a key stays for that long after it has signed its last."""
 
     @property
+    @abstractmethod
     def jwks_max_age(self) -> int:
         """Seconds for which others may keep the JWK Set, so that they know a key before it signs."""
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -28,6 +29,7 @@ class KeySource(Protocol):
         A source that changes its keys returns another `JWKSet`: tokens verified with the old one are verified anew.
         """
 
+    @abstractmethod
     def refreshed(self, kid: str | None) -> Flow[JWKSet]:
         """Look again, because `current()` is None or does not hold `kid`; raises `UnavailableError` if it cannot."""
 

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Call, Steps, is_async
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+    from jwtguard.keys.httpx_fetcher import HTTPXClient
 
 MAX_BYTES = 512 * 1024
 """A body longer than this is refused: real JWK Sets have a few kilobytes."""
@@ -122,13 +124,13 @@ def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:
     if hasattr(fetcher, "stream") and hasattr(fetcher, "build_request"):
         from jwtguard.keys.httpx_fetcher import httpx_fetcher  # noqa: PLC0415 - only where it is used
 
-        return httpx_fetcher(fetcher)
+        return httpx_fetcher(cast("HTTPXClient", fetcher))
     if not callable(fetcher) or isinstance(fetcher, type):
         raise ConfigurationError(
             "fetcher is a function, sync or async, from FetchRequest to FetchResponse, or an httpx.Client or"
             f" httpx.AsyncClient: found {fetcher!r}"
         )
-    return fetcher
+    return cast("Fetcher", fetcher)
 
 
 def no_fetcher(request: FetchRequest) -> FetchResponse:

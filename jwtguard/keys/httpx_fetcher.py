@@ -15,6 +15,7 @@ sync client's deadline is checked whenever something arrives.
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -25,10 +26,12 @@ class HTTPXClient(Protocol):
     """What is used of `httpx.Client` and `httpx.AsyncClient`, which are not ours to import."""
 
     @property
+    @abstractmethod
     def build_request(self) -> Callable[..., Any]:
         """Only looked for: who has it is one of them."""
 
     @property
+    @abstractmethod
     def stream(self) -> Callable[..., Any]:
         """Sends a request and gives the answer piece by piece."""
 

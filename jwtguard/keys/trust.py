@@ -74,7 +74,8 @@ class Trust:
         else:
             # Where only opaque tokens come, no JWT has a key.
             needs_keys = keys is not None or introspection is None
-            source = (checked(lambda: key_source(keys)) if needs_keys else None) or JWKSet([])
+            source = checked(lambda: key_source(keys)) if needs_keys else None
+            source = JWKSet([]) if source is None else source
             policy = checked(lambda: Policy(**single, keys=source, **_arguments(defaults)))
             policies = [] if policy is None else [policy]
         opaque = None

@@ -361,6 +361,17 @@ def test_somebody_else_was_quicker() -> None:
     assert site.fetcher.count == 1
 
 
+def test_two_find_old_keys_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second sees under the lock that the first has started the fetch."""
+    site = Site()
+    site.outcome(token())
+    site.clock.now += 10 * MINUTE
+    answers = iter([True, False])
+    monkeypatch.setattr(RemoteJWKSet, "_may_start", lambda self, now, searching: next(answers))
+    assert site.keys.current() is not None
+    assert site.fetcher.count == 1
+
+
 def test_no_time_is_left_for_a_second_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time-out is for a fetch altogether."""
     from jwtguard import OpenIDProvider

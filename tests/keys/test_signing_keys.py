@@ -382,6 +382,14 @@ def test_settings(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="longer than the max_token_lifetime of its signing_keys"):
         TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="web", signing_keys=keys)
     assert repr(keys) == f"SigningKeys({str(tmp_path)!r})"
+    made = TokenIssuer(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        client_id="web",
+        signing_keys=keys,
+        access_token_lifetime=timedelta(minutes=1),
+    )
+    assert made.verification_keys is keys
 
 
 def test_published_with_cache_headers(path: Path) -> None:

@@ -25,6 +25,7 @@ from jwtguard import (
     UnavailableError,
 )
 from jwtguard.core.jws import sign
+from jwtguard.core.policy import Policy
 from jwtguard.core.tenants import TenantPattern
 from tests.core.keys import hs256, signing_key
 from tests.keys.scripted import AUDIENCE, FIRST, ISSUER, NOW, SECOND, URL, Clock, Fetcher, as_json, claims, jwks, token
@@ -265,6 +266,12 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(ConfigurationError) as refused:
         Guard(issuer=ISSUER, issuers=[], introspection=5, realm='"', leeway=5)  # type: ignore[arg-type]
     assert len(refused.value.problems) == 4
+
+
+def test_policy_with_wrong_algorithms() -> None:
+    """By itself, too."""
+    with pytest.raises(ConfigurationError, match="not supported"):
+        Policy(issuer=ISSUER, audience=AUDIENCE, keys=JWKSet([]), algorithms=["none"])
 
 
 # As plain data.

@@ -38,7 +38,7 @@ flask_app = Flask(__name__)
 flask_auth = FlaskGuard(guard)
 flask_auth.init_app(flask_app)
 FlaskGuard().init_app(flask_app)
-FlaskGuard(guard, flask_app)  # type: ignore[call-arg]
+FlaskGuard(guard, flask_app)  # type: ignore[arg-type]
 blueprint = Blueprint("reports", __name__)
 
 

@@ -17,7 +17,6 @@ from jwtguard import (
     ClaimsMapping,
     Event,
     Guard,
-    JWKSet,
     JWTGuardError,
     LocalJWKSet,
     Principal,
@@ -43,6 +42,7 @@ from jwtguard import (
 )
 from jwtguard.core.flow import Call, Flow, Steps, flow
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.jwk_set import KeySource
 from jwtguard.guard import Admission, Authentication
 
 
@@ -90,9 +90,9 @@ Guard(
 )
 Guard(issuer="i", audience=UNCHECKED, keys=LocalJWKSet({"keys": []}), csrf=UNCHECKED)
 Guard(issuer="i", audience="a", keys=UNCHECKED)  # type: ignore[arg-type]
-Guard(issuer=None, audience="a", keys=key)  # type: ignore[arg-type]
+Guard(issuer=7, audience="a", keys=key)  # type: ignore[arg-type]
 Guard(issuer="i", audience="a", keys=key, leeway=10)  # type: ignore[arg-type]
-Guard(issuer="i", audience="a")  # type: ignore[call-arg]
+Guard(issuers=["i"])  # type: ignore[list-item]
 Guard("i", "a", key)  # type: ignore[call-arg]
 assert_type(Guard.from_config({"issuer": "i"}), Guard)
 assert_type(Guard.from_env(), Guard)
@@ -163,7 +163,7 @@ issuer = TokenIssuer(
 assert_type(issuer.access_token("user-1", roles=["admin"], scope={"reports:read"}, claims={"name": "Alice"}), str)
 assert_type(issuer.access_token(7, permissions=("p",), session_id="s-1", auth_time=0), str)
 assert_type(issuer.jwks(), dict[str, Any])
-assert_type(issuer.verification_keys, JWKSet)
+assert_type(issuer.verification_keys, KeySource)
 issuer.access_token("user-1", ["admin"])  # type: ignore[call-arg]
 
 
