@@ -29,7 +29,7 @@ class Server:
     """One server process. `kill` is a crash, `stop` a stall (SIGSTOP); `start` brings it back with its data."""
 
     def __init__(self, command: Callable[[int, Path], Sequence[str]], is_ready: Callable[[int], bool]) -> None:
-        self.port = free_port()
+        self.port = 0
         self.folder = Path(tempfile.mkdtemp(prefix="jwtguard-"))
         self.user = unprivileged_user()
         if self.user is not None:
@@ -48,7 +48,10 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         deadline = time.monotonic() + PATIENCE
+        is_new = self.port == 0
         while True:
+            if is_new:  # At each try, for somebody else may have taken it meanwhile.
+                self.port = free_port()
             with (self.folder / "log").open("ab") as log:
                 self._process = subprocess.Popen(
                     self._command(self.port, self.folder),
@@ -87,11 +90,14 @@ class Server:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on, nor on the one 10000 above, where nodes of a Redis cluster talk."""
+    while True:
+        with socket.socket() as listener, socket.socket() as second:
+            listener.bind((LOOPBACK, 0))
+            port: int = listener.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind((LOOPBACK, port + 10000))
+                return port
 
 
 def unprivileged_user() -> str | None:
