@@ -26,6 +26,7 @@ _NAMED_ELSEWHERE: dict[tuple[str, str], set[str]] = {
     ("policy.py", "name"): {"exp", "nbf", "iat", "auth_time"},
     ("prepared_refresh.py", "reason"): {"unknown_session", "another_session", "revoked", "expired"},
     ("refresh_tokens.py", "reason"): {"unforeseen"},
+    ("refresh_tokens.py", "name"): {"sub", "sid", "gen", "auth_time", "scope", "claims", "remember"},
     ("endpoints.py", "reason"): set(),
     ("revocation.py", "answer.reason"): set(),
     ("revocation.py", "error.reason"): set(),
