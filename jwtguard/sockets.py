@@ -106,7 +106,7 @@ class GuardedSocket:
 
     async def send(self, message: Message) -> None:
         """Pass a message on; raises OSError after the end, as the ASGI specification asks of servers."""
-        if self._ended.done():
+        if self._ended.done() and not self._closed_by_app:  # An answer of its own it may finish.
             if message["type"] == "websocket.close":
                 return
             raise OSError("the websocket was closed: " + self._ended.result().reason)
@@ -116,8 +116,8 @@ class GuardedSocket:
 
     async def _watch(self) -> None:
         end = await self._wait_for_the_end()
+        self._ended.set_result(end)
         if not self._closed_by_app:
-            self._ended.set_result(end)
             with suppress(Exception):  # The client may be gone already, and then nobody is left to tell.
                 await self._send({"type": "websocket.close", "code": end.code, "reason": end.reason})
 

@@ -19,6 +19,7 @@ from jwtguard import (
     JWTGuardError,
     SessionRevocation,
     TokenCookie,
+    TrustedIssuer,
     UnavailableError,
     has_role,
 )
@@ -204,6 +205,21 @@ def test_what_the_constructor_refuses(revocation: Any, problem: str) -> None:
     """Also a name that is spelled otherwise: its tokens would never be asked about, and nobody would notice."""
     with pytest.raises(ConfigurationError, match=problem):
         Site(revocation=revocation)
+
+
+def test_one_of_several_issuers() -> None:
+    """Only tokens of the issuers that are named are asked about, and each of them must be one that the guard trusts."""
+    issuers = [
+        TrustedIssuer(issuer=name, audience=AUDIENCE, keys=ACCESS_KEY.verification_key) for name in (ISSUER, OTHER)
+    ]
+    several: dict[str, Any] = {"issuer": None, "audience": None, "keys": None, "issuers": issuers}
+    site = Site(dial={"issuers": [ISSUER]}, **several)
+    assert site.verified() == "accepted"
+    site.end()
+    assert site.verified() == "revoked"
+    assert site.guard.verify(token_issuer(issuer=OTHER).access_token("user-1")).run().claims["iss"] == OTHER
+    with pytest.raises(ConfigurationError, match="does not trust"):
+        Site(dial={"issuers": [ISSUER, "https://third.example"]}, **several)
 
 
 def test_all_problems_at_once() -> None:

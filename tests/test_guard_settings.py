@@ -24,6 +24,7 @@ from jwtguard import (
     LocalJWKSet,
     Rule,
     Rules,
+    SessionRevocation,
     SigningKey,
     TokenCookie,
     TokenHeader,
@@ -36,6 +37,7 @@ from jwtguard import (
 from jwtguard.callers import check_guard
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.jws import sign
+from jwtguard.stores.memory import MemoryStore
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, guard, issuer, token
 
 OTHER_KEY = SigningKey.generate("ES256", kid="other")
@@ -127,6 +129,7 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
         403,
         200,
     ),
+    ("revocation", SessionRevocation(MemoryStore()), lambda g: _outcome(g, signed()), "accepted", "no_session"),
     ("rules", Rules([Rule("/", public)]), lambda g: g.enter(asgi()).run().authentication is None, False, True),
     ("csrf", UNCHECKED, lambda g: _status(_with_cookies(g), POST), 403, 200),
     ("csrf", CSRF(trusted_origins=["https://app.example"]), lambda g: _status(_with_cookies(g), POST), 403, 200),
@@ -230,6 +233,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("keys", JWKSet([]), "found JWKSet"),
     ("issuers", [], "issuers is a list"),
     ("introspection", "https://issuer.example/introspect", "found str"),
+    ("revocation", MemoryStore(), "revocation is SessionRevocation"),
     ("tokens_from", [], "tokens_from holds"),
     ("tokens_from", AuthorizationHeader(), "tokens_from is a list"),
     ("leeway", 10, "leeway is a timedelta"),

@@ -130,7 +130,7 @@ def test_preflight(method: str, fields: list[str], expected: bool) -> None:
 def test_request_hides_what_may_be_a_token() -> None:
     """The query and the fields are not in the repr."""
     assert repr(asgi([("Authorization", "secret")], query_string=b"access_token=secret")) == (
-        "HTTPRequest(method='GET', path='/', scheme='http', is_websocket=False)"
+        "HTTPRequest(method='GET', path='/', scheme='http', is_websocket=False, root_path='')"
     )
 
 

@@ -20,8 +20,8 @@ _FIXED = {
     "InsufficientUserAuthenticationError",
     "MissingTokenError",
 }
-# Where a reason is no literal: claims whose dates are checked by one function, states of a session, and reasons that are
-# handed on from an error which was made elsewhere.
+# Where a reason is no literal: claims whose dates are checked by one function, states of a session, and reasons that
+# are handed on from an error which was made elsewhere.
 _NAMED_ELSEWHERE: dict[tuple[str, str], set[str]] = {
     ("policy.py", "name"): {"exp", "nbf", "iat", "auth_time"},
     ("prepared_refresh.py", "reason"): {"unknown_session", "another_session", "revoked", "expired"},
