@@ -59,7 +59,7 @@ def test_openapi() -> None:
     assert "security" not in login
     ending = document["paths"]["/auth/sessions/{session_id}"]["delete"]
     assert sorted(ending["responses"]) == ["204", "401", "403", "404", "503"]
-    assert ending["security"] == [{"BearerToken": []}, {"CookieToken": []}]
+    assert ending["security"] == [{"BearerToken": []}, {"CookieToken.__Host-access": []}]
     assert [parameter["name"] for parameter in ending["parameters"]] == ["session_id"]
     assert list(document["paths"]["/auth/.well-known/jwks.json"]) == ["get"]
     assert list(document["paths"]["/.well-known/jwks.json"]) == ["get"]
