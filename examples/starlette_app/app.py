@@ -7,7 +7,6 @@ From the root of the repository::
 
 from __future__ import annotations
 
-
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
