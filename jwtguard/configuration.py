@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -164,10 +165,9 @@ def _pem_file(value: Mapping[str, Any]) -> VerificationKey:
 
 def _jwks_file(value: Mapping[str, Any]) -> LocalJWKSet:
     text = _read(value["jwks_file"])
-    try:
+    document: dict[str, Any] = {}
+    with suppress(ValueError):  # LocalJWKSet says it, without quoting what may be a key.
         document = json.loads(text)
-    except ValueError:
-        document = None  # Said by LocalJWKSet, without quoting what may be a key.
     return LocalJWKSet(document, algorithms=value.get("algorithms"))
 
 

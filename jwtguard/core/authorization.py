@@ -21,7 +21,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
@@ -346,7 +346,9 @@ def _one_name(function: str, name: object) -> str:
 def _sets(setting: str, mapping: object, problems: list[str]) -> dict[str, frozenset[str]]:
     result: dict[str, frozenset[str]] = {}
     for role, names in mapping.items() if isinstance(mapping, Mapping) else [(None, None)]:
-        members = (None,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+        members: tuple[Any, ...] = (
+            (None,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+        )
         if not isinstance(role, str) or not all(isinstance(name, str) for name in members):
             problems.append(f'{setting} maps a role to a set of names: write {setting}={{"admin": {{"editor"}}}}')
             break

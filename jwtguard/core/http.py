@@ -73,7 +73,7 @@ class HTTPRequest:
             return [value.decode("latin-1") for field_name, value in headers if field_name.lower() == wanted]
 
         is_websocket = scope["type"] == "websocket"
-        scheme = scope.get("scheme", "http")
+        scheme: str = scope.get("scheme", "http")
         return cls(
             # A handshake is a GET (RFC 6455 §4.1), though its scope does not say so.
             method="GET" if is_websocket else scope["method"],

@@ -505,7 +505,7 @@ def _check_fits(key: _KeyObject, algorithm: str, suite: _Suite) -> None:
         curve = getattr(getattr(key, "curve", None), "name", "")
         found = f"{type(key).__name__.lstrip('_')} {curve}".strip()
         raise ConfigurationError(f"a key of type {found} does not fit the algorithm {algorithm} (RFC 7518 §3.1)")
-    if suite.kty == "RSA":
+    if isinstance(key, rsa.RSAPublicKey):
         _check_rsa(key)
 
 

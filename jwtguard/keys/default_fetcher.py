@@ -153,5 +153,5 @@ class _DeadlineReader(io.RawIOBase):
 def _remaining(deadline: float) -> float:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
-        raise TimeoutError("the deadline has passed")
+        raise TimeoutError("timed out")
     return remaining

@@ -298,6 +298,51 @@ def test_principal_read_after_the_answer_began() -> None:
         sent_by(GuardMiddleware(Inner(start, then=reading(guard)), guard), scope_of())
 
 
+def fails(scope: Scope) -> None:
+    """A bug."""
+    raise ValueError("own")
+
+
+def verifies(scope: Scope) -> None:
+    """A token that the application verifies for its own ends."""
+    guard_for_tests().verify(EXPIRED).run()
+
+
+@pytest.mark.parametrize(("then", "error"), [(fails, ValueError), (verifies, InvalidTokenError)])
+def test_server_errors_are_sent(then: Callable[[Scope], object], error: type[Exception]) -> None:
+    """An application that answers 500 before it raises has answered, unless what it raises is the refusal."""
+    answer: list[Message] = [
+        {"type": "http.response.start", "status": 500, "headers": []},
+        {"type": "http.response.body", "body": b"out of order"},
+    ]
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = GuardMiddleware(Inner(*answer, then=then), guard_for_tests())
+    with pytest.raises(error):
+        asyncio.run(app(scope_of(), receive, send))
+    assert sent == answer
+
+
+@pytest.mark.parametrize("headers", [[bearer(GOOD)], []])
+@pytest.mark.parametrize(
+    ("kind", "rules"),
+    [("http", None), ("websocket", Rules([], default=public)), ("websocket", Rules([], default=optional))],
+)
+def test_nothing_that_expires(headers: Fields, kind: str, rules: Rules | None) -> None:
+    """A request, and a websocket without a caller, gets the server's own `receive`: there is nothing to watch."""
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: object, send: object) -> None:
+        seen.append(receive)
+
+    sent_by(GuardMiddleware(app, guard_for_tests(rules=rules)), scope_of(*headers, kind=kind))
+    is_watched = kind == "websocket" and bool(headers) and rules is not None and rules.default is optional
+    assert [found is receive for found in seen] == [not is_watched]
+
+
 ACCEPT = {"type": "websocket.accept"}
 CLOSE = {"type": "websocket.close", "code": 1000}
 DENIAL: dict[str, Any] = {"websocket.http.response": {}}

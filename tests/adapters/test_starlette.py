@@ -6,7 +6,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from starlette.applications import Starlette
@@ -167,6 +167,28 @@ def test_function_without_a_request() -> None:
 
     with pytest.raises(ConfigurationError, match="take a Starlette request or websocket, and found neither"):
         helper(1)
+
+
+def test_arguments_that_only_look_alike() -> None:
+    """An argument before the request may have headers, or a scope, of its own."""
+
+    class WithHeaders:
+        headers: ClassVar[dict[str, str]] = {}
+
+    class WithScope:
+        scope: ClassVar[dict[str, str]] = {}
+
+    async def endpoint(one: WithHeaders, two: WithScope, request: Request) -> Response:
+        return await hello(request)
+
+    guarded = requires(guard=guard_for_tests())(functools.partial(endpoint, WithHeaders(), WithScope()))
+    assert ask(Starlette(routes=[Route("/", guarded, name="partial")]), "/", bearer(GOOD)).body == b"user-1"
+    inner = requires(guard=guard_for_tests())(endpoint)
+
+    async def outer(request: Request) -> Response:
+        return await inner(WithHeaders(), WithScope(), request)
+
+    assert ask(application(outer), "/", bearer(GOOD)).body == b"user-1"
 
 
 def test_keyword_argument() -> None:
@@ -583,6 +605,9 @@ def test_subprotocol_without_a_middleware() -> None:
         raise AssertionError("never runs")
 
     app = Starlette(routes=[WebSocketRoute("/", auth.requires()(socket))])
+    offered = RawRequest(headers=[("Sec-WebSocket-Protocol", "chat"), bearer(GOOD)], scheme="wss")
+    with pytest.raises(AssertionError, match="never runs"):
+        websocket_client(Starlette(routes=[WebSocketRoute("/", ASGIGuard(ONE).requires()(socket))]), offered)
     request = RawRequest(headers=[("Sec-WebSocket-Protocol", f"bearer, {GOOD}")], scheme="wss")
     with pytest.raises(ConfigurationError, match="needs the middleware in front"):
         websocket_client(app, request)

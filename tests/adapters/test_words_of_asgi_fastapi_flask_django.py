@@ -10,8 +10,6 @@ import pytest
 
 import jwtguard.asgi
 import jwtguard.django
-import jwtguard.fastapi
-import jwtguard.flask
 from jwtguard import ConfigurationError, Guard, authenticated, has_role
 from jwtguard.asgi import ASGIGuard
 from jwtguard.django import DjangoGuard
