@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from asgiref.sync import SyncToAsync
+from asgiref.sync import SyncToAsync, iscoroutinefunction
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -408,6 +408,13 @@ def test_path_info(*, asgi: bool, script: str | None, target: str, root_path: st
     """Rules go by the path that Django routes, also where `FORCE_SCRIPT_NAME` or the server has taken off a prefix."""
     with serving(ok, MIDDLEWARE, JWTGUARD=RULED, FORCE_SCRIPT_NAME=script) as ask:
         assert ask(target, asgi=asgi, root_path=root_path).status == status
+
+
+def test_middleware_is_marked() -> None:
+    """In an async stack Django sees that the middleware is async, and else that it is not."""
+    with override_settings(JWTGUARD=GUARD):
+        middlewares = [GuardMiddleware(hello_async), GuardMiddleware(hello)]
+    assert [iscoroutinefunction(middleware) for middleware in middlewares] == [True, False]
 
 
 class Hops:

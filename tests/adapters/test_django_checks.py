@@ -35,6 +35,11 @@ class RuledMiddleware(GuardMiddleware):
     guard = RULED
 
 
+def function_middleware(get_response: Any) -> Any:
+    """A middleware that is a function."""
+    raise AssertionError
+
+
 def find_user(principal: Principal) -> object:
     """A function for JWTGUARD_USER."""
     raise AssertionError
@@ -55,6 +60,7 @@ def ours(**settings: Any) -> list[CheckMessage]:
         ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE]}, []),
         ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE), "MIDDLEWARE": [MIDDLEWARE]}, []),
         ({"MIDDLEWARE": [CSRF]}, []),
+        ({"JWTGUARD": RULED, "MIDDLEWARE": [f"{__name__}.function_middleware"]}, ["E003"]),
         # Settings that cannot work.
         ({"MIDDLEWARE": [MIDDLEWARE]}, ["E001"]),
         ({"JWTGUARD": {**CONFIG, "isuer": "x"}}, ["E001"]),

@@ -266,6 +266,18 @@ class Strict(CsrfViewMiddleware):
         return None if getattr(callback, "csrf_exempt", False) else HttpResponse("strict", status=418)
 
 
+def function_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """A middleware that is a function, as a project may write it."""
+    return get_response
+
+
+@pytest.mark.parametrize(("order", "status"), [([], 200), ([CSRF], 403)])
+def test_middleware_that_is_no_class(order: list[str], status: int) -> None:
+    """A project's middleware may be functions; its CSRF middleware is found behind them."""
+    with serving(nobody(view), f"{__name__}.function_middleware", *order) as ask:
+        assert ask().status == status
+
+
 def test_csrf_middleware_of_the_project() -> None:
     """The check that runs is that of the project's own middleware, where it has one."""
     with serving(nobody(view), f"{__name__}.Strict") as ask:
