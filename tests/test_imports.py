@@ -50,6 +50,7 @@ OTHERS: dict[str, set[str]] = {
     "django": {"django", "asgiref"},
     "stores.redis": {"redis"},
     "stores.redis_sessions": {"redis"},
+    "stores.session_statements": {"sqlalchemy"},
     "stores.session_table": {"sqlalchemy"},
     "stores.sqlalchemy": {"sqlalchemy"},
     "testing": {"pytest"},

@@ -34,7 +34,7 @@ except ImportError as error:
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import OneLoop
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
-from jwtguard.stores.session_table import SessionTable
+from jwtguard.stores.session_statements import SessionStatements
 from jwtguard.stores.session_table import metadata as metadata
 
 if TYPE_CHECKING:
@@ -53,42 +53,42 @@ class SQLAlchemyStore:
         if not isinstance(engine, Engine):
             raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._table = SessionTable(engine.dialect)
+        self._statements = SessionStatements(engine.dialect)
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row, and delete some dead ones."""
         with self._engine.connect() as connection:
-            self._table.create(connection, session, now)
+            self._statements.create(connection, session, now)
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
         with self._engine.connect() as connection:
-            return self._table.take_turn(connection, turn, now, grace, idle_lifetime)
+            return self._statements.take_turn(connection, turn, now, grace, idle_lifetime)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
         with self._engine.connect() as connection:
-            return self._table.find(connection, session_id, now)
+            return self._statements.find(connection, session_id, now)
 
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
         with self._engine.connect() as connection:
-            return self._table.list(connection, issuer, subject, now)
+            return self._statements.list(connection, issuer, subject, now)
 
     def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session."""
         with self._engine.connect() as connection:
-            return self._table.revoke(connection, session_id, now)
+            return self._statements.revoke(connection, session_id, now)
 
     def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
         """End all sessions of a subject."""
         with self._engine.connect() as connection:
-            return self._table.revoke_all(connection, issuer, subject, now)
+            return self._statements.revoke_all(connection, issuer, subject, now)
 
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""
         with self._engine.connect() as connection:
-            return self._table.purge(connection, now)
+            return self._statements.purge(connection, now)
 
 
 class AsyncSQLAlchemyStore:
@@ -105,36 +105,38 @@ class AsyncSQLAlchemyStore:
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._table = SessionTable(engine.dialect)
+        self._statements = SessionStatements(engine.dialect)
         self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
 
     async def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row, and delete some dead ones."""
-        await self._do(lambda connection: self._table.create(connection, session, now))
+        await self._do(lambda connection: self._statements.create(connection, session, now))
 
     async def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
-        return await self._do(lambda connection: self._table.take_turn(connection, turn, now, grace, idle_lifetime))
+        return await self._do(
+            lambda connection: self._statements.take_turn(connection, turn, now, grace, idle_lifetime)
+        )
 
     async def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
-        return await self._do(lambda connection: self._table.find(connection, session_id, now))
+        return await self._do(lambda connection: self._statements.find(connection, session_id, now))
 
     async def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        return await self._do(lambda connection: self._table.list(connection, issuer, subject, now))
+        return await self._do(lambda connection: self._statements.list(connection, issuer, subject, now))
 
     async def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session."""
-        return await self._do(lambda connection: self._table.revoke(connection, session_id, now))
+        return await self._do(lambda connection: self._statements.revoke(connection, session_id, now))
 
     async def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
         """End all sessions of a subject."""
-        return await self._do(lambda connection: self._table.revoke_all(connection, issuer, subject, now))
+        return await self._do(lambda connection: self._statements.revoke_all(connection, issuer, subject, now))
 
     async def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""
-        return await self._do(lambda connection: self._table.purge(connection, now))
+        return await self._do(lambda connection: self._statements.purge(connection, now))
 
     async def _do(self, operation: Callable[[Connection], T]) -> T:
         self._loop.check()
