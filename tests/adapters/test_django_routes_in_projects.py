@@ -15,6 +15,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test.utils import override_settings
 from django.urls import include, path
+from django.utils.decorators import async_only_middleware
 
 from jwtguard import ConfigurationError
 from jwtguard.django import DjangoGuard
@@ -125,19 +126,33 @@ class Misleading:
         return response
 
 
+@async_only_middleware
+def misleading_async(get_response: Any) -> Any:
+    """The same, in an asynchronous stack."""
+
+    async def middleware(request: HttpRequest) -> HttpResponse:
+        request.urlconf = _urlconf([path("auth/login", _secret)])  # type: ignore[assignment]
+        response: HttpResponse = await get_response(request)
+        return response
+
+    return middleware
+
+
 def _secret(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"subject": request.principal.subject})  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("is_asgi", [False, True])
-def test_led_elsewhere(is_asgi: bool) -> None:
+@pytest.mark.parametrize(
+    ("is_asgi", "misleading"), [(False, "Misleading"), (True, "Misleading"), (True, "misleading_async")]
+)
+def test_led_elsewhere(is_asgi: bool, misleading: str) -> None:
     """A request let pass as a login meets the rules after all when another view is to run; a caller still passes."""
     site = route_site("cookies, rules")
     auth = DjangoGuard(site.guard, site.sessions, **site.settings)
     first = _middleware("Misled", auth)
     browser = _browser(
         [*auth.routes(), path("me", _secret)],
-        {"MIDDLEWARE": [first, f"{__name__}.Misleading"]},
+        {"MIDDLEWARE": [first, f"{__name__}.{misleading}"]},
         is_asgi=is_asgi,
     )
     assert browser.login().status == 401
