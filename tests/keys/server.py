@@ -14,8 +14,8 @@ Behaviour: TypeAlias = "bytes | Callable[[Send, Server], None]"
 
 
 def answer(body: bytes, *, status: str = "200 OK", headers: str = "Content-Type: application/json\r\n") -> bytes:
-    """A whole HTTP answer."""
-    return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    """A whole HTTP answer. It says that the connection ends, or a client would race to use it once more."""
+    return f"HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Server:
