@@ -1,4 +1,4 @@
-"""The two tokens of one turn of a session, signed: a stateless one for now, and one for the turn after this.
+"""The two tokens of one turn of a session, signed: a stateless one to call with, and one for the turn after this.
 
 >>> from jwtguard.core.jwk import SigningKey
 >>> issuer = TokenIssuer(
