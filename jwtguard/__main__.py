@@ -1,0 +1,6 @@
+"""``python -m jwtguard``: the same as the command ``jwtguard``."""
+
+from jwtguard.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="jwtguard")
