@@ -17,7 +17,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypeVar, Unpack
 
 from jwtguard.core.cookies import TokenCookie
@@ -89,9 +88,7 @@ class Authenticated:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _place(self, via: Via | TokenSource | None) -> AuthorizationHeader | TokenHeader | TokenCookie:

@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Self
 
 from jwtguard.core.issuance import TokenIssuer
@@ -86,9 +85,7 @@ class FrozenClock:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def _take_over_guard(self, guard: Guard) -> None:
