@@ -52,6 +52,8 @@ OTHERS: dict[str, set[str]] = {
     "fastapi": {"fastapi", "starlette"},
     "flask": {"flask", "werkzeug"},
     "django": {"django", "asgiref"},
+    "django.rest_framework": {"django", "rest_framework"},
+    "django.spectacular": {"drf_spectacular"},
     "stores.redis": {"redis"},
     "stores.redis_sessions": {"redis"},
     "stores.session_statements": {"sqlalchemy"},
