@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "core": {"core"},
     "keys": {"core", "keys"},
     "providers": {"core", "keys"},
+    "migration": {"core", "keys"},
     "stores": {"core", "stores"},
     "configuration": {"core", "keys", "providers", "guard", "configuration"},
     "guard": {"core", "keys", "configuration"},

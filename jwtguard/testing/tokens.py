@@ -35,6 +35,7 @@ from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jwk import ALGORITHMS, SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet, KeySource
 from jwtguard.core.jws import sign
+from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.policy import UNCHECKED, Policy
 from jwtguard.core.principal import ClaimPath
 from jwtguard.core.revocation import SessionRevocation
@@ -54,7 +55,7 @@ class TokenSettings(TypedDict, total=False):
     about like any other where the guard has revocation, and one that names none is taken. `auth_time`: when the user
     logged in, in seconds since the epoch. `expires_in`: from now on, five minutes by default; a negative one makes a
     token that has expired. `claims`: further claims, or others in the place of those above, None for none at all.
-    `issuer`: which of the guard's issuers, by its name; the first by default.
+    `issuer`: which of the guard's issuers, by its name, or `NO_ISSUER`; the first by default.
     """
 
     roles: Iterable[str]
@@ -64,7 +65,7 @@ class TokenSettings(TypedDict, total=False):
     auth_time: float | None
     expires_in: timedelta
     claims: Mapping[str, Any] | None
-    issuer: str | None
+    issuer: str | NoIssuerType | None
 
 
 class TokenFor:
@@ -214,7 +215,7 @@ class _ButNotForTests:
         return (yield from self.real.rechecking(token, clock=clock))
 
 
-def policy_of(policies: Sequence[Policy], issuer: str | None) -> Policy:
+def policy_of(policies: Sequence[Policy], issuer: str | NoIssuerType | None) -> Policy:
     """The policy for the tokens of `issuer`, by default the first; raises `ConfigurationError` if there is none."""
     if issuer is None:
         return policies[0]
@@ -252,8 +253,7 @@ def _issuer_name(policy: Policy) -> str:
 def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -> dict[str, Any]:
     """What the policy's issuer would say in a token that is issued `now`; what it leaves out is None."""
     claims: dict[str, Any] = {
-        "iss": _issuer_name(policy),
-        "sub": subject,
+        "iss": None if policy.issuer is NO_ISSUER else _issuer_name(policy),
         "exp": now + int(settings.get("expires_in", LIFETIME).total_seconds()),
         # An expired token was issued before it expired.
         "iat": now + min(0, int(settings.get("expires_in", LIFETIME).total_seconds())),
@@ -267,6 +267,7 @@ def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -
         claims["aud"] = min(policy._audiences or ())
     _be_of_kind(claims, policy)
     mapping = policy.claims
+    _put(claims, mapping.subject or ("sub",), subject)
     for name, paths in (("roles", mapping.roles), ("scope", mapping.scopes), ("permissions", mapping.permissions)):
         given = settings.get(name, ())
         if isinstance(given, str) or not isinstance(given, Iterable):
