@@ -24,12 +24,12 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Least
+from django.db.models import QuerySet
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.django.database_clock import DatabaseClock, clock_of
+from jwtguard.django.turn_statement import write_turn
 
 if TYPE_CHECKING:
     from jwtguard.django.models import Session as Row
@@ -87,24 +87,16 @@ class DjangoStore:
         """Take the turn, or say what the row is like."""
         with self._connection() as connection:
             _refuse_atomic(connection)
-            clock = clock_of(connection, now)
-            rows = _alive(self._rows, clock).filter(session_id=turn.session_id, generation=turn.generation)
-            if grace:  # Without any, the age does not matter: it is never below 0, however clocks were set.
-                rows = rows.filter(Q(refreshed_at=None) | Q(refreshed_at__lte=clock - grace))
             try:
-                taken = rows.update(
-                    generation=F("generation") + 1,
-                    refreshed_at=clock,
-                    expires_at=Least(clock + idle_lifetime, F("ends_at")),
-                )
+                taken = write_turn(connection, turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
             except DatabaseError as error:
                 if not _has_lost_a_race(error):
                     raise
-                taken = 0  # To whoever was first, which the read below shows.
+                taken = False  # To whoever was first, which the read below shows.
             if taken:
                 return Taken(is_taken=True)
             # A statement of its own: what the write saw may be old.
-            found = _read(self._rows.filter(session_id=turn.session_id), clock)
+            found = _read(self._rows.filter(session_id=turn.session_id), clock_of(connection, now))
             if not found:
                 return Taken(is_taken=False)
             session, read_at = found[0]

@@ -304,13 +304,11 @@ def test_a_loser_inside_a_block() -> None:
 @pytest.mark.parametrize(("cause", "is_lost"), [(LostError(), True), (GoneError(), False)])
 def test_a_loser_of_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, is_lost: bool) -> None:
     """Reads who was first, or is told that the database is down."""
-    from django.db.models import QuerySet
-
     with database(**sqlite(tmp_path)) as using:
         bench = _bench(DjangoStore(using))
         session_id = bench.create()
         write = failing(1, cause)
-        monkeypatch.setattr(QuerySet, "update", lambda *_, **__: write())
+        monkeypatch.setattr(store_module, "write_turn", lambda *_, **__: write())
         turn = Turn(session_id=session_id, generation=0)
         if is_lost:
             taken = bench.store.take_turn(turn, now=bench.now, grace=0, idle_lifetime=60)
