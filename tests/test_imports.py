@@ -62,7 +62,10 @@ OTHERS: dict[str, set[str]] = {
 }
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
-    "django.store": {"core", "django.models", "django.database_clock", "django.turn_statement"},
+    "django.store": {
+        *("core", "stores.patience", "django.models", "django.database_clock", "django.turn_statement"),
+    },
+    "stores.patience": {"core"},
     "django.models": {"core", "django.fields"},
     "django.fields": {"core"},
     "django.database_clock": {"core"},

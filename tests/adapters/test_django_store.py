@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from jwtguard.testing import StoreBench, StoreConformance
 from tests.adapters.django_databases import ThreadedStore, database, postgresql, sqlite
 from tests.servers import Server
 from tests.servers import postgresql_server as postgresql_server
+from tests.stores.faults import documented, outlasts, sessions_on
 
 ERROR = "refreshed inside an atomic block"
 
@@ -243,6 +245,13 @@ class TestPostgreSQL(OwnTests):
         finally:
             postgresql_server.start()
         assert bench.run(sessions.refresh(answer.refresh_token)).refresh_token
+
+    def test_stalled(self, alias: str, postgresql_server: Server) -> None:
+        """A server that is stopped, whose kernel goes on to take what it is sent."""
+        store = DjangoStore(alias, timeout=timedelta(seconds=0.5))
+        connections.settings[alias]["OPTIONS"] |= documented("psycopg") | connections.settings[alias]["OPTIONS"]
+        connections[alias].close()
+        outlasts(postgresql_server, sessions_on(store, grace=60), within=6)
 
 
 class TestSerializablePostgreSQL(TestPostgreSQL):

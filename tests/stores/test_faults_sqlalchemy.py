@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,12 +20,23 @@ from sqlalchemy.pool import NullPool
 
 from jwtguard import ConfigurationError, Session, UnavailableError
 from jwtguard.stores.session_table import session_table
-from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
+from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
 from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
-from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, recovers, refused, sessions_on
-from tests.stores.sqlalchemy_engines import engine_for, opened, postgresql_url, statements_of
+from tests.stores.faults import (
+    REFRESHES,
+    documented,
+    end_and_die,
+    killed_refreshes,
+    outlasts,
+    outlasts_on_a_loop,
+    race,
+    recovers,
+    refused,
+    sessions_on,
+)
+from tests.stores.sqlalchemy_engines import engine_for, mariadb_url, opened, postgresql_url, statements_of
 
 T = TypeVar("T")
 
@@ -141,6 +153,36 @@ def test_silent_from_the_start(engine: Engine, postgresql_server: Server) -> Non
         with pytest.raises(UnavailableError):
             sessions_on(SQLAlchemyStore(deaf), grace=0).start("user-1").run()
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(("driver", "url_of"), [("psycopg", postgresql_url), ("pymysql", mariadb_url)])
+def test_stalled(request: pytest.FixtureRequest, driver: str, url_of: Callable[[Server, str], str]) -> None:
+    """A server that is stopped, whose kernel goes on to take what it is sent."""
+    server: Server = request.getfixturevalue("postgresql_server" if driver == "psycopg" else "mariadb_server")
+    url = url_of(server, driver)
+    stalling = create_engine(url, connect_args=documented(driver))
+    try:
+        metadata.create_all(stalling)
+        store = SQLAlchemyStore(stalling, timeout=timedelta(seconds=0.5))
+        outlasts(server, sessions_on(store, grace=60), within=6)
+    finally:
+        stalling.dispose()
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_stalled_async(engine: Engine, postgresql_server: Server, driver: str) -> None:
+    """The same on a loop."""
+
+    async def use() -> None:
+        name = {"psycopg": "psycopg_async", "asyncpg": "asyncpg"}[driver]
+        stalling = create_async_engine(postgresql_url(postgresql_server, name), connect_args=documented(driver))
+        try:
+            store = AsyncSQLAlchemyStore(stalling, timeout=timedelta(seconds=0.5))
+            await outlasts_on_a_loop(postgresql_server, sessions_on(store, grace=60), within=6)
+        finally:
+            await stalling.dispose()
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
