@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 try:
     from sqlalchemy import Connection, Engine
@@ -57,7 +57,7 @@ class SQLAlchemyStore:
         if not isinstance(engine, Engine):
             raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
         self._patience = patience(timeout)
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
         self._statements = SessionStatements(engine.dialect)
 
     def create(self, session: NewSession, *, now: float) -> None:
@@ -93,14 +93,14 @@ class SQLAlchemyStore:
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""
         with self._engine.connect() as connection:  # For as long as it takes.
-            return self._statements.purge(connection, now)
+            return self._statements.purge(_in_autocommit(connection), now)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
             link = connection.connection.driver_connection
             with self._patience.waiting(lambda: link):
-                yield connection
+                yield _in_autocommit(connection)
 
 
 class AsyncSQLAlchemyStore:
@@ -116,7 +116,7 @@ class AsyncSQLAlchemyStore:
 
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
         self._statements = SessionStatements(engine.dialect)
         self._patience = patience(timeout)
         self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
@@ -151,7 +151,7 @@ class AsyncSQLAlchemyStore:
         """Delete what can decide nothing any more, some at a time."""
         self._loop.check()
         async with self._engine.connect() as connection:  # For as long as it takes.
-            return await connection.run_sync(lambda connection: self._statements.purge(connection, now))
+            return await connection.run_sync(lambda connection: self._statements.purge(_in_autocommit(connection), now))
 
     async def _do(self, operation: Callable[[Connection], T]) -> T:
         running = self._loop.check()
@@ -160,9 +160,19 @@ class AsyncSQLAlchemyStore:
             link = connection.connection.driver_connection
             overdue = running.call_later(self._patience.limit, cut, lambda: link)
             try:
-                return operation(connection)
+                return operation(_in_autocommit(connection))
             finally:
                 overdue.cancel()
 
         async with self._engine.connect() as connection:
             return await connection.run_sync(within_limit)
+
+
+def _in_autocommit(connection: Connection) -> Connection:
+    """`connection` in autocommit; where the engine makes them so, nothing has to be set and set back at each call."""
+    link: Any = connection.connection.dbapi_connection
+    try:
+        is_set = connection.dialect.detect_autocommit_setting(link)  # Since SQLAlchemy 2.0.43, and for most drivers.
+    except (AttributeError, NotImplementedError):
+        is_set = False
+    return connection if is_set else connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -242,6 +242,26 @@ def test_a_transaction_of_yours(engine: Engine) -> None:
         assert later.execute(text("SELECT to_regclass('probe')")).scalar() is None
 
 
+@pytest.mark.parametrize(("detected", "times"), [(True, 0), (False, 2), (NotImplementedError, 2)])
+def test_an_engine_in_autocommit(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, detected: bool | type[Exception], times: int
+) -> None:
+    """Needs nothing set and set back around each call, if its driver tells."""
+    bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create()
+    levels: list[str] = []
+
+    def detect(connection: object) -> bool:
+        if isinstance(detected, bool):
+            return detected
+        raise detected
+
+    monkeypatch.setattr(engine.dialect, "detect_autocommit_setting", detect, raising=False)
+    monkeypatch.setattr(engine.dialect, "set_isolation_level", lambda _, level: levels.append(level))
+    assert bench.take(session_id, 0).is_taken
+    assert len(levels) == times
+
+
 def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
     """The loser of a turn is told the row as it is; who ends a session that was just refreshed ends it."""
     strict = create_engine(url, connect_args={"options": r"-c default_transaction_isolation=serializable"})
