@@ -116,6 +116,16 @@ def test_in_a_child(pair: Pair) -> None:
     assert pair[0].recv(1) == b"1"
 
 
+def test_a_line_of_another_process(pair: Pair) -> None:
+    """Is forgotten and not cut, as in a child that was forked."""
+    patience = Patience(5)
+    patience._waiting[-1] = (os.getpid() + 1, 0.0, lambda: pair[0])
+    patience._cut_overdue()
+    assert not patience._waiting
+    pair[1].send(b"1")
+    assert pair[0].recv(1) == b"1"
+
+
 def test_what_cannot_be_cut() -> None:
     """A connection that was closed meanwhile, that was not made yet, or that has no line: nothing happens."""
     here, there = socket.socketpair()
