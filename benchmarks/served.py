@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,21 @@ def application(framework: str, name: str, mint: Mint) -> Any:
     if framework == "Starlette":
         from benchmarks.sections import starlette
 
-        return {
+        made: dict[str, Callable[[], Any]] = {
             "bare": starlette.bare,
             "jwtguard": lambda: starlette.guarded(mint.guard()),
             "written by hand": lambda: starlette.by_hand(mint),
-        }[name]()
+        }
+        return made[name]()
     from benchmarks.sections import fastapi
 
-    return {
+    made = {
         "bare": fastapi.bare,
         "jwtguard": lambda: fastapi.guarded(mint.guard()),
         "written by hand": lambda: fastapi.by_hand(mint),
         "authx": lambda: fastapi.authx(mint),
-    }[name]()
+    }
+    return made[name]()
 
 
 def main(framework: str, name: str, port: str, key: str) -> None:

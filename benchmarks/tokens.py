@@ -55,12 +55,13 @@ class Mint:
             given = None if private_text is None else load_pem_private_key(private_text.encode(), password=None)
             private = given or _GENERATED[algorithm]()
         self._signs_with: Any = _SECRET if private is None else private
-        self.public_object: Any = _SECRET.encode() if private is None else private.public_key()
+        public: Any = _SECRET.encode() if private is None else private.public_key()
+        self.public_object: Any = public
         """What `cryptography` verifies with: the object, or the secret's bytes."""
         self.public_text: str = (
             _SECRET
             if private is None
-            else self.public_object.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+            else public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         )
         """What goes into a configuration: PEM, or the secret."""
         self.private_text: str = (

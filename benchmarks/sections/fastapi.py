@@ -1,4 +1,4 @@
-"""FastAPI: a route without a guard, with ours, with AuthX, with FastAPI Users, and with a dependency written by hand."""
+"""FastAPI: a route without a guard, with ours, with AuthX, with FastAPI Users, and with a dependency by hand."""
 
 from __future__ import annotations
 

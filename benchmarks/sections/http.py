@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.databases import folder
@@ -63,7 +64,7 @@ def measure(pace: Pace) -> Findings:
                 for name in names:
                     port = servers.enter_context(_served(framework, name, path / "key.pem"))
                     if name != "bare":
-                        prove_guarded(f"{framework}, {name}", lambda token, port=port: _ask(port, token), mint)
+                        prove_guarded(f"{framework}, {name}", partial(_ask, port), mint)
                     kinds = ("repeated", "fresh") if name == "jwtguard" else ("repeated",)
                     loads += [
                         Load(name=name if name == "bare" else f"{name}, {kind} tokens", port=port, tokens=path / kind)
@@ -119,8 +120,9 @@ def _ask(port: int, token: str | None) -> tuple[int, bytes]:
 def _interleaved(wrk: str, framework: str, loads: list[Load], *, rounds: int, seconds: int) -> list[Series]:
     figures = ("requests/s", "p50", "p95", "p99")
     found: dict[tuple[str, str], list[float]] = {(load.name, figure): [] for load in loads for figure in figures}
-    for load in loads:
-        _run(wrk, load, 1)
+    if rounds > 1:
+        for load in loads:  # The first second of a server is not like the others.
+            _run(wrk, load, 1)
     for number in range(rounds):
         turn = number % len(loads)
         for load in loads[turn:] + loads[:turn]:

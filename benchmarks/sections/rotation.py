@@ -7,6 +7,8 @@ import itertools
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,6 @@ def _taking(store: SessionStore) -> Batch:
 
 
 def _refreshing(store: SessionStore) -> Batch:
-    from datetime import timedelta
-
     sessions = Sessions(
         issuer=TokenIssuer(
             issuer=ISSUER, audience=AUDIENCE, client_id="web", signing_keys=[SigningKey.generate("ES256", kid="a")]
@@ -84,7 +84,7 @@ def _signing() -> dict[str, Batch]:
     for algorithm in ("HS256", "ES256", "EdDSA", "RS256"):
         key = SigningKey.generate(algorithm, kid="a")
         issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="web", signing_keys=[key])
-        batches[algorithm] = repeat(lambda issuer=issuer: issuer.access_token("user-1", roles=["user"]))
+        batches[algorithm] = repeat(partial(issuer.access_token, "user-1", roles=["user"]))
     return batches
 
 

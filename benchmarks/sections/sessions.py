@@ -96,7 +96,7 @@ def _with_tokens(mint: Mint, urls: ModuleType, found: Mapping[str, SessionStore]
     for name, store in found.items():
         for number in range(len(tokens)):
             store.create(new_session(number, issuer=ISSUER), now=time.time())
-        # One whose answers last for the whole run, and one whose answers are too old at once: the same code, both times.
+        # One whose answers last for the whole run, and one whose answers are too old at once: the same code for both.
         for kind, staleness in ((BETWEEN, timedelta(hours=1)), (LOOK_UP, timedelta(microseconds=1))):
             revocation = SessionRevocation(store, max_staleness=staleness)
             guards[f"{kind}, {name}"] = mint.guard(revocation=revocation)
