@@ -38,7 +38,7 @@ SECTIONS = (
     Section(name="sessions", title="tokens and revocation beside Django's sessions", seconds=150),
     Section(name="rotation", title="taking a turn beside the raw driver", seconds=90),
     Section(name="memory", title="memory of a remembered token", seconds=60),
-    Section(name="imports", title="import times", seconds=120),
+    Section(name="imports", title="import times", seconds=180),
     Section(name="growth", title="cost against sizes and numbers", seconds=120),
     Section(name="stores", title="what a session weighs in each store", seconds=120),
     Section(name="simulation", title="from one process to ten thousand, simulated", seconds=120),

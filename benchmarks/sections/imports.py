@@ -31,7 +31,7 @@ def measure(pace: Pace) -> Findings:
         rounds: dict[str, list[float]] = {statement: [] for statement in pair}
         for statement in pair:
             _milliseconds(statement)  # Compiles what was not compiled yet.
-        for number in range(pace.of(full=15, quick=3)):
+        for number in range(pace.of(full=9, quick=3)):
             for statement in pair if number % 2 else reversed(pair):
                 rounds[statement].append(_milliseconds(statement))
         for name, statement in zip(("ours", "theirs"), pair, strict=True):
