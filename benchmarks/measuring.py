@@ -17,7 +17,7 @@ Batch = Callable[[int], object]
 """Does one operation as many times as it is told."""
 
 MICROSECONDS = "µs"
-_WARM_UP_BATCHES = 2
+_CALIBRATIONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +96,12 @@ def interleaved(group: str, batches: Mapping[str, Batch], pace: Pace) -> list[Se
 def _calibrated(batch: Batch, seconds: float) -> int:
     """How many operations take about `seconds`; on the way the code gets warm."""
     times = 1
-    while True:
-        took = _seconds(batch, times)
-        if took >= seconds / 4:
-            break
+    batch(times)  # The first one loads and compiles what the others find.
+    while _seconds(batch, times) < seconds / 4:
         times *= 4
-    times = max(1, round(times * seconds / took))
-    for _ in range(_WARM_UP_BATCHES):
-        batch(times)
-    return times
+    # The best of some: a pause of the machine would be taken for the operation, and then a batch be a single one.
+    took = min(_seconds(batch, times) for _ in range(_CALIBRATIONS))
+    return max(1, round(times * seconds / took))
 
 
 def _seconds(batch: Batch, times: int) -> float:

@@ -64,15 +64,23 @@ def requests(results: Results) -> str:
     pieces = []
     for section, framework in FRAMEWORKS.items():
         groups = [group for group in ALGORITHMS if group in results.groups(section)]
-        names = [name for name in results.names(section, groups[0]) if not name.startswith("bare")]
-        rows: list[Sequence[str]] = [("*the bare route*", *(str(_bare(results, section, group)) for group in groups))]
-        rows += [(name, *_added_cells(results, section, groups, name)) for name in names]
+        # The first group need not know all of them: a peer may lack an algorithm.
+        names = list(dict.fromkeys(name for group in groups for name in results.names(section, group)))
+        rows: list[Sequence[str]] = [
+            (
+                f"*{name.replace('bare', 'the bare route')}*",
+                *(str(_whole(results, section, group, name)) for group in groups),
+            )
+            for name in names
+            if name.startswith("bare")
+        ]
+        rows += [(name, *_added_cells(results, section, groups, name)) for name in names if not name.startswith("bare")]
         pieces.append(f"**{framework}**\n\n{table(['µs added', *groups], rows)}")
     return "\n\n".join(pieces)
 
 
-def _bare(results: Results, section: str, group: str) -> Figure:
-    return figure(results.rounds(section, group, "bare"))
+def _whole(results: Results, section: str, group: str, name: str) -> Figure:
+    return figure(results.rounds(section, group, name))
 
 
 def _added_cells(results: Results, section: str, groups: Sequence[str], name: str) -> list[str]:
@@ -86,7 +94,7 @@ def seen(results: Results) -> str:
     """The same in Starlette for a token that comes again."""
     groups = [SEEN.format(name) for name in ALGORITHMS]
     names = [name for name in results.names("starlette", groups[0]) if name != "bare"]
-    rows = [("*the bare route*", *(str(_bare(results, "starlette", group)) for group in groups))]
+    rows = [("*the bare route*", *(str(_whole(results, "starlette", group, "bare")) for group in groups))]
     rows += [(name, *_added_cells(results, "starlette", groups, name)) for name in names]
     return table(["µs added", *ALGORITHMS], rows)
 
@@ -113,7 +121,12 @@ def http(results: Results) -> str:
                 for percentile in ("p50", "p95", "p99")
             ]
             rows.append((f"{framework}, {name}", said(statistics.median(rounds)), str(ratio(rounds, bare)), *latencies))
-    return table(["", "requests/s", "of the bare route's", "p50, ms", "p95, ms", "p99, ms"], rows)
+    made = table(["", "requests/s", "of the bare route's", "p50, ms", "p95, ms", "p99, ms"], rows)
+    facts = results.facts("http")
+    return (
+        f"{made}\n\n{facts['connections']} connections, {facts['seconds']} seconds a server and round;"
+        f" {facts['fresh_tokens']:,} fresh tokens."
+    )
 
 
 def sessions(results: Results) -> str:

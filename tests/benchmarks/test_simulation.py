@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report.scale_tables import revocation_table
 from benchmarks.results import COMMITTED, Results
 from benchmarks.simulation import keys, memory, revocation
+from benchmarks.simulation.__main__ import main
 from benchmarks.simulation.events import Timeline
-from benchmarks.simulation.tables import keys_row, memory_row, revocation_row
+from benchmarks.simulation.tables import PROCESSES, keys_row, memory_row
 from jwtguard import SessionRevocation
 from jwtguard.core.errors import InvalidTokenError
 from jwtguard.core.flow import Flow
@@ -146,8 +146,16 @@ def test_the_tables_repeat_themselves() -> None:
         }
 
 
-def test_rows_make_a_table() -> None:
-    """What `python3 -m benchmarks.simulation` prints."""
-    printed = revocation_table([revocation_row(10, scale=0.02)])
-    assert printed.splitlines()[-1].startswith("| 10 | 0.6")
-    assert printed.count("|") == 3 * 9
+def test_the_command_prints_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three of them, one line for one process, ten, and so on to ten thousand."""
+    main(scale=0.01)
+    tables = capsys.readouterr().out.strip().split("\n\n")
+
+    assert [len(table.splitlines()) for table in tables] == [2 + len(PROCESSES)] * 3
+    assert [line.split(" | ")[0] for line in tables[0].splitlines()[2:]] == [
+        "| 1",
+        "| 10",
+        "| 100",
+        "| 1,000",
+        "| 10,000",
+    ]
