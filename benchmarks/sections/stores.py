@@ -35,6 +35,9 @@ from tests.processes import LOOPBACK
 _TIMED = 500
 """Sessions in each store while its steps are timed, so that nobody measures a single hot row."""
 
+_numbers = itertools.count(_TIMED)
+LOGIN, LOGIN_AND_LOGOUT = "login", "login and logout"
+
 Weigh = Callable[[], int]
 Count = Callable[[], int]
 
@@ -51,9 +54,9 @@ def measure(pace: Pace) -> Findings:
         for store in timed.values():
             for number in range(_TIMED):
                 store.create(new_session(number, issuer=ISSUER), now=time.time())
-        for step, batch in (("look-up", _finding), ("login", _creating), ("logout", _ending)):
-            batches = {name: repeat(batch(store, _TIMED)) for name, store in timed.items()}
-            findings.series += interleaved(step, batches, pace)
+        for name, store in timed.items():
+            steps = {"look-up": _finding(store), LOGIN: _creating(store), LOGIN_AND_LOGOUT: _ending(store)}
+            findings.series += interleaved(name, {step: repeat(once) for step, once in steps.items()}, pace)
     return findings
 
 
@@ -87,8 +90,8 @@ def _fill(store: Any, weigh: Weigh, count: Count, sessions: int) -> dict[str, ob
     }
 
 
-def _finding(store: Any, sessions: int) -> Callable[[], None]:
-    numbers, now = itertools.cycle(range(1, sessions)), time.time()
+def _finding(store: Any) -> Callable[[], object]:
+    numbers, now = itertools.cycle(range(_TIMED)), time.time()
 
     def find() -> None:
         assert store.find(f"{next(numbers):027d}", now=now) is not None
@@ -96,14 +99,18 @@ def _finding(store: Any, sessions: int) -> Callable[[], None]:
     return find
 
 
-def _creating(store: Any, sessions: int) -> Callable[[], None]:
-    numbers = itertools.count(sessions)
-    return lambda: store.create(new_session(next(numbers), issuer=ISSUER), now=time.time())
+def _creating(store: Any) -> Callable[[], object]:
+    return lambda: store.create(new_session(next(_numbers), issuer=ISSUER), now=time.time())
 
 
-def _ending(store: Any, sessions: int) -> Callable[[], None]:
-    numbers = itertools.cycle(range(1, sessions))
-    return lambda: store.revoke(f"{next(numbers):027d}", now=time.time())
+def _ending(store: Any) -> Callable[[], object]:
+    def end() -> None:
+        session = new_session(next(_numbers), issuer=ISSUER)
+        store.create(session, now=time.time())
+        # A session ends once, so each needs a login of its own.
+        assert store.revoke(session.session_id, now=time.time())
+
+    return end
 
 
 # Each store with how to weigh what it holds, in bytes, and how to count what it was asked for.
