@@ -39,6 +39,7 @@ from jwtguard.core.verification import VerifiedToken
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.marks import Mark, mark
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -235,6 +236,7 @@ class ASGIGuard:
             scope = request.scope
             return response(await self.mounted.answer(endpoint, scope, callers_of(scope), request.stream()))
 
+        mark(view, self.mounted.mark_of(endpoint))
         return view
 
     def principal(self, connection: Connection) -> Principal | None:
@@ -257,6 +259,7 @@ def requires(
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
+    noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
         check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
@@ -276,6 +279,7 @@ def requires(
                 with visit.inside(admission.principal):
                     return await async_endpoint(*args, **kwargs)
 
+            mark(guarded_async, noted)
             return cast("Callable[P, R]", guarded_async)
 
         @functools.wraps(endpoint)
@@ -290,6 +294,7 @@ def requires(
             with visit.inside(admission.principal):
                 return endpoint(*args, **kwargs)
 
+        mark(guarded, noted)
         return cast("Callable[P, R]", guarded)
 
     return decorate

@@ -23,7 +23,7 @@ BARE = {
 SLOW = {"asyncio", "urllib", "urllib.request", "urllib.parse", "sqlite3", "concurrent.futures", "ssl", "socket"}
 """What takes long to import, and is imported where it is first used."""
 
-SHARED = {"core", "guard", "configuration", "callers", "keys", "providers", "stores", "endpoints"}
+SHARED = {"core", "guard", "configuration", "callers", "marks", "keys", "providers", "stores", "endpoints"}
 """What an adapter may build on."""
 ROOMS: dict[str, set[str]] = {
     "": {"core", "guard", "keys", "providers"},
@@ -34,8 +34,9 @@ ROOMS: dict[str, set[str]] = {
     "configuration": {"core", "keys", "providers", "guard"},
     "guard": {"core", "keys", "configuration"},
     "callers": {"core", "guard"},
+    "marks": {"core", "guard"},
     "sockets": {"core", "guard", "callers"},
-    "endpoints": {"core", "guard", "callers", "endpoints"},
+    "endpoints": {"core", "guard", "callers", "marks", "endpoints"},
     "asgi": SHARED | {"sockets"},
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,
