@@ -27,7 +27,7 @@ _number = itertools.count()
 class Mark:
     """What one `requires`, or a route that is shipped with jwtguard, asks of its callers.
 
-    `tokens_from` is None where the guard says; `guard` is None where the one in front, or that of the settings, decides.
+    `tokens_from` is None where the guard says; `guard` is None where the one in front, or of the settings, decides.
     """
 
     requirement: Requirement
