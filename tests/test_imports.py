@@ -41,7 +41,8 @@ ROOMS: dict[str, set[str]] = {
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,
     "django": SHARED | {"django"},
-    "cli": SHARED | {"cli", ""},
+    "explanation": {"core", "guard", "keys"},
+    "cli": SHARED | {"cli", "explanation", ""},
     "__main__": {"cli"},
     "testing": SHARED | {"testing", ""},
 }
