@@ -25,4 +25,5 @@ from jwtguard.inventory.applications import Inventory as Inventory
 from jwtguard.inventory.applications import inventory as inventory
 from jwtguard.inventory.gates import Gate as Gate
 from jwtguard.inventory.gates import place_of as place_of
+from jwtguard.inventory.route import Apart as Apart
 from jwtguard.inventory.route import Route as Route

@@ -36,42 +36,56 @@ class Inventory:
 def inventory(app: object) -> Inventory:
     """What there is in `app`: a Flask, Starlette or FastAPI application, or any around one; a handler of Django's."""
     found = Inventory()
-    for one in _walk(app, Place(), found):
+    for one in _walk(app, Place(), _Walk(found)):
         found.routes.extend(one.routes())
         found.guards.extend(front.guard for front in one.fronts if front.guard not in found.guards)
     return found
 
 
-def _walk(app: Any, place: Place, seen: Inventory) -> Iterator[Found]:  # noqa: ANN401 - any application
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Where all is written down, and the applications around the one at hand, outermost first."""
+
+    seen: Inventory
+    around: tuple[Any, ...] = ()
+
+    def into(self, app: Any) -> _Walk:  # noqa: ANN401 - any application
+        """One further in."""
+        if all(app is not each for each in self.seen.applications):
+            self.seen.applications.append(app)
+        return _Walk(self.seen, (*self.around, app))
+
+
+def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - any application
     kinds = {f"{base.__module__}.{base.__qualname__}" for base in type(app).__mro__}
-    seen.applications.append(app)
+    walk = walk.into(app)
     if _FLASK in kinds:
         from jwtguard.inventory.flask_app import flask_routes  # noqa: PLC0415 - only where there is Flask
 
         yield from flask_routes(app, place)
-        yield from _mounted_beside(app.wsgi_app, place, seen)
+        yield from _mounted_beside(app.wsgi_app, place, walk)
     elif _ROUTERS & kinds:
         from jwtguard.inventory.starlette_app import starlette_routes  # noqa: PLC0415 - only where there is Starlette
 
-        yield from starlette_routes(app, place, walk=lambda app, place: _walk(app, place, seen))
+        yield from starlette_routes(app, place, walk=lambda app, place: _walk(app, place, walk))
     elif _DJANGO in kinds:
         from jwtguard.inventory.django_urls import django_routes  # noqa: PLC0415 - only where there is Django
 
         yield from django_routes(place)
     else:
-        yield from _walk_wrapped(app, kinds, place, seen)
+        yield from _walk_wrapped(app, kinds, place, walk)
 
 
-def _walk_wrapped(app: Any, kinds: set[str], place: Place, seen: Inventory) -> Iterator[Found]:  # noqa: ANN401 - see above
+def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
     """Into a middleware; what is none stands for all paths below where it stands."""
     if _GUARD in kinds:
         from jwtguard.inventory.starlette_app import behind  # noqa: PLC0415 - only where there is ASGI
 
         place = behind(app, place)
-    yield from _mounted_beside(app, place, seen)
+    yield from _mounted_beside(app, place, walk)
     inner = next((getattr(app, name) for name in _WRAPPED if callable(getattr(app, name, None))), None)
-    if inner is not None and all(inner is not each for each in seen.applications):
-        yield from _walk(inner, place, seen)
+    if inner is not None and all(inner is not each for each in walk.around):
+        yield from _walk(inner, place, walk)
         return
     yield Found(
         template=place.template + PathTemplate(["/", Parameter("…", ".*")]),
@@ -83,7 +97,7 @@ def _walk_wrapped(app: Any, kinds: set[str], place: Place, seen: Inventory) -> I
     )
 
 
-def _mounted_beside(app: Any, place: Place, seen: Inventory) -> Iterator[Found]:  # noqa: ANN401 - see above
+def _mounted_beside(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
     """What Werkzeug's DispatcherMiddleware has beside what it wraps."""
     if "werkzeug.middleware.dispatcher" not in sys.modules:
         return
@@ -91,4 +105,4 @@ def _mounted_beside(app: Any, place: Place, seen: Inventory) -> Iterator[Found]:
 
     if isinstance(app, DispatcherMiddleware):
         for path, mounted in app.mounts.items():
-            yield from _walk(mounted, place.below(PathTemplate([path])), seen)
+            yield from _walk(mounted, place.below(PathTemplate([path])), walk)

@@ -52,6 +52,11 @@ class Gate:
                 return f"requires({self.requirement!r})"
 
     @property
+    def admits_anybody(self) -> bool:
+        """Whether a request without a token passes."""
+        return self.requirement is not None and self.requirement.mode.admits_anybody
+
+    @property
     def places(self) -> tuple[str, ...]:
         """Where its token may travel, in words; empty where none is read."""
         if self.requirement is None or not self.requirement.mode.reads_token:

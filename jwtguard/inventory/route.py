@@ -136,9 +136,8 @@ class Found:
         in_front = [_gate(front, method, self._path(front), self.view) for front in self.fronts]
         ours = tuple(gate for gate in in_front if gate is not None)
         notes = list(self.notes)
-        if any(gate.kind == "shipped" and _admits_anybody(gate) for gate in gates) and not all(
-            map(_admits_anybody, ours)
-        ):
+        needs_no_token = any(gate.kind == "shipped" and gate.admits_anybody for gate in gates)
+        if needs_no_token and not all(gate.admits_anybody for gate in ours):
             notes.append(
                 "the middleware asks for a token here, so nobody can log in once theirs has expired: give it the"
                 " object that made these routes, as in guard=auth"
@@ -200,10 +199,6 @@ def _gate(front: Front, method: str, path: str, view: object) -> Gate | None:
         guard=front.guard,
         rule=rule,
     )
-
-
-def _admits_anybody(gate: Gate) -> bool:
-    return gate.requirement is not None and gate.requirement.mode.admits_anybody
 
 
 def _name(view: object) -> str:

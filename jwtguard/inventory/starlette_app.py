@@ -1,11 +1,11 @@
 """The routes of a Starlette or FastAPI application, or of a router of theirs.
 
 >>> from starlette.applications import Starlette
->>> from starlette.routing import Mount, Route
+>>> from starlette.routing import Route
 >>> async def user(request): ...
->>> app = Starlette(routes=[Mount("/v1", routes=[Route("/users/{name}", user)])])
+>>> app = Starlette(routes=[Route("/users/{name}", user)])
 >>> [found.template.text for found in starlette_routes(app, Place(), walk=lambda app, place: [])]
-['/v1/users/{name}']
+['/users/{name}']
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from jwtguard.asgi import GuardMiddleware
@@ -67,10 +68,7 @@ def _flattened(app: Any) -> Iterable[Any]:  # noqa: ANN401 - see above
 
 def _route(route: Any, place: Place, walk: Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
     if hasattr(route, "host"):
-        inner = (
-            place if place.host is not None else Place(template=place.template, fronts=place.fronts, host=route.host)
-        )
-        yield from walk(route.app, inner)
+        yield from walk(route.app, replace(place, host=route.host))
         return
     endpoint = getattr(route, "endpoint", None)
     if endpoint is None:
