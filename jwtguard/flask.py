@@ -210,7 +210,7 @@ class FlaskGuard:
             setattr(view, EXEMPT, self)
         fresh_for = self._settings.get("fresh_for", FRESH_FOR)
         requirement = requirement_of(endpoint, fresh_for=fresh_for)
-        mark(view, Mark(requirement=requirement, guard=self._guard, is_shipped=True))
+        mark(view, Mark(requirement=requirement, guard=self._guard, sessions=self._sessions))
         return view
 
     def _endpoints_of(self, guard: Guard) -> Endpoints | None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from jwtguard.core.authorization import Requirement
 from jwtguard.core.extraction import TokenSource
+from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
 
 _PREFIX = "_jwtguard_mark_"
@@ -28,12 +29,18 @@ class Mark:
     """What one `requires`, or a route that is shipped with jwtguard, asks of its callers.
 
     `tokens_from` is None where the guard says; `guard` is None where the one in front, or of the settings, decides.
+    `sessions` are those of a shipped route.
     """
 
     requirement: Requirement
     tokens_from: tuple[TokenSource, ...] | None = None
     guard: Guard | None = None
-    is_shipped: bool = False
+    sessions: Sessions | None = None
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it stands on a route that is shipped with jwtguard."""
+        return self.sessions is not None
 
 
 def mark(view: object, found: Mark) -> None:

@@ -1,7 +1,7 @@
 """`jwtguard routes`: every route of an application with what guards it, unguarded ones flagged.
 
 >>> from click.testing import CliRunner
->>> CliRunner().invoke(command, ["--app", "jwtguard"]).exit_code
+>>> int(CliRunner().invoke(command, ["--app", "jwtguard"]).exit_code)
 2
 """
 
@@ -21,9 +21,9 @@ from jwtguard.cli.imports import DJANGO, load_app
 from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
 from jwtguard.core.authorization import Fresh, HasPermission, HasRole, HasScope, public
 from jwtguard.core.rules import Rule, Rules
-from jwtguard.inventory import Apart, Gate, Route, inventory
+from jwtguard.inventory import Apart, Gate, Route, State, inventory
 
-_STYLES = {
+_STYLES: dict[State, str] = {
     "guarded": GOOD,
     "denied": GOOD,
     "optional": WARNING,
@@ -140,13 +140,8 @@ def _print(routes: list[Route], unguarded: list[Route]) -> None:
     if usual:
         out.print(f"Tokens are read from: {', '.join(usual)}")
     if unguarded:
-        out.print(
-            Text(
-                f"{len(unguarded)} unguarded: put `requires(...)` on them, or name them in a rule; where anybody may"
-                " call them, say so: Rule(path, public).",
-                style=BAD,
-            )
-        )
+        advice = "put requires(...) on them, or name them in a rule: Rule(path, public) if anybody may call them"
+        out.print(Text(f"{len(unguarded)} unguarded: {advice}", style=BAD))
 
 
 def _methods(route: Route) -> str:

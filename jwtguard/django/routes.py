@@ -70,7 +70,8 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
     chosen = login_not_required(csrf_exempt(chosen))
     if endpoint.is_exempt:
         setattr(chosen, EXEMPT, endpoints.guard)
-    mark(chosen, Mark(requirement=endpoints.requirement(endpoint), guard=endpoints.guard, is_shipped=True))
+    requirement = endpoints.requirement(endpoint)
+    mark(chosen, Mark(requirement=requirement, guard=endpoints.guard, sessions=endpoints.sessions))
     return chosen  # type: ignore[no-any-return]
 
 

@@ -67,12 +67,9 @@ class MountedRoutes:
     def mark_of(self, endpoint: Endpoint) -> Mark:
         """What stands on the view of a route, for whoever lists them."""
         fresh_for = self._settings.get("fresh_for", FRESH_FOR)
-        return Mark(requirement=requirement_of(endpoint, fresh_for=fresh_for), guard=self._guard, is_shipped=True)
-
-    @property
-    def sessions(self) -> Sessions | None:
-        """The sessions of the routes."""
-        return self._sessions
+        return Mark(
+            requirement=requirement_of(endpoint, fresh_for=fresh_for), guard=self._guard, sessions=self._sessions
+        )
 
     def exempts_path(self, method: str, path: str) -> bool:
         """Whether the middleware lets a request of this method and path pass unasked."""

@@ -27,3 +27,4 @@ from jwtguard.inventory.gates import Gate as Gate
 from jwtguard.inventory.gates import place_of as place_of
 from jwtguard.inventory.route import Apart as Apart
 from jwtguard.inventory.route import Route as Route
+from jwtguard.inventory.route import State as State

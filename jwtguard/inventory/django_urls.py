@@ -87,8 +87,8 @@ def _parts(pattern: Any) -> list[Part]:  # noqa: ANN401 - Django's stubs name no
         rest = regex[len(literal) :]
         if rest[:1] in {"?", "*", "{", "|"}:  # It may do without the last character, or without all of them.
             literal, rest = "", regex
-        end = [] if rest in {"", "$", r"\Z"} else [Parameter(rest, ".*")]
-        return [re.sub(r"\\(.)", r"\1", literal), *end]
+        whole: list[Part] = [re.sub(r"\\(.)", r"\1", literal)]
+        return whole if rest in {"", "$", r"\Z"} else [*whole, Parameter(rest, ".*")]
     return [Parameter(str(pattern), "(?:[^/]+/)?")]  # The language in front, with i18n_patterns().
 
 

@@ -3,8 +3,8 @@
 >>> from starlette.authentication import requires
 >>> @requires("authenticated")
 ... async def view(request): ...
->>> foreign_gates(view)
-(Gate(kind='foreign', requirement=None, guard=None, tokens_from=None, rule=None, name='starlette.authentication'),)
+>>> [gate.text for gate in foreign_gates(view)]
+['starlette.authentication']
 """
 
 from __future__ import annotations

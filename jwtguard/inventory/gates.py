@@ -15,6 +15,7 @@ from jwtguard.core.authorization import Requirement
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
 from jwtguard.core.rules import Rule
+from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark
 
@@ -34,6 +35,7 @@ class Gate:
     guard: Guard | None = None
     tokens_from: tuple[TokenSource, ...] | None = None
     rule: Rule | None = None
+    sessions: Sessions | None = None
     name: str = ""
 
     @property
@@ -72,6 +74,7 @@ def gate_of(mark: Mark, *, guard: Guard | None, kind: GateKind = "decorator") ->
         requirement=mark.requirement,
         guard=mark.guard or guard,
         tokens_from=mark.tokens_from,
+        sessions=mark.sessions,
     )
 
 
