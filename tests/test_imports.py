@@ -42,6 +42,8 @@ ROOMS: dict[str, set[str]] = {
     "flask": SHARED,
     "django": SHARED | {"checks", "django"},
     "checks": {"core", "guard", "checks"},
+    "health": {"core", "guard", "keys"},
+    "otel": {"core", "keys"},
     "inventory": SHARED | {"asgi", "django", "inventory"},
     "doctor": SHARED | {"checks", "doctor", "inventory"},
     "explanation": {"core", "guard", "keys"},
@@ -68,6 +70,7 @@ OTHERS: dict[str, set[str]] = {
     "stores.sqlalchemy": {"sqlalchemy"},
     "testing": {"pytest"},
     "cli": {"click", "rich"},
+    "otel": {"opentelemetry"},
 }
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
