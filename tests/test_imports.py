@@ -59,7 +59,6 @@ OTHERS: dict[str, set[str]] = {
     "fastapi": {"fastapi", "starlette"},
     "flask": {"flask", "werkzeug"},
     "django": {"django", "asgiref"},
-    "inventory.applications": {"werkzeug"},
     "inventory.flask_app": {"flask", "werkzeug"},
     "inventory.starlette_app": {"fastapi"},
     "inventory.django_urls": {"django"},
