@@ -21,7 +21,7 @@ from jwtguard.inventory import Route, inventory
 from jwtguard.stores.memory import MemoryStore
 
 KEY = SigningKey.generate("ES256", kid="a1")
-NAMES = {"issuer": "https://issuer.example", "audience": "https://api.example"}
+NAMES: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "https://api.example"}
 
 
 def guard_with(*rules: Rule, default: Requirement = authenticated, has_rules: bool = True, **settings: Any) -> Guard:

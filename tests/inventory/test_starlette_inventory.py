@@ -131,7 +131,7 @@ def test_class_based_endpoints() -> None:
         routes=[
             Route("/item", Item),
             Route("/some", Item, methods=["GET"]),
-            Route("/nothing", Nothing),  # type: ignore[arg-type]
+            Route("/nothing", Nothing),
         ]
     )
     assert rows(app) == [
