@@ -12,7 +12,6 @@ from cryptography.x509.oid import NameOID
 
 from tests.core.keys import signing_key
 
-
 LONG_GONE = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
 
 
