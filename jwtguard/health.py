@@ -86,7 +86,8 @@ class Health:
 
 
 def _worst(statuses: Iterable[Status]) -> Status:
-    return max(statuses, key=_ORDER.index, default="ok")
+    found = set(statuses)
+    return next((status for status in reversed(_ORDER) if status in found), "ok")
 
 
 def health(guard: Guard, sessions: Sessions | None = None) -> Flow[Health]:
@@ -106,7 +107,7 @@ def _asking(guard: Guard, sessions: Sessions | None) -> Steps[Health]:
     statuses = [part.status for part in parts]
     if any(status != "unavailable" for status in statuses):
         # The keys of one issuer are missed by its own tokens alone.
-        statuses = ["degraded" if status == "unavailable" else status for status in statuses]
+        statuses = [_softened(status) for status in statuses]
     if guard.introspection is not None:
         problem = guard.introspection.last_error
         status: Status = "ok" if problem is None else "degraded"
@@ -117,8 +118,13 @@ def _asking(guard: Guard, sessions: Sessions | None) -> Steps[Health]:
         part = yield from _store(store, now=guard.clock())
         parts.append(part)
         # Without revocation nothing but logins and refreshes asks the store.
-        statuses.append("degraded" if part.status == "unavailable" and store is not asked else part.status)
+        statuses.append(part.status if store is asked else _softened(part.status))
     return Health(status=_worst(statuses), parts=tuple(parts))
+
+
+def _softened(status: Status) -> Status:
+    """Of a part that most requests do without."""
+    return "degraded" if status == "unavailable" else status
 
 
 def _each_once(*stores: SessionStore | None) -> list[SessionStore]:

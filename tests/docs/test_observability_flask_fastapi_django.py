@@ -14,10 +14,11 @@ from starlette.testclient import TestClient
 
 from jwtguard import InvalidTokenError
 from jwtguard.core.logs import LogEvent, log_fields
-from tests.adapters import django_site  # noqa: F401 - configures Django
+from tests.adapters.django_site import CSRF
 from tests.examples.documents import ROOT, run
 
 _LOGGING = re.compile(r"logger\.(log|debug|info|warning|error|exception|critical)")
+assert CSRF  # Its module configures Django.
 PAGE = ROOT / "docs" / "observability.md"
 
 

@@ -10,7 +10,7 @@ from jwtguard import Rule, has_role
 from jwtguard.doctor import Subject, examine
 from jwtguard.doctor.application import check_debug
 from jwtguard.flask import FlaskGuard
-from tests.adapters import django_site  # noqa: F401 - configures Django
+from tests.adapters.django_site import CSRF
 from tests.doctor.subjects import codes
 from tests.inventory.apps import guard_with, sessions_with
 
@@ -34,5 +34,5 @@ def test_django(*, debug: bool) -> None:
     """DEBUG is found where the application is a handler of Django's."""
     from django.core.handlers.wsgi import WSGIHandler
 
-    with override_settings(DEBUG=debug, ROOT_URLCONF=(), MIDDLEWARE=[]):
+    with override_settings(DEBUG=debug, ROOT_URLCONF=(), MIDDLEWARE=[CSRF]):
         assert codes(check_debug(Subject.of(app=WSGIHandler()))) == ([("note", "debug")] if debug else [])

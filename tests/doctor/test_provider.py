@@ -145,7 +145,8 @@ def test_what_can_only_be_awaited() -> None:
 
     def steps() -> Steps[str]:
         answer: str = yield Call(_answer)
-        return answer + (yield Call(_blocking))
+        more: str = yield Call(_blocking)
+        return answer + more
 
     def wrong() -> Steps[str]:
         raise ConfigurationError("wrong")

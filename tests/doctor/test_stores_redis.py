@@ -18,13 +18,13 @@ from tests.servers import LOOPBACK, Server, redis_cluster_server, redis_server
 
 __all__ = ["redis_cluster_server", "redis_server"]
 
-TIMEOUTS = {"socket_timeout": 5, "socket_connect_timeout": 5}
+TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 
 
 @pytest.fixture
 def client(redis_server: Server) -> Iterator[redis.Redis]:
     """A client of a server whose settings are put back."""
-    with redis.Redis(host=LOOPBACK, port=redis_server.port, **TIMEOUTS) as found:  # type: ignore[arg-type]
+    with redis.Redis(host=LOOPBACK, port=redis_server.port, **TIMEOUTS) as found:
         yield found
         found.config_set("maxmemory-policy", "noeviction")
         found.config_set("maxmemory", 0)
@@ -63,7 +63,7 @@ def test_a_client_without_time_outs(client: redis.Redis, redis_server: Server) -
 def test_async(client: redis.Redis, redis_server: Server) -> None:
     """An async client is asked on a loop of its own."""
     client.config_set("maxmemory-policy", "allkeys-random")
-    asynchronous = redis.asyncio.Redis(host=LOOPBACK, port=redis_server.port, **TIMEOUTS)  # type: ignore[arg-type]
+    asynchronous = redis.asyncio.Redis(host=LOOPBACK, port=redis_server.port, **TIMEOUTS)
     store = AsyncRedisStore(asynchronous)
     try:
         of_store = subject(sessions=[sessions(store=store)], asks_network=True)
@@ -80,7 +80,7 @@ def closing(client: redis.asyncio.Redis) -> Steps[None]:
 
 def test_a_cluster(redis_cluster_server: Server) -> None:
     """In a cluster the worst of its nodes counts."""
-    with redis.RedisCluster(host=LOOPBACK, port=redis_cluster_server.port, **TIMEOUTS) as cluster:  # type: ignore[abstract]
+    with redis.RedisCluster(host=LOOPBACK, port=redis_cluster_server.port, **TIMEOUTS) as cluster:
         assert asked(cluster) == []
         cluster.config_set("maxmemory-policy", "allkeys-lru")
         assert asked(cluster) == [("warning", "redis_evicts")]
@@ -89,7 +89,7 @@ def test_a_cluster(redis_cluster_server: Server) -> None:
 
 def test_a_server_that_is_not_there() -> None:
     """Nothing is known of it, which is said; that it does not answer is the error."""
-    with redis.Redis(host=LOOPBACK, port=1, **TIMEOUTS) as client:  # type: ignore[arg-type]
+    with redis.Redis(host=LOOPBACK, port=1, **TIMEOUTS) as client:
         assert asked(client) == [("note", "redis_settings_unknown")]
         found = check_stores_answer(subject(sessions=[sessions(store=RedisStore(client))], asks_network=True))
         assert codes(found) == [("error", "store_unreachable")]

@@ -248,7 +248,8 @@ def test_the_guard_of_a_decorator() -> None:
     """It is that of the middleware, else that of the settings, else nobody's."""
     decorated = path("x", requires()(view))
     guards = []
-    for settings in ({"middleware": "Ruled"}, {"JWTGUARD": AUTH.guard}, {}):
+    places: list[dict[str, Any]] = [{"middleware": "Ruled"}, {"JWTGUARD": AUTH.guard}, {}]
+    for settings in places:
         with project(decorated, **settings) as handler:
             (route,) = inventory(handler).routes
             guards.append(route.gates[-1].guard)
