@@ -1,7 +1,7 @@
 """`NO_ISSUER`: the issuer of tokens that name none, so that they are known by its absence and never by accident.
 
->>> NO_ISSUER
-NO_ISSUER
+>>> NO_ISSUER, str(NO_ISSUER)
+(NO_ISSUER, 'NO_ISSUER')
 
 It is the opposite of `UNCHECKED`, which takes any: a token with an `iss` is none of these.
 """
@@ -19,6 +19,8 @@ class NoIssuer(enum.Enum):
 
     def __repr__(self) -> str:
         return "NO_ISSUER"
+
+    __str__ = __repr__
 
 
 NO_ISSUER: Final = NoIssuer.NO_ISSUER

@@ -66,6 +66,7 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.extraction import TokenSource, check_sources
+from jwtguard.core.logs import log_fields
 from jwtguard.core.principal import Principal
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.django.checks import guard_middlewares
@@ -321,7 +322,8 @@ def _user_of(principal: Principal) -> object:
         return TokenUser(principal)
     user = find(principal)
     if user is None or not getattr(user, "is_active", True):
-        logger.info("refused: user")
+        fields = log_fields("refused", reason="user", subject=principal.subject, session_id=principal.session_id)
+        logger.info("refused: user", extra=fields)
         raise InvalidTokenError("user")
     return user
 

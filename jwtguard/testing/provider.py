@@ -126,7 +126,7 @@ class FakeProvider:
         policy = (
             Policy(issuer=self.issuer, audience=UNCHECKED, keys=JWKSet([]))
             if guard is None
-            else policy_of(guard._trust.policies, self.issuer)
+            else policy_of(guard.trust.policies, self.issuer)
         )
         given: TokenSettings = {"expires_in": self._lifetime, **settings}
         said = claims_of(policy, subject, int(self._clock()), given)

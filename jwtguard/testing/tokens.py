@@ -105,7 +105,7 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
     does. Raises `ConfigurationError` if `guard` is none.
     """
     check_guard(guard, "tokens_for")
-    trust, verifier = guard._trust, guard._verifier
+    trust, verifier = guard.trust, guard._verifier
     policies = tuple(
         replace(policy, keys=_WithThrowaway(policy.keys, throwaway_key(_algorithm(policy))))
         for policy in trust.policies

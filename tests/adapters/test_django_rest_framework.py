@@ -15,7 +15,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import call_command
-from django.db import connection
+from django.db import transaction
 from django.test import Client, override_settings
 from django.urls import path
 from rest_framework import permissions
@@ -189,13 +189,14 @@ def test_user_and_auth() -> None:
 
 @pytest.fixture
 def users() -> Iterator[None]:
-    """The table of Django's users, in memory."""
+    """Two users, in the database that all tests of this process share, and gone again."""
     call_command("migrate", "auth", verbosity=0)
-    User.objects.create(pk=17, username="ada")
-    User.objects.create(pk=18, username="bob", is_active=False)
-    yield
-    call_command("migrate", "auth", "zero", verbosity=0)
-    connection.close()
+    with transaction.atomic():
+        User.objects.all().delete()
+        User.objects.create(pk=17, username="ada")
+        User.objects.create(pk=18, username="bob", is_active=False)
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_guard_of_the_project_s_own(pytester: pytest.Pytester) -> None:
         def test_at_the_end():
             assert "frozen_clock" not in repr(guard.clock)
             assert type(guard.clock).__name__ == "builtin_function_or_method"
-            assert type(guard._trust.policies[0].keys).__name__ == "OpenIDProvider"
+            assert type(guard.trust.policies[0].keys).__name__ == "OpenIDProvider"
         """
     )
     run(pytester).assert_outcomes(passed=3)

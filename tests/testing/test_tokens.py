@@ -162,7 +162,7 @@ def test_the_key_for_tests_has_one_algorithm() -> None:
 
 def _key_of(own: Guard) -> VerificationKey:
     with tokens_for(own):
-        keys = own._trust.policies[0].keys.current()
+        keys = own.trust.policies[0].keys.current()
         assert keys is not None
         return list(keys)[-1]
 
