@@ -7,4 +7,4 @@
 `server.py` answers requests, `gate.py` says whose, `actions.py` what they do; the page stands in `page/`.
 """
 
-from jwtguard.cli.debugger.command import command as command
+from jwtguard.cli.debugger.launch import command as command

@@ -115,9 +115,7 @@ class Gate:
     ) -> None:
         sites = headers.get_all("Sec-Fetch-Site", [])
         if sites and (len(sites) > 1 or sites[0] not in allowed):
-            raise RefusedError(
-                403, f"another page sent you here: open {self.origin} by the link that the terminal shows"
-            )
+            raise RefusedError(403, "another page sent you here: open the link that the terminal shows")
 
 
 def _equal(given: str, expected: str) -> bool:

@@ -11,12 +11,16 @@ from http import HTTPStatus
 
 
 class RefusedError(Exception):
-    """A request that is refused with an HTTP `status`; `detail` says to a person what was expected."""
+    """A request that is refused with an HTTP `status`; `detail` says to a person what was expected.
 
-    def __init__(self, status: int, detail: str) -> None:
+    `allow` are the methods that there are, for a 405 (RFC 9110 §15.5.6).
+    """
+
+    def __init__(self, status: int, detail: str, *, allow: str | None = None) -> None:
         super().__init__(f"{status}: {detail}")
         self.status = status
         self.detail = detail
+        self.allow = allow
 
     @property
     def body(self) -> bytes:

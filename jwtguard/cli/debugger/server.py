@@ -18,7 +18,7 @@ import socket
 import socketserver
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from jwtguard.cli.debugger.gate import HOST, Gate
 from jwtguard.cli.debugger.page_files import PAGE_FILES, PageFile
@@ -89,10 +89,9 @@ class DebuggerServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     timeout = TIMEOUT
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # Who names none gets the headers, too.
     server_version = "jwtguard"
     sys_version = ""
-    error_content_type = "application/problem+json"
-    methods: ClassVar[Mapping[bool, str]] = {True: "POST", False: "GET, HEAD"}
     unread = False
 
     def _respond(self) -> None:
@@ -101,17 +100,17 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._debugger.gate.check_address(self.headers)
             is_call = self.path.startswith("/api/")
-            if self.command not in self.methods[is_call].split(", "):
-                self._send(
-                    405, RefusedError(405, "there is no such method here").body, [("Allow", self.methods[is_call])]
-                )
-            elif is_call:
-                self._send(200, json.dumps(self._call(self.path.removeprefix("/api/"))).encode("ascii"))
+            allowed = "POST" if is_call else "GET, HEAD"
+            if self.command not in allowed.split(", "):
+                raise RefusedError(405, f"the methods here are {allowed}", allow=allowed)
+            if is_call:
+                answer = self._call(self.path.removeprefix("/api/"))
+                self._send(200, "application/json", json.dumps(answer).encode("ascii"))
             else:
                 file = self._file()
-                self._send(200, file.body, [("Content-Type", file.content_type)])
+                self._send(200, file.content_type, file.body)
         except RefusedError as refused:
-            self._send(refused.status, refused.body)
+            self._refuse(refused)
 
     # The base class looks for these names.
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _respond  # noqa: N815
@@ -170,23 +169,23 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusedError(400, "send a JSON object")
         return value
 
-    def _send(self, status: int, body: bytes, headers: list[tuple[str, str]] | None = None) -> None:
-        default = "application/json" if status == 200 else self.error_content_type
-        fields = [*HEADERS, *(headers or [])]
+    def _refuse(self, refused: RefusedError) -> None:
+        self._send(refused.status, "application/problem+json", refused.body, allow=refused.allow)
+
+    def _send(self, status: int, content_type: str, body: bytes, *, allow: str | None = None) -> None:
+        own = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         self.send_response(status)
-        for name, value in fields:
+        for name, value in [*HEADERS, *own, *([] if allow is None else [("Allow", allow)])]:
             self.send_header(name, value)
-        if not any(name == "Content-Type" for name, _ in fields):
-            self.send_header("Content-Type", default)
-        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class refuses by itself, a malformed request line for example, without quoting it."""
+        del message, explain
         self.close_connection = True
-        self._send(code, RefusedError(code, "this is not a request that a browser sends").body)
+        self._refuse(RefusedError(code, "this is not a request that a browser sends"))
 
     def finish(self) -> None:
         """End the connection so that a refusal is read even by who is still sending."""

@@ -77,7 +77,7 @@ def _without_key(explanation: Explanation) -> Verdict:
     return Verdict(
         state="unknown",
         reason="no_key",
-        sentence="Its form is sound. Whether it is genuine, only a key can tell.",
+        sentence="Nothing speaks against its form. Whether it is genuine, only a key can tell.",
         steps=tuple(steps),
     )
 

@@ -32,7 +32,7 @@ function sentence({ state, sentence: said, unchecked }) {
   if (state !== "accepted") return said;
   const open = unchecked.join(" and the ");
   return open
-    ? `The signature fits and the times are right. The ${open} was not checked: say what you expect, too.`
+    ? `The signature fits and the times are right. The ${open} ${unchecked.length > 1 ? "were" : "was"} not checked: say what you expect, too.`
     : "The signature fits, the times are right, and issuer and audience are the expected ones.";
 }
 
