@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -85,6 +85,7 @@ def signing(debugger: DebuggerPage) -> None:
     debugger.check_against("secret", SECRET)
 
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 STATES = [empty, accepted, refused, unknown, broken, signing]
 states = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 
@@ -102,11 +103,14 @@ CONTRASTS = """() => {
   });
   const ground = (element) => {
     const layers = [];
-    for (let each = element; each; each = each.parentElement) layers.push(parsed(getComputedStyle(each).backgroundColor));
+    for (let each = element; each; each = each.parentElement) {
+      layers.push(parsed(getComputedStyle(each).backgroundColor));
+    }
     return layers.reverse().reduce((back, front) => over(front, back), { rgb: [255, 255, 255], alpha: 1 });
   };
   const luminance = ({ rgb }) => {
-    const [r, g, b] = rgb.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb.map((part) => linear(part / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const contrast = (one, other) => {
@@ -125,14 +129,17 @@ CONTRASTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !visible(element) || ["SCRIPT", "NOSCRIPT"].includes(element.tagName)) continue;
-    judge(`text ${element.tagName}.${element.className}#${element.id} ${walker.currentNode.data.slice(0, 30)}`,
-      getComputedStyle(element), ground(element), element.matches(":disabled") ? 0 : 4.5);
+    const text = walker.currentNode.data.trim();
+    if (!text || !visible(element) || element.tagName === "NOSCRIPT") continue;
+    const least = element.matches(":disabled") ? 0 : 4.5;
+    judge(`text ${element.tagName}.${element.className} ${text}`, getComputedStyle(element), ground(element), least);
   }
   for (const field of document.querySelectorAll("input:not([type=radio], [type=checkbox]), textarea, select")) {
     if (!visible(field)) continue;
     judge(`field #${field.id}`, getComputedStyle(field), ground(field), 4.5);
-    if (field.placeholder) judge(`placeholder #${field.id}`, getComputedStyle(field, "::placeholder"), ground(field), 4.5);
+    if (field.placeholder) {
+      judge(`placeholder #${field.id}`, getComputedStyle(field, "::placeholder"), ground(field), 4.5);
+    }
     const frame = field.closest(".editor") ?? field;
     const border = getComputedStyle(frame).borderTopColor;
     if (!frame.matches(":focus-within, :focus")) {
@@ -140,29 +147,31 @@ CONTRASTS = """() => {
     }
   }
   for (const button of document.querySelectorAll("button:not(:disabled)")) {
-    if (visible(button)) judge(`border of #${button.id}`, { color: getComputedStyle(button).borderTopColor }, ground(button.parentElement), 3);
+    if (!visible(button)) continue;
+    const color = getComputedStyle(button).borderTopColor;
+    judge(`border of #${button.id}`, { color }, ground(button.parentElement), 3);
   }
   return found;
 }"""
 
 
 @states
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(debugger: DebuggerPage, state: Any, scheme: Any) -> None:
+def test_contrast(debugger: DebuggerPage, state: Any) -> None:
     """All text is at least 4.5 to 1 against what is behind it, the edges of fields and buttons 3 to 1 (WCAG 2.2)."""
-    debugger.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    debugger.page.emulate_media(reduced_motion="reduce")
     state(debugger)
-    found = debugger.evaluate(CONTRASTS)
-
-    assert len(found) > 40
-    assert [each for each in found if each["value"] < each["least"]] == []
+    for scheme in SCHEMES:
+        debugger.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found = debugger.evaluate(CONTRASTS)
+        assert len(found) > 40
+        assert [each for each in found if each["value"] < each["least"]] == []
 
 
 def test_the_schemes_differ(debugger: DebuggerPage) -> None:
     """Dark is dark, light is light: by what the system says."""
-    grounds = {}
-    for scheme in ("light", "dark"):
-        debugger.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    grounds: dict[str, str] = {}
+    for scheme in SCHEMES:
+        debugger.page.emulate_media(color_scheme=scheme)
         grounds[scheme] = debugger.page.locator("body").evaluate("it => getComputedStyle(it).backgroundColor")
     sums = {scheme: sum(map(int, ground[4:-1].split(","))) for scheme, ground in grounds.items()}
 
@@ -171,20 +180,19 @@ def test_the_schemes_differ(debugger: DebuggerPage) -> None:
 
 
 @states
-@pytest.mark.parametrize("width", [320, 360, 768, 960, 1440])
-def test_nothing_is_wider_than_the_screen(debugger: DebuggerPage, state: Any, width: int) -> None:
+def test_nothing_is_wider_than_the_screen(debugger: DebuggerPage, state: Any) -> None:
     """No scrolling to the side, down to the 320 pixels of WCAG 2.2, 1.4.10; nothing is cut off either."""
-    debugger.page.set_viewport_size({"width": width, "height": 800})
     state(debugger)
-
-    assert debugger.evaluate("document.documentElement.scrollWidth") <= width
-    outside = debugger.evaluate(
-        """(width) => [...document.querySelectorAll("button, input, textarea, select, h1, h2, p, dd, pre")]
-          .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > width + 0.5)
-          .map((one) => `${one.tagName}#${one.id}`)""",
-        width,
-    )
-    assert outside == []
+    for width in (320, 360, 480, 768, 960, 1440, 2560):
+        debugger.page.set_viewport_size({"width": width, "height": 800})
+        assert debugger.evaluate("document.documentElement.scrollWidth") <= width
+        outside = debugger.evaluate(
+            """(width) => [...document.querySelectorAll("button, input, textarea, select, h1, h2, p, dd, pre")]
+              .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > width + 0.5)
+              .map((one) => `${one.tagName}#${one.id}`)""",
+            width,
+        )
+        assert outside == []
 
 
 @states
@@ -216,13 +224,14 @@ def test_the_structure(debugger: DebuggerPage) -> None:
         """() => ({
           language: document.documentElement.lang,
           title: document.title,
-          levels: [...document.querySelectorAll("h1, h2, h3")].filter((one) => one.checkVisibility()).map((one) => +one.tagName[1]),
+          levels: [...document.querySelectorAll("h1, h2, h3")]
+            .filter((one) => one.checkVisibility()).map((one) => +one.tagName[1]),
           ids: [...document.querySelectorAll("[id]")].map((one) => one.id),
           unlabelled: [...document.querySelectorAll("input, textarea, select")]
             .filter((one) => !one.labels.length && !one.ariaLabel).map((one) => one.id),
-          dangling: [...document.querySelectorAll("[aria-labelledby], [aria-describedby]")]
-            .flatMap((one) => `${one.getAttribute("aria-labelledby") ?? ""} ${one.getAttribute("aria-describedby") ?? ""}`.trim().split(/ +/))
-            .filter((id) => !document.getElementById(id)),
+          dangling: ["aria-labelledby", "aria-describedby"]
+            .flatMap((name) => [...document.querySelectorAll(`[${name}]`)].map((one) => one.getAttribute(name)))
+            .flatMap((names) => names.split(" ")).filter((id) => !document.getElementById(id)),
           outline: [...document.querySelectorAll("*")].filter((one) => one.tabIndex > 0).length,
         })"""
     )
@@ -299,8 +308,9 @@ def test_the_focus_is_seen(debugger: DebuggerPage) -> None:
             """() => {
               const it = document.activeElement;
               const places = [it, it.nextElementSibling, it.closest(".editor")].filter(Boolean);
-              return places.some((one) => getComputedStyle(one).outlineStyle !== "none" && parseFloat(getComputedStyle(one).outlineWidth) >= 2)
-                ? "ring" : "nothing";
+              const isRinged = ({ outlineStyle, outlineWidth }) =>
+                outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+              return places.some((one) => isRinged(getComputedStyle(one))) ? "ring" : "nothing";
             }"""
         )
     seen.pop("BODY", None)
@@ -336,8 +346,10 @@ def test_still_eyes(debugger: DebuggerPage, motion: Any, *, moves: bool) -> None
     """Nothing moves for who asked for that."""
     debugger.page.emulate_media(reduced_motion=motion)
     durations = debugger.evaluate(
-        """[...document.querySelectorAll("*")].flatMap((one) => [getComputedStyle(one), getComputedStyle(one, "::before")])
-          .flatMap((style) => [style.transitionDuration, style.animationDuration].join(", ").split(", ")).filter((time) => time !== "0s")"""
+        """[...document.querySelectorAll("*")]
+          .flatMap((one) => [getComputedStyle(one), getComputedStyle(one, "::before")])
+          .flatMap((style) => `${style.transitionDuration}, ${style.animationDuration}`.split(", "))
+          .filter((time) => time !== "0s")"""
     )
 
     assert bool(durations) is moves
@@ -364,8 +376,12 @@ def test_editor_and_mirror_lie_on_each_other(debugger: DebuggerPage) -> None:
             boxes = debugger[f"{name}-editor"].evaluate(
                 """(it) => [it.querySelector("textarea"), it.querySelector(".mirror")].map((one) => {
                   const { x, y, width, height } = one.getBoundingClientRect();
-                  const { font, lineHeight, padding, letterSpacing, whiteSpace, wordBreak, overflowWrap } = getComputedStyle(one);
-                  return [x, y, width, height, font, lineHeight, padding, letterSpacing, whiteSpace, wordBreak, overflowWrap];
+                  const style = getComputedStyle(one);
+                  const { font, lineHeight, padding, letterSpacing } = style;
+                  const { whiteSpace, wordBreak, overflowWrap } = style;
+                  return [
+                    x, y, width, height, font, lineHeight, padding, letterSpacing, whiteSpace, wordBreak, overflowWrap,
+                  ];
                 })"""
             )
             assert boxes[0] == boxes[1]
