@@ -28,7 +28,10 @@ FIRST_WITH_KEY = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A verdict in words. `reason` is the word of the log; `unchecked` names what was not asked for."""
+    """A verdict in words. `reason` is the word of the log; `unchecked` names what was not asked for.
+
+    What was expected and found stands in the step that failed.
+    """
 
     state: State
     reason: str = ""
@@ -59,7 +62,7 @@ def _refused(explanation: Explanation) -> Verdict:
     return Verdict(
         state="refused" if explanation.verdict == "refused" else "unknown",
         reason=explanation.reason,
-        sentence="" if step is None else step.found,
+        sentence="" if step is None else f"It fails at step {step.number}, {step.title}.",
         remedy="" if step is None else step.remedy,
         steps=explanation.steps,
     )

@@ -1,6 +1,6 @@
 // The verdict: taken, refused and why, or that nobody can tell; the steps that led to it; and the time that is left.
 
-import { $, element, setText } from "./dom.js";
+import { $, element, isolated, setText } from "./dom.js";
 import { duration, now } from "./times.js";
 
 const TITLES = { empty: "No token yet", accepted: "Accepted", refused: "Refused", unknown: "Not verified" };
@@ -20,6 +20,7 @@ export function showVerdict({ verdict, payload }) {
   setText($("reason-word"), verdict.reason);
   $("remedy").hidden = !verdict.remedy;
   setText($("remedy-text"), verdict.remedy);
+  showEvidence(steps.find(({ outcome }) => outcome === "failed") ?? {});
   showSteps(steps);
   showPill(verdict);
   const times = Object.fromEntries(payload.members.map(({ name, time }) => [name, time]));
@@ -34,6 +35,16 @@ function sentence({ state, sentence: said, unchecked }) {
   return open
     ? `The signature fits and the times are right. The ${open} ${unchecked.length > 1 ? "were" : "was"} not checked: say what you expect, too.`
     : "The signature fits, the times are right, and issuer and audience are the expected ones.";
+}
+
+let shownEvidence = "";
+
+function showEvidence({ expected = "", found = "" }) {
+  // Not filled anew with the same, for a screen reader would say it again.
+  const text = JSON.stringify([expected, found]);
+  if (text === shownEvidence) return;
+  shownEvidence = text;
+  evidence($("evidence"), { expected, found });
 }
 
 function showPill({ state, reason }) {
@@ -58,18 +69,21 @@ function count(steps) {
 }
 
 function stepRow({ number, title, rfc, outcome, expected, found }) {
-  const row = element("li", MARKS[outcome] ?? "waiting");
   const mark = element("span", "mark");
   mark.setAttribute("aria-hidden", "true");
-  const name = element("span", "step-title", `${number}. ${title} `, element("span", "light", `${SAID[outcome]} · ${rfc}`));
-  row.append(mark, name);
-  const said = [["Expected", expected], ["Found", found]].filter(([, text]) => text);
-  if (outcome === "failed" && said.length) {
-    row.append(element("dl", "", ...said.flatMap(([label, text]) => [element("dt", "", label), element("dd", "", element("bdi", "", text))])));
-  } else if (found) {
-    row.append(element("span", "light", element("bdi", "", found)));
-  }
+    const heading = element("span", "step-title", element("b", "", `${number}. ${title}`), element("span", "hidden", ` ${SAID[outcome]}`));
+  const row = element("li", MARKS[outcome] ?? "waiting", mark, heading, element("span", "rfc", rfc));
+  if (outcome === "failed") row.append(evidence(element("dl", "evidence"), { expected, found }));
+  else if (found) row.append(isolated(found, "found"));
   return row;
+}
+
+/** Fill a list with what was expected and what was found. */
+function evidence(list, { expected, found }) {
+  const said = [["Expected", expected], ["Found", found]].filter(([, text]) => text);
+  list.replaceChildren(...said.flatMap(([label, text]) => [element("dt", "", label), element("dd", "", isolated(text))]));
+  list.hidden = !said.length;
+  return list;
 }
 
 /** Bring the countdown up to date; once a second. */
