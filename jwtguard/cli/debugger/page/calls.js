@@ -34,28 +34,24 @@ export async function call(name, data = {}, signal = undefined) {
     });
     body = await answer.json();
   } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new CallFailed(GONE);
+    throw signal?.aborted ? error : new CallFailed(GONE);
   }
   if (!answer.ok) throw new CallFailed(`${body.detail[0].toUpperCase()}${body.detail.slice(1)}.`);
   return body;
 }
 
-/** Calls of which only the latest counts: an answer that was overtaken is dropped, whenever it comes. */
+/** Calls of which only the latest counts: one that was overtaken is given up, and so is its answer. */
 export class Latest {
-  #number = 0;
-  #abort = new AbortController();
+  #under = new AbortController();
 
   /** The answer, or null if another call was made meanwhile. */
   async call(name, data) {
-    const number = ++this.#number;
-    this.#abort.abort();
-    this.#abort = new AbortController();
+    this.#under.abort();
+    const { signal } = (this.#under = new AbortController());
     try {
-      const answer = await call(name, data, this.#abort.signal);
-      return number === this.#number ? answer : null;
+      return await call(name, data, signal);
     } catch (error) {
-      if (number !== this.#number) return null;
+      if (signal.aborted) return null;
       throw error;
     }
   }
