@@ -16,8 +16,10 @@ import logging
 import os
 import socket
 import socketserver
+from collections import deque
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import Any, TypeAlias, cast
 
 from jwtguard.cli.debugger.gate import HOST, Gate
@@ -192,10 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
         if self.unread:
             self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(1)
-            for _ in range(2 * MAX_BODY // 65536):
-                if not self.connection.recv(65536):
-                    break
+            self.connection.settimeout(5)
+            pieces = iter(lambda: self.connection.recv(65536), b"")
+            deque(islice(pieces, 2000), maxlen=0)  # Read and forgotten, up to a bound.
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
         """Nothing is logged."""
