@@ -36,7 +36,7 @@ export async function call(name, data = {}, signal = undefined) {
   } catch (error) {
     throw signal?.aborted ? error : new CallFailed(GONE);
   }
-  if (!answer.ok) throw new CallFailed(`${body.detail[0].toUpperCase()}${body.detail.slice(1)}.`);
+  if (!answer.ok) throw new CallFailed(`${body.detail}.`);
   return body;
 }
 

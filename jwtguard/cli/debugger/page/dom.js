@@ -17,7 +17,7 @@ export const isolated = (text, className) => element("bdi", className, text);
 export function problem(id, sentence, field) {
   const place = $(id);
   place.hidden = !sentence;
-  setText(place, sentence ?? "");
+  setText(place, sentence ? sentence[0].toUpperCase() + sentence.slice(1) : "");
   if (field) field.setAttribute("aria-invalid", String(Boolean(sentence)));
 }
 
