@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 
 class Server:
-    """One server process. `kill` is a crash, `stop` a stall (SIGSTOP); `start` brings it back with its data."""
+    """One server process. `kill` is a crash, `stopped` a stall (SIGSTOP); `start` brings it back with its data."""
 
     def __init__(self, command: Callable[[int, Path], Sequence[str]], is_ready: Callable[[int], bool]) -> None:
         self.port = 0
@@ -79,6 +79,26 @@ class Server:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stall it, with all its processes, some of which are groups of their own: its kernel goes on to take data."""
+        stalled: list[int] = []
+        try:
+            for process in self._processes():
+                os.kill(process, signal.SIGSTOP)
+                stalled.append(process)
+            yield
+        finally:
+            for process in stalled:
+                os.kill(process, signal.SIGCONT)
+
+    def _processes(self) -> Iterator[int]:
+        assert self._process is not None
+        parents = [self._process.pid]
+        while parents:
+            yield (parent := parents.pop())  # First, so that it has no more children afterwards.
+            parents += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split())
 
     def close(self) -> None:
         """End it and delete its folder."""
