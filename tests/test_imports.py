@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,
     "django": SHARED | {"django"},
-    "explanation": {"core", "guard", "keys"},
+    "explanation": {"core", "guard", "explanation"},
     "cli": SHARED | {"cli", "explanation", ""},
     "__main__": {"cli"},
     "testing": SHARED | {"testing", ""},
