@@ -1,7 +1,7 @@
 """The group of all commands, each imported only when it is called: `jwtguard --help` imports none of them.
 
 >>> sorted(COMMANDS)[0]
-'debugger'
+'completion'
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from jwtguard.cli.output import Problem
 from jwtguard.core.errors import ConfigurationError
 
 COMMANDS: dict[str, str] = {
+    "decode": "Show what a token says, without verifying it.",
+    "verify": "Verify a token: by a key, a JWK Set, an OpenID provider, or your project's guard.",
+    "explain": "Explain why a token is accepted or refused, step by step.",
+    "sign": "Sign a token, for trying out an API.",
+    "keygen": "Make a new key pair, or a shared secret.",
+    "jwks": "Print the public JWK Set of keys.",
+    "keys": "Rotate, retire or revoke the signing keys of a directory.",
     "debugger": "Serve a page on this machine that decodes, verifies, edits and signs tokens.",
+    "completion": "Print the completion script for bash, zsh or fish.",
 }
 """The commands by name, with the line that `jwtguard --help` shows; each is `command` in a module of its name."""
 

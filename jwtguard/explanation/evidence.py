@@ -21,6 +21,7 @@ from jwtguard.core.errors import InvalidTokenError, JWTGuardError
 from jwtguard.core.jose import JSONObject, decode_segment, parse_object
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.policy import Policy
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED
@@ -77,6 +78,24 @@ class Evidence:
             max_token_bytes=limit,
             now=guard.clock(),
             redact=redact,
+        )
+
+    @classmethod
+    def alone(cls, text: str, *, now: float) -> Self:
+        """`text` by itself, with no guard to meet."""
+        parts = tuple(text.split(".", 6))
+        is_token = len(parts) == 3
+        return cls(
+            text=text,
+            parts=parts,
+            header=read_part(parts[0]) if is_token else None,
+            claims=read_part(parts[1]) if is_token else None,
+            policies=(),
+            policy=None,
+            keys=None,
+            max_token_bytes=MAX_TOKEN_BYTES,
+            now=now,
+            redact=False,
         )
 
     def member(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds

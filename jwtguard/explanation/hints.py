@@ -242,7 +242,7 @@ HINTS: tuple[Hint, ...] = (
     _hint(
         "iss",
         differs_by_scheme,
-        "http and https are two issuers: have the issuer say https, or write issuer={iss} on your own machine.",
+        "http and https are two issuers: have the issuer say https (http only on your own machine).",
     ),
     _hint(
         "iss",
