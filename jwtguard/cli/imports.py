@@ -136,5 +136,5 @@ def _kind(value: object) -> str:
 
 
 def _said(error: BaseException) -> str:
-    text = printable(str(error))
+    text = printable(str(error).strip().partition("\n")[0])
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -98,17 +98,17 @@ def _key(e: Evidence) -> Pair:
     listed = [_key_name(key) for key in list(e.keys)[:_MOST_KEYS]]
     if len(e.keys) > _MOST_KEYS:
         listed.append(f"{len(e.keys) - _MOST_KEYS} more")
-    return f"a key for the kid and alg of the header; the guard has {', '.join(listed) or 'none'}", found
+    return f"a key for the kid and alg of the header; the guard has: {'; '.join(listed) or 'none'}", found
 
 
 def _key_name(key: VerificationKey) -> str:
-    return f"{'one without kid' if key.kid is None else json.dumps(key.kid, ensure_ascii=False)} ({key.algorithm})"
+    return f"{'no kid' if key.kid is None else f'kid {cut(json.dumps(key.kid, ensure_ascii=False))}'}, {key.algorithm}"
 
 
 def _signature(e: Evidence) -> Pair:
     key, wanted = e.key, "a signature that holds"
     if key is not None:
-        wanted = f"a signature that holds by the key {_key_name(key)}, of {key._signature_length} bytes"
+        wanted = f"a signature of {key._signature_length} bytes that holds by the key with {_key_name(key)}"
     length = len(e.parts[2]) * 3 // 4 if len(e.parts) == 3 else 0
     return wanted, f"{length} bytes"
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from jwtguard.core.policy import MAX_NUMERIC_DATE
@@ -35,7 +36,7 @@ def distance(then: float, now: float) -> str:
 def moment(value: object, *, now: float) -> str:
     """A date of a token (RFC 7519 §2), both in seconds since the epoch; what is no date is shown as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{value!r} (no number)"
+        return f"{json.dumps(value, ensure_ascii=False)[:64]} (no number)"
     if not 0 <= value <= MAX_NUMERIC_DATE:
         milliseconds = 0 <= value / 1000 <= MAX_NUMERIC_DATE
         return f"{value} (no date{': milliseconds?' if milliseconds else ''})"

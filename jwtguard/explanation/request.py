@@ -63,7 +63,7 @@ def authorization(guard: Guard, who: Authentication, route: Route) -> tuple[Step
     if not asked:
         return step(AUTHORIZATION_STEP, "skipped", found="no rule names it, and no decorator is known of"), who.error
     wanted = " and ".join(dict.fromkeys(map(repr, asked)))
-    has = "no caller" if who.principal is None else _rights(who.principal)
+    has = "no caller is needed" if who.principal is None else _rights(who.principal)
     for requirement in asked:
         try:
             guard.authorize(who, requirement)
