@@ -511,6 +511,16 @@ class Guard(Frozen):
         return token.policy.expires_at(token.claims)
 
     @property
+    def trust(self) -> Trust:
+        """Whose tokens count and on what terms, for tools and health checks."""
+        return self._trust
+
+    @property
+    def revocation(self) -> SessionRevocation | None:
+        """What asks whether a token's session has ended; None if nothing does."""
+        return self._revocation
+
+    @property
     def clock(self) -> Callable[[], float]:
         """Seconds since the epoch."""
         return self._clock

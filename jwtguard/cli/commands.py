@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "keygen": "Make a new key pair, or a shared secret.",
     "jwks": "Print the public JWK Set of keys.",
     "keys": "Rotate, retire or revoke the signing keys of a directory.",
+    "routes": "List every route of an application with what guards it.",
+    "doctor": "Check a configuration or an application, and say what to change.",
     "debugger": "Serve a page on this machine that decodes, verifies, edits and signs tokens.",
     "completion": "Print the completion script for bash, zsh or fish.",
 }

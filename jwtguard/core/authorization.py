@@ -71,6 +71,11 @@ class Requirement:
         if test is not None and not test.passes(principal, rights, now):
             _refuse(test, principal, rights, now)
 
+    @property
+    def tests(self) -> tuple[HasRole | HasScope | HasPermission | Fresh | Predicate, ...]:
+        """The single tests it is made of, for whoever shows them: how they combine, its text says."""
+        return () if self.test is None else tuple(_leaves(self.test))
+
     def __and__(self, other: object) -> Requirement:
         return _combine(self, other, "&", AllOf)
 

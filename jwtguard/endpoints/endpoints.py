@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from typing import Unpack
 
 from jwtguard.callers import Callers
-from jwtguard.core.authorization import Requirement, authenticated, fresh
+from jwtguard.core.authorization import Requirement
 from jwtguard.core.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -47,6 +47,7 @@ from jwtguard.endpoints.endpoint import (
     SESSIONS,
     Endpoint,
     path_below,
+    requirement_of,
 )
 from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
@@ -111,6 +112,10 @@ class Endpoints:
     def max_body_bytes(self) -> int:
         """Adapters read at most one byte more than this of a body."""
         return self._settings.max_body_bytes
+
+    def requirement(self, endpoint: Endpoint) -> Requirement:
+        """What a route asks of its callers."""
+        return requirement_of(endpoint, fresh_for=self._settings.fresh_for)
 
     @cached_property
     def is_async(self) -> bool:
@@ -212,17 +217,17 @@ class Endpoints:
         return _no_content(self._delivery.clearing(visit.below))
 
     def _logout_all(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        subject, _ = yield from self._caller(visit, fresh(max_age=self._settings.fresh_for))
+        subject, _ = yield from self._caller(visit)
         yield from self.sessions.end_all(subject)
         return _no_content(self._delivery.clearing(visit.below))
 
     def _list(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        subject, session_id = yield from self._caller(visit, authenticated)
+        subject, session_id = yield from self._caller(visit)
         found = yield from self.sessions.list(subject)
         return json_answer({"sessions": [_described(session, session_id) for session in found]}, headers=[NO_STORE])
 
     def _end(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        subject, session_id = yield from self._caller(visit, authenticated)
+        subject, session_id = yield from self._caller(visit)
         if not (yield from self.sessions.end_session(subject, visit.session_id)):
             raise SessionNotFoundError
         return _no_content(self._delivery.clearing(visit.below) if visit.session_id == session_id else ())
@@ -231,11 +236,11 @@ class Endpoints:
         return self.sessions.issuer.jwks_answer()
         yield
 
-    def _caller(self, visit: _Visit, requirement: Requirement) -> Steps[tuple[str, str | None]]:
+    def _caller(self, visit: _Visit) -> Steps[tuple[str, str | None]]:
         """Subject and session of the caller, whom our own issuer must have named: elsewhere, `sub` is somebody else."""
         entry = None if visit.callers is None else (yield from visit.callers.kept(self.guard))
         kept = None if entry is None else entry.authentication
-        admission = yield from self.guard.admit(visit.request, requirement, kept=kept)
+        admission = yield from self.guard.admit(visit.request, self.requirement(visit.endpoint), kept=kept)
         principal = admission.principal
         if principal is None or principal.subject is None or principal.issuer != self.sessions.issuer.issuer:
             raise AccessDeniedError

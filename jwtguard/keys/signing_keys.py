@@ -270,6 +270,20 @@ class SigningKeys:
             )
         return states
 
+    @property
+    def path(self) -> Path:
+        """The directory or file of the keys."""
+        return self._files.path
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since the epoch."""
+        return self._clock
+
+    def key_files(self) -> list[Path]:
+        """The files that hold private keys; raises `OSError`."""
+        return self._files.private()
+
     def __iter__(self) -> Iterator[SigningKey]:
         """The keys that are trusted."""
         return iter([each.key for each in self._trusted()])
