@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 
 import click
 from rich.text import Text
 
 from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
-from jwtguard.cli.guard_options import ask, guard_options, unchecked
+from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
+from jwtguard.cli.imports import load_app
 from jwtguard.cli.inputs import token_options
 from jwtguard.cli.output import Cell, Problem, console, end, json_option, print_rows, printable, write_json
 from jwtguard.cli.verify import ENDS
 from jwtguard.explanation import Explanation, Outcome, Route, Step, explain
 from jwtguard.guard import Guard
+from jwtguard.inventory import inventory
+from jwtguard.inventory.passage import passage
 
 _STYLES: dict[Outcome, str] = {"passed": GOOD, "failed": BAD, "not reached": FAINT, "skipped": FAINT}
 _ROUTE = re.compile(r"(?:([A-Za-z]+)\s+)?(/\S*)")
@@ -33,6 +35,12 @@ _ROUTE = re.compile(r"(?:([A-Za-z]+)\s+)?(/\S*)")
 @token_options
 @click.option("--route", "route_text", metavar='"METHOD /PATH"', help="Whether the token opens this route, too.")
 @click.option(
+    "--app",
+    "app_name",
+    metavar="MODULE:APP",
+    help="The application of the route, for what its decorators ask; or django. Its guard is taken if none is named.",
+)
+@click.option(
     "--redact/--no-redact",
     default=None,
     help="Leave out the subject and the values of your own claims. By default where the output is no terminal.",
@@ -41,8 +49,9 @@ _ROUTE = re.compile(r"(?:([A-Za-z]+)\s+)?(/\S*)")
 @json_option
 def command(
     token: str,
-    guard: Callable[[], Guard],
+    guard: GuardOptions,
     route_text: str | None,
+    app_name: str | None,
     redact: bool | None,  # noqa: FBT001
     verbose: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -52,8 +61,14 @@ def command(
     The steps are those of docs/verification.md, and the guard itself takes them. Ends as `jwtguard verify` does.
     """
     redact = not sys.stdout.isatty() if redact is None else redact
-    route = None if route_text is None else _route(route_text)
-    asked = guard()
+    method, path = (None, None) if route_text is None else _route(route_text)
+    if app_name is None:
+        asked = guard.guard()
+        route = None if method is None else Route(method=method, path=path)
+    else:
+        if method is None or path is None:
+            raise Problem('--app needs --route, as in --route "GET /admin"')
+        asked, route = _in_application(load_app(app_name), method, path, guard)
     found = ask(explain(asked, token, route=route, redact=redact))
     if as_json:
         write_json({**asdict(found), "redacted": redact, "unchecked": unchecked(asked)})
@@ -62,11 +77,28 @@ def command(
     end(ENDS[found.verdict])
 
 
-def _route(text: str) -> Route:
+def _route(text: str) -> tuple[str, str]:
     match = _ROUTE.fullmatch(text.strip())
     if match is None:
         raise Problem(f'--route is a method and a path, as in --route "GET /admin": found {text!r}')
-    return Route(method=(match[1] or "GET").upper(), path=match[2])
+    return (match[1] or "GET").upper(), match[2]
+
+
+def _in_application(app: object, method: str, path: str, guard: GuardOptions) -> tuple[Guard, Route]:
+    """The guard to ask, and what a request has to pass in `app`; raises `Problem`."""
+    met = passage(app, method, path)
+    if met is None:
+        raise Problem(f"no route of the application answers {method} {path}: jwtguard routes lists them")
+    if guard.guard_name is not None or guard.given:
+        asked = guard.guard()
+    else:
+        guards = list(dict.fromkeys([*(front for front, _ in met.fronts), *met.guards, *inventory(app).guards]))
+        if len(guards) != 1:
+            found = "several guards stand" if guards else "no guard that is known of stands"
+            raise Problem(f"{found} before {method} {path}: name the one to ask with --guard")
+        asked = guards[0]
+    seen = next((below for front, below in met.fronts if front is asked), None)
+    return asked, Route(method=method, path=seen, requirements=met.requirements)
 
 
 def _print(found: Explanation, missing: list[str], *, redacted: bool, verbose: bool) -> None:

@@ -1,13 +1,15 @@
 """Whom a command asks about a token: the project's own guard, or one made of keys that the options name.
 
->>> guard_from(secret=b"not a secret, only an example!!!", audience=("https://api.example",))
-Guard(issuer=UNCHECKED, audience=('https://api.example',), keys=JWKSet([VerificationKey(algorithm='HS256', kid=None)]))
+>>> options = GuardOptions(openid="https://login.example", audience=("https://api.example",))
+>>> options.guard().issuer, options.given
+('https://login.example', ['--openid', '--audience'])
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -55,85 +57,73 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
 )
 
 
-def guard_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Give a command the options that name a guard or its keys, as the argument `guard`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardOptions:
+    """What the options said: the name of a guard, or what one is to be made of."""
 
-    It is a function that makes it, so that a command says first what else is wrong.
-    """
+    guard_name: str | None = None
+    key_file: str | None = None
+    kid: str | None = None
+    algorithm: str | None = None
+    secret_file: str | None = None
+    secret_env: str | None = None
+    secret_base64: bool = False
+    jwks_url: str | None = None
+    openid: str | None = None
+    issuer: str | None = None
+    audience: tuple[str, ...] = ()
+    leeway: timedelta | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given, besides `--guard`."""
+        names = [field.name for field in fields(self) if field.name != "guard_name"]
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) not in {None, False, ()}]
+
+    def guard(self) -> Guard:
+        """The guard; raises `Problem` or `ConfigurationError`. What is not said of issuer and audience is unchecked."""
+        if self.guard_name is not None:
+            if self.given:
+                raise Problem(f"--guard brings everything with it: leave out {', '.join(self.given)}")
+            return load_guard(self.guard_name)
+        issuer = self.openid if self.issuer is None else self.issuer
+        return Guard(
+            issuer=UNCHECKED if issuer is None else issuer,
+            audience=self.audience or UNCHECKED,
+            keys=self._keys(),
+            leeway=DEFAULT_LEEWAY if self.leeway is None else self.leeway,
+        )
+
+    def _keys(self) -> KeySource | Iterable[VerificationKey]:
+        sources = ("--key-file", "--secret-file", "--secret-env", "--jwks-url", "--openid")
+        named = [name for name in self.given if name in sources]
+        if len(named) != 1:
+            found = f", not {' and '.join(named)} at once" if named else ""
+            raise Problem(f"say what to verify with: --guard, or one of {', '.join(sources)}{found}")
+        # Plain http is for this machine alone, where a provider under development is: its address was just typed in.
+        algorithms = None if self.algorithm is None else [self.algorithm]
+        if self.openid is not None:
+            return OpenIDProvider(self.openid, algorithms=algorithms, allow_http_loopback=True)
+        if self.jwks_url is not None:
+            return RemoteJWKSet(self.jwks_url, algorithms=algorithms, allow_http_loopback=True)
+        if self.key_file is not None:
+            return read_keys(self.key_file, algorithm=self.algorithm, kid=self.kid)
+        secret = read_secret(self.secret_file, self.secret_env, base64=self.secret_base64)
+        return [VerificationKey.from_secret(secret, algorithm=self.algorithm or "HS256", kid=self.kid)]
+
+
+def guard_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the options that name a guard or its keys, as the argument `guard`, a `GuardOptions`."""
 
     @functools.wraps(command)
     def with_guard(*args: Any, **options: Any) -> R:  # noqa: ANN401 - what click hands over
-        names = ("guard_name", "key_file", "kid", "algorithm", "secret_file", "secret_env", "secret_base64")
-        given = {name: options.pop(name) for name in (*names, "jwks_url", "openid", "issuer", "audience", "leeway")}
-        return command(*args, guard=functools.partial(_guard, given), **options)
+        said = {field.name: options.pop(field.name) for field in fields(GuardOptions)}
+        return command(*args, guard=GuardOptions(**said), **options)
 
     wrapped: Callable[..., R] = with_guard
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
-
-
-def _guard(given: dict[str, Any]) -> Guard:
-    name, leeway, audience = given.pop("guard_name"), given.pop("leeway"), given.pop("audience")
-    others = [f"--{option.replace('_', '-')}" for option, value in given.items() if value]
-    others += ["--leeway"] * (leeway is not None) + ["--audience"] * bool(audience)
-    if name is not None:
-        if others:
-            raise Problem(f"--guard brings everything with it: leave out {', '.join(others)}")
-        return load_guard(name)
-    secret = None
-    if given["secret_file"] is not None or given["secret_env"] is not None:
-        secret = read_secret(given.pop("secret_file"), given.pop("secret_env"), base64=given["secret_base64"])
-    elif given["secret_base64"]:
-        raise Problem("--secret-base64 says how a secret is written: name it with --secret-file or --secret-env")
-    sources = ("key_file", "kid", "algorithm", "jwks_url", "openid", "issuer")
-    return guard_from(secret=secret, audience=audience, leeway=leeway, **{name: given[name] for name in sources})
-
-
-def guard_from(
-    *,
-    key_file: str | None = None,
-    secret: bytes | None = None,
-    jwks_url: str | None = None,
-    openid: str | None = None,
-    kid: str | None = None,
-    algorithm: str | None = None,
-    issuer: str | None = None,
-    audience: Iterable[str] = (),
-    leeway: timedelta | None = None,
-) -> Guard:
-    """A guard with the keys of exactly one source. What is not said of issuer and audience is not checked.
-
-    Raises `Problem` or `ConfigurationError`.
-    """
-    given = {
-        "--key-file": key_file,
-        "--secret-file or --secret-env": secret,
-        "--jwks-url": jwks_url,
-        "--openid": openid,
-    }
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) != 1:
-        found = f", not {' and '.join(named)} at once" if named else ""
-        raise Problem(f"say what to verify with: --guard, or one of {', '.join(given)}{found}")
-    algorithms = None if algorithm is None else [algorithm]
-    keys: KeySource | Iterable[VerificationKey]
-    # Plain http is for this machine alone, where a provider under development is: its address was typed in just now.
-    if openid is not None:
-        keys = OpenIDProvider(openid, algorithms=algorithms, allow_http_loopback=True)
-        issuer = openid if issuer is None else issuer
-    elif jwks_url is not None:
-        keys = RemoteJWKSet(jwks_url, algorithms=algorithms, allow_http_loopback=True)
-    elif key_file is not None:
-        keys = read_keys(key_file, algorithm=algorithm, kid=kid)
-    else:
-        keys = [VerificationKey.from_secret(secret or b"", algorithm=algorithm or "HS256", kid=kid)]
-    return Guard(
-        issuer=UNCHECKED if issuer is None else issuer,
-        audience=tuple(audience) or UNCHECKED,
-        keys=keys,
-        leeway=DEFAULT_LEEWAY if leeway is None else leeway,
-    )
 
 
 def ask(flow: Flow[T]) -> T:

@@ -8,18 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import click
 from rich.text import Text
 
 from jwtguard.cli.colours import BAD, GOOD, WARNING
-from jwtguard.cli.guard_options import ask, guard_options, unchecked
+from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
 from jwtguard.cli.inputs import token_options
 from jwtguard.cli.output import Exit, console, end, json_option, print_rows, printable, write_json
 from jwtguard.cli.token_view import TokenView
 from jwtguard.explanation import Verdict, explain
-from jwtguard.guard import Guard
 
 ENDS: dict[Verdict, Exit] = {"accepted": Exit.ACCEPTED, "refused": Exit.REFUSED, "unavailable": Exit.USAGE}
 """How a command ends. Where nobody can tell, the token was not refused either."""
@@ -29,13 +26,13 @@ ENDS: dict[Verdict, Exit] = {"accepted": Exit.ACCEPTED, "refused": Exit.REFUSED,
 @guard_options
 @token_options
 @json_option
-def command(token: str, guard: Callable[[], Guard], as_json: bool) -> None:  # noqa: FBT001
+def command(token: str, guard: GuardOptions, as_json: bool) -> None:  # noqa: FBT001
     """Verify a token: by a key, a JWK Set, an OpenID provider, or your project's guard.
 
     Ends with 0 if it is accepted, 1 if it is refused, and 2 if nobody can tell because the keys are out of reach.
     What --issuer and --audience do not say is not checked, and that is said.
     """
-    asked = guard()
+    asked = guard.guard()
     found = ask(explain(asked, token))
     view, missing, failed = TokenView.of(token, now=asked.clock()), unchecked(asked), found.failed
     is_accepted = found.verdict == "accepted"

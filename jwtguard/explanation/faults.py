@@ -42,7 +42,7 @@ def part_fault(segment: str) -> str | None:
     stranger = _STRANGER.search(segment)
     if stranger is None:
         cut = len(segment) % 4 == 1
-        return "its length fits no bytes: it was cut" if cut else "its last character is none that ends it: it was altered"
+        return "its length fits no bytes: it was cut" if cut else "no part ends like this: it was altered"
     if stranger[0] in "+/":
         return f"it holds {stranger[0]!r}, so it is base64 and not base64url"
     if stranger[0].isspace():

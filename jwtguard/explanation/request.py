@@ -58,7 +58,7 @@ def revocation(guard: Guard, error: JWTGuardError | None) -> Step:
 def authorization(guard: Guard, who: Authentication, route: Route) -> tuple[Step, JWTGuardError | None]:
     """What the rule of the path and the decorators say of the caller; with the refusal, if it is one."""
     asked = list(route.requirements)
-    if guard.rules is not None:
+    if guard.rules is not None and route.path is not None:
         asked.insert(0, guard.rules.requirement(route.method, route.path))
     if not asked:
         return step(AUTHORIZATION_STEP, "skipped", found="no rule names it, and no decorator is known of"), who.error

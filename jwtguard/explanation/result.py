@@ -52,10 +52,14 @@ def step(number: int, outcome: Outcome, *, expected: str = "", found: str = "", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route that the token is to open. `requirements`: what is asked besides the guard's rules, by decorators."""
+    """A route that the token is to open.
+
+    `path` is the one that the guard's rules see, None if no middleware applies them here. `requirements`: what is asked
+    besides, by decorators.
+    """
 
     method: str
-    path: str
+    path: str | None
     requirements: tuple[Requirement, ...] = ()
 
 
