@@ -141,8 +141,9 @@ REASONS: dict[str, Reason] = {
     "stale_login": _reason(AUTHORIZATION_STEP, remedy="Log in again: this route wants a recent login."),
     "denied": _reason(AUTHORIZATION_STEP, remedy="Change the rule, if anybody is to pass here."),
     "missing_token": _reason(AUTHORIZATION_STEP, remedy="Send the token in the Authorization header."),
+    # Wherever it was: of the later steps none is said to have passed.
     "unforeseen": _reason(
-        7, remedy="This should not happen: please report it. The log of jwtguard names the type of the error."
+        1, 5, remedy="This should not happen: please report it. The log of jwtguard names the type of the error."
     ),
 }
 """By the `reason` of a `JWTGuardError` whatever can keep a token from being admitted; `…` stands for a claim's name."""

@@ -99,6 +99,8 @@ def _step_of(error: JWTGuardError, evidence: Evidence) -> int:
         parse(check_length(evidence.text, len(evidence.text)), header=None, types=frozenset())
     except InvalidTokenError as early:
         return first if early.reason == error.reason else later[-1]
+    except Exception:  # noqa: BLE001 - what the guard did not foresee either
+        return first
     return later[-1]
 
 

@@ -18,6 +18,7 @@ from jwtguard.core.jose import decode_segment
 from jwtguard.core.jwk import ALGORITHMS, VerificationKey
 from jwtguard.core.policy import MAX_NUMERIC_DATE
 from jwtguard.explanation.evidence import Evidence
+from jwtguard.explanation.faults import part_fault
 
 MAX_SKEW = 900
 """Seconds by which clocks are wrong; what is further off is another cause."""
@@ -145,6 +146,11 @@ def only(audience: str) -> Callable[[Evidence], bool]:
     return lambda e: e.audiences == [audience]
 
 
+def ends_with(end: str) -> Callable[[Evidence], bool]:
+    """Whether an audience ends like this."""
+    return lambda e: any(found.endswith(end) for found in e.audiences)
+
+
 def is_list_in_a_string(e: Evidence) -> bool:
     """Whether our audience is one of several words in one string."""
     return any(wanted in found.replace(",", " ").split() for found in e.audiences for wanted in e.wanted_audiences)
@@ -174,6 +180,11 @@ def early_by_little(e: Evidence) -> bool:
 def has_confirmation(name: str) -> Callable[[Evidence], bool]:
     """Whether `cnf` binds the token in the way of this name (RFC 7800 §3.1)."""
     return lambda e: isinstance(e.claim("cnf"), dict) and name in e.claim("cnf")
+
+
+def payload_is_broken(e: Evidence) -> bool:
+    """Whether the payload is no base64url, which is looked at after the signature only."""
+    return len(e.parts) == 3 and part_fault(e.parts[1]) is not None
 
 
 def is_der_signature(e: Evidence) -> bool:

@@ -136,7 +136,10 @@ class Evidence:
         kid, algorithm = self.member("kid"), self.member("alg")
         if self.keys is None or not isinstance(algorithm, str) or not isinstance(kid, str | None):
             return None
-        return self.keys.find(kid, algorithm)
+        try:
+            return self.keys.find(kid, algorithm)
+        except Exception:  # noqa: BLE001 - keys of somebody else's making, which the guard has judged
+            return None
 
     def shown(self, name: str, *, of: Mapping[str, Any] | None = None) -> str:
         """A claim, or a member `of` the header, as it may be shown."""

@@ -29,6 +29,7 @@ from jwtguard.explanation.clues import (
     differs_by_scheme,
     differs_by_slash,
     early_by_little,
+    ends_with,
     entra_v1_for_v2,
     entra_v2_for_v1,
     has,
@@ -45,6 +46,7 @@ from jwtguard.explanation.clues import (
     milliseconds,
     number,
     only,
+    payload_is_broken,
     public_meets_symmetric,
     secret_variant,
     signature_is_short,
@@ -200,6 +202,8 @@ HINTS: tuple[Hint, ...] = (
         kid_missing,
         "Several keys fit {alg}, and the token does not say which: have the issuer send a kid.",
     ),
+    _hint("signature", text(r"\s"), "Join the lines: the token was broken by white space."),
+    _hint("signature", payload_is_broken, "Copy the token again: its payload was cut or altered."),
     _hint(
         "signature",
         lambda e: secret_variant(e) is not None,
@@ -286,7 +290,7 @@ HINTS: tuple[Hint, ...] = (
     _hint("aud", only(_GRAPH), "A token for Microsoft Graph: ask for one with a scope of this API (api://…/…)."),
     _hint(
         "aud",
-        text("/userinfo"),
+        ends_with("/userinfo"),
         "Ask for a token with this API as audience: one for /userinfo comes where none was asked for.",
     ),
     _hint("aud", lambda e: not e.audiences, "The issuer must send aud, as a string or a list of strings."),
