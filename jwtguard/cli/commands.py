@@ -10,6 +10,7 @@ from importlib import import_module
 
 try:
     import click
+    from click.shell_completion import CompletionItem
 except ImportError as error:
     raise ImportError("the jwtguard command needs click and rich: pip install 'jwtguard-middleware[cli]'") from error
 
@@ -43,6 +44,11 @@ class LazyGroup(click.Group):
         """Parse the command line, which holds no token and no key."""
         refuse_secrets(args)
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell may offer; a command's module is not imported for it."""
+        named = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""

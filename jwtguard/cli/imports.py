@@ -67,9 +67,7 @@ def load(name: str, *, option: str) -> Any:  # noqa: ANN401 - whatever stands th
     if not colon or not module_name or not expression:
         raise Problem(f"{option} is module:name, as in {option} project.auth:guard; found {name!r}")
     attributes, arguments = _parsed(expression, name, option)
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _look_here()
     value: Any = _imported(module_name, option)
     for attribute in attributes:
         try:
@@ -84,15 +82,20 @@ def load(name: str, *, option: str) -> Any:  # noqa: ANN401 - whatever stands th
         raise Problem(f"{option} {name}: the call raised {_said(error)}") from None
 
 
+def _look_here() -> None:
+    """Put the current folder on the path, first, as `python -m` does."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
 def set_up_django() -> None:
     """Set Django up by `DJANGO_SETTINGS_MODULE`; raises `Problem`."""
     if find_spec("django") is None:
         raise Problem("Django is not installed here: pip install 'jwtguard-middleware[django]'")
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise Problem("set DJANGO_SETTINGS_MODULE, as in DJANGO_SETTINGS_MODULE=project.settings jwtguard …")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _look_here()
     try:
         import_module("django").setup()
     except Exception as error:  # noqa: BLE001 - the project's own code

@@ -106,11 +106,13 @@ def _asked() -> str:
 
 
 def read_variable(name: str, *, option: str) -> str:
-    """What an environment variable holds; raises `Problem`, which repeats the name only if it can be one."""
-    if not _VARIABLE.fullmatch(name) or looks_secret(name):
+    """What an environment variable holds; raises `Problem`, which repeats only a name that looks like one."""
+    if not _VARIABLE.fullmatch(name):
         raise Problem(f"{option} is the name of an environment variable, not what it holds")
     if name not in os.environ:
-        raise Problem(f"{option}: the environment variable {name} is not set")
+        # In small letters it may be the secret itself, given where its name belongs.
+        named = f"the environment variable {name} is not set" if name.isupper() else "there is no variable of that name"
+        raise Problem(f"{option}: {named}")
     return os.environ[name]
 
 

@@ -36,6 +36,9 @@ from jwtguard.explanation.result import Verdict as Verdict
 from jwtguard.explanation.result import step
 from jwtguard.guard import Authentication, Guard
 
+_INTROSPECTED = 2
+"""The step in whose place an opaque token's issuer is asked."""
+
 
 def explain(guard: Guard, text: str, *, route: Route | None = None, redact: bool = False) -> Flow[Explanation]:
     """Ask `guard` about the `text` of a token, and explain what it says.
@@ -108,6 +111,8 @@ def _told(number: int, at: int | None, error: JWTGuardError | None, evidence: Ev
     """One of the eight steps, told from which one failed."""
     if error is not None and number == at:
         wanted, found = details(evidence, number, error.reason)
+        if is_opaque and number > _INTROSPECTED:
+            found = "something else in what the issuer says of this opaque token"
         return step(number, "failed", expected=wanted, found=found, remedy=remedy(evidence, error.reason))
     if at is not None and number > at:
         return step(number, "not reached", expected=expected(evidence, number))

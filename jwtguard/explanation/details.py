@@ -17,6 +17,7 @@ from typing import TypeAlias
 from jwtguard.core.jose import decode_segment
 from jwtguard.core.jwk import MAX_KID_LENGTH, VerificationKey
 from jwtguard.core.jws import TOKEN_TYPES
+from jwtguard.core.kind import TokenKind
 from jwtguard.core.policy import MAX_NUMERIC_DATE, Policy
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED
@@ -207,18 +208,14 @@ def _tenant(e: Evidence, reason: str) -> Pair:
 
 def _kind(e: Evidence, reason: str) -> Pair:
     name = reason.removeprefix("kind_")
-    kind = None if e.policy is None else e.policy.kind
-    wanted = f"{name} is that of an access token"
-    if kind is not None:
-        values = {path[-1]: allowed for path, allowed in kind.values.items()}
-        refused = {path[-1]: others for path, others in kind.not_values.items()}
-        if name in values:
-            wanted = f"{name} is {_quoted(sorted(values[name]), 'or')}"
-        elif name in refused:
-            wanted = f"{name} is none of {_quoted(sorted(refused[name]), 'and')}"
-        elif name in kind.without:
-            wanted = f"no {name}, which ID tokens have"
-    return wanted, e.shown(name)
+    kind = TokenKind() if e.policy is None else e.policy.kind
+    values = {path[-1]: allowed for path, allowed in kind.values.items()}
+    refused = {path[-1]: others for path, others in kind.not_values.items()}
+    if name in values:
+        return f"{name} is {_quoted(sorted(values[name]), 'or')}", e.shown(name)
+    if name in refused:
+        return f"{name} is none of {_quoted(sorted(refused[name]), 'and')}", e.shown(name)
+    return f"no {name}, which other kinds of token have", e.shown(name)
 
 
 def _some_of(e: Evidence, reason: str) -> Pair:

@@ -67,6 +67,8 @@ class Evidence:
         claims = read_part(parts[1]) if len(parts) == 3 else None
         policies = guard._trust.policies
         policy = policies[0] if len(policies) == 1 else _policy_of(guard, claims)
+        if guard.introspection is not None and guard._verifier.takes_as_opaque(text):
+            policy = guard._trust.opaque_policy or policy
         return cls(
             text=text,
             parts=parts,

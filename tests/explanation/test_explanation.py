@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from jwtguard import (
     CSRF,
     UNCHECKED,
+    ConfigurationError,
+    FetchRequest,
+    FetchResponse,
     Guard,
     JWTGuardError,
     LocalJWKSet,
+    RemoteJWKSet,
     Rule,
     Rules,
     SessionRevocation,
@@ -31,6 +35,7 @@ from jwtguard.core.reasons import REASONS, STEPS, reason_named
 from jwtguard.core.session_store import Session
 from jwtguard.explanation import Explanation, Route, explain, quiet
 from jwtguard.stores.memory import MemoryStore
+from tests.core.keys import signing_key
 from tests.core.tokens import CLAIMS, NOW, compact, segment
 from tests.core.vectors import Vector, wycheproof
 from tests.explanation.worlds import GOOD, NOT_BY_A_TOKEN, WORLDS, World, guard, introspecting, kind, of, says
@@ -176,6 +181,40 @@ def test_an_opaque_token_can_be_expired() -> None:
     found = explain(introspecting(says(json.dumps(answer).encode())), "opaque").run()
 
     assert (found.reason, outcomes(found)[2], outcomes(found)[7]) == ("aud", "skipped", "failed")
+    assert found.failed is not None
+    assert found.failed.found == "something else in what the issuer says of this opaque token"
+
+
+def test_a_guard_that_cannot_work_says_so() -> None:
+    """An asynchronous fetcher, run without a loop, is no fault of the token."""
+
+    async def fetch(request: FetchRequest) -> FetchResponse:
+        raise NotImplementedError
+
+    asked = guard(keys=RemoteJWKSet("https://issuer.example/jwks", fetcher=fetch))
+    with pytest.raises(ConfigurationError, match="asynchronous"):
+        explain(asked, compact(key=signing_key("ES256"))).run()
+
+
+def test_keys_that_were_not_fetched_are_not_listed() -> None:
+    """A token that fails before its key is looked for costs the provider nothing."""
+    asked = guard(keys=RemoteJWKSet("https://issuer.example/jwks", fetcher=says(b"{}")))
+    step = explain(asked, compact({"alg": "ES256", "typ": "x"})).run().steps[4]
+
+    assert (step.outcome, step.expected) == ("not reached", "a key for the kid and alg of the header")
+
+
+def test_a_parser_that_breaks_is_an_early_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of no later step it is said that it passed."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("jwtguard.explanation.parse", broken)
+    monkeypatch.setattr("jwtguard.core.verification.parse", broken)
+    found = explain(guard(), GOOD).run()
+
+    assert (found.reason, outcomes(found)[1], outcomes(found)[2]) == ("unforeseen", "failed", "not reached")
 
 
 RULES = Rules([Rule("/admin/", has_role("admin")), Rule("/open", public), Rule("/maybe", optional_lenient)])
