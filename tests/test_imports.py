@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "keys": {"core", "keys"},
     "providers": {"core", "keys"},
     "stores": {"core", "stores"},
-    "configuration": {"core", "keys", "providers", "guard"},
+    "configuration": {"core", "keys", "providers", "guard", "configuration"},
     "guard": {"core", "keys", "configuration"},
     "callers": {"core", "guard"},
     "marks": {"core", "guard"},

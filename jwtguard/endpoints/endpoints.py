@@ -74,10 +74,10 @@ class Endpoints:
     """The routes of one guard and its sessions; see `EndpointSettings` for what else can be said.
 
     `authenticate(username, password)`, sync or async, returns the subject of a user or None. `delivery`: `"bearer"`
-    answers with tokens, `"cookies"` sets them. `silent_renewal`: an access cookie that is absent or expired is renewed
-    by the middleware. `remember`: whether cookies outlive the browser where a login does not say. `before_login`:
-    where to limit rates. `fresh_for`: how old a login may be that ends all sessions. `max_body_bytes`: of a login.
-    Raises `ConfigurationError` with all problems.
+    answers with tokens, `"cookies"` sets them, `"refresh-cookie"` sets the refresh token and answers with the other.
+    `silent_renewal`: an access cookie that is absent or expired is renewed by the middleware. `remember`: whether
+    cookies outlive the browser where a login does not say. `before_login`: where to limit rates. `fresh_for`: how old
+    a login may be that ends all sessions. `max_body_bytes`: of a login. Raises `ConfigurationError` with all problems.
     """
 
     def __init__(self, guard: Guard, sessions: Sessions, **settings: Unpack[EndpointSettings]) -> None:
