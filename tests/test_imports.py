@@ -42,6 +42,8 @@ ROOMS: dict[str, set[str]] = {
     "flask": SHARED,
     "django": SHARED | {"checks", "django"},
     "checks": {"core", "guard", "checks"},
+    "health": {"core", "guard", "keys"},
+    "otel": {"core", "keys"},
     "inventory": SHARED | {"asgi", "django", "inventory"},
     "doctor": SHARED | {"checks", "doctor", "inventory"},
     "explanation": {"core", "guard", "explanation"},
@@ -57,7 +59,6 @@ OTHERS: dict[str, set[str]] = {
     "fastapi": {"fastapi", "starlette"},
     "flask": {"flask", "werkzeug"},
     "django": {"django", "asgiref"},
-    "inventory.applications": {"werkzeug"},
     "inventory.flask_app": {"flask", "werkzeug"},
     "inventory.starlette_app": {"fastapi"},
     "inventory.django_urls": {"django"},
@@ -68,6 +69,7 @@ OTHERS: dict[str, set[str]] = {
     "stores.sqlalchemy": {"sqlalchemy"},
     "testing": {"pytest"},
     "cli": {"click", "rich"},
+    "otel": {"opentelemetry"},
 }
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {

@@ -24,7 +24,7 @@ from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.imports import DJANGO, load, load_app, load_guard
 from jwtguard.cli.inputs import read_file
 from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
-from jwtguard.configuration import ENVIRONMENT_PREFIX
+from jwtguard.configuration.environment import ENVIRONMENT_PREFIX
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.sessions import Sessions
 from jwtguard.doctor import CHECKS, Subject, examine

@@ -136,7 +136,7 @@ def _print(routes: list[Route], unguarded: list[Route]) -> None:
         out.print()
     counts = Counter(route.state for route in routes)
     summary = ", ".join(f"{counts[state]} {state}" for state in _STYLES if counts[state])
-    out.print(f"{len(routes)} routes" + (f": {summary}" if summary else ""))
+    out.print(f"{len(routes)} route{'' if len(routes) == 1 else 's'}{f': {summary}' if summary else ''}")
     if usual:
         out.print(f"Tokens are read from: {', '.join(usual)}")
     if unguarded:

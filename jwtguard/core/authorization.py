@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
+from jwtguard.core.logs import log_fields
 from jwtguard.core.principal import SCOPE_TOKEN, Principal
 
 logger = logging.getLogger("jwtguard")
@@ -260,7 +261,9 @@ class Predicate:
         try:
             return self.function(principal) is True
         except Exception:
-            logger.exception("%s raised, so the request is refused", self)
+            logger.exception(
+                "%s raised, so the request is refused", self, extra=log_fields("callback_raised", callback=str(self))
+            )
             return False
 
     def __str__(self) -> str:

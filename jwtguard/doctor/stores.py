@@ -66,7 +66,8 @@ def check_redis(subject: Subject) -> Iterator[Finding]:
     redis = sys.modules.get("jwtguard.stores.redis")
     if redis is None or not subject.asks_network:
         return
-    for store in map(_unwrapped, subject.stores):
+    found: list[Any] = [_unwrapped(store) for store in subject.stores]
+    for store in found:
         if isinstance(store, redis.RedisStore | redis.AsyncRedisStore):
             yield from _of_redis(store.client)
 

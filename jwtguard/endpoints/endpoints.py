@@ -33,6 +33,7 @@ from jwtguard.core.errors import (
 )
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.core.logs import log_fields
 from jwtguard.core.session_store import Session
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints.bodies import boolean_parameter, media_type, read_parameters, required_parameter
@@ -155,7 +156,12 @@ class Endpoints:
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            logger.info("%s refused: %s", visit.endpoint.name, error.reason)
+            logger.info(
+                "%s refused: %s",
+                visit.endpoint.name,
+                error.reason,
+                extra=log_fields("route_refused", reason=error.reason, source=visit.endpoint.name),
+            )
             answer = self.guard.answer(error, visit.request)
         return _to_head(answer) if visit.request.method == "HEAD" else answer
 

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ _FLASK = "flask.app.Flask"
 _ROUTERS = frozenset({"starlette.applications.Starlette", "starlette.routing.Router"})
 _DJANGO = "django.core.handlers.base.BaseHandler"
 _GUARD = "jwtguard.asgi.GuardMiddleware"
+_DISPATCHER = "werkzeug.middleware.dispatcher.DispatcherMiddleware"
 _WRAPPED = ("app", "wsgi_application", "application")
 """Where middlewares keep what they wrap."""
 
@@ -62,7 +62,7 @@ class _Walk:
 
 
 def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - any application
-    kinds = {f"{base.__module__}.{base.__qualname__}" for base in type(app).__mro__}
+    kinds = _kinds(app)
     walk = walk.into(app)
     if _FLASK in kinds:
         from jwtguard.inventory.flask_app import flask_routes  # noqa: PLC0415 - only where there is Flask
@@ -104,10 +104,11 @@ def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Itera
 
 def _mounted_beside(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
     """What Werkzeug's DispatcherMiddleware has beside what it wraps."""
-    if "werkzeug.middleware.dispatcher" not in sys.modules:
-        return
-    from werkzeug.middleware.dispatcher import DispatcherMiddleware  # noqa: PLC0415 - only where it is used
-
-    if isinstance(app, DispatcherMiddleware):
+    if _DISPATCHER in _kinds(app):
         for path, mounted in app.mounts.items():
             yield from _walk(mounted, place.below(PathTemplate([path])), walk)
+
+
+def _kinds(app: object) -> set[str]:
+    """The names of its classes: whether it is of a framework, without importing that."""
+    return {f"{base.__module__}.{base.__qualname__}" for base in type(app).__mro__}

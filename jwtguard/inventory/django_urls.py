@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
 
 from jwtguard.callers import EXEMPT
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import default_auth
 from jwtguard.guard import Guard
@@ -35,23 +36,23 @@ _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 def django_routes(place: Place) -> Iterator[Found]:
     """The routes of the project of the settings, which stands at `place`."""
-    for guard in guards_of_middlewares():
-        place = place.behind(guard, _exempting(guard))
+    for auth in _middlewares():
+        place = place.behind(auth.guard, _exempting(auth))
     yield from _walk(get_resolver().url_patterns, place.below(PathTemplate(["/"])), place)
 
 
-def guards_of_middlewares() -> list[Guard]:
-    """The guards of the middlewares in the settings, outermost first."""
-    found = []
+def _middlewares() -> Iterator[DjangoGuard]:
+    """What our middlewares in the settings go by, outermost first."""
     for path in settings.MIDDLEWARE:
         middleware = import_string(path)
         if isinstance(middleware, type) and issubclass(middleware, GuardMiddleware):
-            found.append(middleware.own_guard() or default_auth().guard)
-    return found
+            own = middleware.guard
+            yield default_auth() if own is None else own if isinstance(own, DjangoGuard) else DjangoGuard(own)
 
 
-def _exempting(guard: Guard) -> Any:  # noqa: ANN401 - as `Front.exempts`
-    return lambda method, path, view: getattr(view, EXEMPT, None) is guard
+def _exempting(auth: DjangoGuard) -> Any:  # noqa: ANN401 - as `Front.exempts`
+    # One that knows of no routes lets none of them pass.
+    return lambda method, path, view: auth.endpoints is not None and getattr(view, EXEMPT, None) is auth.guard
 
 
 def _walk(patterns: Iterable[Any], below: Place, place: Place) -> Iterator[Found]:
@@ -59,7 +60,7 @@ def _walk(patterns: Iterable[Any], below: Place, place: Place) -> Iterator[Found
         inner = below.below(PathTemplate(_parts(pattern.pattern)))
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, inner, place)
-        elif isinstance(pattern, URLPattern):
+        else:
             yield Found(
                 template=inner.template,
                 view=pattern.callback,
@@ -99,8 +100,6 @@ def _gates_by_method(view: Any, place: Place) -> dict[str, tuple[Gate, ...]]:  #
     if view_class is None:
         return {ANY: around}
     answered = [name for name in view_class.http_method_names if name != "options" and hasattr(view_class, name)]
-    if "get" in answered and "head" in answered:
-        answered.remove("head")
     return {
         name.upper(): (
             *around,

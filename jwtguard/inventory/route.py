@@ -180,11 +180,10 @@ class Found:
 
 def _path_covered(below: PathTemplate, rule: Rule, filler: str) -> str | None:
     """One of the paths of `below` that `rule` covers, or None."""
+    if rule.path.endswith("/") and (found := below.below(rule.path, filler=filler)) is not None:
+        return found
     exact = rule.path.rstrip("/")
-    for path in (exact, f"{exact}/"):
-        if below.equals(path):
-            return path
-    return below.below(rule.path, filler=filler) if rule.path.endswith("/") else None
+    return next((path for path in (exact, f"{exact}/") if below.equals(path)), None)
 
 
 def _gate(front: Front, method: str, path: str, view: object) -> Gate | None:

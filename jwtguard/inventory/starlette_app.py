@@ -73,7 +73,7 @@ def _route(route: Any, place: Place, walk: Walk) -> Iterator[Found]:  # noqa: AN
     endpoint = getattr(route, "endpoint", None)
     if endpoint is None:
         # A Mount, or a route of somebody else's making, which is no more than an application.
-        path = getattr(route, "path", "")
+        path = getattr(route, "path", None) or ""
         yield from walk(getattr(route, "app", route), place.below(_template(path, route)))
         return
     inner = place

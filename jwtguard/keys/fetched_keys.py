@@ -35,6 +35,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableE
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.jwk import ALGORITHMS, allow_list
 from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.keys.errands import Errand, Errands
 from jwtguard.keys.fetching import (
@@ -334,7 +335,9 @@ class FetchedKeys(ABC):
             self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=None)
 
     def _fail(self, searched_at: float | None, error: str) -> None:
-        logger.warning("keys of %s: %s", self._address, error)
+        logger.warning(
+            "keys of %s: %s", self._address, error, extra=log_fields("keys_not_fetched", source=self._address)
+        )
         self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=error)
 
     def _unavailable(self) -> UnavailableError:
