@@ -14,6 +14,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from jwtguard.cli.output import Problem, printable
@@ -135,7 +136,7 @@ def _imported(module_name: str, option: str) -> object:
 
 
 def _kind(value: object) -> str:
-    return f"the module {value.__name__}" if isinstance(value, type(ast)) else f"a {type(value).__name__}"
+    return f"the module {value.__name__}" if isinstance(value, ModuleType) else f"a {type(value).__name__}"
 
 
 def _said(error: BaseException) -> str:

@@ -61,8 +61,8 @@ def _explaining(guard: Guard, text: str, route: Route | None, *, redact: bool) -
     except JWTGuardError as refused:
         error = refused.with_traceback(None)
     evidence = Evidence.of(guard, text if isinstance(text, str) else "", redact=redact)
-    at = None if error is None else _step_of(error, evidence)
     is_opaque = guard.introspection is not None and guard._verifier.takes_as_opaque(text)
+    at = None if error is None else _step_of(error, evidence, is_opaque=is_opaque)
     steps = [_told(number, at, error, evidence, is_opaque=is_opaque) for number in range(1, CSRF_STEP)]
     if route is None:
         steps.append(revocation(guard, error))
@@ -89,22 +89,23 @@ def quiet(guard: Guard) -> Guard:
     return twin
 
 
-def _step_of(error: JWTGuardError, evidence: Evidence) -> int:
+def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> int:
     """The step at which `error` arose. Where two share a reason, the first if the token fails before any key."""
-    first, *later = reason_named(error.reason).steps
-    if not later:
-        return first
+    *early, last = reason_named(error.reason).steps
+    if not early:
+        return last
+    first = early[0]
     if error.reason == "iss":
         # Whose token it is must be known early where there are several issuers, or keys to be fetched.
-        is_early = len(evidence.policies) > 1 or not isinstance(evidence.policies[0].keys, JWKSet)
-        return first if is_early else later[-1]
+        is_late = all(isinstance(policy.keys, JWKSet) for policy in evidence.policies)
+        return last if is_opaque or (len(evidence.policies) == 1 and is_late) else first
     try:
         parse(check_length(evidence.text, len(evidence.text)), header=None, types=frozenset())
-    except InvalidTokenError as early:
-        return first if early.reason == error.reason else later[-1]
+    except InvalidTokenError as earlier:
+        return first if earlier.reason == error.reason else last
     except Exception:  # noqa: BLE001 - what the guard did not foresee either
         return first
-    return later[-1]
+    return last
 
 
 def _told(number: int, at: int | None, error: JWTGuardError | None, evidence: Evidence, *, is_opaque: bool) -> Step:

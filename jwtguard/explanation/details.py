@@ -66,12 +66,8 @@ def _bad_form(e: Evidence, reason: str) -> Pair:
     if len(e.parts) != 3:
         several = "more than 5 parts" if len(e.parts) > 5 else f"{len(e.parts)} part{'s' * (len(e.parts) != 1)}"
         return wanted, several
-    faults = [
-        f"the {name} is empty" if not part else f"{name}: {fault}"
-        for name, part in zip(_PARTS, e.parts, strict=True)
-        if not part or (fault := part_fault(part)) is not None
-    ]
-    return wanted, "; ".join(faults)
+    faults = {name: part_fault(part) if part else "it is empty" for name, part in zip(_PARTS, e.parts, strict=True)}
+    return wanted, "; ".join(f"{name}: {fault}" for name, fault in faults.items() if fault is not None)
 
 
 def _json(e: Evidence, part: int) -> Pair:

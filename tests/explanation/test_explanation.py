@@ -185,6 +185,16 @@ def test_an_opaque_token_can_be_expired() -> None:
     assert found.failed.found == "something else in what the issuer says of this opaque token"
 
 
+def test_an_opaque_token_of_a_stranger_fails_by_its_claims() -> None:
+    """Though its issuer is looked at early where keys are to be fetched, here there are none."""
+    answer = {**CLAIMS, "active": True, "iss": "https://evil.example"}
+    keys = RemoteJWKSet("https://issuer.example/jwks", fetcher=says(b"{}"))
+    asked = guard(introspection=introspecting(says(json.dumps(answer).encode())).introspection, keys=keys)
+    found = explain(asked, "opaque").run()
+
+    assert (found.reason, outcomes(found)[7]) == ("iss", "failed")
+
+
 def test_a_guard_that_cannot_work_says_so() -> None:
     """An asynchronous fetcher, run without a loop, is no fault of the token."""
 

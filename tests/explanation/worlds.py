@@ -81,7 +81,7 @@ def introspecting(fetcher: Callable[[FetchRequest], FetchResponse]) -> Guard:
 class Busy(Introspection):
     """An introspection with too many questions under way."""
 
-    def verifying(self, *arguments: Any) -> Steps[Any]:
+    def verifying(self, text: str, policy_of: Any, clock: Any) -> Steps[Any]:
         raise UnavailableError("introspection_busy")
         yield
 
