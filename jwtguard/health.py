@@ -87,7 +87,10 @@ class Health:
 
 def _worst(statuses: Iterable[Status]) -> Status:
     found = set(statuses)
-    return next((status for status in reversed(_ORDER) if status in found), "ok")
+    worst: Status = "ok"
+    for status in _ORDER:
+        worst = status if status in found else worst
+    return worst
 
 
 def health(guard: Guard, sessions: Sessions | None = None) -> Flow[Health]:
@@ -104,7 +107,7 @@ def _asking(guard: Guard, sessions: Sessions | None) -> Steps[Health]:
     for source in guard.trust.key_sources:
         part = yield from _keys(source)
         parts.append(part)
-    statuses = [part.status for part in parts]
+    statuses: list[Status] = [part.status for part in parts]
     if any(status != "unavailable" for status in statuses):
         # The keys of one issuer are missed by its own tokens alone.
         statuses = [_softened(status) for status in statuses]

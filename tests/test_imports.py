@@ -73,10 +73,14 @@ OTHERS: dict[str, set[str]] = {
 }
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
-    "django.store": {"core", "django.models", "django.database_clock"},
+    "django.store": {
+        *("core", "stores.patience", "django.models", "django.database_clock", "django.turn_statement"),
+    },
+    "stores.patience": {"core"},
     "django.models": {"core", "django.fields"},
     "django.fields": {"core"},
     "django.database_clock": {"core"},
+    "django.turn_statement": {"core", "django.database_clock"},
 }
 """For single modules the rooms, and the modules beside them, that they may import."""
 

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from jwtguard.core.errors import JWTGuardError, UnavailableError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Call, Steps
 from jwtguard.core.logs import log_fields
 
@@ -52,6 +52,17 @@ def is_storable(text: str, limit: int) -> bool:
 def storable_label(label: str) -> str:
     """A label as every store can keep it, cut to 255 characters: it often comes from a `User-Agent` field."""
     return label.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:MAX_TEXT]
+
+
+def storable_subject(subject: object) -> str:
+    """A subject as tokens and rows name it; raises `ConfigurationError`."""
+    is_one = isinstance(subject, str | int) and not isinstance(subject, bool) and subject != ""
+    text = str(subject)
+    if not is_one or not is_storable(text, MAX_TEXT):
+        raise ConfigurationError(
+            f"the subject is an integer, or a string of 1 to {MAX_TEXT} characters: found {type(subject).__name__}"
+        )
+    return text
 
 
 def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Steps[T]:

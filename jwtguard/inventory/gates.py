@@ -45,7 +45,7 @@ class Gate:
             case "rule" if self.rule is not None:
                 return f"rule {self.rule.path!r}: {self.requirement!r}"
             case "default":
-                return f"default of the rules: {self.requirement!r}"
+                return f"by default: {self.requirement!r}"
             case "foreign":
                 return self.name
             case "shipped":

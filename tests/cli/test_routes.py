@@ -25,15 +25,15 @@ def test_the_table() -> None:
     assert answer.exit_code == 0, answer.output
     assert [line.rstrip() for line in answer.output.splitlines()] == [
         "   Methods  Path           Guarded by",
-        "   PUT      /users/{name}  default of the rules: authenticated",
+        "   PUT      /users/{name}  by default: authenticated",
         "                           requires((has_role('admin') | has_scope('users:write') |",
         "                           has_permission('users.delete')) & fresh(max_age=600)), token from header X-Token",
         "              /users/me    rule '/users/me': public",
         "                           requires((has_role('admin') | has_scope('users:write') |",
         "                           has_permission('users.delete')) & fresh(max_age=600)), token from header X-Token",
-        "   GET      /users/{name}  default of the rules: authenticated",
+        "   GET      /users/{name}  by default: authenticated",
         "              /users/me    rule '/users/me': public",
-        "   WS       /feed          default of the rules: authenticated",
+        "   WS       /feed          by default: authenticated",
         "                           requires(authenticated)",
         "",
         "3 routes: 3 guarded",
@@ -110,7 +110,7 @@ def test_an_open_default_is_in_nobodys_way() -> None:
     with CliRunner().isolation(env={"COLUMNS": "80"}) as (output, *_):
         _print(rows, rows[:1])
         text = output.getvalue().decode()
-    assert "/open  UNGUARDED (default of the rules: optional)" in text
+    assert "/open  UNGUARDED (by default: optional)" in text
     assert "/mine  requires(authenticated)" in text
 
 

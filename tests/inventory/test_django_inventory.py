@@ -92,8 +92,8 @@ def test_rules() -> None:
     assert found == [
         ("any", "/public", "public", ["rule '/public': public"]),
         ("any", "/admin/x", "guarded", ["rule '/admin/': has_role('admin')"]),
-        ("any", "/users/<str:name>/", "guarded", ["default of the rules: authenticated"]),
-        ("any", "/users/<int:number>/posts", "guarded", ["default of the rules: authenticated"]),
+        ("any", "/users/<str:name>/", "guarded", ["by default: authenticated"]),
+        ("any", "/users/<int:number>/posts", "guarded", ["by default: authenticated"]),
     ]
     with project(path("users/", include(users)), middleware="Ruled") as handler:
         assert [[each.path for each in route.apart] for route in inventory(handler).routes] == [["/users/me/"], []]
@@ -239,7 +239,7 @@ def test_shipped_routes(middleware: str, state: str, notes: int) -> None:
         found = {route.path: route for route in inventory(handler).routes}
     assert (found["/auth/login"].state, len(found["/auth/login"].notes)) == (state, notes)
     assert [gate.text for gate in found["/auth/sessions/<str:session_id>"].gates] == [
-        "default of the rules: authenticated",
+        "by default: authenticated",
         "shipped route: authenticated",
     ]
 

@@ -64,8 +64,8 @@ def test_rules_and_decorators_add_up() -> None:
     assert rows(app) == [
         ("GET", "/health", "public", ["rule '/health': public"]),
         ("GET", "/admin/users", "guarded", ["rule '/admin/': has_role('admin')", "requires(authenticated)"]),
-        ("GET", "/forgotten", "unguarded", ["default of the rules: optional"]),
-        ("GET", "/", "unguarded", ["default of the rules: optional"]),
+        ("GET", "/forgotten", "unguarded", ["by default: optional"]),
+        ("GET", "/", "unguarded", ["by default: optional"]),
     ]
 
 

@@ -46,7 +46,7 @@ def test_middleware_and_decorators() -> None:
     assert rows(app) == [
         ("GET", "/public", "public", ["rule '/public': public"]),
         ("POST", "/admin/users", "guarded", ["rule '/admin/': has_role('admin')", "requires(has_role('a'))"]),
-        ("GET", "/me", "guarded", ["default of the rules: authenticated"]),
+        ("GET", "/me", "guarded", ["by default: authenticated"]),
     ]
 
 
@@ -70,8 +70,8 @@ def test_mounts_see_the_rest_of_the_path() -> None:
     found = {each[1]: each for each in rows(app)}
     assert found["/v1/{tenant}/public"][2:] == ("optional", ["rule '/v1/': optional", "rule '/public': public"])
     assert found["/v1/{tenant}/{name}"][2] == "guarded"
-    assert found["/public/x"][2:] == ("unguarded", ["default of the rules: public"])
-    assert found["/own/public"][3] == ["default of the rules: public", "rule '/public': public"]
+    assert found["/public/x"][2:] == ("unguarded", ["by default: public"])
+    assert found["/own/public"][3] == ["by default: public", "rule '/public': public"]
     apart = {route.path: [each.path for each in route.apart] for route in inventory(app).routes}
     assert apart["/v1/{tenant}/{name}"] == ["/v1/{tenant}/public", "/v1/{tenant}/admin"]
 
@@ -172,8 +172,8 @@ def test_websockets() -> None:
         middleware=[guarded(guard_with(Rule("/open", public, methods=["GET"]), default=optional))],
     )
     assert rows(app) == [
-        ("websocket", "/feed", "guarded", ["default of the rules: optional", "requires(has_role('reader'))"]),
-        ("websocket", "/echo", "guarded", ["default of the rules: optional", "requires(authenticated)"]),
+        ("websocket", "/feed", "guarded", ["by default: optional", "requires(has_role('reader'))"]),
+        ("websocket", "/echo", "guarded", ["by default: optional", "requires(authenticated)"]),
         ("websocket", "/open", "public", ["rule '/open': public"]),
     ]
 
