@@ -6,6 +6,8 @@
 >>> evidence = Evidence.of(guard, "e30.eyJhdWQiOiJ4In0.c2ln")
 >>> print(*details(evidence, 7, "aud"), sep="; ")
 aud is or holds "https://api.example"; aud "x"
+
+Two tables with a small function for each entry, which stay together because a step and its reasons say the same things.
 """
 
 from __future__ import annotations
