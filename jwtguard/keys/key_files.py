@@ -21,19 +21,21 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.jwk import SigningKey
 
 _KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
 _STATE = "state.json"
-# What a PEM file's key may be for, where nobody said: one fits each type and curve.
-_BY_TYPE = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
+_KEYS = {".pem", ".jwk"}
+USUAL_ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
+"""What a PEM file's key is for, where nobody said: one fits each type and curve."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,12 @@ class KeyFiles:
             found += [status.st_ino, status.st_mtime_ns, status.st_size]
         return tuple(found) or None
 
+    def private(self) -> list[Path]:
+        """The files that hold keys; raises `OSError`."""
+        if self._is_file:
+            return [self.path]
+        return [path for path in sorted(self.path.iterdir()) if path.suffix in _KEYS]
+
     def read(self) -> list[StoredKey]:
         """All keys; raises `ConfigurationError` for a file that is not what it should be, or `OSError`."""
         if self._is_file:
@@ -98,7 +106,7 @@ class KeyFiles:
             if path.suffix == ".jwk":
                 yield _stored(SigningKey.from_jwk({**_json(path), "kid": path.stem}), about, path)
             elif path.suffix == ".pem":
-                algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else _BY_TYPE
+                algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else USUAL_ALGORITHMS
                 yield _stored(_from_pem(path, algorithms), about, path)
 
     def write(self, keys: Iterable[StoredKey]) -> None:
@@ -122,7 +130,7 @@ class KeyFiles:
         about = {stored.kid: {"alg": stored.key.algorithm} | _about(stored) for stored in keys}
         _replace(self.path / _STATE, json.dumps(about, indent=1).encode("ascii"))
         for path in self.path.iterdir():
-            if path.suffix in {".pem", ".jwk"} and path.name not in names:
+            if path.suffix in _KEYS and path.name not in names:
                 path.unlink()
 
     @contextmanager
@@ -186,13 +194,25 @@ def _unique(keys: Iterable[StoredKey]) -> list[StoredKey]:
 
 def _from_pem(path: Path, algorithms: Iterable[str]) -> SigningKey:
     content = path.read_bytes()
-    problem = ConfigurationError(f"{path} holds no private key")
-    for algorithm in algorithms:
+    try:
+        return fitting(lambda each: SigningKey.from_pem(content, algorithm=each, kid=path.stem), algorithms)
+    except ConfigurationError as error:
+        problem = f"{path}: {error.detail}"
+    raise ConfigurationError(problem)
+
+
+def fitting(load: Callable[[str], T], algorithms: Iterable[str]) -> T:
+    """What `load` makes of a key for the first of `algorithms` that fits it; raises `ConfigurationError` if none does.
+
+    If it fits none, the last one says why: of the usual ones that is RSA's, whose keys are refused for most reasons.
+    """
+    *others, last = algorithms
+    for algorithm in others:
         try:
-            return SigningKey.from_pem(content, algorithm=algorithm, kid=path.stem)
-        except ConfigurationError as error:
-            problem = ConfigurationError(f"{path}: {error.detail}")
-    raise problem
+            return load(algorithm)
+        except ConfigurationError:
+            continue
+    return load(last)
 
 
 def _content(key: SigningKey) -> bytes:

@@ -36,6 +36,7 @@ from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.issuance import JWKS_MAX_AGE
 from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import MAX_LEEWAY, seconds
 from jwtguard.keys.key_files import KeyFiles, StoredKey, check_kid
 
@@ -223,13 +224,24 @@ class SigningKeys:
             ]
             if signer is None or signer.kid != kid:
                 return marked
-            coming = [each for each in marked if _begins(each) > now and not each.compromised]
-            if coming:
-                heir = min(coming, key=_order)
-                return [replace(each, signs_from=now) if each is heir else each for each in marked]
-            return [*marked, _new(signer.key.algorithm, stored, now, now)]
+            return _succeeded(marked, signer.key.algorithm, now)
 
         self._change(change)
+
+    def retire(self) -> SigningKey:
+        """Have the key that signs now sign no more: the next one does from now on, or a new one. It is returned.
+
+        What was signed stays good until it expires. A next key may not have been published for long: whoever fetches
+        the public keys has to fetch them anew. Raises `OSError`.
+        """
+
+        def change(stored: list[StoredKey], now: float) -> list[StoredKey]:
+            signer = _signer(stored, now)
+            algorithm = "ES256" if signer is None else signer.key.algorithm
+            return _succeeded(self._without_expired(stored, now), algorithm, now)
+
+        self._change(change)
+        return self.signing_key
 
     def states(self) -> list[KeyState]:
         """What each key does now, oldest first."""
@@ -258,6 +270,20 @@ class SigningKeys:
                 )
             )
         return states
+
+    @property
+    def path(self) -> Path:
+        """The directory or file of the keys."""
+        return self._files.path
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since the epoch."""
+        return self._clock
+
+    def key_files(self) -> list[Path]:
+        """The files that hold private keys; raises `OSError`."""
+        return self._files.private()
 
     def __iter__(self) -> Iterator[SigningKey]:
         """The keys that are trusted."""
@@ -312,7 +338,12 @@ class SigningKeys:
                 # What was read before serves on: files that are being moved must log nobody out.
                 self.last_error = error.detail if isinstance(error, ConfigurationError) else str(error.strerror)
                 self._checked_at = self._clock()
-                logger.warning("signing keys at %s: %s", self._files.path, self.last_error)
+                logger.warning(
+                    "signing keys at %s: %s",
+                    self._files.path,
+                    self.last_error,
+                    extra=log_fields("signing_keys_not_read", source=str(self._files.path)),
+                )
                 self._derive(self._loaded.stored, self._loaded.stamp)
 
     def _load(self) -> None:
@@ -362,6 +393,15 @@ def _signer(stored: tuple[StoredKey, ...] | list[StoredKey], now: float) -> Stor
     trusted = [each for each in stored if not each.compromised]
     begun = [each for each in trusted if _begins(each) <= now]
     return max(begun, key=_order) if begun else min(trusted, key=_order, default=None)
+
+
+def _succeeded(stored: list[StoredKey], algorithm: str, now: float) -> list[StoredKey]:
+    """The same keys, of which the next one signs from now on; where there is no next one, with a new one that does."""
+    coming = [each for each in stored if _begins(each) > now and not each.compromised]
+    if not coming:
+        return [*stored, _new(algorithm, stored, now, now)]
+    heir = min(coming, key=_order)
+    return [replace(each, signs_from=now) if each is heir else each for each in stored]
 
 
 def _new(algorithm: str, stored: Iterable[StoredKey], now: float, signs_from: float) -> StoredKey:

@@ -99,6 +99,34 @@ def test_rotation(path: Path) -> None:
     assert here.roles() == ["current", "next"]
 
 
+def test_retiring(path: Path) -> None:
+    """The next key signs at once, or a new one of the same kind; what the retired one signed stays good."""
+    clock = Clock()
+    here = Process(path, clock, algorithm="EdDSA")
+    elsewhere = Process(path, clock)
+    token = here.token()
+    coming = here.keys.rotate()
+    assert here.keys.retire().kid == coming.kid
+    assert (here.roles(), here.outcome(token)) == (["retired", "current"], "accepted")
+    clock.now += 5
+    assert elsewhere.keys.retire().algorithm == "EdDSA"
+    assert (elsewhere.roles(), elsewhere.outcome(token)) == (["retired", "retired", "current"], "accepted")
+    clock.now += HOUR + LEEWAY
+    here.keys.retire()
+    assert here.roles() == ["retired", "current"]
+
+
+def test_retiring_where_no_key_is_trusted(path: Path) -> None:
+    """A new key signs."""
+    keys = SigningKeys(path, algorithm="ES384")
+    file = path if path.suffix else path / "state.json"
+    file.write_text(file.read_text().replace('"signs_from"', '"compromised": true, "signs_from"'))
+    keys = SigningKeys(path)
+    assert [state.role for state in keys.states()] == ["compromised"]
+    assert keys.retire().algorithm == "ES256"
+    assert [state.role for state in keys.states()] == ["compromised", "current"]
+
+
 def test_hundred_rotations_refuse_no_token(path: Path) -> None:
     """Whatever the moment, a token that has not expired is accepted, by a process that only reads as well."""
     clock = Clock()
