@@ -138,9 +138,6 @@ CLAIMS: Mapping[str, Meaning] = {
 }
 """Claims by name (RFC 7519 §4 and its registry, OpenID Connect Core, and well-known providers)."""
 
-TIMES = frozenset({"exp", "nbf", "iat", "auth_time", "updated_at"})
-"""Claims whose values are seconds since the epoch (RFC 7519 §2)."""
-
 _OWN = Meaning("A claim of your own", "Named by a URL, so that nobody else's has the same name (RFC 7519 §4.2).")
 _UNKNOWN = Meaning("Unregistered", "A name that neither a standard nor a well-known provider uses.")
 

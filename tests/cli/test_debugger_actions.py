@@ -242,7 +242,7 @@ def test_signing_with_a_private_key() -> None:
     ("changes", "part", "problem"),
     [
         ({"header": "{"}, "header", "Line 1"),
-        ({"payload": "[]"}, "payload", "JSON object"),
+        ({"payload": "[]"}, "payload", "no object"),
         ({"signing": {"kind": "private", "key": "hello"}}, "signing", "PEM"),
         ({"signing": {"kind": "secret", "key": "short"}}, "signing", "needs at least 32"),
     ],

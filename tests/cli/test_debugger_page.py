@@ -273,7 +273,7 @@ def test_editing_the_token_follows_in_the_parts(debugger: DebuggerPage) -> None:
 
 @pytest.mark.parametrize(
     ("field", "text", "problem"),
-    [("payload", '{"sub": }', "Line 1, column 9"), ("header", "[]", "a JSON object"), ("payload", "", "Line 1")],
+    [("payload", '{"sub": }', "Line 1, column 9"), ("header", "[]", "but no object"), ("payload", "", "Line 1")],
 )
 def test_drafts_that_cannot_be_read(debugger: DebuggerPage, field: str, text: str, problem: str) -> None:
     """The place of the mistake is said below the editor, and the token stays as it was."""

@@ -350,9 +350,9 @@ def test_parts_that_cannot_be_read(debugger: DebuggerPage) -> None:
     debugger.check_against("secret", SECRET)
     debugger.shows("Refused", "signature")
     debugger.paste("!!!.eyJ9.%%")
-    expect(debugger["header-problem"]).to_contain_text("base64url")
-    expect(debugger["payload-problem"]).to_contain_text("JSON object")
-    expect(debugger["signature-problem"]).to_contain_text("base64url")
+    expect(debugger["header-problem"]).to_contain_text("It holds U+0021 (!)")
+    expect(debugger["payload-problem"]).to_contain_text("not JSON")
+    expect(debugger["signature-problem"]).to_contain_text("U+0025 (%)")
 
 
 def test_a_reload_forgets(debugger: DebuggerPage) -> None:

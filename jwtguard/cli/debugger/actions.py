@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from jwtguard.cli.debugger.editing import Draft, UnreadableError
-from jwtguard.cli.debugger.keys import SECRET_ALGORITHMS, checking_keys, secret_key, signing_key
+from jwtguard.cli.debugger.keys import SECRET_ALGORITHMS, checking_keys, private_key, secret_key
 from jwtguard.cli.debugger.problems import RefusedError
 from jwtguard.cli.debugger.reading import Part, read_token
 from jwtguard.cli.debugger.verdict import verdict_of
@@ -202,7 +202,7 @@ def _signing(signing: Data, algorithm: str | None) -> SigningKey | None:
         return None
     if kind == "secret":
         return secret_key(typed, is_base64url=signing.get("is_base64url") is True, preferred=algorithm)
-    return signing_key(typed, preferred=algorithm)
+    return private_key(typed, preferred=algorithm)
 
 
 def _pair(key: SigningKey) -> Data:

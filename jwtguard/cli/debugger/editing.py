@@ -17,6 +17,7 @@ from jwtguard.core.errors import MalformedTokenError
 from jwtguard.core.jose import encode_segment, parse_object
 from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jws import sign
+from jwtguard.explanation.faults import json_fault
 
 
 class UnreadableError(Exception):
@@ -75,14 +76,9 @@ def _object(part: str, text: str) -> Mapping[str, Any]:
 def _problem(text: str) -> str:
     """What keeps `text` from being read strictly, with the place where JSON knows one."""
     try:
-        value = json.loads(text)
+        json.loads(text)
     except json.JSONDecodeError as error:
         return f"Line {error.lineno}, column {error.colno}: {error.msg}."
     except (ValueError, RecursionError):
-        return "This is nested too deeply, or has too long a number."
-    if not isinstance(value, dict):
-        return 'This has to be a JSON object: {"name": value, …}.'
-    return (
-        "A name stands there twice, it is nested more than 64 levels deep, or it holds what is no JSON: NaN, Infinity,"
-        " a number of more than 40 characters, half of a surrogate pair."
-    )
+        pass  # Too long a number, or too deep: that is said below.
+    return f"{json_fault(text.strip().encode('utf-8', 'surrogatepass'))}."

@@ -2,7 +2,7 @@
 
 >>> import json
 >>> pasted = json.dumps(SigningKey.generate("ES256").to_private_jwk())
->>> signing_key(pasted, preferred="RS256")
+>>> private_key(pasted, preferred="RS256")
 SigningKey(algorithm='ES256', kid=None)
 
 A guard never lets the token choose. Here nothing is guarded, and a pasted key seldom says what it is for: so the
@@ -13,22 +13,21 @@ use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
+from jwtguard.cli.key_inputs import signing_key, verification_keys
+from jwtguard.cli.output import Problem
 from jwtguard.core.errors import ConfigurationError, MalformedTokenError
-from jwtguard.core.jose import decode_segment, parse_object
-from jwtguard.core.jwk import ALGORITHMS, SigningKey, VerificationKey, candidate_algorithms
-from jwtguard.core.jwk_set import JWKSet, LocalJWKSet
+from jwtguard.core.jose import decode_segment
+from jwtguard.core.jwk import ALGORITHMS, SigningKey
+from jwtguard.core.jwk_set import JWKSet
 from jwtguard.keys.fetched_keys import PUBLIC_ALGORITHMS
-from jwtguard.keys.fetching import FetchError, FetchResponse
-from jwtguard.keys.remote import fetched_set
 
-K = TypeVar("K", VerificationKey, SigningKey)
+T = TypeVar("T")
 
 SECRET_ALGORITHMS = tuple(sorted(ALGORITHMS - set(PUBLIC_ALGORITHMS)))
-USUAL = ("RS256", "ES256", "ES384", "ES512", "EdDSA")
-"""What a key is taken to be for where neither it nor the token says: one for each type and curve."""
+PASTED = "What was pasted"
 
 
 def secret_key(secret: str, *, is_base64url: bool, preferred: str | None) -> SigningKey:
@@ -46,74 +45,35 @@ def _decoded(secret: str) -> bytes:
 
 
 def checking_keys(text: str, *, preferred: str | None) -> JWKSet:
-    """What checks: a public key or certificate in PEM form, a JWK, or a JWK Set."""
-    text = text.strip()
-    if "PRIVATE KEY-----" in text:
-        raise _private()
-    if text.startswith("{"):
-        document = _json(text)
-        if "keys" in document:
-            return _key_set(document, text)
-        if "d" in document:
-            raise _private()
-        return JWKSet([_of_jwk(VerificationKey.from_jwk, document, preferred)])
-    load = VerificationKey.from_x509 if "BEGIN CERTIFICATE" in text else VerificationKey.from_pem
-    return JWKSet([_first_that_fits(lambda name: load(text, algorithm=name), preferred)])
-
-
-def signing_key(text: str, *, preferred: str | None) -> SigningKey:
-    """What signs: a private key in PEM form or as a JWK."""
-    text = text.strip()
-    if text.startswith("{"):
-        return _of_jwk(SigningKey.from_jwk, _json(text), preferred)
-    return _first_that_fits(lambda name: SigningKey.from_pem(text, algorithm=name), preferred)
-
-
-def _private() -> ConfigurationError:
-    return ConfigurationError(
-        "this is a private key, which signs: its place is under “Sign again”. Paste its public half here"
+    """What checks: a public key or certificate in PEM form, a JWK, a JWK Set, or the private half of one of them."""
+    content = _bytes(text)
+    keys = _first_that_fits(
+        lambda algorithm: verification_keys(content, name=PASTED, algorithm=algorithm),
+        # Of a set all keys count, or nobody could be told which ones are in it.
+        None if b'"keys"' in content else preferred,
     )
+    return keys if isinstance(keys, JWKSet) else JWKSet(keys)
 
 
-def _json(text: str) -> Mapping[str, Any]:
-    try:
-        return parse_object(text.encode("utf-8"))
-    except (UnicodeEncodeError, MalformedTokenError):
-        pass
-    raise ConfigurationError("this begins like a JWK and is no JSON object: copy it again, whole")
+def private_key(text: str, *, preferred: str | None) -> SigningKey:
+    """What signs: a private key in PEM form, as a JWK, or the last one of a JWK Set."""
+    content = _bytes(text)
+    return _first_that_fits(lambda algorithm: signing_key(content, name=PASTED, algorithm=algorithm), preferred)
 
 
-def _key_set(document: Mapping[str, Any], text: str) -> JWKSet:
-    entries = document["keys"]
-    if isinstance(entries, list) and any(isinstance(entry, Mapping) and entry.get("kty") == "oct" for entry in entries):
-        return LocalJWKSet(document)
-    # Providers publish keys for encryption and of unknown types beside those for signatures, and leave `alg` out: read
-    # like a fetched set, which skips what is of no use.
-    try:
-        return fetched_set(FetchResponse(status=200, body=text.encode()), PUBLIC_ALGORITHMS, "the document").keys
-    except FetchError as error:
-        problem = str(error)
-    raise ConfigurationError(problem)
+def _bytes(text: str) -> bytes:
+    return text.strip().encode("utf-8", "replace")
 
 
-def _of_jwk(load: Callable[..., K], jwk: Mapping[str, Any], preferred: str | None) -> K:
-    if "alg" in jwk:
-        return load(jwk)
-    order = [name for name in [preferred, *USUAL, *SECRET_ALGORITHMS] if name is not None and name in ALGORITHMS]
-    fitting = candidate_algorithms(jwk, order)
-    return load(jwk, algorithm=fitting[0]) if fitting else load(jwk)
-
-
-def _first_that_fits(load: Callable[[str], K], preferred: str | None) -> K:
-    problems = []
-    for name in _in_order(preferred):
+def _first_that_fits(load: Callable[[str | None], T], preferred: str | None) -> T:
+    """The key for the `preferred` algorithm, or for what it says itself, or for what is usual."""
+    if preferred in ALGORITHMS:
         try:
-            return load(name)
-        except ConfigurationError as error:
-            problems.append(error.detail)
-    # The first is about the algorithm that was most likely meant, and all are the same if the key cannot be read.
-    raise ConfigurationError(problems[0])
-
-
-def _in_order(preferred: str | None) -> Iterable[str]:
-    return dict.fromkeys([*([preferred] if preferred in PUBLIC_ALGORITHMS else []), *USUAL])
+            return load(preferred)
+        except Problem:
+            pass
+    try:
+        return load(None)
+    except Problem as problem:
+        message = problem.message.removeprefix(f"{PASTED}: ")
+    raise ConfigurationError(message)

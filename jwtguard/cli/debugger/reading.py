@@ -21,21 +21,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jwtguard.cli.vocabulary import TIMES, Meaning, meaning_of_algorithm, meaning_of_claim, meaning_of_header
-from jwtguard.core.errors import MalformedTokenError
+from jwtguard.cli.vocabulary import Meaning, meaning_of_algorithm, meaning_of_claim, meaning_of_header
 from jwtguard.core.jose import decode_segment, parse_object
 from jwtguard.core.policy import MAX_NUMERIC_DATE
+from jwtguard.explanation.faults import json_fault, part_fault
+from jwtguard.explanation.moments import DATES
 
-MAX_SHOWN = 65536
+MAX_SHOWN = 32768
 """Characters of a part; a guard refuses much shorter tokens."""
 MAX_MEMBERS, MAX_VALUE = 200, 2000
 """Members of a part that are explained, and characters of each that are shown with it; the text has all."""
-
-_PROBLEMS = {
-    "base64url": "This is not base64url: a letter is wrong or missing (RFC 7515 §2).",
-    "json": "This is not the JSON object that it has to be (RFC 7519 §7.2).",
-    "json_depth": "This is nested more than 64 levels deep.",
-}
 
 
 class Member(NamedTuple):
@@ -101,10 +96,10 @@ def read_part(segment: str, meaning: Callable[[str], Meaning]) -> Part:
         return Part(problem=_too_long(segment))
     if not segment:
         return Part()
-    try:
-        value = parse_object(decode_segment(_ascii(segment)))
-    except MalformedTokenError as error:
-        return Part(text=_roughly(segment), problem=_PROBLEMS[error.reason])
+    problem = part_fault(segment) or json_fault(decode_segment(_ascii(segment)))
+    if problem is not None:
+        return Part(text=_roughly(segment), problem=f"{problem}.")
+    value = parse_object(decode_segment(_ascii(segment)))
     members = [_member(name, each, meaning(name)) for name, each in list(value.items())[:MAX_MEMBERS]]
     return Part(text=pretty(value), members=tuple(members), value=value)
 
@@ -149,7 +144,7 @@ def _roughly(segment: str) -> str:
 
 def _member(name: str, value: object, meaning: Meaning) -> Member:
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    time = float(shown) if name in TIMES and type(value) in {int, float} else None
+    time = float(shown) if name in DATES and type(value) in {int, float} else None
     return Member(
         name=visible(name),
         value=visible(shown if len(shown) <= MAX_VALUE else f"{shown[:MAX_VALUE]}…"),
@@ -160,17 +155,12 @@ def _member(name: str, value: object, meaning: Meaning) -> Member:
 
 
 def _signature(segment: str, algorithm: str | None) -> SignaturePart:
-    problem, size = None, 0
-    if len(segment) > MAX_SHOWN:
-        problem = _too_long(segment)
-    elif segment:
-        try:
-            size = len(decode_segment(_ascii(segment)))
-        except MalformedTokenError as error:
-            problem = _PROBLEMS[error.reason]
+    problem = _too_long(segment) if len(segment) > MAX_SHOWN else None
+    if segment and problem is None and (fault := part_fault(segment)) is not None:
+        problem = f"{fault}."
     return SignaturePart(
         text=visible(segment[:MAX_SHOWN]),
         problem=problem,
-        size=size,
+        size=len(decode_segment(_ascii(segment))) if problem is None else 0,
         words="" if algorithm is None else meaning_of_algorithm(algorithm),
     )
