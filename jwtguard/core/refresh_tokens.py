@@ -25,6 +25,7 @@ from jwtguard.core.jose import parse_object
 from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import sign, verify
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import Policy
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, is_storable
 
@@ -119,7 +120,10 @@ class RefreshTokens:
         except InvalidTokenError as error:
             reason = error.reason
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
-            logger.error("refresh token refused: unforeseen %s while reading", type(error).__name__)
+            name = type(error).__name__
+            logger.error(
+                "refresh token refused: unforeseen %s while reading", name, extra=log_fields("unforeseen", reason=name)
+            )
             reason = "unforeseen"
         raise InvalidGrantError(reason)
 

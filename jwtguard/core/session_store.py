@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Call, Steps
+from jwtguard.core.logs import log_fields
 
 logger = logging.getLogger("jwtguard")
 
@@ -81,7 +82,11 @@ def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: obj
         unforeseen = type(error).__name__  # The name alone: messages of databases quote values.
     else:
         return answer
-    logger.error("session store unavailable: %s", unforeseen)
+    logger.error(
+        "session store unavailable: %s",
+        unforeseen,
+        extra=log_fields("store_unavailable", reason=unforeseen, source=type(store).__name__),
+    )
     raise UnavailableError("store")
 
 

@@ -37,6 +37,7 @@ from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.grants import Grants, Load, TokenResponse, names
 from jwtguard.core.issuance import TokenIssuer
 from jwtguard.core.jwk import SigningKey
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.core.prepared_refresh import PreparedRefresh as PreparedRefresh
 from jwtguard.core.refresh_tokens import RefreshToken, refresh_tokens_of
@@ -290,7 +291,11 @@ class Sessions(Frozen):
             raise
         except Exception as error:  # noqa: BLE001 - whatever broke there, nobody is logged out for it
             # The log has the traceback, for whoever wrote `load`.
-            logger.exception("load(subject) raised %s", type(error).__name__)
+            logger.exception(
+                "load(subject) raised %s",
+                type(error).__name__,
+                extra=log_fields("callback_raised", callback="load", subject=subject, session_id=session_id),
+            )
             unavailable = UnavailableError("load")
         else:
             if isinstance(grants, Grants):

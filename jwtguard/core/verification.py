@@ -27,6 +27,7 @@ from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, parse
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
 from jwtguard.core.principal import Principal
 from jwtguard.core.tenants import TenantPattern
@@ -154,7 +155,11 @@ class TokenVerifier:
             raise
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
             unforeseen = type(error).__name__
-        logger.error("token refused: unforeseen %s while verifying", unforeseen)
+        logger.error(
+            "token refused: unforeseen %s while verifying",
+            unforeseen,
+            extra=log_fields("unforeseen", reason=unforeseen),
+        )
         raise InvalidTokenError("unforeseen")
 
     def takes_as_opaque(self, text: str) -> bool:
@@ -206,7 +211,10 @@ def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
 
 
 def _broken(unforeseen: Exception) -> UnavailableError:
-    logger.error("keys unavailable: unforeseen %s from the key source", type(unforeseen).__name__)
+    name = type(unforeseen).__name__
+    logger.error(
+        "keys unavailable: unforeseen %s from the key source", name, extra=log_fields("unforeseen", reason=name)
+    )
     return UnavailableError("keys")
 
 

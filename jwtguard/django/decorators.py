@@ -33,6 +33,7 @@ from jwtguard.django.requests import PROVEN, admitting, callers_of, perform, rea
 from jwtguard.django.settings import default_guard
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings
 from jwtguard.guard import Admission, Guard
+from jwtguard.marks import Mark, mark
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,6 +93,7 @@ def requires(
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
+    noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         check_view(view, instead="decorate what its as_view() returns, as in requires(...)(MyView.as_view())")
@@ -114,6 +116,7 @@ def requires(
                     stack.enter_context(admitting(request, chosen, admission.principal))
                     return _kept_until_rendered(await async_view(request, *args, **kwargs), stack)
 
+            mark(guarded_async, noted)
             return cast("Callable[P, R]", _exempt(guarded_async))
 
         sync_view = cast("Callable[..., HttpResponseBase]", view)
@@ -132,6 +135,7 @@ def requires(
                 stack.enter_context(admitting(request, chosen, admission.principal))
                 return _kept_until_rendered(sync_view(request, *args, **kwargs), stack)
 
+        mark(guarded, noted)
         return cast("Callable[P, R]", _exempt(guarded))
 
     return decorate
