@@ -104,7 +104,11 @@ REASONS: dict[str, Reason] = {
         remedy="Ask the issuer for a token for this API, or set the guard's audience to its name there.",
     ),
     "tenant": _reason(7, remedy="The token contradicts itself about its tenant: its issuer must be looked at."),
-    "kind": _reason(7, remedy=_KIND),
+    "kind": _reason(
+        7,
+        remedy=_KIND + " If the issuer's tokens for an API name neither scopes nor a client, trust it by"
+        " TrustedIssuer(issuer=..., audience=...) in place of oidc(...).",
+    ),
     "kind_…": _reason(7, remedy=_KIND),
     "kind_client": _reason(7, remedy=_KIND),
     "client": _reason(7, remedy="Add the client to the list that the guard has, if it may call this API."),

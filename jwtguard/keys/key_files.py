@@ -103,11 +103,14 @@ class KeyFiles:
             return
         for path in sorted(self.path.iterdir()):
             about = known.get(path.stem, {})
-            if path.suffix == ".jwk":
-                yield _stored(SigningKey.from_jwk({**_json(path), "kid": path.stem}), about, path)
-            elif path.suffix == ".pem":
-                algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else USUAL_ALGORITHMS
-                yield _stored(_from_pem(path, algorithms), about, path)
+            try:
+                if path.suffix == ".jwk":
+                    yield _stored(SigningKey.from_jwk({**_json(path), "kid": path.stem}), about, path)
+                elif path.suffix == ".pem":
+                    algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else USUAL_ALGORITHMS
+                    yield _stored(_from_pem(path, algorithms), about, path)
+            except FileNotFoundError:
+                continue  # Another process has just deleted it, because all that it signed has expired.
 
     def write(self, keys: Iterable[StoredKey]) -> None:
         """Make the files hold exactly these keys; raises `OSError`."""

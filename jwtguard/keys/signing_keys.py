@@ -126,12 +126,13 @@ class SigningKeys:
         return None
 
     def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        """Look at the files if it is time to, and return the keys."""
-        return Flow(self._refreshed())
+        """Look at the files if it is time to, or if `kid` is not known yet, and return the keys."""
+        return Flow(self._refreshed(kid))
 
-    def _refreshed(self) -> Steps[JWKSet]:
+    def _refreshed(self, kid: str | None) -> Steps[JWKSet]:
         keys = self.current()
-        if keys is None:
+        # A key that another process made may sign at once. Looking for an invented one costs the dates of two files.
+        if keys is None or (kid is not None and kid not in keys and self.last_error is None):
             yield Call(self._look)
             keys = self._loaded.verification
         return keys

@@ -217,6 +217,47 @@ def test_retired_key_is_compromised(path: Path) -> None:
         here.keys.compromise("other")
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "HS256"])
+def test_key_of_another_process_signs_at_once(path: Path, algorithm: str) -> None:
+    """A process that has not looked at the files yet refuses none of its tokens: those were no reason to log in."""
+    clock = Clock()
+    here, elsewhere = Process(path, clock, algorithm=algorithm), Process(path, clock)
+    here.keys.rotate(at_once=True)
+    outcomes = [elsewhere.outcome(here.token())]
+    here.keys.compromise(here.keys.signing_key.kid or "")
+    outcomes.append(elsewhere.outcome(here.token()))
+    assert outcomes == ["accepted", "accepted"]
+
+
+def test_unknown_keys_and_damaged_files(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Invented names read damaged files, and log that, once an interval."""
+    clock = Clock()
+    here = Process(path, clock, algorithm="ES256")
+    (path if path.suffix else path / "state.json").write_text("{", encoding="ascii")
+    stranger = signing_key("ES256", "stranger")
+    tokens = [sign(as_json(claims(jti=str(number))), stranger) for number in range(5)]
+    assert [here.outcome(text) for text in tokens] == ["key"] * 5
+    assert len([record for record in caplog.records if "signing keys at" in record.message]) == 1
+
+
+def test_key_is_deleted_while_the_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another process that rotates: one that starts meanwhile does start."""
+    clock = Clock()
+    path = tmp_path / "keys"
+    here = Process(path, clock, algorithm="ES256")
+    first = here.keys.signing_key.kid
+    here.keys.rotate(at_once=True)
+    listed = Path.iterdir
+
+    def gone_since(self: Path) -> list[Path]:
+        found = list(listed(self))
+        (path / f"{first}.pem").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "iterdir", gone_since)
+    assert [state.role for state in SigningKeys(path, clock=clock).states()] == ["current"]
+
+
 def test_secret_is_rotated_without_logout(path: Path) -> None:
     """Old tokens carry no kid, and stay good until they expire; the new secret signs meanwhile; none is published."""
     clock = Clock()
@@ -326,7 +367,7 @@ def test_no_disk_on_the_warm_path(path: Path, monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(verify())
     assert len(looked) == 1
     assert looked[0] != threading.get_ident()
-    assert here.keys.refreshed("any").run() is here.keys.current()
+    assert here.keys.refreshed(None).run() is here.keys.current()
     assert here.outcome(text) == "accepted"
     assert len(looked) == 1
 
