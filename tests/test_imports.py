@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
     "otel": {"core", "keys"},
     "inventory": SHARED | {"asgi", "django", "inventory"},
     "doctor": SHARED | {"checks", "doctor", "inventory"},
-    "explanation": {"core", "guard", "keys"},
+    "explanation": {"core", "guard", "explanation"},
     "cli": SHARED | {"cli", "checks", "doctor", "explanation", "inventory", ""},
     "__main__": {"cli"},
     "testing": SHARED | {"testing", ""},

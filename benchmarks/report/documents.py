@@ -22,7 +22,7 @@ from benchmarks.report import scale_tables as scale
 from benchmarks.report.targets import counted, targets_table
 from benchmarks.results import ROOT, NotMeasuredError, Results
 
-DOCUMENTS = (ROOT / "docs" / "performance.md", ROOT / "docs" / "scale.md")
+DOCUMENTS = tuple(ROOT / "docs" / name for name in ("performance.md", "scale.md", "token-or-session.md"))
 PLOTS = ROOT / "docs" / "performance"
 
 _MARKED = re.compile(r"(?P<begin><!-- made: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
