@@ -20,6 +20,7 @@ from jwtguard.core.jose import decode_segment
 from jwtguard.core.jwk import MAX_KID_LENGTH, VerificationKey
 from jwtguard.core.jws import TOKEN_TYPES
 from jwtguard.core.kind import TokenKind
+from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import MAX_NUMERIC_DATE, Policy
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED
@@ -180,9 +181,13 @@ def _issuer(e: Evidence, reason: str) -> Pair:
 def _issuer_wanted(e: Evidence) -> str:
     if e.policy is not None and e.policy.issuer is UNCHECKED:
         return ""
+    if e.policy is not None and e.policy.issuer is NO_ISSUER:
+        return "there is no iss"
     templates = any(isinstance(policy.issuer, TenantPattern) for policy in e.policies)
     names = _quoted(list(dict.fromkeys(e.wanted_issuers)), "or")
-    return f"iss is {names}{', for a tenant on the list' if templates else ''}"
+    nameless = any(policy.issuer is NO_ISSUER for policy in e.policies)
+    or_none = ", or there is none" if nameless else ""
+    return f"iss is {names}{', for a tenant on the list' if templates else ''}{or_none}"
 
 
 def _audience(e: Evidence, reason: str) -> Pair:
@@ -226,6 +231,18 @@ def _client(e: Evidence, reason: str) -> Pair:
     clients = sorted(e.policy.kind.clients or ()) if e.policy is not None else []
     wanted = f"a client in {' or '.join(names)}"
     return f"{wanted}: {_quoted(clients, 'or')}" if clients else wanted, ", ".join(e.shown(name) for name in names)
+
+
+def _subject(e: Evidence, reason: str) -> Pair:
+    path = None if e.policy is None else e.policy.claims.subject
+    if path is None:
+        return _text_claim(e, reason)
+    return f"{'.'.join(path)} is a string that is not empty, or a whole number", e.shown(path[0])
+
+
+def _retired(e: Evidence, reason: str) -> Pair:
+    until = None if e.policy is None else e.policy.until
+    return f"tokens of this issuer were taken until {moment(until, now=e.now)}", f"it is {_now(e)}"
 
 
 def _text_claim(e: Evidence, reason: str) -> Pair:
@@ -303,7 +320,7 @@ _BY_REASON: dict[str, Callable[[Evidence, str], Pair]] = {
     "kind_…": _kind,
     "kind_client": _client,
     "client": _client,
-    "sub": _text_claim,
+    "sub": _subject,
     "jti": _text_claim,
     "exp": _date,
     "nbf": _date,
@@ -311,6 +328,7 @@ _BY_REASON: dict[str, Callable[[Evidence, str], Pair]] = {
     "auth_time": _auth_time,
     "expired": _expired,
     "too_old": _too_old,
+    "retired": _retired,
     "not_yet_valid": _not_yet,
     "proof_of_possession": _possession_failed,
     "inactive": _opaque,

@@ -22,6 +22,7 @@ from jwtguard.core.jose import JSONObject, decode_segment, parse_object
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import MAX_TOKEN_BYTES
+from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import Policy
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED
@@ -129,8 +130,8 @@ class Evidence:
     @property
     def wanted_issuers(self) -> list[str]:
         """The guard's issuers as they are written; templates too."""
-        issuers = [policy.issuer for policy in self.policies if policy.issuer is not UNCHECKED]
-        return [issuer.template if isinstance(issuer, TenantPattern) else issuer for issuer in issuers]
+        issuers = [policy.issuer for policy in self.policies if policy.issuer not in (UNCHECKED, NO_ISSUER)]
+        return [issuer.template if isinstance(issuer, TenantPattern) else str(issuer) for issuer in issuers]
 
     @property
     def key(self) -> VerificationKey | None:

@@ -24,7 +24,8 @@ from jwtguard.core.csrf import CSRF, CSRF_HEADER
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource
 from jwtguard.core.flow import Flow
-from jwtguard.testing.tokens import TokenFor, TokenSettings
+from jwtguard.testing.issuer_claims import TokenSettings
+from jwtguard.testing.tokens import TokenFor
 
 C = TypeVar("C")
 Via: TypeAlias = Literal["header", "cookie"]

@@ -31,8 +31,9 @@ from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.policy import UNCHECKED, Policy
 from jwtguard.guard import Guard
+from jwtguard.testing.issuer_claims import TokenSettings, claims_of, policy_of, type_of
 from jwtguard.testing.loopback import Send, Server, answer, path_of
-from jwtguard.testing.tokens import TokenSettings, claims_of, compact, policy_of, type_of
+from jwtguard.testing.tokens import compact
 
 Outage: TypeAlias = Literal["refuse", "error", "hang", "slow", "garbage"]
 """`refuse`: no connection; `error`: status 500; `hang`: no answer; `slow`: a late one; `garbage`: HTML, status 200."""

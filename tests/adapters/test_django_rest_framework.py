@@ -146,7 +146,7 @@ def test_what_is_not_ours_stays_so() -> None:
 
 def test_the_handler_undoes_what_was_begun() -> None:
     """A refusal rolls a transaction of the request back, as REST framework's own do."""
-    with mock.patch("jwtguard.django.rest_framework.set_rollback") as rolled_back:
+    with mock.patch("jwtguard.django.rest_framework.handler.set_rollback") as rolled_back:
         assert status(HasRole("admin"), EDITOR, REST_FRAMEWORK=drf.SETTINGS) == 403
         assert rolled_back.call_count == 1
 
@@ -346,6 +346,17 @@ def test_a_class_of_one_s_own() -> None:
         requirement = has_role("sales")
 
     assert [status(IsSales, bearer(roles=roles)) for roles in (["sales"], ["admin"])] == [200, 403]
+
+
+@pytest.mark.parametrize("combined", [lambda own: own & HasRole("editor"), lambda own: HasRole("editor") & own])
+def test_a_class_of_one_s_own_keeps_what_it_asks_for(combined: Any) -> None:
+    """Combining makes no requirement of a class that asks for more than that."""
+
+    class IsNobody(HasScope("write")):  # type: ignore[misc]
+        def has_permission(self, request: Any, view: Any) -> bool:
+            return False
+
+    assert status(combined(IsNobody), EDITOR) == 403
 
 
 def test_objects() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jwtguard import (
     UNCHECKED,
+    ClaimsMapping,
     Guard,
     Introspection,
     RemoteJWKSet,
@@ -26,6 +27,7 @@ from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.kind import TokenKind
 from jwtguard.explanation import Route
 from jwtguard.keys.fetching import FetchError, FetchRequest, FetchResponse
+from jwtguard.migration import tokens_without_issuer
 from jwtguard.stores.memory import MemoryStore
 from tests.core.keys import hs256, signing_key
 from tests.core.tokens import AUDIENCE, ISSUER, NOW, Clock, claims, compact
@@ -139,6 +141,20 @@ _SEVERAL = Guard(
     ],
     clock=Clock(),
 )
+_OLD = tokens_without_issuer(hs256().verification_key, until=datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def _moving(**changes: Any) -> Guard:
+    """A guard that takes tokens without an issuer beside those of its own."""
+    return Guard(
+        issuers=[
+            TrustedIssuer(issuer="https://one.example", audience="a", keys=hs256().verification_key),
+            replace(_OLD, **changes),
+        ],
+        clock=Clock(),
+    )
+
+
 _PUBLIC = compact(key=signing_key("ES256"))
 _DEEP = b"[" * 70 + b"]" * 70
 
@@ -190,6 +206,11 @@ WORLDS: list[tuple[str, World]] = [
     ("auth_time", World(trusting(past_claims=["auth_time"]), of(auth_time=NOW + 600), 7)),
     ("expired", World(guard(), of(exp=NOW - 60), 7)),
     ("too_old", World(guard(max_token_age=timedelta(hours=1)), of(iat=NOW - 7200), 7)),
+    ("retired", World(trusting(until=datetime(2023, 11, 14, tzinfo=UTC)), GOOD, 7)),
+    ("retired", World(_moving(until=datetime(2023, 11, 14, tzinfo=UTC)), of(iss=None), 7)),
+    ("iss", World(_moving(), of(iss="https://evil.example"), 5)),
+    ("iss", World(Guard(issuers=[_OLD], clock=Clock()), GOOD, 7)),
+    ("sub", World(_moving(claims=ClaimsMapping(subject=("user", "id"))), of(iss=None), 7)),
     ("not_yet_valid", World(guard(), of(nbf=NOW + 60), 7)),
     ("proof_of_possession", World(guard(), of(cnf={"jkt": "x"}), 8)),
     ("proof_of_possession", World(guard(), of(cnf=1), 8)),

@@ -1,0 +1,129 @@
+"""Who is calling, as REST framework asks it: an authentication class for each guard.
+
+>>> GuardAuthentication.tokens_from is None  # where the guard looks
+True
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from jwtguard.callers import Checkpoint, check_guard
+from jwtguard.core.authorization import optional
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, MissingTokenError
+from jwtguard.core.extraction import TokenSource
+from jwtguard.core.logs import log_fields
+from jwtguard.core.principal import Principal
+from jwtguard.core.verification import VerifiedToken
+from jwtguard.django.checks import guard_middlewares
+from jwtguard.django.decorators import DjangoGuard, guard_for
+from jwtguard.django.requests import callers_of, read
+from jwtguard.django.rest_framework.refusals import RefusedRequest, challenge
+from jwtguard.django.settings import default_guard, user_of
+from jwtguard.django.users import TokenUser
+from jwtguard.guard import Admission, Authentication, Guard
+
+logger = logging.getLogger("jwtguard")
+
+
+class GuardAuthentication(BaseAuthentication):
+    """Authenticates with the guard of the one middleware in front, or that of the `JWTGUARD` setting.
+
+    For another, or for a token that travels elsewhere, make a subclass::
+
+        class MachineAuthentication(GuardAuthentication):
+            guard = machines
+            tokens_from = [TokenHeader("X-Machine-Token")]
+
+    Put it first among a view's authentication classes: REST framework asks the first one for the challenge. Without a
+    token the next one is asked; a token that is there and no good is refused. Raises `RefusedRequest`.
+    """
+
+    guard: ClassVar[Guard | DjangoGuard | None] = None
+    tokens_from: ClassVar[Iterable[TokenSource] | None] = None
+    checkpoint: ClassVar[Checkpoint] = Checkpoint(optional, None)
+    found: Authentication | None = None
+    """What was found out about the request, for the permission classes."""
+
+    def __init_subclass__(cls, **more: Any) -> None:  # noqa: ANN401
+        super().__init_subclass__(**more)
+        _own_guard(cls.guard, cls.__name__)
+        cls.checkpoint = Checkpoint(optional, cls.tokens_from)
+
+    def authenticate(self, request: Request) -> tuple[object, VerifiedToken] | None:
+        """The user and the token of a request, or None where there is no token."""
+        http = http_of(request)
+        guard = self.guard_for(http)
+        try:
+            admission = self.checkpoint.admit(guard, read(http), callers_of(http)).run()
+            self.found = admission.authentication
+            return None if admission.principal is None else let_in(http, guard, admission)
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            refused = error
+        raise RefusedRequest(guard, refused)
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge for a request without a token (RFC 6750 §3)."""
+        return challenge(self.guard_for(http_of(request)), MissingTokenError())
+
+    def places(self) -> tuple[TokenSource, ...]:
+        """Where it reads tokens from, as far as that can be told without a request: for documentation."""
+        if self.checkpoint.tokens_from is not None:
+            return self.checkpoint.tokens_from
+        in_front = [middleware.own_guard() for middleware in guard_middlewares()]
+        guard = _own_guard(self.guard, type(self).__name__) or (in_front[0] if len(in_front) == 1 else None)
+        return (guard or default_guard()).tokens_from
+
+    def guard_for(self, request: HttpRequest) -> Guard:
+        """The guard that looks at `request`."""
+        return guard_for(request, _own_guard(self.guard, type(self).__name__))
+
+
+def authenticator_of(request: Request) -> GuardAuthentication | None:
+    """The class of ours that let the caller in, or the first that could have."""
+    chosen = request.successful_authenticator
+    for one in (chosen, *(request.authenticators or ())):
+        if isinstance(one, GuardAuthentication):
+            return one
+    return None
+
+
+def let_in(http: HttpRequest, guard: Guard, admission: Admission) -> tuple[object, VerifiedToken] | None:
+    """The user and the token of the caller, who is the request's principal from here on; None if there is none."""
+    principal, found = admission.principal, admission.authentication
+    told = None
+    if principal is not None and found is not None and found.token is not None:
+        told = _user_of(principal), found.token
+    callers_of(http).admit(guard, principal)
+    return told
+
+
+def _user_of(principal: Principal) -> object:
+    find = user_of()
+    if find is None:
+        return TokenUser(principal)
+    user = find(principal)
+    if user is None or not getattr(user, "is_active", True):
+        fields = log_fields("refused", reason="user", subject=principal.subject, session_id=principal.session_id)
+        logger.info("refused: user", extra=fields)
+        raise InvalidTokenError("user")
+    return user
+
+
+def http_of(request: Request) -> HttpRequest:
+    """Django's request behind REST framework's."""
+    return request._request
+
+
+def _own_guard(guard: Guard | DjangoGuard | None, where: str) -> Guard | None:
+    if guard is None:
+        return None
+    return guard.guard if isinstance(guard, DjangoGuard) else check_guard(guard, where)
