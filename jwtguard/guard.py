@@ -284,7 +284,8 @@ class Guard(Frozen):
     def _verify(self, text: str) -> Steps[VerifiedToken]:
         token = None
         try:
-            token = yield from self._verifying(text)
+            verified = self._begin(text)
+            token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
             if self._revocation is not None:
                 yield from self._revocation.checking(token, clock=self._clock)
         except JWTGuardError as error:
@@ -314,10 +315,10 @@ class Guard(Frozen):
             self._tell_refused(error, token)
             raise
 
-    def _verifying(self, text: str) -> Steps[VerifiedToken]:
+    def _begin(self, text: str) -> VerifiedToken | Steps[VerifiedToken]:
         introspection = self.introspection
         if introspection is None or not self._verifier.takes_as_opaque(text):
-            return self._verifier.verifying(text)
+            return self._verifier.begin(text)
         return introspection.verifying(text, self._opaque_policy, self._clock)
 
     def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
@@ -378,7 +379,8 @@ class Guard(Frozen):
                 renewed = None if renew is None else (yield from renew(request, None))
                 # No event: maybe nobody needs a token here.
                 return Authentication(error=MissingTokenError()) if renewed is None else renewed
-            token = yield from self._verifying(found.text)
+            verified = self._begin(found.text)
+            token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
             if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
             if self._revocation is not None:
@@ -427,7 +429,7 @@ class Guard(Frozen):
         Raises `ConfigurationError` if this guard would refuse it, for then the login could never work.
         """
         try:
-            return (yield from self._verifier.verifying(text))
+            return (yield from self._verifier.verify(text))
         except InvalidTokenError as error:
             reason = error.reason
         raise ConfigurationError(
