@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object_as
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
@@ -52,6 +53,9 @@ class VerifiedToken:
     def principal(self) -> Principal:
         """The caller it speaks for, by the mapping of its issuer."""
         return self.policy.claims.principal(self.claims)
+
+
+_Draft = draft_of(VerifiedToken)
 
 
 class _Remembered(NamedTuple):
@@ -200,7 +204,10 @@ class TokenVerifier:
         if claims is None:
             claims = _claims(jws.payload_segment)
         validity = policy.check(claims, now)
-        token = VerifiedToken(header=jws.header, claims=claims, sha256=sha256, policy=policy)
+        draft = _Draft()
+        draft.header, draft.claims, draft.sha256, draft.policy = jws.header, claims, sha256, policy
+        draft.__class__ = VerifiedToken
+        token: VerifiedToken = draft
         if self._cache_size:
             _remember(self._cache, sha256, _Remembered(token, token.principal, keys, validity), self._cache_size)
         return token
