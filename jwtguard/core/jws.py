@@ -106,12 +106,7 @@ def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> U
     signature = decode_segment(signature_segment)
     if header is None:
         header = read_header(header_segment, types)
-    return UnverifiedJWS(
-        header=header,
-        signing_input=data[: -1 - len(signature_segment)],
-        payload_segment=payload_segment,
-        signature=signature,
-    )
+    return UnverifiedJWS(header, data[: -1 - len(signature_segment)], payload_segment, signature)
 
 
 def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:

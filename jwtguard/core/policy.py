@@ -3,8 +3,8 @@
 >>> from jwtguard.core.jwk_set import JWKSet
 >>> policy = Policy(issuer="https://issuer.example", audience="https://api.example", keys=JWKSet([]))
 >>> claims = {"iss": "https://issuer.example", "aud": "https://api.example", "sub": "user-1", "exp": 1000}
->>> policy.check(claims, now=900).not_after  # exp plus ten seconds of leeway
-1010.0
+>>> policy.check(claims, now=900)  # Until exp, plus ten seconds of leeway.
+(-inf, 1010.0)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.jose import JOSEHeader
@@ -30,11 +30,8 @@ MAX_LEEWAY = 300.0
 DEFAULT_LEEWAY = timedelta(seconds=10)
 
 
-class Validity(NamedTuple):
-    """When a token holds, in seconds since the epoch: from `not_before` until just before `not_after`."""
-
-    not_before: float
-    not_after: float
+Validity: TypeAlias = tuple[float, float]
+"""When a token holds, in seconds since the epoch: from the first until just before the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,33 +174,31 @@ class Policy:
 
     def _check_past(self, claims: Mapping[str, Any], now: float) -> None:
         for name in self.past_claims:
-            if name in claims and not _numeric_date(claims, name) <= now + self._leeway:
+            if name in claims and not (_is_date(claims[name]) and claims[name] <= now + self._leeway):
                 raise InvalidTokenError(name)
 
     def expires_at(self, claims: Mapping[str, Any]) -> float | None:
         """When verified `claims` cease to hold, in seconds since the epoch, leeway included; None if they always do."""
-        not_after = self.validity(claims).not_after
+        _, not_after = self.validity(claims)
         return None if not_after == float("inf") else not_after
 
     def validity(self, claims: Mapping[str, Any]) -> Validity:
         """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none."""
-        not_before, not_after = _ALWAYS
-        if "exp" in claims:
-            not_after = _numeric_date(claims, "exp") + self._leeway
-        if "nbf" in claims:
-            not_before = _numeric_date(claims, "nbf") - self._leeway
-        if "iat" in claims:
-            issued = _numeric_date(claims, "iat") - self._leeway
-            if issued > not_before:
-                not_before = issued
+        for name in _DATES:
+            if name in claims and not _is_date(claims[name]):
+                raise InvalidTokenError(name)
+        leeway = self._leeway
+        not_after: float = claims.get("exp", _NEVER) + leeway
+        not_before: float = max(claims.get("nbf", -_NEVER), claims.get("iat", -_NEVER)) - leeway
         if self._max_age is not None:
             if "iat" not in claims:
                 raise InvalidTokenError("missing_iat")
-            not_after = min(not_after, claims["iat"] + self._max_age + self._leeway)
-        return Validity(not_before, not_after)
+            not_after = min(not_after, claims["iat"] + self._max_age + leeway)
+        return not_before, not_after
 
 
-_ALWAYS = Validity(float("-inf"), float("inf"))
+_DATES = ("exp", "nbf", "iat")
+_NEVER = float("inf")
 
 
 def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
@@ -216,12 +211,9 @@ def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _numeric_date(claims: Mapping[str, Any], name: str) -> float:
-    value = claims[name]
+def _is_date(value: object) -> bool:
     # `type`, not isinstance: True is an int. The parser has let only finite floats through.
-    if (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE:
-        return value
-    raise InvalidTokenError(name)
+    return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE  # type: ignore[operator]
 
 
 def _audiences(audience: object, problems: list[str]) -> frozenset[str]:

@@ -76,20 +76,6 @@ class _KnownHeader(NamedTuple):
     key: VerificationKey
 
 
-class _Candidate(NamedTuple):
-    """A token on its way through the steps. `claims` are known early where they must tell the issuer."""
-
-    jws: UnverifiedJWS
-    header_segment: bytes
-    policy: Policy
-    claims: ClaimsSet | None
-    sha256: bytes
-    now: float
-
-    def __repr__(self) -> str:
-        return f"_Candidate(header={self.jws.header!r})"  # The rest is the token.
-
-
 class TokenVerifier:
     """Verifies tokens of one issuer or several, each by its own policy.
 
@@ -169,38 +155,54 @@ class TokenVerifier:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
             claims = _claims(jws.payload_segment)
             policy = self.policy_of(claims)
-        candidate = _Candidate(jws, header_segment, policy, claims, sha256, now)
-        current = _current_keys(policy)
-        if known is not None and known.policy is policy and known.keys is current:
-            return self._finish(candidate, known.keys, known.key)  # The same question has the same answer.
-        policy.check_header(jws.header)
-        kid = jws.header.kid
-        key = None if current is None else current.find(kid, jws.header.algorithm)
-        if current is None or (key is None and kid is not None and kid not in current):
-            return self._with_fetched_key(candidate)  # The issuer may have changed its keys since we last looked.
-        return self._finish(candidate, current, key)
+        keys = _current_keys(policy)
+        if known is not None and known.policy is policy and known.keys is keys:
+            # Step 6, with the key that this header led to before: the same question has the same answer.
+            known.key.verify(jws.signing_input, jws.signature)
+        else:
+            policy.check_header(jws.header)
+            kid = jws.header.kid
+            key = None if keys is None else keys.find(kid, jws.header.algorithm)
+            if keys is None or (key is None and kid is not None and kid not in keys):
+                # The issuer may have changed its keys since we last looked.
+                return self._with_fetched_key(jws, header_segment, policy, claims, sha256, now)
+            self._check_signature(jws, header_segment, policy, keys, key)
+        return self._believe(jws, policy, claims, keys, sha256, now)
 
-    def _with_fetched_key(self, candidate: _Candidate) -> Steps[VerifiedToken]:
-        header = candidate.jws.header
+    def _with_fetched_key(
+        self,
+        jws: UnverifiedJWS,
+        header_segment: bytes,
+        policy: Policy,
+        claims: ClaimsSet | None,
+        sha256: bytes,
+        now: float,
+    ) -> Steps[VerifiedToken]:
+        kid, algorithm = jws.header.kid, jws.header.algorithm
         try:
-            keys = yield from _refreshed_keys(candidate.policy, header.kid)
-            return self._finish(candidate, keys, keys.find(header.kid, header.algorithm))
+            keys = yield from _refreshed_keys(policy, kid)
+            self._check_signature(jws, header_segment, policy, keys, keys.find(kid, algorithm))
+            return self._believe(jws, policy, claims, keys, sha256, now)
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - as in `begin`
             unforeseen = error
         raise _unforeseen(unforeseen)
 
-    def _finish(self, candidate: _Candidate, keys: JWKSet, key: VerificationKey | None) -> VerifiedToken:
-        jws, header_segment, policy, claims, sha256, now = candidate
+    def _check_signature(
+        self, jws: UnverifiedJWS, header_segment: bytes, policy: Policy, keys: JWKSet, key: VerificationKey | None
+    ) -> None:
+        """Step 6. Only what the signature covers is read from here on; a header is remembered once one held."""
         if key is None:
             raise InvalidTokenError("key")
-        # Step 6: the signature. Only what it covers is read from here on.
         key.verify(jws.signing_input, jws.signature)
-        known = self._headers.get(header_segment)
-        if known is None or known.keys is not keys or known.policy is not policy:
-            _remember_header(self._headers, header_segment, _KnownHeader(jws.header, policy, keys, key))
-        # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
+        if len(header_segment) <= _HEADER_BYTES:
+            _remember(self._headers, header_segment, _KnownHeader(jws.header, policy, keys, key), _HEADERS)
+
+    def _believe(
+        self, jws: UnverifiedJWS, policy: Policy, claims: ClaimsSet | None, keys: JWKSet, sha256: bytes, now: float
+    ) -> VerifiedToken:
+        """Steps 7 and 8: the claims, parsed from the very bytes that were signed."""
         if claims is None:
             claims = _claims(jws.payload_segment)
         validity = policy.check(claims, now)
@@ -269,11 +271,6 @@ def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
 def _broken(unforeseen: Exception) -> UnavailableError:
     logger.error("keys unavailable: unforeseen %s from the key source", type(unforeseen).__name__)
     return UnavailableError("keys")
-
-
-def _remember_header(memory: dict[bytes, _KnownHeader], segment: bytes, known: _KnownHeader) -> None:
-    if len(segment) <= _HEADER_BYTES:
-        _remember(memory, segment, known, _HEADERS)
 
 
 def _remember(memory: dict[bytes, Any], name: bytes, value: object, most: int) -> None:
