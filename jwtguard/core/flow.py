@@ -95,7 +95,7 @@ class Flow(Generic[T]):
         except StopIteration as done:  # The usual case: nothing to wait for, so no coroutine is even made.
             result: T = done.value
             return result
-        return (yield from _perform(steps, step, _to_thread).__await__())
+        return (yield from resume(steps, step, to_thread=_to_thread).__await__())
 
     def __iter__(self) -> Steps[T]:
         return self.take()
@@ -178,7 +178,7 @@ async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
-    return await _perform(steps, step, to_thread or _to_thread)
+    return await resume(steps, step, to_thread=to_thread or _to_thread)
 
 
 def _perform_here(steps: Steps[T], step: Step) -> T:
@@ -195,7 +195,8 @@ def _perform_here(steps: Steps[T], step: Step) -> T:
         return result
 
 
-async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:
+async def resume(steps: Steps[T], step: Step, *, to_thread: ToThread) -> T:
+    """Drive a flow on from the first `step` it asked for: the slow half of `run_async`."""
     try:
         while True:
             try:
