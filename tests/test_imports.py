@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "keys": {"core", "keys"},
     "providers": {"core", "keys"},
     "stores": {"core", "stores"},
-    "configuration": {"core", "keys", "providers", "guard"},
+    "configuration": {"core", "keys", "providers", "guard", "configuration"},
     "guard": {"core", "keys", "configuration"},
     "callers": {"core", "guard"},
     "sockets": {"core", "guard", "callers"},
@@ -40,7 +40,8 @@ ROOMS: dict[str, set[str]] = {
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,
     "django": SHARED | {"django"},
-    "cli": SHARED | {"cli", ""},
+    "explanation": {"core", "guard", "keys"},
+    "cli": SHARED | {"cli", "explanation", ""},
     "__main__": {"cli"},
     "testing": SHARED | {"testing", ""},
 }

@@ -13,6 +13,10 @@ try:
 except ImportError as error:
     raise ImportError("the jwtguard command needs click and rich: pip install 'jwtguard-middleware[cli]'") from error
 
+from jwtguard.cli.inputs import refuse_secrets
+from jwtguard.cli.output import Problem
+from jwtguard.core.errors import ConfigurationError
+
 COMMANDS: dict[str, str] = {
     "debugger": "Serve a page on this machine that decodes, verifies, edits and signs tokens.",
 }
@@ -20,7 +24,27 @@ COMMANDS: dict[str, str] = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is called, and knows its help line without."""
+    """A group that imports a command's module when the command is called, and knows its help line without.
+
+    What a command cannot do because of how it was called, or of a file, ends with 2 and a sentence.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line, which holds no token and no key."""
+        refuse_secrets(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise Problem(error.detail) from None
+        except BrokenPipeError:
+            raise  # Nobody reads on, as behind `head`: click ends quietly.
+        except OSError as error:
+            name = "" if error.filename is None else f"{error.filename}: "
+            raise Problem(f"{name}{error.strerror or type(error).__name__}") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.rfc_citations import citations
+
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 # Errors whose one reason stands in their own class; the other classes of errors.py are told theirs where they are made.
 _FIXED = {
@@ -91,3 +93,14 @@ def test_links(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in link]
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_section_of_an_rfc_is_listed() -> None:
+    """docs/rfcs.md has a row for what the code cites, with the files that cite it, and no other."""
+    listed, number = set(), ""
+    for line in (ROOT / "docs" / "rfcs.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            number = line.removeprefix("## RFC ")[:4] if line.startswith("## RFC ") else ""
+        elif number and (row := re.fullmatch(r"\| (?:§([\d.]+)|all) \| [^|]+ \| (.+) \|", line)):
+            listed |= {(number, row[1] or "", file) for file in re.findall("`([^`]+)`", row[2])}
+    assert listed == citations()

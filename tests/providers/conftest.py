@@ -1,4 +1,4 @@
-"""Providers that somebody else wrote, started on this machine with Node.js, for the tests in this folder."""
+"""Providers that somebody else wrote, started on this machine for the tests in this folder, most with Node.js."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +23,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 class Provider:
     """One of the scripts of this folder, under way: each line that it reads is a command, each it writes a result."""
 
-    def __init__(self, script: str) -> None:
+    def __init__(self, *command: str) -> None:
         self._process = subprocess.Popen(
-            ["node", script],
+            command,
             cwd=HERE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -87,8 +88,8 @@ def node_modules() -> None:
             assert run.returncode == 0, run.stdout + run.stderr
 
 
-def _running(script: str) -> Iterator[Provider]:
-    provider = Provider(script)
+def _running(*command: str) -> Iterator[Provider]:
+    provider = Provider(*command)
     try:
         yield provider
     finally:
@@ -98,16 +99,22 @@ def _running(script: str) -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def oidc_provider(node_modules: None) -> Iterator[Provider]:
     """oidc-provider 9."""
-    yield from _running("oidc_provider.mjs")
+    yield from _running("node", "oidc_provider.mjs")
 
 
 @pytest.fixture(scope="module")
 def mock_server(node_modules: None) -> Iterator[Provider]:
     """oauth2-mock-server 8."""
-    yield from _running("mock_server.mjs")
+    yield from _running("node", "mock_server.mjs")
 
 
 @pytest.fixture
 def doomed_server(node_modules: None) -> Iterator[Provider]:
     """One of the same that a test may take down."""
-    yield from _running("mock_server.mjs")
+    yield from _running("node", "mock_server.mjs")
+
+
+@pytest.fixture(scope="module")
+def oauth_toolkit() -> Iterator[Provider]:
+    """django-oauth-toolkit 3, with this Python."""
+    yield from _running(sys.executable, "-I", "oauth_toolkit.py")

@@ -1,0 +1,103 @@
+"""Where keys come from, as plain data: a secret, a file, an address, or the issuer's own metadata.
+
+>>> keys_from_config({"secret": "not a secret, only an example!!!", "algorithm": "HS256"}).algorithm
+'HS256'
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jwtguard.configuration.plain import unknown_keys
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk_set import LocalJWKSet
+from jwtguard.keys.openid import OpenIDProvider
+from jwtguard.keys.remote import RemoteJWKSet
+
+
+def keys_from_config(value: Any) -> Any:
+    """A source of keys: `{"pem_file": ..., "algorithm": "ES256"}` and the like."""
+    if not isinstance(value, Mapping):
+        return value
+    sources = [name for name in KEY_SOURCES if name in value]
+    if len(sources) != 1:
+        problems = unknown_keys(value, (*KEY_SOURCES, "algorithm", "algorithms", "kid"))
+        problems.append(f"exactly one of {', '.join(KEY_SOURCES)} is needed, found {', '.join(sources) or 'none'}")
+        raise ConfigurationError(*problems)
+    read, settings = KEY_SOURCES[sources[0]]
+    ConfigurationError.raise_all(unknown_keys(value, (*sources, *settings)))
+    return read(value)
+
+
+def _secret(value: Mapping[str, Any]) -> VerificationKey:
+    algorithm = value.get("algorithm", "HS256")  # The one that everybody means by a secret.
+    return VerificationKey.from_secret(value["secret"], algorithm=algorithm, kid=value.get("kid"))
+
+
+def _pem_file(value: Mapping[str, Any]) -> VerificationKey:
+    if "algorithm" not in value:
+        raise ConfigurationError('a PEM key needs its algorithm: write {"pem_file": ..., "algorithm": "ES256"}')
+    pem = _read(value["pem_file"])
+    return VerificationKey.from_pem(pem, algorithm=value["algorithm"], kid=value.get("kid"))
+
+
+def _jwks_file(value: Mapping[str, Any]) -> LocalJWKSet:
+    text = _read(value["jwks_file"])
+    document: dict[str, Any] = {}
+    with suppress(ValueError):  # LocalJWKSet says it, without quoting what may be a key.
+        document = json.loads(text)
+    return LocalJWKSet(document, algorithms=value.get("algorithms"))
+
+
+def _jwks_url(value: Mapping[str, Any]) -> RemoteJWKSet:
+    return RemoteJWKSet(value["jwks_url"], **_remote(value))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenID:
+    """Keys to be found through the metadata of the issuer, which another setting names."""
+
+    settings: dict[str, Any]
+
+    def provider(self, issuer: Any) -> OpenIDProvider:
+        """Those keys, now that the issuer is known."""
+        return OpenIDProvider(issuer, **self.settings)
+
+
+def _openid(value: Mapping[str, Any]) -> OpenID:
+    if value["openid"] is not True:
+        raise ConfigurationError(f'write {{"openid": true}}, or name another source of keys: found {value["openid"]!r}')
+    settings = _remote(value)
+    OpenIDProvider("https://issuer.example", **settings)  # So that its problems are found with all others.
+    return OpenID(settings)
+
+
+def _remote(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in ("algorithms", "allow_http_loopback") if name in value}
+
+
+# How each source is read, and the settings it takes: another one would change nothing, so it is refused.
+KEY_SOURCES: dict[str, tuple[Callable[[Mapping[str, Any]], Any], tuple[str, ...]]] = {
+    "secret": (_secret, ("algorithm", "kid")),
+    "pem_file": (_pem_file, ("algorithm", "kid")),
+    "jwks_file": (_jwks_file, ("algorithms",)),
+    "jwks_url": (_jwks_url, ("algorithms", "allow_http_loopback")),
+    "openid": (_openid, ("algorithms", "allow_http_loopback")),
+}
+
+
+def _read(path: Any) -> bytes:
+    # A key where its path belongs is a common slip, and must not be printed for it.
+    if isinstance(path, str) and ("-----BEGIN" in path or "\n" in path or path.lstrip()[:1] == "{"):
+        raise ConfigurationError("this is the key itself: write it into a file, and give the path of that")
+    try:
+        return Path(path).read_bytes()
+    except (OSError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+    raise ConfigurationError(f"the file {path!r} cannot be read: {reason}")

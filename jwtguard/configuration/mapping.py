@@ -1,0 +1,98 @@
+"""A guard's arguments from one mapping.
+
+>>> config = {"issuer": "https://issuer.example", "audience": "https://api.example", "keys": {"openid": True}}
+>>> arguments_from_config(config)["audience"]
+'https://api.example'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jwtguard.configuration.issuers import introspection_from_config, issuers_from_config
+from jwtguard.configuration.keys import OpenID, keys_from_config
+from jwtguard.configuration.places import claims_from_config, csrf_from_config, sources_from_config
+from jwtguard.configuration.plain import duration, or_unchecked, unchanged, unknown_keys
+from jwtguard.configuration.requirements import rules_from_config
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.jwk import SigningKey
+from jwtguard.core.unchecked import UNCHECKED
+
+_EXAMPLES = {
+    "issuer": '"https://issuer.example"',
+    "audience": '"https://api.example"',
+    "keys": '{"pem_file": "public.pem", "algorithm": "ES256"}',
+}
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "issuer": or_unchecked,
+    "audience": or_unchecked,
+    "keys": keys_from_config,
+    "issuers": issuers_from_config,
+    "introspection": introspection_from_config,
+    "tokens_from": sources_from_config,
+    "leeway": duration,
+    "required_claims": unchanged,
+    "max_token_bytes": unchanged,
+    "max_token_age": duration,
+    "cache_size": unchanged,
+    "claims": claims_from_config,
+    "role_hierarchy": unchanged,
+    "role_permissions": unchanged,
+    "rules": rules_from_config,
+    "csrf": csrf_from_config,
+    "revocation": unchanged,
+    "realm": unchanged,
+    "problem_body": unchanged,
+    "on_event": unchanged,
+    "clock": unchanged,
+}
+
+
+def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems."""
+    if not isinstance(config, Mapping):
+        raise ConfigurationError(
+            f"the configuration is a mapping with issuer, audience and keys: found {type(config).__name__}"
+        )
+    # Whoever names several issuers says it all there, and opaque tokens need no keys.
+    needed = [] if "issuers" in config else [name for name in _EXAMPLES if name not in config]
+    if "introspection" in config and "keys" in needed:
+        needed.remove("keys")
+    return collected(config, [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in needed])
+
+
+def collected(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The arguments that `config` describes; raises `ConfigurationError` with these and all further problems."""
+    problems = problems + unknown_keys(config, _READERS)
+    arguments: dict[str, Any] = {}
+    for name, value in config.items():
+        if name in _READERS:
+            try:
+                arguments[name] = _READERS[name](value)
+            except ConfigurationError as error:
+                problems.extend(f"{name}: {problem}" for problem in error.problems)
+    keys = arguments.get("keys")
+    if isinstance(keys, OpenID):
+        try:
+            arguments["keys"] = keys.provider(arguments.get("issuer"))
+        except ConfigurationError as error:
+            del arguments["keys"]
+            problems.extend(f"keys: {problem}" for problem in error.problems)
+    if problems:
+        raise ConfigurationError(*problems, *_further_problems(arguments))
+    return arguments
+
+
+def _further_problems(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a guard would find wrong with the arguments that could be read, so that all is reported at once."""
+    from jwtguard.guard import Guard  # noqa: PLC0415 - it imports this module, for the same reason only where used
+
+    stand_ins = {"issuer": UNCHECKED, "audience": UNCHECKED, "keys": SigningKey.generate("HS256").verification_key}
+    try:
+        Guard(**{**({} if "issuers" in arguments else stand_ins), **arguments})
+    except ConfigurationError as error:
+        return error.problems
+    return ()

@@ -1,0 +1,81 @@
+"""Where a token travels and where its claims say what, as plain data.
+
+>>> sources_from_config(["authorization", {"cookie": "__Host-access"}])[1].name
+'__Host-access'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jwtguard.configuration.plain import each, or_unchecked, unknown_keys
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import CSRF
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
+from jwtguard.core.principal import ClaimPath, ClaimsMapping
+
+
+def sources_from_config(value: Any) -> Any:
+    """The places of a token: `"authorization"`, `{"cookie": name}`, `{"header": name}` and so on."""
+    if value is None:
+        return None
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError('write a list, as in ["authorization", {"cookie": "__Host-access"}]')
+    return each(value, _token_source)
+
+
+def _token_source(place: Any) -> TokenSource:
+    if place == "authorization":
+        return AuthorizationHeader()
+    if place == "subprotocol":
+        return TokenSubprotocol()
+    if isinstance(place, Mapping):
+        if "cookie" in place:
+            known = ("cookie", "path", "domain", "samesite", "development", "secure")
+            ConfigurationError.raise_all(unknown_keys(place, known))
+            return TokenCookie(place["cookie"], **{name: place[name] for name in known[1:] if name in place})
+        if len(place) == 1 and "header" in place:
+            return TokenHeader(place["header"])
+        if len(place) == 1 and "query" in place:
+            return TokenQuery(place["query"])
+    elif isinstance(place, TokenSource) and not isinstance(place, type):
+        return place
+    raise ConfigurationError(
+        'a place is "authorization", {"cookie": name}, {"header": name}, {"query": name} or "subprotocol",'
+        f" found {place!r}"
+    )
+
+
+def claims_from_config(value: Any) -> Any:
+    """Where roles, scopes and permissions stand: `{"roles": [["realm_access", "roles"]]}`."""
+    if not isinstance(value, Mapping):
+        return value
+    ConfigurationError.raise_all(unknown_keys(value, ("roles", "scopes", "permissions")))
+    return ClaimsMapping(
+        **{
+            name: [_claim_path(path) for path in paths] if isinstance(paths, list | tuple) else paths
+            for name, paths in value.items()
+        }
+    )
+
+
+def _claim_path(path: Any) -> Any:
+    if isinstance(path, Mapping):
+        problems = unknown_keys(path, ("path", "single_string"))
+        keys = _claim_path(path.get("path"))
+        if not isinstance(path.get("single_string", False), bool):
+            problems.append(f"single_string is true or false: found {path['single_string']!r}")
+        ConfigurationError.raise_all(problems)
+        return ClaimPath(keys, single_string=path.get("single_string", False))
+    return tuple(path) if isinstance(path, list) else path
+
+
+def csrf_from_config(value: Any) -> Any:
+    """The arguments of `CSRF`, or `{"unchecked": true}`."""
+    value = or_unchecked(value)
+    if not isinstance(value, Mapping):
+        return value
+    ConfigurationError.raise_all(unknown_keys(value, ("trusted_origins", "require_token", "secret")))
+    return CSRF(**value)

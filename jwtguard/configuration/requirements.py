@@ -1,0 +1,85 @@
+"""What a path needs, as plain data.
+
+>>> requirement_from_config({"any": [{"role": "admin"}, {"scope": "admin"}]})
+has_role('admin') | has_scope('admin')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from jwtguard.configuration.plain import each, unknown_keys
+from jwtguard.core.authorization import (
+    Requirement,
+    authenticated,
+    denied,
+    fresh,
+    has_permission,
+    has_role,
+    has_scope,
+    optional,
+    optional_lenient,
+    public,
+)
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.rules import Rule, Rules
+
+
+def rules_from_config(value: Any) -> Any:
+    """A list of rules, or `{"rules": [...], "default": requirement}`."""
+    if isinstance(value, Rules):
+        return value
+    if isinstance(value, Mapping):
+        ConfigurationError.raise_all(unknown_keys(value, ("rules", "default")))
+        rules, default = value.get("rules", []), requirement_from_config(value.get("default", authenticated))
+    elif value is None:
+        return None
+    else:
+        rules, default = value, authenticated
+    if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
+        raise ConfigurationError('write a list, as in [{"path": "/admin/", "requirement": {"role": "admin"}}]')
+    return Rules(each(rules, _rule), default=default)
+
+
+def _rule(rule: Any) -> Any:
+    if not isinstance(rule, Mapping):
+        return rule
+    problems = unknown_keys(rule, ("path", "requirement", "methods"))
+    problems += [
+        f"a rule needs its {name!r}: found {dict(rule)!r}" for name in ("path", "requirement") if name not in rule
+    ]
+    ConfigurationError.raise_all(problems)
+    return Rule(rule["path"], requirement_from_config(rule["requirement"]), methods=rule.get("methods"))
+
+
+_MODES = {repr(mode): mode for mode in (authenticated, optional, optional_lenient, public, denied)}
+_TESTS: dict[str, Callable[[Any], Requirement]] = {
+    "role": has_role,
+    "scope": has_scope,
+    "permission": has_permission,
+    "fresh": lambda max_age: fresh(max_age=max_age),
+}
+
+
+def requirement_from_config(value: Any) -> Requirement:
+    """A requirement: `"public"`, `{"role": "admin"}`, `{"all": [...]}`, `{"any": [...]}`, `{"fresh": 600}` …"""
+    if isinstance(value, Requirement):
+        return value
+    if isinstance(value, str) and value in _MODES:
+        return _MODES[value]
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, content),) = value.items()
+        if name in _TESTS:
+            return _TESTS[name](content)
+        if name in {"all", "any"} and isinstance(content, list | tuple) and content:
+            parts = [requirement_from_config(part) for part in content]
+            combined = parts[0]
+            for part in parts[1:]:
+                combined = combined & part if name == "all" else combined | part
+            return combined
+    raise ConfigurationError(
+        f"a requirement is one of {', '.join(_MODES)}, or one of"
+        f' {{"role": name}}, {{"scope": name}}, {{"permission": name}}, {{"fresh": seconds}},'
+        f' {{"all": [...]}}, {{"any": [...]}}: found {value!r}'
+    )

@@ -1,0 +1,129 @@
+"""The tutorials: whoever types them in sees what they show."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
+from jwtguard.testing.clients import Client
+from tests.docs.console import Terminal
+from tests.examples.documents import ROOT
+
+_BLOCK = re.compile(r"^```(?P<language>python|console)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+INSTALLING = ("python3 -m venv", "pip install", "django-admin")
+
+
+def blocks(name: str) -> Iterator[tuple[str, str]]:
+    """Language and text of each block of a tutorial, but for the first, which installs."""
+    text = (ROOT / "docs" / f"tutorial-{name}.md").read_text(encoding="utf-8")
+    first, *others = [(block["language"], block["code"]) for block in _BLOCK.finditer(text)]
+    assert first[0] == "console"
+    assert all(line.startswith(tuple(f"$ {start}" for start in INSTALLING)) for line in first[1].splitlines())
+    yield from others
+
+
+@pytest.mark.parametrize(
+    ("name", "client_of"), [("flask", wsgi_client), ("starlette", asgi_client), ("fastapi", asgi_client)]
+)
+def test_one_file(
+    name: str, client_of: Callable[[Any], Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tutorials with an `app.py`: every block in its order."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str) -> str:
+        code = re.fullmatch(r'python -c "(.*)"', line)
+        assert code, line
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code[1], {})
+        return printed.getvalue()
+
+    terminal, file = Terminal(run, tmp_path), ""
+    for language, code in blocks(name):
+        if language == "python":
+            file += code
+        else:
+            app = ModuleType("app")  # Whoever changed the file starts the application anew.
+            monkeypatch.setitem(sys.modules, "app", app)
+            exec(compile(file, f"tutorial-{name}", "exec"), vars(app))
+            terminal.carry_out(code, client_of(app.app))
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_django(tmp_path: Path) -> None:
+    """The tutorial with a project of its own, which is made, written, and served by Django's own commands."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "JWTGUARD_"))}
+
+    def run(line: str) -> str:
+        line = re.sub(r"\bpython(?= )", sys.executable, line)
+        done = subprocess.run(
+            line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("python -m django startproject project .")
+    (tmp_path / "project" / "urls.py").write_text("")
+    shown = list(blocks("django"))
+    for language, code in shown:
+        if language == "python":
+            file = code.partition("\n")[0].removeprefix("# ")
+            with (tmp_path / file).open("a") as text:
+                text.write(code)
+    assert "no issues" in run("python manage.py check")
+    run("python manage.py migrate")
+    with served(tmp_path, environment) as client:
+        terminal = Terminal(run, tmp_path)
+        for language, code in shown:
+            if language == "console":
+                terminal.carry_out(code, client)
+
+
+@contextlib.contextmanager
+def served(project: Path, environment: dict[str, str]) -> Iterator[Client]:
+    """A client of the project, served by `manage.py runserver`."""
+    port = free_port()
+    command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+    with (project / "server.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert server.poll() is None, (project / "server.log").read_text()
+            assert time.monotonic() < deadline
+        yield lambda request: sent(request, port)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def sent(request: RawRequest, port: int) -> RawAnswer:
+    """The answer of the server on this port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request(request.method, request.target, body=request.body or None, headers=dict(request.headers))
+        answer = connection.getresponse()
+        return RawAnswer(status=answer.status, headers=tuple(answer.getheaders()), body=answer.read())
