@@ -109,6 +109,7 @@ class GuardMiddleware:
             )
         self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
+        self._has_routes = not self._routes.is_empty
         self._preflight = preflight
         self._sleep = sleep
 
@@ -125,7 +126,7 @@ class GuardMiddleware:
         callers = scope[KEY].copy() if KEY in scope else Callers()
         renew = None
         is_exempt = False
-        if not self._routes.is_empty:
+        if self._has_routes:
             send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
             is_exempt = self._routes.exempts(request)
         entry: Entry
@@ -135,14 +136,26 @@ class GuardMiddleware:
             entry = Admission()
         else:
             try:
-                entry = await perform(self.guard.entering(request, renew))
+                steps = self.guard.entering(request, renew)
+                try:
+                    step = steps.send(None)
+                except StopIteration as done:  # As in `perform`, less the coroutine: nothing to wait for.
+                    entry = done.value
+                else:
+                    entry = await resume(steps, step, to_thread=_to_thread)
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
                 await send_answer(self.guard.answer(error, request), scope, send)
                 return
         callers.keep(self.guard, entry)
-        inner = {**scope, KEY: callers, **_shown(callers.known_principal())}
+        principal = callers.known_principal()
+        inner = {
+            **scope,
+            KEY: callers,
+            "user": NOBODY if principal is None else principal,
+            "auth": NO_CREDENTIALS if principal is None else Credentials(principal),
+        }
         if isinstance(entry, Authentication) and entry.error is not None:
             await self._run_without_caller(inner, receive, send, callers, request)
         elif kind == "websocket":

@@ -213,7 +213,7 @@ def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
 
 def _is_date(value: object) -> bool:
     # `type`, not isinstance: True is an int. The parser has let only finite floats through.
-    return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE  # type: ignore[operator]
+    return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE
 
 
 def _audiences(audience: object, problems: list[str]) -> frozenset[str]:

@@ -156,13 +156,12 @@ class _ASGIRequest(HTTPRequest):
         self._given_root_path = root_path
 
     def values(self, name: str) -> list[str]:
-        wanted = name.encode("latin-1")
-        size = len(wanted)  # Most fields have another, which is quicker to see than their name in lower case.
-        return [
-            value.decode("latin-1")
-            for field_name, value in self._scope["headers"]
-            if len(field_name) == size and field_name.lower() == wanted
-        ]
+        found: list[str] = []
+        size = len(name)  # Most fields have another, which is quicker to see than their name in lower case.
+        for field_name, value in self._scope["headers"]:
+            if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
+                found.append(value.decode("latin-1"))  # noqa: PERF401 - a comprehension is a frame of its own
+        return found
 
     @property
     def method(self) -> str:

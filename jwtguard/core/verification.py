@@ -132,23 +132,23 @@ class TokenVerifier:
         much again.
         """
         try:
-            return self._begin(text)
+            data = check_length(text, self._max_token_bytes)  # Step 1
+            sha256 = hashlib.sha256(data).digest()
+            now = self._clock()
+            remembered = self._cache.get(sha256)
+            if remembered is not None:
+                token, keys, (not_before, not_after) = remembered
+                # What time and key rotation can change is checked again; the rest cannot have changed.
+                if not_before <= now < not_after and _current_keys(token.policy) is keys:
+                    return token
+            return self._verify_anew(data, sha256, now)
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
             unforeseen = error
         raise _unforeseen(unforeseen)
 
-    def _begin(self, text: str) -> VerifiedToken | Steps[VerifiedToken]:
-        data = check_length(text, self._max_token_bytes)  # Step 1
-        sha256 = hashlib.sha256(data).digest()
-        now = self._clock()
-        remembered = self._cache.get(sha256)
-        if remembered is not None:
-            token, keys, (not_before, not_after) = remembered
-            # What time and key rotation can change is checked again; the rest cannot have changed.
-            if not_before <= now < not_after and _current_keys(token.policy) is keys:
-                return token
+    def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> VerifiedToken | Steps[VerifiedToken]:
         # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
         header_segment = data[: data.find(b".")]
         known = self._headers.get(header_segment)

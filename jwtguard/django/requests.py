@@ -81,7 +81,7 @@ class Inside:
 
     def __enter__(self) -> Inside:
         attributes = self._request.__dict__
-        self._before = {name: attributes[name] for name in ("user", "auser") if name in attributes}
+        self._before: dict[str, object] = {name: attributes[name] for name in ("user", "auser") if name in attributes}
         self._admitted.__enter__()
         show_user(self._request, self._admitted.principal)
         return self
