@@ -30,7 +30,7 @@ from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_gu
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
-from jwtguard.core.flow import Flow, Steps, is_async, resume
+from jwtguard.core.flow import Steps, is_async, resume, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -305,7 +305,7 @@ def requires(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
             visit = Visit(_connection(args, kwargs).scope, guard)
             try:
-                admission = Flow(visit.admitting(checkpoint)).run()
+                admission = run_steps(visit.admitting(checkpoint))
             except ConfigurationError:
                 raise
             except JWTGuardError as error:

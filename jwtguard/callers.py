@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource, check_sources
-from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.flow import Flow, Steps, run_steps
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Admission, Authentication, Guard
@@ -30,7 +30,7 @@ EXEMPT = "_jwtguard_exempt"
 """Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
 
 Entry: TypeAlias = Admission | Authentication
-Asking: TypeAlias = Callable[[], Flow[Authentication]]
+Asking: TypeAlias = Callable[[], Flow[Authentication] | Steps[Authentication]]
 """How to find out who is calling."""
 Headers: TypeAlias = list[tuple[str, str]]
 
@@ -185,7 +185,7 @@ class Callers:
         for caller in reversed(self._admitted):
             if caller.guard is guard:
                 return caller.principal
-        entry = self.kept(guard).run()
+        entry = run_steps(self.finding(guard))
         if entry is None:
             raise ConfigurationError(
                 "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"

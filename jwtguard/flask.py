@@ -36,7 +36,7 @@ from jwtguard.callers import EXEMPT, Callers, Checkpoint, check_guard, check_vie
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.flow import is_async
+from jwtguard.core.flow import is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -154,7 +154,8 @@ class FlaskGuard:
                 guard, request = self.guard, _request()
                 callers = _callers_of(request)
                 with _Refusing(guard):
-                    admission = checkpoint.admit(guard, HTTPRequest.from_wsgi(request.environ), callers).run()
+                    steps = checkpoint.admitting(guard, HTTPRequest.from_wsgi(request.environ), callers)
+                    admission = run_steps(steps)
                 with callers.admitting(guard, admission.principal):
                     return view(*args, **kwargs)
 
@@ -209,12 +210,12 @@ class FlaskGuard:
         if endpoints is not None and self._exempts(request):
             callers.keep(guard, Admission())
         elif guard.rules is None:
-            callers.keep(guard, lambda: guard.authenticate(HTTPRequest.from_wsgi(request.environ), renew=renew))
+            callers.keep(guard, lambda: guard.authenticating(HTTPRequest.from_wsgi(request.environ), None, renew))
         elif _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:
             with _Refusing(guard):
-                callers.keep(guard, guard.enter(HTTPRequest.from_wsgi(request.environ), renew=renew).run())
+                callers.keep(guard, run_steps(guard.entering(HTTPRequest.from_wsgi(request.environ), renew)))
 
     def _exempts(self, request: flask.Request) -> bool:
         view = flask.current_app.view_functions.get(request.endpoint or "")

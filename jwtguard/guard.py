@@ -418,10 +418,8 @@ class Guard(Frozen):
     def _accepted(self, token: VerifiedToken, source: TokenSource) -> Authentication:
         if self._on_event is not None:
             self._tell("accepted", "accepted", token)
-        if isinstance(source, TokenCookie):
-            proves_origin = self.csrf is not UNCHECKED
-        else:
-            proves_origin = isinstance(source, _HEADERS)
+        is_cookie = isinstance(source, TokenCookie)
+        proves_origin = self.csrf is not UNCHECKED if is_cookie else isinstance(source, _HEADERS)
         return Authentication(token.principal, token, source, None, proves_origin)
 
     def reading_issued(self, text: str) -> Steps[VerifiedToken]:
@@ -495,7 +493,7 @@ class Guard(Frozen):
         return self.admission(requirement, kept)
 
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
-        """Authorize whom `kept` names: who was authenticated, or None where no token is read; raises `JWTGuardError`."""
+        """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
         if kept is None or not requirement.mode.reads_token:
             return Admission(self.authorize(_NOBODY, requirement))
         return Admission(self.authorize(kept, requirement), kept)

@@ -80,13 +80,10 @@ class Flow(Generic[T]):
 
     def run(self) -> T:
         """Run to the end on this thread and return the result; raises what the flow raises."""
-        steps = self.take()
-        try:
-            step = steps.send(None)
-        except StopIteration as done:  # The usual case: nothing to wait for.
-            result: T = done.value
-            return result
-        return _perform_here(steps, step)
+        steps, self._steps = self._steps, None
+        if steps is None:
+            raise _run_already()
+        return run_steps(steps)
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self.take()
@@ -102,10 +99,9 @@ class Flow(Generic[T]):
 
     def take(self) -> Steps[T]:
         """The steps, for a driver; a flow gives them away once."""
-        steps = self._steps
+        steps, self._steps = self._steps, None
         if steps is None:
-            raise RuntimeError("this Flow has run already: ask for a new one")
-        self._steps = None
+            raise _run_already()
         return steps
 
     def __bool__(self) -> bool:
@@ -165,6 +161,16 @@ def is_async(function: Callable[..., object]) -> bool:
 def run_sync(flow: Flow[T]) -> T:
     """Drive `flow` on this thread: calls are performed here, futures are waited for here."""
     return flow.run()
+
+
+def run_steps(steps: Steps[T]) -> T:
+    """`run_sync` for the steps themselves: an adapter that drives them at once needs no `Flow` to remind it."""
+    try:
+        step = steps.send(None)
+    except StopIteration as done:  # The usual case: nothing to wait for.
+        result: T = done.value
+        return result
+    return _perform_here(steps, step)
 
 
 async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
@@ -249,6 +255,10 @@ async def _to_thread(function: Callable[[], T]) -> T:
     import asyncio  # noqa: PLC0415 - see above
 
     return await asyncio.to_thread(function)
+
+
+def _run_already() -> RuntimeError:
+    return RuntimeError("this Flow has run already: ask for a new one")
 
 
 def _needs_a_loop(step: Call[Any]) -> ConfigurationError:

@@ -260,6 +260,4 @@ def _constant(text: str) -> NoReturn:
 
 # Made once: `json.loads` with hooks makes a decoder at each call.
 _plain = json.JSONDecoder(parse_float=_float, parse_constant=_constant)
-_strict = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
+_strict = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

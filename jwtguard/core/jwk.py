@@ -158,8 +158,7 @@ class VerificationKey(Frozen):
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
         if (
             # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
-            len(signature) != self._signature_length
-            or self._verify(signing_input, self._key, signature) is not True
+            len(signature) != self._signature_length or self._verify(signing_input, self._key, signature) is not True
         ):
             raise InvalidTokenError("signature")
 

@@ -129,7 +129,7 @@ def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
 
 
 def _united(
-    claims: Mapping[str, Any], paths: Iterable[Any], read: Callable[[Any, ClaimPath], frozenset[str]]
+    claims: Mapping[str, Any], paths: Iterable[Any], read: Callable[[object, ClaimPath], frozenset[str]]
 ) -> frozenset[str]:
     found = _NOTHING
     for path in paths:
@@ -142,7 +142,7 @@ def _united(
     return found
 
 
-def _names(value: Any, path: ClaimPath) -> frozenset[str]:
+def _names(value: object, path: ClaimPath) -> frozenset[str]:
     """Roles or permissions: a list of strings, all of it or nothing, since half a malformed claim is no claim."""
     if isinstance(value, str):
         return frozenset((value,)) if path.single_string and value else _NOTHING
@@ -152,7 +152,7 @@ def _names(value: Any, path: ClaimPath) -> frozenset[str]:
     return _NOTHING
 
 
-def _scopes(value: Any, path: ClaimPath) -> frozenset[str]:
+def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
     """A string of scope tokens with single spaces between (RFC 6749 §3.3), or a list of strings."""
     if isinstance(value, str):
         return frozenset(value.split(" ")) if _SCOPE.fullmatch(value) else _NOTHING

@@ -160,7 +160,7 @@ class _ASGIRequest(HTTPRequest):
         size = len(name)  # Most fields have another, which is quicker to see than their name in lower case.
         for field_name, value in self._scope["headers"]:
             if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
-                found.append(value.decode("latin-1"))  # noqa: PERF401 - a comprehension is a frame of its own
+                found.append(value.decode("latin-1"))  # Not a comprehension, which is a frame of its own.
         return found
 
     @property

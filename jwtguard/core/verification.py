@@ -64,7 +64,7 @@ _Draft = draft_of(VerifiedToken)
 
 
 class _Remembered(NamedTuple):
-    """A cached token with all that must still hold when it comes again. A tuple, which is made in a third of the time."""
+    """A cached token with all that must still hold when it comes again."""
 
     token: VerifiedToken
     keys: JWKSet

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -18,7 +18,7 @@ from django.utils.functional import SimpleLazyObject
 
 from jwtguard.callers import Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Flow, run_async
+from jwtguard.core.flow import Steps, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.django.settings import user_of
@@ -79,7 +79,7 @@ class Inside:
         self._admitted = callers_of(request).admitting(guard, principal)
         self._later = False
 
-    def __enter__(self) -> Inside:
+    def __enter__(self) -> Self:
         attributes = self._request.__dict__
         self._before: dict[str, object] = {name: attributes[name] for name in ("user", "auser") if name in attributes}
         self._admitted.__enter__()
@@ -123,9 +123,14 @@ def show_user(request: HttpRequest, principal: Principal | None) -> None:
     request.__dict__.update(user=SimpleLazyObject(user), auser=auser)
 
 
-async def perform(flow: Flow[T]) -> T:
-    """Run a flow on this loop; what blocks runs where Django's database connections belong."""
-    return await run_async(flow, to_thread=_to_thread)
+async def perform(steps: Steps[T]) -> T:
+    """Go the steps of a flow on this loop; what blocks runs where Django's database connections belong."""
+    try:
+        step = steps.send(None)
+    except StopIteration as done:  # The usual case: nothing to wait for.
+        result: T = done.value
+        return result
+    return await resume(steps, step, to_thread=_to_thread)
 
 
 async def _to_thread(function: Callable[[], T]) -> T:
