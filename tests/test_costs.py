@@ -10,7 +10,7 @@ import gc
 import itertools
 import json
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -205,6 +205,15 @@ def many_keys(number: int) -> list[VerificationKey]:
     return [VerificationKey.from_secret(f"{index:032}", algorithm="HS256", kid=f"k{index}") for index in range(number)]
 
 
+def are_alike(counts: Iterable[int]) -> bool:
+    """Whether counts for one thing and for a hundred or more differ by less than one for each.
+
+    Not "are equal", since the interpreter's own instrumentation shows at times.
+    """
+    found = list(counts)
+    return 0 < min(found) and max(found) - min(found) < 50
+
+
 def steps_after_one(by: Guard, text: str) -> int:
     """The bytecode that it takes to verify `text` when it, or with no cache another like it, was seen before."""
     by.verify(text).run()
@@ -217,7 +226,7 @@ def test_the_number_of_keys_does_not_matter(cache_size: int) -> None:
     named = SigningKey.from_secret("0" * 32, algorithm="HS256", kid="k0")
     guards = [guard(keys=many_keys(number), cache_size=cache_size) for number in (1, 100)]
 
-    assert len({steps_after_one(by, signed(named)) for by in guards}) == 1
+    assert are_alike(steps_after_one(by, signed(named)) for by in guards)
 
 
 def test_the_first_token_of_each_key_costs_the_same() -> None:
@@ -225,57 +234,57 @@ def test_the_first_token_of_each_key_costs_the_same() -> None:
     named = SigningKey.from_secret("0" * 32, algorithm="HS256", kid="k0")
     guards = [guard(keys=many_keys(number)) for number in (1, 100)]
 
-    assert len({opcodes(lambda by=by: by.verify(signed(named)).run()) for by in guards}) == 1  # type: ignore[misc]
+    assert are_alike(opcodes(lambda by=by: by.verify(signed(named)).run()) for by in guards)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("cache_size", [0, 1024], ids=["cold", "warm"])
 def test_the_number_of_issuers_does_not_matter(cache_size: int) -> None:
     """An issuer is looked up, not searched for."""
-    found = set()
+    found = []
     for number in (2, 100):
         others = [
             TrustedIssuer(issuer=f"https://{index}.example", audience="a", keys=KEY.verification_key)
             for index in range(number - 1)
         ]
         ours = TrustedIssuer(issuer=ISSUER, audience=AUDIENCE, keys=KEY.verification_key)
-        found.add(steps_after_one(Guard(issuers=[*others, ours], cache_size=cache_size, clock=clock), token()))
+        found.append(steps_after_one(Guard(issuers=[*others, ours], cache_size=cache_size, clock=clock), token()))
 
-    assert len(found) == 1
+    assert are_alike(found)
 
 
 @pytest.mark.parametrize("path", ["/p000/x", "/p000/a/b/c", "/e000", "/none"])
 def test_the_number_of_rules_does_not_matter(path: str) -> None:
     """Rules are found through an index, exact ones and prefixes."""
-    found = set()
+    found = []
     for number in (1, 1000):
         rules = [Rule(f"/p{index:03}/", authenticated) for index in range(number)]
         rules += [Rule(f"/e{index:03}", public) for index in range(number)]
         indexed = Rules(rules)
-        found.add(opcodes(lambda rules=indexed: rules.requirement("GET", path)))  # type: ignore[misc]
+        found.append(opcodes(lambda rules=indexed: rules.requirement("GET", path)))  # type: ignore[misc]
 
-    assert len(found) == 1
+    assert are_alike(found)
 
 
 @pytest.mark.parametrize("requirement", [has_role("r0"), has_permission("p0")], ids=repr)
 def test_the_number_of_roles_does_not_matter(requirement: Any) -> None:
     """Neither those that the guard knows nor those of the caller are gone through."""
-    found = set()
+    found = []
     for number in (1, 1000):
         rights = Rights(
             role_hierarchy={f"r{index + 1}": {f"r{index}"} for index in range(number)},
             role_permissions={f"r{index}": {f"p{index}"} for index in range(number)},
         )
         caller = Principal(subject="user-1", roles=frozenset(f"r{index}" for index in range(number)))
-        found.add(opcodes(lambda r=rights, c=caller: requirement.check(c, r, now=NOW)))  # type: ignore[misc]
+        found.append(opcodes(lambda r=rights, c=caller: requirement.check(c, r, now=NOW)))  # type: ignore[misc]
 
-    assert len(found) == 1
+    assert are_alike(found)
 
 
 def test_the_size_of_a_token_is_left_to_c() -> None:
     """No step of ours goes through a token character by character."""
     by = guard(cache_size=0, max_token_bytes=65536)
 
-    assert len({steps_after_one(by, signed(KEY, note="x" * size)) for size in (1, 8000)}) == 1
+    assert are_alike(steps_after_one(by, signed(KEY, note="x" * size)) for size in (1, 8000))
 
 
 def test_a_role_in_a_token_costs_a_few_steps_and_no_call() -> None:
