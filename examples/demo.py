@@ -1,35 +1,31 @@
 """Show what jwtguard does, with real requests to a real application: ``python3 examples/demo.py``.
 
 Needs Python 3.11 or later and an index that pip can install from, nothing else: what the demonstration wants goes into
-``.venv-demo`` inside this checkout, never into the interpreter that runs this file. Where jwtguard and Flask are
-installed already, they are used as they are. ``--once`` ends after the requests, with exit code 0 if every answer was
-the expected one; without it the application keeps serving until Ctrl-C.
+``.venv-demo`` inside this checkout, never into the interpreter that runs this file. Where jwtguard, Flask and limits
+are installed already, they are used as they are. ``--once`` ends after the requests, with exit code 0 if every answer
+was the expected one; without it the application keeps serving until Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import http.client
 import importlib.metadata
 import importlib.util
 import io
-import json
 import logging
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-demo"
+REQUIREMENTS = (f"{ROOT}[flask]", "limits>=3.13")
 OLDEST_PYTHON = (3, 11)
-PASSWORD = "example-password-of-{}"
 
 
 def main(arguments: list[str]) -> int:
@@ -58,7 +54,7 @@ def is_prepared() -> bool:
         importlib.metadata.distribution("jwtguard-middleware")
     except importlib.metadata.PackageNotFoundError:
         return False
-    return importlib.util.find_spec("flask") is not None
+    return all(importlib.util.find_spec(name) is not None for name in ("flask", "limits"))
 
 
 def in_virtual_environment(arguments: list[str]) -> int:
@@ -75,11 +71,11 @@ def in_virtual_environment(arguments: list[str]) -> int:
                     f"{sys.executable} has no `{module}`, without which it cannot make a virtual environment. "
                     "Debian and Ubuntu keep it in a package of its own: `apt install python3-venv`."
                 )
-        say(f"making {VENV.name}, with jwtguard and Flask in it …")
+        print(f"making {VENV.name}, with jwtguard and Flask in it …", flush=True)
         if subprocess.run([sys.executable, "-Im", "venv", "--clear", str(VENV)], check=False).returncode:
             stop(f"{sys.executable} could not make a virtual environment; what it says about that stands above.")
         pip = [str(python), "-Im", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        if subprocess.run([*pip, "--editable", f"{ROOT}[flask]"], check=False).returncode:
+        if subprocess.run([*pip, "--editable", *REQUIREMENTS], check=False).returncode:
             stop("pip could not install jwtguard; what it says about that stands above. It needs a package index.")
         mark.write_text(wanted, encoding="ascii")
     command = [str(python), str(Path(__file__).resolve()), *arguments]
@@ -92,15 +88,10 @@ def in_virtual_environment(arguments: list[str]) -> int:
 def runs(python: Path) -> bool:
     """Whether the interpreter of the virtual environment still works: the one it was made from may be gone."""
     try:
-        check = subprocess.run([str(python), "-Ic", "import flask, jwtguard"], capture_output=True, check=False)
+        check = subprocess.run([str(python), "-Ic", "import flask, jwtguard, limits"], capture_output=True, check=False)
     except OSError:
         return False
     return check.returncode == 0
-
-
-def say(text: str = "") -> None:
-    """Print a line now, also where nobody looks at a terminal."""
-    print(text, flush=True)
 
 
 def stop(message: str) -> None:
@@ -116,6 +107,7 @@ def demonstrate(data: Path, *, port: int, once: bool) -> int:
     from werkzeug.serving import make_server
 
     sys.path.append(str(ROOT))
+    from examples.conversation import Conversation, invite, say
     from examples.flask_app.app import create_app
 
     app = create_app(data)
@@ -126,7 +118,7 @@ def demonstrate(data: Path, *, port: int, once: bool) -> int:
     serving.start()
     try:
         say(f"examples/flask_app is serving at http://127.0.0.1:{server.port}")
-        code = converse(server.port)
+        code = 0 if Conversation(server.port).run() else 1
         if not once:
             invite(server.port)
             logging.getLogger("werkzeug").setLevel(logging.INFO)
@@ -152,100 +144,6 @@ def listening(port: int) -> socket.socket:
         listener.bind(("127.0.0.1", 0))
     listener.listen()
     return listener
-
-
-def converse(port: int) -> int:
-    """Send the requests and show the answers; 1 if one of them was not the expected one."""
-    bob, ada = log_in(port, "bob"), log_in(port, "ada")
-    header, payload, signature = bob.split(".")
-    tampered = f"{header}.{payload[:-6]}{'A' if payload[-6] != 'A' else 'B'}{payload[-5:]}.{signature}"
-    results = [
-        show(port, "an admitted call", "/me", bob, 200),
-        show(port, "no token", "/me", None, 401),
-        show(port, "a role that bob does not have", "/admin/users", bob, 403),
-        show(port, "the same for ada, who has it", "/admin/users", ada, 200),
-        show(port, "a scope that bob does not have", "/reports", bob, 403),
-        show(port, "a token in which one character was changed", "/me", tampered, 401),
-    ]
-    say()
-    say("Every answer was the expected one." if all(results) else "Not every answer was the expected one: see above.")
-    return 0 if all(results) else 1
-
-
-def log_in(port: int, name: str) -> str:
-    """Exchange a password for an access token, and show it."""
-    body = {"name": name, "password": PASSWORD.format(name)}
-    say(f"\n── {name} logs in")
-    say(f"   POST /login  {json.dumps({**body, 'password': '…'}, ensure_ascii=False)}")
-    status, headers, answer = send(port, "POST", "/login", {"Content-Type": "application/json"}, body)
-    report(
-        status, headers, {**answer, "access_token": shortened(answer.get("access_token", ""))}, is_right=status == 200
-    )
-    if status != 200:
-        stop("nobody can log in, so there is nothing to show.")
-    token: str = answer["access_token"]
-    return token
-
-
-def show(port: int, title: str, path: str, token: str | None, expected: int) -> bool:
-    """One request: what is sent, and what comes back."""
-    say(f"\n── {title}")
-    say(f"   GET {path}" + (f"  Authorization: Bearer {shortened(token)}" if token else ""))
-    status, headers, answer = send(port, "GET", path, {"Authorization": f"Bearer {token}"} if token else {})
-    is_right = status == expected and ("WWW-Authenticate" in headers) == (expected in {401, 403})
-    report(status, headers, answer, is_right=is_right)
-    return is_right
-
-
-def report(status: int, headers: http.client.HTTPMessage, answer: Mapping[str, object], *, is_right: bool) -> None:
-    """Show an answer: status, challenge, and what its body says."""
-    say(f"   {status} {http.HTTPStatus(status).phrase}" + ("" if is_right else "   ← NOT what was expected"))
-    shown = {"WWW-Authenticate": headers.get("WWW-Authenticate"), "body": json.dumps(answer, ensure_ascii=False)}
-    for name, text in shown.items():
-        if text:
-            say(textwrap.fill(f"{name}: {text}", 110, initial_indent="   ", subsequent_indent="      "))
-
-
-def shortened(token: str) -> str:
-    """Enough of a token to recognize it: whoever holds all of it gets in."""
-    return f"{token[:12]}…{token[-6:]}"
-
-
-def send(
-    port: int, method: str, path: str, headers: Mapping[str, str], body: object = None
-) -> tuple[int, http.client.HTTPMessage, dict[str, str]]:
-    """Send one request over the loopback interface; the body of the answer is JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        content = None if body is None else json.dumps(body).encode()
-        connection.request(method, path, body=content, headers=dict(headers))
-        answer = connection.getresponse()
-        return answer.status, answer.headers, json.loads(answer.read())
-    finally:
-        connection.close()
-
-
-def invite(port: int) -> None:
-    """Print what to try by hand."""
-    at = f"http://127.0.0.1:{port}"
-    login = json.dumps({"name": "bob", "password": PASSWORD.format("bob")})
-    read_token = """python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])'"""
-    as_json = "-H 'Content-Type: application/json' -d"
-    say(f"""
-It keeps serving until Ctrl-C. Try it from another terminal (a token lives five minutes):
-
-TOKEN=$(curl -s {at}/login {as_json} '{login}' | {read_token})
-curl -i {at}/me -H "Authorization: Bearer $TOKEN"
-curl -i {at}/me
-curl -i {at}/reports -H "Authorization: Bearer $TOKEN"
-curl -i {at}/me -H "Authorization: Bearer ${{TOKEN}}x"
-
-The token in a cookie, as a browser sends it; then a request as another site would make the browser send it:
-
-curl -i {at}/me -H "Cookie: __Host-access=$TOKEN"
-EVIL='Origin: https://evil.example'
-curl -i {at}/me -H "Cookie: __Host-access=$TOKEN" -H "$EVIL" {as_json} '{{"display_name": "me"}}'
-""")
 
 
 if __name__ == "__main__":

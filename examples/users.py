@@ -4,12 +4,14 @@
 >>> users = Users(Path(tempfile.mkdtemp()) / "users.sqlite3")
 >>> users.add("ada", "a long password", roles=["admin"], scope=["reports:read"])
 >>> users.check("ada", "a long password")
-User(name='ada', display_name='ada', roles=('admin',), scope=('reports:read',))
+'ada'
 >>> users.check("ada", "a guess"), users.check("nobody", "a guess")
 (None, None)
+>>> users.grants("ada")
+Grants(roles=('admin',), scope=('reports:read',), permissions=(), claims={})
 
 A password is never kept: scrypt turns it, with a salt, into a value that is slow to compute, so that whoever steals the
-table must spend that time on every guess. A real application also slows down whoever guesses here, by name and address.
+table must spend that time on every guess. Who guesses at the login is slowed down in `login_limit.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from jwtguard import Grants
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS users (
@@ -62,8 +66,8 @@ class Users:
         with self._connection() as connection:
             connection.execute("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def check(self, name: str, password: str) -> User | None:
-        """The user, if the password is theirs. It takes the same time whether or not there is such a user."""
+    def check(self, name: str, password: str) -> str | None:
+        """The user's name, if the password is theirs. It takes the same time whether or not there is such a user."""
         if not name.isprintable():
             name = ""  # Nobody's: SQLite stores text, and half of a surrogate pair is none.
         with self._connection() as connection:
@@ -71,12 +75,12 @@ class Users:
         # Without a row something is hashed all the same: a quick answer would tell that nobody has this name.
         salt, expected = (b"\0" * 16, b"\0" * 64) if row is None else row
         is_right = hmac.compare_digest(_hashed(password, salt), expected)
-        return self.get(name) if is_right and row is not None else None
+        return name if is_right and row is not None else None
 
-    def login(self, body: object) -> User | None:
-        """The user whose `name` and `password` stand in a JSON body; any other body is as good as a wrong password."""
-        name, password = (body.get("name"), body.get("password")) if isinstance(body, dict) else (None, None)
-        return self.check(name, password) if isinstance(name, str) and isinstance(password, str) else None
+    def grants(self, name: str) -> Grants | None:
+        """What the user may do today, None for nobody: asked at login and at every refresh."""
+        user = self.get(name)
+        return None if user is None else Grants(roles=user.roles, scope=user.scope)
 
     def get(self, name: str) -> User | None:
         """The user of this name."""

@@ -41,6 +41,7 @@ from jwtguard.core.errors import MissingTokenError as MissingTokenError
 from jwtguard.core.errors import TooManyRequestsError as TooManyRequestsError
 from jwtguard.core.errors import UnavailableError as UnavailableError
 from jwtguard.core.events import Event as Event
+from jwtguard.core.events import fan_out as fan_out
 from jwtguard.core.extraction import AuthorizationHeader as AuthorizationHeader
 from jwtguard.core.extraction import TokenHeader as TokenHeader
 from jwtguard.core.extraction import TokenQuery as TokenQuery

@@ -38,6 +38,7 @@ from jwtguard.core.verification import VerifiedToken
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.marks import Mark, mark
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -112,6 +113,16 @@ class GuardMiddleware:
         self._has_routes = not self._routes.is_empty
         self._preflight = preflight
         self._sleep = sleep
+
+    @property
+    def routes(self) -> MountedRoutes:
+        """The shipped routes that it lets pass unasked."""
+        return self._routes
+
+    @property
+    def passes_preflights(self) -> bool:
+        """Whether it was told that a CORS layer inside answers preflights."""
+        return self._preflight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
@@ -258,6 +269,7 @@ class ASGIGuard:
             scope = request.scope
             return response(await self.mounted.answer(endpoint, scope, callers_of(scope), request.stream()))
 
+        mark(view, self.mounted.mark_of(endpoint))
         return view
 
     def principal(self, connection: Connection) -> Principal | None:
@@ -280,6 +292,7 @@ def requires(
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
+    noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
         check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
@@ -299,6 +312,7 @@ def requires(
                 with visit.inside(admission.principal):
                     return await async_endpoint(*args, **kwargs)
 
+            mark(guarded_async, noted)
             return cast("Callable[P, R]", guarded_async)
 
         @functools.wraps(endpoint)
@@ -313,6 +327,7 @@ def requires(
             with visit.inside(admission.principal):
                 return endpoint(*args, **kwargs)
 
+        mark(guarded, noted)
         return cast("Callable[P, R]", guarded)
 
     return decorate

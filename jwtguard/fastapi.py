@@ -47,6 +47,7 @@ from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
 from jwtguard.endpoints.openapi import operation, responses
 from jwtguard.guard import Guard
+from jwtguard.marks import Mark, mark, marks_of
 
 
 class RefusedRequest(HTTPException):
@@ -69,6 +70,7 @@ class _Dependency:
     def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
         self._guard = guard
         self._checkpoint = checkpoint
+        mark(self, Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard))
 
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         visit = Visit(connection.scope, self._guard)
@@ -177,6 +179,8 @@ def _fastapi_view(view: Callable[[Request], Awaitable[Response]]) -> Callable[[R
     async def fastapi_view(request: Request) -> Response:
         return await view(request)
 
+    for each in marks_of(view):
+        mark(fastapi_view, each)
     return fastapi_view
 
 

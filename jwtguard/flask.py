@@ -40,9 +40,20 @@ from jwtguard.core.flow import is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings, check_mountable, check_prefix
+from jwtguard.endpoints import (
+    ENDPOINTS,
+    FRESH_FOR,
+    JWKS,
+    Endpoint,
+    Endpoints,
+    EndpointSettings,
+    check_mountable,
+    check_prefix,
+    requirement_of,
+)
 from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
 from jwtguard.guard import Admission, Guard
+from jwtguard.marks import Mark, mark
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,6 +143,7 @@ class FlaskGuard:
         For functions, sync and async. `tokens_from` overrides where the token may travel.
         """
         checkpoint = Checkpoint(requirement, tokens_from)
+        noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=self._guard)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
             check_view(view, instead="write decorators = [auth.requires(...)] into it")
@@ -147,6 +159,7 @@ class FlaskGuard:
                     with callers.admitting(guard, admission.principal):
                         return await async_view(*args, **kwargs)
 
+                mark(guarded_async, noted)
                 return cast("Callable[P, R]", guarded_async)
 
             @functools.wraps(view)
@@ -159,6 +172,7 @@ class FlaskGuard:
                 with callers.admitting(guard, admission.principal):
                     return view(*args, **kwargs)
 
+            mark(guarded, noted)
             return guarded
 
         return decorate
@@ -196,6 +210,9 @@ class FlaskGuard:
 
         if endpoint.is_exempt:
             setattr(view, EXEMPT, self)
+        fresh_for = self._settings.get("fresh_for", FRESH_FOR)
+        requirement = requirement_of(endpoint, fresh_for=fresh_for)
+        mark(view, Mark(requirement=requirement, guard=self._guard, sessions=self._sessions))
         return view
 
     def _endpoints_of(self, guard: Guard) -> Endpoints | None:

@@ -19,7 +19,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from jwtguard.core.authorization import Mode, Requirement, Rights
 from jwtguard.core.cookies import TokenCookie
@@ -41,6 +41,7 @@ from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, pr
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.jws import MAX_TOKEN_BYTES
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
 from jwtguard.core.revocation import SessionRevocation
@@ -523,6 +524,16 @@ class Guard(Frozen):
         return token.policy.expires_at(token.claims)
 
     @property
+    def trust(self) -> Trust:
+        """Whose tokens count and on what terms, for tools and health checks."""
+        return self._trust
+
+    @property
+    def revocation(self) -> SessionRevocation | None:
+        """What asks whether a token's session has ended; None if nothing does."""
+        return self._revocation
+
+    @property
     def clock(self) -> Callable[[], float]:
         """Seconds since the epoch."""
         return self._clock
@@ -530,8 +541,11 @@ class Guard(Frozen):
     def _tell_refused(self, error: JWTGuardError, token: VerifiedToken | None = None) -> None:
         unavailable = isinstance(error, UnavailableError)
         level = logging.WARNING if unavailable else logging.INFO
-        logger.log(level, "%s: %s", "unavailable" if unavailable else "refused", error.reason)
-        self._tell("unavailable" if unavailable else "refused", error.reason, token)
+        outcome: Literal["unavailable", "refused"] = "unavailable" if unavailable else "refused"
+        if logger.isEnabledFor(level):
+            fields = log_fields(outcome, reason=error.reason, **_named(token))
+            logger.log(level, "%s: %s", outcome, error.reason, extra=fields)
+        self._tell(outcome, error.reason, token)
 
     def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None) -> None:
         if self._on_event is None:
@@ -539,7 +553,10 @@ class Guard(Frozen):
         try:
             self._on_event(Event(outcome=outcome, reason=reason, **_who(token)))
         except Exception:
-            logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
+            # Whoever counts must not decide.
+            logger.exception(
+                "on_event raised; the request goes on", extra=log_fields("callback_raised", callback="on_event")
+            )
 
     def __repr__(self) -> str:
         if self.issuers:
@@ -556,6 +573,11 @@ def _who(token: VerifiedToken | None) -> dict[str, str | None]:
         return {}
     principal = token.principal
     return {"subject": principal.subject, "issuer": principal.issuer, "session_id": principal.session_id}
+
+
+def _named(token: VerifiedToken | None) -> dict[str, str | None]:
+    """Whom a token that was verified speaks for, for the log."""
+    return {} if token is None else {"subject": token.principal.subject, "session_id": token.principal.session_id}
 
 
 class _Problems:

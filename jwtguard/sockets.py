@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from jwtguard.core.errors import JWTGuardError, UnavailableError
+from jwtguard.core.logs import log_fields
 
 logger = logging.getLogger("jwtguard")
 
@@ -133,7 +134,10 @@ class GuardedSocket:
                     # If nobody can tell, it ends too: no session that was ended may go on by an outage. The client is
                     # told to come back, not that its token is no good.
                     if not isinstance(error, UnavailableError | TimeoutError):
-                        logger.exception("a websocket is closed: its session cannot be checked")
+                        logger.exception(
+                            "a websocket is closed: its session cannot be checked",
+                            extra=log_fields("socket_not_checked"),
+                        )
                     return _UNKNOWN
                 continue  # The answer may have taken its time.
             nap = min(left, due, _LONGEST_NAP)

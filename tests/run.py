@@ -12,7 +12,6 @@ summary says so. For example::
 from __future__ import annotations
 
 import configparser
-import importlib.util
 import json
 import os
 import shutil
@@ -22,18 +21,20 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # As a script it is only its own folder that is searched.
+
+from tests.environments import check_python, interpreter, make  # noqa: E402
+
 VENV = ROOT / ".venv-tests"
 WORK = ROOT / ".tox"
 RESULT = WORK / "result.json"
 JUNIT = WORK / "junit"
 TOX = "tox>=4.30"
-OLDEST_PYTHON = (3, 11)
 
 
 def main(arguments: list[str]) -> int:
     """Prepare tox, run it, sum up and return its exit code; FAIL_ON_SKIP=1 makes a skip a failure."""
-    if sys.version_info < OLDEST_PYTHON:
-        stop("jwtguard needs Python {}.{} or later; this is {}.{}.".format(*OLDEST_PYTHON, *sys.version_info[:2]))
+    check_python("tests/run.py")
     tox = prepared_tox()
     RESULT.unlink(missing_ok=True)
     shutil.rmtree(JUNIT, ignore_errors=True)
@@ -49,22 +50,10 @@ def main(arguments: list[str]) -> int:
 
 def prepared_tox() -> Path:
     """Return the interpreter of a virtual environment that has tox, made now if it is not there or no longer runs."""
-    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = interpreter(VENV)
     if python.exists() and quiet([str(python), "-Ic", "import tox.run"]) == 0:
         return python
-    for module in ("venv", "ensurepip"):
-        if importlib.util.find_spec(module) is None:
-            stop(
-                f"{sys.executable} has no `{module}`, without which it cannot make a virtual environment. "
-                "Debian and Ubuntu keep it in a package of its own: `apt install python3-venv`."
-            )
-    print(f"making {VENV.name} with tox …", flush=True)
-    if subprocess.run([sys.executable, "-Im", "venv", "--clear", str(VENV)], check=False).returncode:
-        stop(f"{sys.executable} could not make a virtual environment; what it says about that stands above.")
-    install = [str(python), "-Im", "pip", "install", "--quiet", "--disable-pip-version-check", TOX]
-    if subprocess.run(install, check=False).returncode:
-        stop(f"pip could not install {TOX}; what it says about that stands above. It needs to reach a package index.")
-    return python
+    return make(VENV, [TOX], program="tests/run.py", what=TOX)
 
 
 def environments(arguments: list[str]) -> list[str]:
@@ -119,11 +108,6 @@ def quiet(command: list[str]) -> int:
         return subprocess.run(command, capture_output=True, check=False).returncode
     except OSError:
         return 1
-
-
-def stop(message: str) -> None:
-    """End with a sentence that says what is missing."""
-    raise SystemExit(f"tests/run.py: {message}")
 
 
 if __name__ == "__main__":

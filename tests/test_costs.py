@@ -211,7 +211,7 @@ def are_alike(counts: Iterable[int]) -> bool:
     Not "are equal", since the interpreter's own instrumentation shows at times.
     """
     found = list(counts)
-    return 0 < min(found) and max(found) - min(found) < 50
+    return min(found) > 0 and max(found) - min(found) < 50
 
 
 def steps_after_one(by: Guard, text: str) -> int:

@@ -23,7 +23,7 @@ BARE = {
 SLOW = {"asyncio", "urllib", "urllib.request", "urllib.parse", "sqlite3", "concurrent.futures", "ssl", "socket"}
 """What takes long to import, and is imported where it is first used."""
 
-SHARED = {"core", "guard", "configuration", "callers", "keys", "providers", "stores", "endpoints"}
+SHARED = {"core", "guard", "configuration", "callers", "marks", "keys", "providers", "stores", "endpoints"}
 """What an adapter may build on."""
 ROOMS: dict[str, set[str]] = {
     "": {"core", "guard", "keys", "providers"},
@@ -34,14 +34,20 @@ ROOMS: dict[str, set[str]] = {
     "configuration": {"core", "keys", "providers", "guard", "configuration"},
     "guard": {"core", "keys", "configuration"},
     "callers": {"core", "guard"},
+    "marks": {"core", "guard"},
     "sockets": {"core", "guard", "callers"},
-    "endpoints": {"core", "guard", "callers", "endpoints"},
+    "endpoints": {"core", "guard", "callers", "marks", "endpoints"},
     "asgi": SHARED | {"sockets"},
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,
-    "django": SHARED | {"django"},
+    "django": SHARED | {"checks", "django"},
+    "checks": {"core", "guard", "checks"},
+    "health": {"core", "guard", "keys"},
+    "otel": {"core", "keys"},
+    "inventory": SHARED | {"asgi", "django", "inventory"},
+    "doctor": SHARED | {"checks", "doctor", "inventory"},
     "explanation": {"core", "guard", "keys"},
-    "cli": SHARED | {"cli", "explanation", ""},
+    "cli": SHARED | {"cli", "checks", "doctor", "explanation", "inventory", ""},
     "__main__": {"cli"},
     "testing": SHARED | {"testing", ""},
 }
@@ -53,6 +59,9 @@ OTHERS: dict[str, set[str]] = {
     "fastapi": {"fastapi", "starlette"},
     "flask": {"flask", "werkzeug"},
     "django": {"django", "asgiref"},
+    "inventory.flask_app": {"flask", "werkzeug"},
+    "inventory.starlette_app": {"fastapi"},
+    "inventory.django_urls": {"django"},
     "stores.redis": {"redis"},
     "stores.redis_sessions": {"redis"},
     "stores.session_statements": {"sqlalchemy"},
@@ -60,13 +69,18 @@ OTHERS: dict[str, set[str]] = {
     "stores.sqlalchemy": {"sqlalchemy"},
     "testing": {"pytest"},
     "cli": {"click", "rich"},
+    "otel": {"opentelemetry"},
 }
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
-    "django.store": {"core", "django.models", "django.database_clock"},
+    "django.store": {
+        *("core", "stores.patience", "django.models", "django.database_clock", "django.turn_statement"),
+    },
+    "stores.patience": {"core"},
     "django.models": {"core", "django.fields"},
     "django.fields": {"core"},
     "django.database_clock": {"core"},
+    "django.turn_statement": {"core", "django.database_clock"},
 }
 """For single modules the rooms, and the modules beside them, that they may import."""
 

@@ -20,7 +20,7 @@ class Absent:
         if name.partition(".")[0] in BLOCKED:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-BLOCKED = {"flask", "werkzeug", "starlette", "fastapi", "django", "asgiref", "anyio", "bottle"}
+BLOCKED = {"flask", "werkzeug", "starlette", "fastapi", "django", "asgiref", "anyio", "bottle", "opentelemetry"}
 sys.meta_path.insert(0, Absent())
 """
 
@@ -33,7 +33,10 @@ def run_without_frameworks(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize(("module", "framework"), [("flask", "Flask"), ("fastapi", "FastAPI"), ("django", "Django")])
+@pytest.mark.parametrize(
+    ("module", "framework"),
+    [("flask", "Flask"), ("fastapi", "FastAPI"), ("django", "Django"), ("otel", "opentelemetry-api")],
+)
 def test_the_extra_is_named(module: str, framework: str) -> None:
     """Importing an adapter without its framework says what to install."""
     result = run_without_frameworks(f"import jwtguard.{module}")

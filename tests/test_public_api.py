@@ -65,6 +65,7 @@ EXPORTED = {
     "X509Keys",
     "authenticated",
     "denied",
+    "fan_out",
     "fresh",
     "has_permission",
     "has_role",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.core.management import execute_from_command_line
 
-# The project borrows `examples/keys.py` and `examples/own_page.py`; yours will have such things in its own packages.
+# The project borrows `examples/keys.py` and `examples/login_limit.py`; yours will have such things in its own packages.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 if __name__ == "__main__":

@@ -1,71 +1,76 @@
-"""A small FastAPI application: users log in with a password, and their token travels in a header or in a cookie.
+"""A small FastAPI application with sessions, for programs: mobile and command-line clients, which keep their tokens.
 
 From the root of the repository::
 
     uvicorn examples.fastapi_app.app:app --port 8000
 
-Then http://127.0.0.1:8000/docs shows the API, with a button to authorize.
+Then http://127.0.0.1:8000/docs shows the API, with a button to authorize. Login and refresh answer with a pair of
+tokens in JSON (RFC 6749 §5.1). For pages in a browser, write `delivery="cookies"`, as the other examples do.
 """
 
+from datetime import timedelta
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI
 from pydantic import BaseModel
 
-from examples.keys import DATA, csrf_secret, signing_key
-from examples.own_page import check_own_page
+from examples.keys import DATA, secret
+from examples.login_limit import LoginLimit
 from examples.users import example_users
 from jwtguard import (
-    CSRF,
-    AuthorizationHeader,
-    CSRFError,
     Guard,
     Principal,
     Rule,
     Rules,
-    TokenCookie,
+    SessionRevocation,
+    Sessions,
+    SigningKey,
+    SigningKeys,
     TokenIssuer,
     has_role,
     has_scope,
-    optional,
     public,
 )
-from jwtguard.asgi import GuardMiddleware, response
-from jwtguard.core.http import HTTPRequest
+from jwtguard.asgi import GuardMiddleware
 from jwtguard.fastapi import FastAPIGuard
+from jwtguard.stores.sqlite import SQLiteStore
 
 ISSUER, AUDIENCE = "https://login.example", "https://api.example"
 users = example_users(DATA / "users.sqlite3")
-issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="fastapi-app", signing_keys=[signing_key(DATA)])
-cookie = TokenCookie("__Host-access")
-csrf = CSRF(secret=csrf_secret(DATA))
+issuer = TokenIssuer(
+    issuer=ISSUER,
+    audience=AUDIENCE,
+    client_id="fastapi-app",
+    signing_keys=SigningKeys(DATA / "keys", algorithm="ES256"),
+)
+store = SQLiteStore(DATA / "sessions.sqlite3")
+sessions = Sessions(
+    issuer=issuer,
+    store=store,
+    load=users.grants,
+    refresh_keys=[SigningKey.from_secret(secret("refresh", DATA), algorithm="HS256", kid="r1")],
+)
 guard = Guard(
     issuer=ISSUER,
     audience=AUDIENCE,
     keys=issuer.verification_keys,
-    tokens_from=[AuthorizationHeader(), cookie],
-    csrf=csrf,
-    # Below /admin/ nobody can forget the role, and an old cookie keeps nobody from logging in. Elsewhere the
-    # routes and their dependencies decide.
+    # What is not named here needs a valid token.
     rules=Rules(
-        [Rule("/admin/", has_role("admin")), Rule("/login", public), Rule("/logout", public)], default=optional
+        [Rule("", public), Rule("/docs/", public), Rule("/openapi.json", public), Rule("/admin/", has_role("admin"))]
     ),
+    # A session that has ended is out within five seconds, for one look-up in five seconds.
+    revocation=SessionRevocation(store, max_staleness=timedelta(seconds=5)),
 )
 
 app = FastAPI(title="A guarded API")
-app.add_middleware(GuardMiddleware, guard=guard)
-auth = FastAPIGuard(guard)
+auth = FastAPIGuard(guard, sessions, authenticate=users.check, before_login=LoginLimit())
 auth.init_app(app)
+app.add_middleware(GuardMiddleware, guard=auth)
+app.include_router(auth.routes(prefix="/auth"))
 
 Caller = Annotated[Principal, auth.requires()]
 Analyst = Annotated[Principal, auth.requires(has_scope("reports:read"))]
 Admin = Annotated[Principal, auth.requires(has_role("admin"))]
-
-
-class Login(BaseModel):
-    name: str
-    password: str
-    cookie: bool = False
 
 
 class Profile(BaseModel):
@@ -74,31 +79,7 @@ class Profile(BaseModel):
 
 @app.get("/")
 async def index() -> dict[str, str]:
-    return {"message": "Hello! POST /login with name and password, then GET /me."}
-
-
-@app.post("/login")
-def login(body: Login, request: Request, answer: Response) -> dict[str, str | int]:
-    check_own_page(csrf, HTTPRequest.from_asgi(request.scope))
-    user = users.check(body.name, body.password)
-    if user is None:
-        raise HTTPException(401, "The name or the password is wrong.")
-    token = issuer.access_token(user.name, roles=user.roles, scope=user.scope)
-    answer.headers["Cache-Control"] = "no-store"
-    if body.cookie:
-        # For a page in a browser. Scripts cannot read the token; they read the CSRF token and send it along.
-        answer.headers.append("Set-Cookie", cookie.set(token, max_age=issuer.access_token_lifetime))
-        answer.headers.append("Set-Cookie", guard.csrf_cookie(guard.verify(token).run()))
-        return {"name": user.name}
-    lifetime = int(issuer.access_token_lifetime.total_seconds())
-    return {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
-
-
-@app.post("/logout", status_code=204)
-async def logout(request: Request, answer: Response) -> None:
-    check_own_page(csrf, HTTPRequest.from_asgi(request.scope))
-    answer.headers.append("Set-Cookie", cookie.clear())
-    answer.headers.append("Set-Cookie", guard.clear_csrf_cookie())
+    return {"message": "Hello! POST /auth/login with username and password, then GET /me."}
 
 
 @app.get("/me")
@@ -121,8 +102,3 @@ async def reports(caller: Analyst) -> dict[str, list[str]]:
 @app.get("/admin/users")
 def everybody(caller: Admin) -> dict[str, list[str]]:
     return {"users": [user.name for user in users.all()]}
-
-
-@app.exception_handler(CSRFError)
-async def refused(request: Request, error: CSRFError) -> Response:
-    return response(guard.answer(error))

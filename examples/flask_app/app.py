@@ -1,100 +1,111 @@
-"""A small Flask application: users log in with a password, and their token travels in a header or in a cookie.
+"""A small Flask application with sessions, and two pages to try them in a browser.
 
 From the root of the repository::
 
     flask --app examples.flask_app.app run --port 8000
+
+Then open http://localhost:8000/ in a browser. That page keeps its tokens in cookies that no script can read, and has
+them renewed on the way; the one at `/header` sends its access token by itself. Log in as ada or as bob, with the
+password example-password-of-ada or -of-bob.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, Response, abort, jsonify, render_template, request
 
-from examples.keys import DATA, csrf_secret, signing_key
-from examples.own_page import check_own_page
+from examples.keys import DATA, secret
+from examples.login_limit import LoginLimit
 from examples.users import example_users
 from jwtguard import (
     CSRF,
     AuthorizationHeader,
     Guard,
-    JWTGuardError,
     Rule,
     Rules,
+    SessionRevocation,
+    Sessions,
+    SigningKey,
+    SigningKeys,
     TokenCookie,
     TokenIssuer,
     has_role,
     has_scope,
-    optional,
     public,
 )
-from jwtguard.core.http import HTTPRequest
 from jwtguard.flask import FlaskGuard, principal
+from jwtguard.stores.sqlite import SQLiteStore
 
 ISSUER, AUDIENCE = "https://login.example", "https://api.example"
-COOKIE = TokenCookie("__Host-access")
 
 
-def create_app(data: Path = DATA) -> Flask:
-    """The application; its database and keys live in the directory `data`."""
+def create_app(data: Path = DATA, clock: Callable[[], float] = time.time) -> Flask:
+    """The application; its databases and keys live in the directory `data`. `clock` gives seconds since the epoch."""
     app = Flask(__name__)
     users = example_users(data / "users.sqlite3")
-    issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="flask-app", signing_keys=[signing_key(data)])
-    csrf = CSRF(secret=csrf_secret(data))
+    issuer = TokenIssuer(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        client_id="flask-app",
+        signing_keys=SigningKeys(data / "keys", algorithm="ES256"),
+        clock=clock,
+    )
+    store = SQLiteStore(data / "sessions.sqlite3")
+    sessions = Sessions(
+        issuer=issuer,
+        store=store,
+        load=users.grants,
+        refresh_keys=[SigningKey.from_secret(secret("refresh", data), algorithm="HS256", kid="r1")],
+        clock=clock,
+    )
     guard = Guard(
         issuer=ISSUER,
         audience=AUDIENCE,
         keys=issuer.verification_keys,
-        tokens_from=[AuthorizationHeader(), COOKIE],
-        csrf=csrf,
-        # Below /admin/ nobody can forget the role, and an old cookie keeps nobody from logging in. Elsewhere the
-        # views and their decorators decide.
+        tokens_from=[AuthorizationHeader(), TokenCookie()],
+        # Browsers say by themselves where a request comes from. Besides, our pages copy the token of a readable cookie.
+        csrf=CSRF(secret=secret("csrf", data), require_token=True),
+        # What is not named here needs a valid token. The pages are for everybody: what they show, they fetch.
         rules=Rules(
-            [Rule("/admin/", has_role("admin")), Rule("/login", public), Rule("/logout", public)], default=optional
+            [
+                Rule("", public),
+                Rule("/static/", public),
+                Rule("/header/", public),  # The page, and its login routes, which ask where they need a token.
+                Rule("/admin/", has_role("admin")),
+            ]
         ),
+        # Every request asks whether the session has ended: a device that the user logs out is out at once.
+        revocation=SessionRevocation(store, max_staleness=timedelta(0)),
+        clock=clock,
     )
-    auth = FlaskGuard(guard)
+    limit = LoginLimit()
+    auth = FlaskGuard(
+        guard, sessions, authenticate=users.check, before_login=limit, delivery="cookies", silent_renewal=True
+    )
     auth.init_app(app)
+    app.register_blueprint(auth.routes(prefix="/auth"))
+    # The same sessions once more, for a page that sends the access token itself.
+    header = FlaskGuard(guard, sessions, authenticate=users.check, before_login=limit, delivery="refresh-cookie")
+    app.register_blueprint(header.routes(prefix="/header/auth"))
 
     @app.get("/")
-    def index() -> Response:
-        return jsonify(message="Hello! POST /login with name and password, then GET /me.")
+    def cookie_page() -> str:
+        return render_template("cookies.html")
 
-    @app.post("/login")
-    def login() -> Response:
-        check_own_page(csrf, HTTPRequest.from_wsgi(request.environ))
-        body = request.get_json()
-        user = users.login(body)
-        if user is None:
-            abort(401, "The name or the password is wrong.")
-        token = issuer.access_token(user.name, roles=user.roles, scope=user.scope)
-        if body.get("cookie") is True:
-            # For a page in a browser. Scripts cannot read the token; they read the CSRF token and send it along.
-            response = jsonify(name=user.name)
-            response.headers.add("Set-Cookie", COOKIE.set(token, max_age=issuer.access_token_lifetime))
-            response.headers.add("Set-Cookie", guard.csrf_cookie(guard.verify(token).run()))
-        else:
-            lifetime = int(issuer.access_token_lifetime.total_seconds())
-            response = jsonify(access_token=token, token_type="Bearer", expires_in=lifetime)
-        response.cache_control.no_store = True
-        return response
-
-    @app.post("/logout")
-    def logout() -> Response:
-        check_own_page(csrf, HTTPRequest.from_wsgi(request.environ))
-        response = Response(status=204)
-        response.headers.add("Set-Cookie", COOKIE.clear())
-        response.headers.add("Set-Cookie", guard.clear_csrf_cookie())
-        return response
+    @app.get("/header")
+    def header_page() -> str:
+        return render_template("header.html")
 
     @app.get("/me")
-    @auth.requires()
     def me() -> Response:
         user = users.get(principal.identity)
         return jsonify(name=principal.subject, display_name=user.display_name if user else None)
 
     @app.post("/me")
-    @auth.requires()
     def rename() -> Response:
         match request.get_json():
             case {"display_name": str(display_name)} if display_name.isprintable():
@@ -112,9 +123,15 @@ def create_app(data: Path = DATA) -> Flask:
     def everybody() -> Response:
         return jsonify(users=[user.name for user in users.all()])
 
-    @app.errorhandler(JWTGuardError)
-    def refused(error: JWTGuardError) -> Response:
-        answer = guard.answer(error)
-        return Response(answer.body, answer.status, list(answer.headers))
+    @app.after_request
+    def secure(response: Response) -> Response:
+        # The pages have no script or style in their HTML, so whatever is injected into it does not run.
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+            " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        )
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
 
     return app

@@ -18,6 +18,8 @@ from jwtguard.cli.output import Problem
 from jwtguard.core.errors import ConfigurationError
 
 COMMANDS: dict[str, str] = {
+    "routes": "List every route of an application with what guards it.",
+    "doctor": "Check a configuration or an application, and say what to change.",
     "debugger": "Serve a page on this machine that decodes, verifies, edits and signs tokens.",
 }
 """The commands by name, with the line that `jwtguard --help` shows; each is `command` in a module of its name."""

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
+from jwtguard.core.logs import log_fields
 from jwtguard.core.principal import SCOPE_TOKEN, Principal
 
 logger = logging.getLogger("jwtguard")
@@ -70,6 +71,11 @@ class Requirement:
         test = self.test
         if test is not None and not test.passes(principal, rights, now):
             _refuse(test, principal, rights, now)
+
+    @property
+    def tests(self) -> tuple[HasRole | HasScope | HasPermission | Fresh | Predicate, ...]:
+        """The single tests it is made of, for whoever shows them: how they combine, its text says."""
+        return () if self.test is None else tuple(_leaves(self.test))
 
     def __and__(self, other: object) -> Requirement:
         return _combine(self, other, "&", AllOf)
@@ -255,7 +261,9 @@ class Predicate:
         try:
             return self.function(principal) is True
         except Exception:
-            logger.exception("%s raised, so the request is refused", self)
+            logger.exception(
+                "%s raised, so the request is refused", self, extra=log_fields("callback_raised", callback=str(self))
+            )
             return False
 
     def __str__(self) -> str:

@@ -6,9 +6,18 @@ Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.flow import is_async
+from jwtguard.core.logs import log_fields
+
+logger = logging.getLogger("jwtguard")
+
+E = TypeVar("E")
 Outcome: TypeAlias = Literal["accepted", "refused", "unavailable"]
 
 
@@ -27,3 +36,27 @@ class Event:
     subject: str | None = None
     issuer: str | None = None
     session_id: str | None = None
+
+
+def fan_out(*functions: Callable[[E], object]) -> Callable[[E], None]:
+    """One `on_event` of several, for a guard or for sessions; one that raises keeps nothing from the others.
+
+    >>> both = fan_out(lambda event: print("count", event.reason), lambda event: print("alert", event.reason))
+    >>> both(Event(outcome="refused", reason="expired"))
+    count expired
+    alert expired
+
+    Raises `ConfigurationError` for an async function, which nobody would await.
+    """
+    if not all(callable(function) and not is_async(function) for function in functions):
+        raise ConfigurationError("fan_out takes functions that are not async: one may put the event into a queue")
+
+    def tell(event: E) -> None:
+        for function in functions:
+            try:
+                function(event)
+            except Exception:
+                fields = log_fields("callback_raised", callback="on_event")
+                logger.exception("on_event raised; the request goes on", extra=fields)
+
+    return tell

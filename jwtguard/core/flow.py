@@ -138,8 +138,8 @@ class OneLoop:
         self._sync_alternative = sync_alternative
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def check(self) -> None:
-        """Raise `ConfigurationError` on any loop but the first; call it from a coroutine."""
+    def check(self) -> asyncio.AbstractEventLoop:
+        """The loop; raises `ConfigurationError` on any but the first. Call it from a coroutine."""
         import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
 
         loop = asyncio.get_running_loop()
@@ -150,6 +150,7 @@ class OneLoop:
                 f"{self._name} serves the event loop it first ran on, and this is another one (Flask, for example,"
                 f" runs each async view on a loop of its own): use {self._sync_alternative}"
             )
+        return loop
 
 
 def is_async(function: Callable[..., object]) -> bool:

@@ -160,11 +160,15 @@ class TokenIssuer:
     def _listed(self) -> tuple[SigningKey, ...]:
         return cast("tuple[SigningKey, ...]", self.signing_keys)
 
+    @property
+    def known_keys(self) -> list[VerificationKey]:
+        """All keys that sign, did, or will soon, as far as is known now; shared secrets among them."""
+        source = self._source
+        return [key.verification_key for key in self._listed] if source is None else source.public_keys
+
     def jwks(self) -> dict[str, Any]:
         """The public JWK Set to publish (RFC 7517 §5). Shared secrets are never in it."""
-        source = self._source
-        keys = [key.verification_key for key in self._listed] if source is None else source.public_keys
-        return {"keys": [key.to_jwk() for key in keys if not key.is_symmetric]}
+        return {"keys": [key.to_jwk() for key in self.known_keys if not key.is_symmetric]}
 
     def jwks_answer(self) -> HTTPAnswer:
         """The JWK Set as an HTTP answer, which others may keep for some minutes (RFC 7517 §8.5.1, RFC 9111 §5.2)."""

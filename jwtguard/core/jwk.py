@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,9 @@ _GROUP_ORDERS: dict[str, int] = {
     "secp521r1": int("1" + "F" * 65 + "A51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
 }
 _CRV_ALGORITHM = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
+_LITTLE_VARIETY = 10
+"""Different bytes: of 32 random ones, written in hexadecimal, hardly ever fewer than 13 are."""
+_THOUGHT_UP = re.compile(rb"secret|passw|change.?me|example|jwtguard|django-insecure|qwerty|123456", re.IGNORECASE)
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
 _REQUIRED_MEMBERS = {"oct": ("k",), "RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
@@ -94,10 +98,12 @@ class VerificationKey(Frozen):
     that is too weak, of the wrong kind, or does not fit the algorithm.
     """
 
-    __slots__ = ("_key", "_material", "_signature_length", "_verify", "algorithm", "kid", "names")
+    __slots__ = ("_key", "_material", "_signature_length", "_verify", "algorithm", "kid", "names", "not_after")
 
     algorithm: str
     kid: str | None
+    not_after: float | None
+    """When the certificate ends that it came from, in seconds since the epoch; None if it came from none."""
     names: frozenset[str]
     """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
     _key: _KeyObject
@@ -105,7 +111,7 @@ class VerificationKey(Frozen):
     _signature_length: int
     _verify: Callable[[bytes, _KeyObject, bytes], bool]
 
-    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None) -> None:
+    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None, not_after: float | None = None) -> None:
         suite = _suite(algorithm)
         _check_kid(kid)
         _check_fits(key, algorithm, suite)
@@ -113,6 +119,7 @@ class VerificationKey(Frozen):
             self,
             algorithm=algorithm,
             kid=kid,
+            not_after=not_after,
             names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
             # PyJWT's Algorithm, with the key prepared once: 1.01 to 1.03 of the bare primitive, where `jwt.decode`
@@ -135,7 +142,8 @@ class VerificationKey(Frozen):
     @classmethod
     def from_x509(cls, certificate: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
         """The public key of an X.509 certificate in PEM or DER form; neither its dates nor its chain are checked."""
-        return cls(_load_x509(certificate), algorithm=algorithm, kid=kid)
+        key, not_after = _load_x509(certificate)
+        return cls(key, algorithm=algorithm, kid=kid, not_after=not_after)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any], *, algorithm: str | None = None) -> Self:
@@ -153,6 +161,13 @@ class VerificationKey(Frozen):
     def is_symmetric(self) -> bool:
         """Whether who can check can also sign (HS256, HS384, HS512)."""
         return _SUITES[self.algorithm].kty == "oct"
+
+    @property
+    def is_guessable(self) -> bool:
+        """Whether it is a shared secret that somebody thought up, as far as a glance can tell."""
+        return self.is_symmetric and (
+            len(set(self._material)) < _LITTLE_VARIETY or _THOUGHT_UP.search(self._material) is not None
+        )
 
     def verify(self, signing_input: bytes, signature: bytes) -> None:
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
@@ -373,14 +388,15 @@ def _load_der_x509(der: bytes) -> _KeyObject:
     return x509.load_der_x509_certificate(der).public_key()
 
 
-def _load_x509(certificate: str | bytes) -> _KeyObject:
+def _load_x509(certificate: str | bytes) -> tuple[_KeyObject, float]:
+    """The public key of a certificate, and when the certificate ends, in seconds since the epoch."""
     from cryptography import x509  # noqa: PLC0415 - slow to import, and seldom needed
 
     data = _bytes("a certificate", certificate)
     try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificate(data).public_key()
-        return _load_der_x509(data)
+        is_pem = b"-----BEGIN" in data
+        found = x509.load_pem_x509_certificate(data) if is_pem else x509.load_der_x509_certificate(data)
+        return found.public_key(), found.not_valid_after_utc.timestamp()
     except Exception:  # noqa: BLE001, S110 - the library's words may quote the data; ours come below
         pass
     raise ConfigurationError("this is no X.509 certificate in PEM or DER form")

@@ -20,10 +20,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jwtguard.core.errors import ConfigurationError, InvalidGrantError, InvalidTokenError
+from jwtguard.core.issuance import TokenIssuer
 from jwtguard.core.jose import parse_object
 from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import sign, verify
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import Policy
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, is_storable
 
@@ -118,7 +120,10 @@ class RefreshTokens:
         except InvalidTokenError as error:
             reason = error.reason
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
-            logger.error("refresh token refused: unforeseen %s while reading", type(error).__name__)
+            name = type(error).__name__
+            logger.error(
+                "refresh token refused: unforeseen %s while reading", name, extra=log_fields("unforeseen", reason=name)
+            )
             reason = "unforeseen"
         raise InvalidGrantError(reason)
 
@@ -142,6 +147,29 @@ class RefreshTokens:
         )
         _check_members(token)
         return token
+
+
+def refresh_tokens_of(issuer: object, keys: Iterable[SigningKey], problems: list[str]) -> RefreshTokens:
+    """The refresh tokens beside an issuer's access tokens; what is wrong with either is added to `problems`."""
+    name = "unknown"
+    if not isinstance(issuer, TokenIssuer):
+        problems.append(f"issuer is the TokenIssuer of the access tokens, found {issuer!r}")
+    elif not is_storable(issuer.issuer, MAX_TEXT):
+        problems.append(f"the issuer's name must have at most {MAX_TEXT} characters, or no store can keep it")
+    else:
+        name = issuer.issuer
+    try:
+        tokens = RefreshTokens(name, keys)
+    except ConfigurationError as error:
+        problems += error.problems
+        return RefreshTokens(name, [SigningKey.generate("HS256", kid="-")])  # Never used: there is a problem.
+    others = issuer.known_keys if isinstance(issuer, TokenIssuer) else []
+    if any(key.is_same_key(other) for key in tokens.keys for other in others):
+        problems.append(
+            "refresh_keys and the issuer's signing_keys share a key, so whoever checks access tokens with it could"
+            " sign refresh tokens: make another"
+        )
+    return tokens
 
 
 def _check_members(token: RefreshToken) -> None:

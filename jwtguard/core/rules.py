@@ -65,8 +65,8 @@ class Rule:
 class _Entry:
     """The rules of one path: by method, and for the methods that none names."""
 
-    by_method: dict[str, Requirement] = field(default_factory=dict)
-    otherwise: Requirement | None = None
+    by_method: dict[str, Rule] = field(default_factory=dict)
+    otherwise: Rule | None = None
 
 
 class Rules(Frozen):
@@ -109,23 +109,26 @@ class Rules(Frozen):
                 for_method = "all methods" if method is None else method
                 problems.append(f"two rules name {rule.path!r} for {for_method}: keep one, or combine them with &")
             elif method is None:
-                entry.otherwise = rule.requirement
+                entry.otherwise = rule
             else:
-                entry.by_method[method] = rule.requirement
+                entry.by_method[method] = rule
 
     def requirement(self, method: str, path: str) -> Requirement:
         """What a request needs. `path` is the one that the application's router matches."""
-        method = method.upper()  # Flask and Django route that way, so `get` must not slip past a rule for GET.
         ambiguous = is_ambiguous(path)
-        if ambiguous and path:
-            path = "/" + path.lstrip("/")  # Werkzeug's router takes leading slashes, or none, for one.
+        # Werkzeug's router takes leading slashes, or none, for one.
+        rule = self.rule(method, "/" + path.lstrip("/") if ambiguous and path else path)
+        found = self.default if rule is None else rule.requirement
+        return authenticated if ambiguous and found.mode.admits_anybody else found
+
+    def rule(self, method: str, path: str) -> Rule | None:
+        """The rule that covers a request, None where `default` does. What it needs is `requirement` to say."""
+        method = method.upper()  # Flask and Django route that way, so `get` must not slip past a rule for GET.
         for entry in self._entries(path):
             found = entry.by_method.get(method, entry.otherwise)
             if found is not None:
-                break
-        else:
-            found = self.default
-        return authenticated if ambiguous and found.mode.admits_anybody else found
+                return found
+        return None
 
     def _entries(self, path: str) -> Iterator[_Entry]:
         """The entries that cover `path`, the most telling first: one look-up a segment, however many rules."""

@@ -14,9 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from jwtguard.core.logs import LogEvent, log_fields
+
 logger = logging.getLogger("jwtguard")
 
 EventKind: TypeAlias = Literal["started", "refreshed", "replayed", "reuse_detected", "future_turn", "ended", "refused"]
+_LOG_EVENTS: dict[EventKind, LogEvent] = {
+    "started": "session_started",
+    "refreshed": "session_refreshed",
+    "replayed": "session_replayed",
+    "reuse_detected": "session_reuse_detected",
+    "future_turn": "session_future_turn",
+    "ended": "session_ended",
+    "refused": "session_refused",
+}
 _ALARMING = frozenset({"reuse_detected", "future_turn"})
 
 
@@ -48,13 +59,22 @@ class SessionEvents:
         event = SessionEvent(kind=kind, subject=subject, session_id=session_id, reason=reason or kind)
         level = logging.WARNING if kind in _ALARMING else logging.INFO
         logger.log(
-            level, "session %s: subject=%s sid=%s reason=%s", kind, _shown(subject), _shown(session_id), event.reason
+            level,
+            "session %s: subject=%s sid=%s reason=%s",
+            kind,
+            _shown(subject),
+            _shown(session_id),
+            event.reason,
+            extra=log_fields(_LOG_EVENTS[kind], reason=event.reason, subject=subject, session_id=session_id),
         )
         if self._on_event is not None:
             try:
                 self._on_event(event)
             except Exception:
-                logger.exception("on_event raised; the request goes on")  # Whoever counts must not decide.
+                # Whoever counts must not decide.
+                logger.exception(
+                    "on_event raised; the request goes on", extra=log_fields("callback_raised", callback="on_event")
+                )
 
 
 def _shown(text: str | None) -> str:

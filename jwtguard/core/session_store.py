@@ -17,8 +17,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from jwtguard.core.errors import JWTGuardError, UnavailableError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Call, Steps
+from jwtguard.core.logs import log_fields
 
 logger = logging.getLogger("jwtguard")
 
@@ -53,6 +54,17 @@ def storable_label(label: str) -> str:
     return label.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:MAX_TEXT]
 
 
+def storable_subject(subject: object) -> str:
+    """A subject as tokens and rows name it; raises `ConfigurationError`."""
+    is_one = isinstance(subject, str | int) and not isinstance(subject, bool) and subject != ""
+    text = str(subject)
+    if not is_one or not is_storable(text, MAX_TEXT):
+        raise ConfigurationError(
+            f"the subject is an integer, or a string of 1 to {MAX_TEXT} characters: found {type(subject).__name__}"
+        )
+    return text
+
+
 def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Steps[T]:
     """Call a method of a store. Whatever goes wrong there is an outage (`UnavailableError`), never the caller's fault.
 
@@ -70,7 +82,11 @@ def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: obj
         unforeseen = type(error).__name__  # The name alone: messages of databases quote values.
     else:
         return answer
-    logger.error("session store unavailable: %s", unforeseen)
+    logger.error(
+        "session store unavailable: %s",
+        unforeseen,
+        extra=log_fields("store_unavailable", reason=unforeseen, source=type(store).__name__),
+    )
     raise UnavailableError("store")
 
 

@@ -37,14 +37,13 @@ from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.grants import Grants, Load, TokenResponse, names
 from jwtguard.core.issuance import TokenIssuer
 from jwtguard.core.jwk import SigningKey
-from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.core.prepared_refresh import PreparedRefresh as PreparedRefresh
-from jwtguard.core.refresh_tokens import RefreshToken, RefreshTokens
+from jwtguard.core.refresh_tokens import RefreshToken, refresh_tokens_of
 from jwtguard.core.session_events import SessionEvent, SessionEvents, logger
 from jwtguard.core.session_store import (
     MAX_SESSION_ID,
-    MAX_TEXT,
     NewSession,
     Session,
     SessionStore,
@@ -52,6 +51,7 @@ from jwtguard.core.session_store import (
     is_storable,
     new_session_id,
     storable_label,
+    storable_subject,
 )
 from jwtguard.core.session_tokens import SessionTokens
 
@@ -115,7 +115,7 @@ class Sessions(Frozen):
             problems.append(f"clock is a function that gives seconds since the epoch, found {clock!r}")
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.append("on_event is a function that is not async: it may put the event into a queue")
-        refresh_tokens = _refresh_tokens(issuer, refresh_keys, problems)
+        refresh_tokens = refresh_tokens_of(issuer, refresh_keys, problems)
         ConfigurationError.raise_all(problems)
         tokens = SessionTokens(issuer, refresh_tokens, idle_lifetime=idle, absolute_lifetime=absolute)
         set_once(
@@ -159,7 +159,7 @@ class Sessions(Frozen):
             problems.append(f"label is a string or None, found {label!r}")
         ConfigurationError.raise_all(problems)
         token = RefreshToken(
-            subject=_subject(subject),
+            subject=storable_subject(subject),
             session_id=new_session_id(),
             generation=0,
             auth_time=int(self._clock()),
@@ -232,7 +232,7 @@ class Sessions(Frozen):
 
     def end_session(self, subject: str | int, session_id: str) -> Flow[bool]:
         """End one of a subject's live sessions by its id; False if it is none of theirs."""
-        return Flow(self._end_session(_subject(subject), session_id))
+        return Flow(self._end_session(storable_subject(subject), session_id))
 
     def _end_session(self, subject: str, session_id: str) -> Steps[bool]:
         if not is_storable(session_id, MAX_SESSION_ID):
@@ -255,7 +255,7 @@ class Sessions(Frozen):
 
     def end_all(self, subject: str | int) -> Flow[int]:
         """End all sessions of a subject, as after a change of password; how many there were."""
-        return Flow(self._end_all(_subject(subject)))
+        return Flow(self._end_all(storable_subject(subject)))
 
     def _end_all(self, subject: str) -> Steps[int]:
         issuer, now = self.issuer.issuer, self._clock()
@@ -266,7 +266,7 @@ class Sessions(Frozen):
     def list(self, subject: str | int) -> Flow[Sequence[Session]]:
         """The live sessions of a subject, newest first."""
         issuer, now = self.issuer.issuer, self._clock()
-        return Flow(asking(self.store.list, issuer=issuer, subject=_subject(subject), now=now))
+        return Flow(asking(self.store.list, issuer=issuer, subject=storable_subject(subject), now=now))
 
     def purge(self) -> Flow[int]:
         """Delete the rows of dead sessions; how many there were. Stores do it by themselves now and then, too."""
@@ -291,7 +291,11 @@ class Sessions(Frozen):
             raise
         except Exception as error:  # noqa: BLE001 - whatever broke there, nobody is logged out for it
             # The log has the traceback, for whoever wrote `load`.
-            logger.exception("load(subject) raised %s", type(error).__name__)
+            logger.exception(
+                "load(subject) raised %s",
+                type(error).__name__,
+                extra=log_fields("callback_raised", callback="load", subject=subject, session_id=session_id),
+            )
             unavailable = UnavailableError("load")
         else:
             if isinstance(grants, Grants):
@@ -304,38 +308,3 @@ class Sessions(Frozen):
 
     def __repr__(self) -> str:
         return f"Sessions(issuer={self.issuer.issuer!r}, store={type(self.store).__name__})"
-
-
-def _refresh_tokens(issuer: object, keys: Iterable[SigningKey], problems: list[str]) -> RefreshTokens:
-    """The refresh tokens of an issuer; what is wrong with either is added to `problems`."""
-    name = "unknown"
-    if not isinstance(issuer, TokenIssuer):
-        problems.append(f"issuer is the TokenIssuer of the access tokens, found {issuer!r}")
-    elif not is_storable(issuer.issuer, MAX_TEXT):
-        problems.append(f"the issuer's name must have at most {MAX_TEXT} characters, or no store can keep it")
-    else:
-        name = issuer.issuer
-    try:
-        tokens = RefreshTokens(name, keys)
-    except ConfigurationError as error:
-        problems += error.problems
-        return RefreshTokens(name, [SigningKey.generate("HS256", kid="-")])  # Never used: there is a problem.
-    # Keys that rotate were made for access tokens alone, and to look at them would be to read them from the disk.
-    others = issuer.verification_keys if isinstance(issuer, TokenIssuer) else ()
-    if isinstance(others, JWKSet) and any(key.is_same_key(other) for key in tokens.keys for other in others):
-        problems.append(
-            "refresh_keys and the issuer's signing_keys share a key, so whoever checks access tokens with it could"
-            " sign refresh tokens: make another"
-        )
-    return tokens
-
-
-def _subject(subject: object) -> str:
-    """A subject as tokens and rows name it; raises `ConfigurationError`."""
-    is_one = isinstance(subject, str | int) and not isinstance(subject, bool) and subject != ""
-    text = str(subject)
-    if not is_one or not is_storable(text, MAX_TEXT):
-        raise ConfigurationError(
-            f"the subject is an integer, or a string of 1 to {MAX_TEXT} characters: found {type(subject).__name__}"
-        )
-    return text

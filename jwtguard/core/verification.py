@@ -29,6 +29,7 @@ from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_obje
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, UnverifiedJWS, check_length, has_jws_form, parse
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
 from jwtguard.core.principal import Principal
 from jwtguard.core.tenants import TenantPattern
@@ -241,7 +242,8 @@ def _claims(payload_segment: bytes) -> ClaimsSet:
 
 
 def _unforeseen(error: Exception) -> InvalidTokenError:
-    logger.error("token refused: unforeseen %s while verifying", type(error).__name__)
+    name = type(error).__name__
+    logger.error("token refused: unforeseen %s while verifying", name, extra=log_fields("unforeseen", reason=name))
     return InvalidTokenError("unforeseen")
 
 
@@ -269,7 +271,10 @@ def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
 
 
 def _broken(unforeseen: Exception) -> UnavailableError:
-    logger.error("keys unavailable: unforeseen %s from the key source", type(unforeseen).__name__)
+    name = type(unforeseen).__name__
+    logger.error(
+        "keys unavailable: unforeseen %s from the key source", name, extra=log_fields("unforeseen", reason=name)
+    )
     return UnavailableError("keys")
 
 

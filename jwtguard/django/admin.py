@@ -19,6 +19,7 @@ from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
+from jwtguard.core.logs import log_fields
 from jwtguard.django.database_clock import clock_of
 from jwtguard.django.models import Session
 from jwtguard.django.store import DjangoStore
@@ -75,7 +76,12 @@ class SessionAdmin(_Admin):
         for session_id, subject in queryset.values_list("session_id", "subject"):
             if store.revoke(session_id, now=time.time()):
                 ended += 1
-                logger.info("session ended: subject=%s sid=%s reason=admin", ascii(subject)[:64], ascii(session_id))
+                logger.info(
+                    "session ended: subject=%s sid=%s reason=admin",
+                    ascii(subject)[:64],
+                    ascii(session_id),
+                    extra=log_fields("session_ended", reason="admin", subject=subject, session_id=session_id),
+                )
         text = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", ended)
         self.message_user(request, text % {"count": ended}, messages.SUCCESS)
 

@@ -11,10 +11,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.utils.module_loading import import_string
 
-from jwtguard.core.cookies import TokenCookie
+from jwtguard.checks.tokens import findings_of
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import TokenQuery
-from jwtguard.core.policy import UNCHECKED
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import default_guard, user_of
 from jwtguard.guard import Guard
@@ -51,6 +49,16 @@ _UNENFORCED = Error(
     hint='add "jwtguard.django.GuardMiddleware" to MIDDLEWARE',
     id="jwtguard.E003",
 )
+_IDS = {
+    "csrf_unchecked": "W001",
+    "cookie_development": "W002",
+    "cookie_insecure": "W003",
+    "query_tokens": "W004",
+    "issuer_unchecked": "W005",
+    "audience_unchecked": "W005",
+    "cookie_readable": "W006",
+    "origin_insecure": "W007",
+}
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 _OVERWRITTEN = Error(
     "JWTGUARD_USER has no effect: AuthenticationMiddleware comes later and fills request.user anew",
@@ -75,35 +83,8 @@ def _is_overwritten() -> bool:
 
 
 def _insecure(guard: Guard) -> Iterator[CheckMessage]:
-    cookies = [source for source in guard.tokens_from if isinstance(source, TokenCookie)]
-    if cookies and guard.csrf is UNCHECKED:
-        yield CheckWarning(
-            "tokens travel in a cookie, and csrf is unchecked: any site can act for a user who is logged in",
-            hint="leave csrf out, or set its trusted_origins",
-            id="jwtguard.W001",
-        )
-    if any(cookie.development for cookie in cookies) and not settings.DEBUG:
-        yield CheckWarning(
-            "a token cookie has development=True while DEBUG is off: it is read on localhost only",
-            hint="remove development=True in production",
-            id="jwtguard.W002",
-        )
-    if any(not cookie.secure and not cookie.development for cookie in cookies):
-        yield CheckWarning(
-            "a token cookie has secure=False: it travels over plain http for everybody to read",
-            hint="remove secure=False, and use development=True on this machine",
-            id="jwtguard.W003",
-        )
-    if any(isinstance(source, TokenQuery) for source in guard.tokens_from):
-        yield CheckWarning(
-            "tokens are read from the query string, which ends up in logs and browser histories (RFC 6750 §2.3)",
-            hint="send them in the Authorization header",
-            id="jwtguard.W004",
-        )
-    for name in ("issuer", "audience"):
-        if getattr(guard, name) is UNCHECKED:
-            yield CheckWarning(
-                f"the {name} of tokens is unchecked: a token that was meant for something else is accepted",
-                hint=f"set {name} to what your tokens say",
-                id="jwtguard.W005",
-            )
+    """What the doctor finds as well, in Django's form; notes it keeps to itself."""
+    for finding in findings_of(guard):
+        number = _IDS.get(finding.code)
+        if number is not None and not (finding.code == "cookie_development" and settings.DEBUG):
+            yield CheckWarning(finding.what, hint=finding.remedy, id=f"jwtguard.{number}")

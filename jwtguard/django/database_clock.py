@@ -16,7 +16,13 @@ from django.db.models import FloatField, Func
 from django.db.models.sql.compiler import SQLCompiler
 
 SQL: TypeAlias = "tuple[str, tuple[Any, ...]]"
-_HAVE_ONE = frozenset({"postgresql", "mysql"})
+CLOCKS = {
+    # Not now(), which stands still while a statement waits for a row that another one holds.
+    "postgresql": "CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) AS double precision)",
+    # Not unix_timestamp(), which goes through the local time and errs for an hour each autumn.
+    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)",
+}
+"""The time in the SQL of those databases that have a clock of their own, as Django calls them."""
 _SECONDS: FloatField[float, float] = FloatField()
 
 
@@ -27,14 +33,14 @@ class DatabaseClock(Func):
         super().__init__(output_field=_SECONDS)
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
-        """Not `now()`, which stands still while a statement waits for a row that another one holds."""
-        return "CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) AS double precision)", ()
+        """PostgreSQL's."""
+        return CLOCKS["postgresql"], ()
 
     def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> SQL:
-        """Not `unix_timestamp()`, which goes through the local time and errs for an hour each autumn."""
-        return "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)", ()
+        """MariaDB's and MySQL's."""
+        return CLOCKS["mysql"], ()
 
 
 def clock_of(connection: BaseDatabaseWrapper, now: float) -> float | DatabaseClock:
     """The time for a statement: the database's if it has a clock of its own, else `now`, the caller's."""
-    return DatabaseClock() if connection.vendor in _HAVE_ONE else now
+    return DatabaseClock() if connection.vendor in CLOCKS else now

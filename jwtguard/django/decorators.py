@@ -32,6 +32,7 @@ from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, 
 from jwtguard.django.settings import default_guard
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings
 from jwtguard.guard import Admission, Guard
+from jwtguard.marks import Mark, mark
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,6 +92,7 @@ def requires(
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
+    noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         check_view(view, instead="decorate what its as_view() returns, as in requires(...)(MyView.as_view())")
@@ -112,6 +114,7 @@ def requires(
                 with Inside(request, chosen, admission.principal) as inside:
                     return inside.kept_until_rendered(await async_view(request, *args, **kwargs))
 
+            mark(guarded_async, noted)
             return cast("Callable[P, R]", _exempt(guarded_async))
 
         sync_view = cast("Callable[..., HttpResponseBase]", view)
@@ -129,6 +132,7 @@ def requires(
             with Inside(request, chosen, admission.principal) as inside:
                 return inside.kept_until_rendered(sync_view(request, *args, **kwargs))
 
+        mark(guarded, noted)
         return cast("Callable[P, R]", _exempt(guarded))
 
     return decorate

@@ -29,6 +29,7 @@ from jwtguard.core.http import HTTPAnswer
 from jwtguard.django.requests import callers_of, perform, read, respond
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
 from jwtguard.guard import Guard
+from jwtguard.marks import Mark, mark
 
 
 def url_patterns(endpoints: Endpoints, prefix: str, mounted: Iterable[Endpoint] = ENDPOINTS) -> list[URLPattern]:
@@ -69,6 +70,8 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
     chosen = login_not_required(csrf_exempt(chosen))
     if endpoint.is_exempt:
         setattr(chosen, EXEMPT, endpoints.guard)
+    requirement = endpoints.requirement(endpoint)
+    mark(chosen, Mark(requirement=requirement, guard=endpoints.guard, sessions=endpoints.sessions))
     return chosen  # type: ignore[no-any-return]
 
 

@@ -16,7 +16,8 @@ yours joins it: `end_all` beside the change of a password takes effect with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
@@ -24,12 +25,13 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Least
+from django.db.models import QuerySet
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.django.database_clock import DatabaseClock, clock_of
+from jwtguard.django.turn_statement import write_turn
+from jwtguard.stores.patience import TIMEOUT, patience
 
 if TYPE_CHECKING:
     from jwtguard.django.models import Session as Row
@@ -51,16 +53,18 @@ _SQLITE_FULL = 2
 class DjangoStore:
     """A session store on the database `using`; see `jwtguard.core.session_store.SessionStore`.
 
-    May be made in `settings.py`: the database is looked for when it is first used. Raises `ConfigurationError` then if
-    the app is not installed, and whenever a turn is to be taken inside an atomic block.
+    May be made in `settings.py`: the database is looked for when it is first used. `timeout`: how long the database may
+    take to answer, outside blocks of yours, before its line is cut. Raises `ConfigurationError`, later too: if the app
+    is not installed, and whenever a turn is to be taken inside an atomic block.
     """
 
-    def __init__(self, using: str = "default") -> None:
+    def __init__(self, using: str = "default", *, timeout: timedelta = TIMEOUT) -> None:
         if not isinstance(using, str) or not using:
             raise ConfigurationError(
                 f'using is an alias of DATABASES: write DjangoStore(using="default"), not {using!r}'
             )
         self.using = using
+        self._patience = patience(timeout)
         STORES.add(self)
 
     @staticmethod
@@ -87,24 +91,16 @@ class DjangoStore:
         """Take the turn, or say what the row is like."""
         with self._connection() as connection:
             _refuse_atomic(connection)
-            clock = clock_of(connection, now)
-            rows = _alive(self._rows, clock).filter(session_id=turn.session_id, generation=turn.generation)
-            if grace:  # Without any, the age does not matter: it is never below 0, however clocks were set.
-                rows = rows.filter(Q(refreshed_at=None) | Q(refreshed_at__lte=clock - grace))
             try:
-                taken = rows.update(
-                    generation=F("generation") + 1,
-                    refreshed_at=clock,
-                    expires_at=Least(clock + idle_lifetime, F("ends_at")),
-                )
+                taken = write_turn(connection, turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
             except DatabaseError as error:
                 if not _has_lost_a_race(error):
                     raise
-                taken = 0  # To whoever was first, which the read below shows.
+                taken = False  # To whoever was first, which the read below shows.
             if taken:
                 return Taken(is_taken=True)
             # A statement of its own: what the write saw may be old.
-            found = _read(self._rows.filter(session_id=turn.session_id), clock)
+            found = _read(self._rows.filter(session_id=turn.session_id), clock_of(connection, now))
             if not found:
                 return Taken(is_taken=False)
             session, read_at = found[0]
@@ -139,7 +135,7 @@ class DjangoStore:
 
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time, so that nobody waits long."""
-        with self._connection() as connection:
+        with self._connection(is_patient=True) as connection:
             clock = clock_of(connection, now)
             deleted = total = self._delete_dead(clock, MANY)
             while deleted == MANY:
@@ -158,11 +154,15 @@ class DjangoStore:
         raise ConfigurationError(f'DjangoStore needs "jwtguard.django" in INSTALLED_APPS and django.setup(): {problem}')
 
     @contextmanager
-    def _connection(self) -> Iterator[BaseDatabaseWrapper]:
+    def _connection(self, *, is_patient: bool = False) -> Iterator[BaseDatabaseWrapper]:
         """This thread's connection; one that broke is given up, so that the next call makes another."""
         connection = connections[self.using]
+        # In a block of yours the line is yours, too.
+        is_patient = is_patient or connection.in_atomic_block
+        waiting = nullcontext() if is_patient else self._patience.waiting(lambda: connection.connection)
         try:
-            yield connection
+            with waiting:
+                yield connection
         except DatabaseError:
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()

@@ -34,8 +34,10 @@ from jwtguard.endpoints.endpoint import SESSIONS as SESSIONS
 from jwtguard.endpoints.endpoint import Endpoint as Endpoint
 from jwtguard.endpoints.endpoint import check_prefix as check_prefix
 from jwtguard.endpoints.endpoint import path_below as path_below
+from jwtguard.endpoints.endpoint import requirement_of as requirement_of
 from jwtguard.endpoints.endpoints import Endpoints as Endpoints
 from jwtguard.endpoints.renewal import PendingRenewal as PendingRenewal
+from jwtguard.endpoints.settings import FRESH_FOR as FRESH_FOR
 from jwtguard.endpoints.settings import EndpointSettings as EndpointSettings
 from jwtguard.endpoints.settings import LoginAttempt as LoginAttempt
 from jwtguard.endpoints.settings import check_mountable as check_mountable

@@ -18,10 +18,11 @@ from jwtguard.callers import Callers, finishing
 from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints.endpoint import Endpoint, check_prefix
+from jwtguard.endpoints.endpoint import Endpoint, check_prefix, requirement_of
 from jwtguard.endpoints.endpoints import Endpoints
-from jwtguard.endpoints.settings import EndpointSettings, check_mountable
+from jwtguard.endpoints.settings import FRESH_FOR, EndpointSettings, check_mountable
 from jwtguard.guard import Guard, Renew
+from jwtguard.marks import Mark
 
 T = TypeVar("T")
 Message: TypeAlias = MutableMapping[str, Any]
@@ -43,6 +44,7 @@ class MountedRoutes:
     """
 
     def __init__(self, guard: Guard, sessions: Sessions | None, settings: EndpointSettings, perform: Perform) -> None:
+        self._guard = guard
         self._sessions = sessions
         self._settings = settings
         self._perform = perform
@@ -67,9 +69,20 @@ class MountedRoutes:
         """Whether there are none, and none to come: then nothing below has anything to say."""
         return self._endpoints is None
 
+    def mark_of(self, endpoint: Endpoint) -> Mark:
+        """What stands on the view of a route, for whoever lists them."""
+        fresh_for = self._settings.get("fresh_for", FRESH_FOR)
+        return Mark(
+            requirement=requirement_of(endpoint, fresh_for=fresh_for), guard=self._guard, sessions=self._sessions
+        )
+
+    def exempts_path(self, method: str, path: str) -> bool:
+        """Whether the middleware lets a request of this method and path pass unasked."""
+        return (method, path) in self._exempt
+
     def exempts(self, request: HTTPRequest) -> bool:
         """Whether the middleware lets `request` pass unasked: by method and path, never by a prefix."""
-        return not request.is_websocket and (request.method, request.path) in self._exempt
+        return not request.is_websocket and self.exempts_path(request.method, request.path)
 
     def renew(self, callers: Callers) -> Renew | None:
         """What the middleware hands to `Guard.enter`."""

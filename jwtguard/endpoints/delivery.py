@@ -1,4 +1,4 @@
-"""How a pair of tokens reaches the client, and how its refresh token comes back: in JSON bodies or in cookies.
+"""How a pair of tokens reaches the client, and how its refresh token comes back: in JSON bodies, in cookies, or both.
 
 >>> from jwtguard.core.grants import TokenResponse
 >>> pair = TokenResponse(access_token="a.b.c", refresh_token="d.e.f", expires_in=300, refresh_expires_in=86400)
@@ -94,7 +94,7 @@ class CookieDelivery:
             )
         self.access = access
         self._guard = guard
-        self._csrf = guard.csrf if isinstance(guard.csrf, CSRF) else CSRF()
+        self._csrf = _csrf_of(guard)
         self._has_csrf_token = isinstance(guard.csrf, CSRF) and guard.csrf.secret is not None
         self._silent_renewal = silent_renewal
 
@@ -104,14 +104,7 @@ class CookieDelivery:
 
     def check_origin(self, request: HTTPRequest) -> None:
         """Check where a request that sets or clears cookies comes from, though nobody is logged in (login CSRF)."""
-        # A form or an image can send no other media type than theirs, and what cannot leaves a browser only after a
-        # preflight: so a client that names neither header and sends JSON is no browser of somebody else's.
-        if not self._csrf.check_headers(request) and media_type(request) != JSON:
-            raise CSRFError(
-                "csrf_headers",
-                "The request needs an Origin or Sec-Fetch-Site header, as browsers send them by themselves;"
-                f" without either, only a body of type {JSON} is taken.",
-            )
+        _check_origin(self._csrf, request)
 
     def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
         """The refresh cookie; one in the body is not read, since no script of ours has it."""
@@ -121,7 +114,7 @@ class CookieDelivery:
         """`Set-Cookie` for both tokens and the CSRF token; all live as long as the refresh token."""
         self.access.check_host(request)
         token = yield from self._guard.reading_issued(pair.access_token)
-        max_age = timedelta(seconds=pair.refresh_expires_in) if pair.remember else None
+        max_age = _max_age(pair)
         cookies = [
             self.access.set(pair.access_token, max_age=max_age),
             self.refresh_cookie(below).set(pair.refresh_token, max_age=max_age),
@@ -146,6 +139,64 @@ class CookieDelivery:
         """Whether a response sets or clears one of the two token cookies already."""
         names = {self.access.sent_name, self.refresh_cookie("/").sent_name}
         return any(cookie.partition("=")[0].strip() in names for cookie in set_cookies)
+
+
+class RefreshCookieDelivery:
+    """The access token in the body, for a page that keeps it in a variable and sends it in a header; the refresh token
+    in a cookie that scripts cannot read and that goes to the routes alone.
+
+    Where `guard` reads a `TokenCookie` set up for development, so is this one.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._csrf = _csrf_of(guard)
+        cookies = (source for source in guard.tokens_from if isinstance(source, TokenCookie))
+        self._development = any(cookie.development for cookie in cookies)
+
+    def check_origin(self, request: HTTPRequest) -> None:
+        """Check where a request comes from whose cookie a browser sends along for any page."""
+        _check_origin(self._csrf, request)
+
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+        """The refresh cookie; one in the body is not read, since no script of ours has it."""
+        return _refresh_cookie(below, self._development).read(request)
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+        """`Set-Cookie` for the refresh token."""
+        cookie = _refresh_cookie(below, self._development)
+        cookie.check_host(request)
+        return [("Set-Cookie", cookie.set(pair.refresh_token, max_age=_max_age(pair)))]
+        yield
+
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+        """The access token as JSON (RFC 6749 §5.1), without the refresh token."""
+        members = {name: value for name, value in pair.to_json().items() if name != "refresh_token"}
+        return json_answer(members, headers=(*headers, NO_STORE))
+
+    def clearing(self, below: str) -> Headers:
+        """`Set-Cookie` that deletes the refresh token."""
+        return [("Set-Cookie", _refresh_cookie(below, self._development).clear())]
+
+
+def _csrf_of(guard: Guard) -> CSRF:
+    """Whom the guard trusts; a guard that checks nothing still lets nobody be logged in from elsewhere."""
+    return guard.csrf if isinstance(guard.csrf, CSRF) else CSRF()
+
+
+def _check_origin(csrf: CSRF, request: HTTPRequest) -> None:
+    # A form or an image can send no other media type than theirs, and what cannot leaves a browser only after a
+    # preflight: so a client that names neither header and sends JSON is no browser of somebody else's.
+    if not csrf.check_headers(request) and media_type(request) != JSON:
+        raise CSRFError(
+            "csrf_headers",
+            "The request needs an Origin or Sec-Fetch-Site header, as browsers send them by themselves;"
+            f" without either, only a body of type {JSON} is taken.",
+        )
+
+
+def _max_age(pair: TokenResponse) -> timedelta | None:
+    """How long the cookies of a pair live: as long as its refresh token, or as the browser."""
+    return timedelta(seconds=pair.refresh_expires_in) if pair.remember else None
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from jwtguard.core.authorization import Requirement, authenticated, fresh, public
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.rules import is_ambiguous
@@ -64,6 +66,13 @@ JWKS = Endpoint(
     is_exempt=True,
 )
 ENDPOINTS = (LOGIN, REFRESH, LOGOUT, LOGOUT_ALL, SESSIONS, SESSION, JWKS)
+
+
+def requirement_of(endpoint: Endpoint, *, fresh_for: timedelta) -> Requirement:
+    """What a route asks of its callers; `fresh_for` is how old a login may be that ends all sessions."""
+    if endpoint.is_exempt:
+        return public
+    return fresh(max_age=fresh_for) if endpoint is LOGOUT_ALL else authenticated
 
 
 def check_prefix(prefix: str) -> str:

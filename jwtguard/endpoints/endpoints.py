@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from typing import Unpack
 
 from jwtguard.callers import Callers
-from jwtguard.core.authorization import Requirement, authenticated, fresh
+from jwtguard.core.authorization import Requirement
 from jwtguard.core.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -33,6 +33,7 @@ from jwtguard.core.errors import (
 )
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.core.logs import log_fields
 from jwtguard.core.session_store import Session
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints.bodies import boolean_parameter, media_type, read_parameters, required_parameter
@@ -47,6 +48,7 @@ from jwtguard.endpoints.endpoint import (
     SESSIONS,
     Endpoint,
     path_below,
+    requirement_of,
 )
 from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
@@ -73,10 +75,10 @@ class Endpoints:
     """The routes of one guard and its sessions; see `EndpointSettings` for what else can be said.
 
     `authenticate(username, password)`, sync or async, returns the subject of a user or None. `delivery`: `"bearer"`
-    answers with tokens, `"cookies"` sets them. `silent_renewal`: an access cookie that is absent or expired is renewed
-    by the middleware. `remember`: whether cookies outlive the browser where a login does not say. `before_login`:
-    where to limit rates. `fresh_for`: how old a login may be that ends all sessions. `max_body_bytes`: of a login.
-    Raises `ConfigurationError` with all problems.
+    answers with tokens, `"cookies"` sets them, `"refresh-cookie"` sets the refresh token and answers with the other.
+    `silent_renewal`: an access cookie that is absent or expired is renewed by the middleware. `remember`: whether
+    cookies outlive the browser where a login does not say. `before_login`: where to limit rates. `fresh_for`: how old
+    a login may be that ends all sessions. `max_body_bytes`: of a login. Raises `ConfigurationError` with all problems.
     """
 
     def __init__(self, guard: Guard, sessions: Sessions, **settings: Unpack[EndpointSettings]) -> None:
@@ -111,6 +113,10 @@ class Endpoints:
     def max_body_bytes(self) -> int:
         """Adapters read at most one byte more than this of a body."""
         return self._settings.max_body_bytes
+
+    def requirement(self, endpoint: Endpoint) -> Requirement:
+        """What a route asks of its callers."""
+        return requirement_of(endpoint, fresh_for=self._settings.fresh_for)
 
     @cached_property
     def is_async(self) -> bool:
@@ -150,7 +156,12 @@ class Endpoints:
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            logger.info("%s refused: %s", visit.endpoint.name, error.reason)
+            logger.info(
+                "%s refused: %s",
+                visit.endpoint.name,
+                error.reason,
+                extra=log_fields("route_refused", reason=error.reason, source=visit.endpoint.name),
+            )
             answer = self.guard.answer(error, visit.request)
         return _to_head(answer) if visit.request.method == "HEAD" else answer
 
@@ -212,17 +223,17 @@ class Endpoints:
         return _no_content(self._delivery.clearing(visit.below))
 
     def _logout_all(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        subject, _ = yield from self._caller(visit, fresh(max_age=self._settings.fresh_for))
+        subject, _ = yield from self._caller(visit)
         yield from self.sessions.end_all(subject)
         return _no_content(self._delivery.clearing(visit.below))
 
     def _list(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        subject, session_id = yield from self._caller(visit, authenticated)
+        subject, session_id = yield from self._caller(visit)
         found = yield from self.sessions.list(subject)
         return json_answer({"sessions": [_described(session, session_id) for session in found]}, headers=[NO_STORE])
 
     def _end(self, visit: _Visit) -> Steps[HTTPAnswer]:
-        subject, session_id = yield from self._caller(visit, authenticated)
+        subject, session_id = yield from self._caller(visit)
         if not (yield from self.sessions.end_session(subject, visit.session_id)):
             raise SessionNotFoundError
         return _no_content(self._delivery.clearing(visit.below) if visit.session_id == session_id else ())
@@ -231,11 +242,11 @@ class Endpoints:
         return self.sessions.issuer.jwks_answer()
         yield
 
-    def _caller(self, visit: _Visit, requirement: Requirement) -> Steps[tuple[str, str | None]]:
+    def _caller(self, visit: _Visit) -> Steps[tuple[str, str | None]]:
         """Subject and session of the caller, whom our own issuer must have named: elsewhere, `sub` is somebody else."""
         entry = None if visit.callers is None else (yield from visit.callers.kept(self.guard))
         kept = None if entry is None else entry.authentication
-        admission = yield from self.guard.admit(visit.request, requirement, kept=kept)
+        admission = yield from self.guard.admit(visit.request, self.requirement(visit.endpoint), kept=kept)
         principal = admission.principal
         if principal is None or principal.subject is None or principal.issuer != self.sessions.issuer.issuer:
             raise AccessDeniedError

@@ -13,6 +13,7 @@ from functools import partial
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, LoginFailedError, UnavailableError
 from jwtguard.core.flow import Call, Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.logs import log_fields
 from jwtguard.endpoints.settings import NO_AUTHENTICATE, Authenticate, BeforeLogin, LoginAttempt
 
 logger = logging.getLogger("jwtguard")
@@ -47,7 +48,11 @@ def authenticating(authenticate: Authenticate | None, username: str, password: s
         raise
     except Exception as error:
         # Whatever broke, a right password must not look wrong. The log has the traceback, for whoever wrote it.
-        logger.exception("authenticate raised %s", type(error).__name__)
+        logger.exception(
+            "authenticate raised %s",
+            type(error).__name__,
+            extra=log_fields("callback_raised", callback="authenticate"),
+        )
     else:
         if subject is None:
             raise LoginFailedError("password")

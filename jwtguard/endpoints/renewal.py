@@ -18,6 +18,7 @@ from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidGrantErro
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http import HTTPRequest
+from jwtguard.core.logs import log_fields
 from jwtguard.core.prepared_refresh import PreparedRefresh
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints.delivery import CookieDelivery
@@ -111,6 +112,10 @@ class PendingRenewal:
             headers = yield from self._cookies.headers(self._request, pair, ROOT)
         except (InvalidGrantError, UnavailableError, ConfigurationError) as error:
             # The view has run for a caller who was in order then. The next request will see.
-            logger.warning("silent renewal came to nothing: %s", error.reason)
+            logger.warning(
+                "silent renewal came to nothing: %s",
+                error.reason,
+                extra=log_fields("renewal_failed", reason=error.reason),
+            )
             return ()
         return tuple(value for _, value in headers)

@@ -14,7 +14,7 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import is_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints.delivery import BearerDelivery, CookieDelivery, Delivery
+from jwtguard.endpoints.delivery import BearerDelivery, CookieDelivery, Delivery, RefreshCookieDelivery
 from jwtguard.guard import Guard
 
 MAX_BODY_BYTES = 16384
@@ -47,7 +47,7 @@ class EndpointSettings(TypedDict, total=False):
     """The keyword arguments of `Endpoints`, and so of `FlaskGuard`, `ASGIGuard`, `FastAPIGuard` and `DjangoGuard`."""
 
     authenticate: Authenticate | None
-    delivery: Literal["bearer", "cookies"]
+    delivery: Literal["bearer", "cookies", "refresh-cookie"]
     silent_renewal: bool
     remember: bool
     before_login: BeforeLogin | None
@@ -83,18 +83,21 @@ class Settings:
         problems = list(_problems(given))
         if not isinstance(sessions, Sessions):
             problems.append(f"the routes need sessions: pass Sessions(...), found {sessions!r}")
-        delivery, renewal, cookies = given.get("delivery", "bearer"), given.get("silent_renewal", False), None
-        if delivery == "cookies":
+        chosen, renewal, cookies = given.get("delivery", "bearer"), given.get("silent_renewal", False), None
+        delivery: Delivery = BearerDelivery()
+        if chosen == "cookies":
             try:
-                cookies = CookieDelivery(guard, silent_renewal=renewal)
+                delivery = cookies = CookieDelivery(guard, silent_renewal=renewal)
             except ConfigurationError as error:
                 problems += error.problems
         elif renewal is True:
             problems.append('silent_renewal renews cookies: write delivery="cookies" with it')
+        if chosen == "refresh-cookie":
+            delivery = RefreshCookieDelivery(guard)
         ConfigurationError.raise_all(problems)
         return cls(
             authenticate=given.get("authenticate"),
-            delivery=BearerDelivery() if cookies is None else cookies,
+            delivery=delivery,
             renewed_cookies=cookies if renewal else None,
             remember=given.get("remember", True),
             before_login=given.get("before_login"),
@@ -127,8 +130,8 @@ def _problems(given: EndpointSettings) -> Iterator[str]:
     for name, switch in switches.items():
         if not isinstance(switch, bool):
             yield f"{name} is True or False, found {switch!r}"
-    if given.get("delivery", "bearer") not in ("bearer", "cookies"):
-        yield f'delivery is "bearer" or "cookies", found {given.get("delivery")!r}'
+    if given.get("delivery", "bearer") not in ("bearer", "cookies", "refresh-cookie"):
+        yield f'delivery is "bearer", "cookies" or "refresh-cookie", found {given.get("delivery")!r}'
     fresh_for: object = given.get("fresh_for", FRESH_FOR)
     if not isinstance(fresh_for, timedelta) or fresh_for.total_seconds() < 1 or fresh_for.microseconds:
         yield f"fresh_for is a timedelta of whole seconds, at least one, found {fresh_for!r}"

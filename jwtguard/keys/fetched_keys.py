@@ -35,6 +35,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableE
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.jwk import ALGORITHMS, allow_list
 from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.keys.errands import Errand, Errands
 from jwtguard.keys.fetching import (
@@ -149,6 +150,7 @@ class FetchedKeys(ABC):
         self._good: _Good | None = None
         self._attempt: _Attempt | None = None
         self._errand: Errand[None] | None = None
+        self._skew: float | None = None
 
     # Abstract: what a subclass adds.
 
@@ -196,6 +198,11 @@ class FetchedKeys(ABC):
     # State, for a health check.
 
     @property
+    def address(self) -> str:
+        """Where the keys come from: a URL, or the issuer who knows it."""
+        return self._address
+
+    @property
     def age(self) -> float | None:
         """Seconds since the last successful fetch began, or None if there was none."""
         good = self._good
@@ -206,6 +213,13 @@ class FetchedKeys(ABC):
         """Why the latest fetch failed, or None if it did not."""
         attempt = self._attempt
         return None if attempt is None else attempt.error
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the provider's clock is ahead of ours, by the `Date` of its latest answer; None if it said
+        none. It is in whole seconds, and the way of the answer adds to it.
+        """
+        return self._skew
 
     @property
     def stale(self) -> bool:
@@ -287,7 +301,9 @@ class FetchedKeys(ABC):
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise FetchError(f"no time was left to fetch {url}")
-            return (yield from fetching(self._fetcher, FetchRequest(url=url, timeout=remaining)))
+            response = yield from fetching(self._fetcher, FetchRequest(url=url, timeout=remaining))
+            self._skew = skew_of(response.headers, self._clock())
+            return response
 
         try:
             fetched = yield from self._fetching(fetch)
@@ -319,7 +335,9 @@ class FetchedKeys(ABC):
             self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=None)
 
     def _fail(self, searched_at: float | None, error: str) -> None:
-        logger.warning("keys of %s: %s", self._address, error)
+        logger.warning(
+            "keys of %s: %s", self._address, error, extra=log_fields("keys_not_fetched", source=self._address)
+        )
         self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=error)
 
     def _unavailable(self) -> UnavailableError:
@@ -357,6 +375,18 @@ def lifetime_of(headers: Mapping[str, str]) -> float:
         return DEFAULT_LIFETIME
     spent = float(age[:18]) if age.isascii() and age.isdigit() else 0.0
     return max(0.0, float(max_age[:18]) - spent)
+
+
+def skew_of(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds by which the clock is ahead that wrote an answer's `Date` (RFC 9110 §6.6.1); None without one."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and fetches are few
+
+    try:
+        written_at = parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
+    age = headers.get("age", "").strip()  # It lay in a cache for so long (RFC 9111 §5.1).
+    return written_at + (float(age[:18]) if age.isascii() and age.isdigit() else 0.0) - now
 
 
 def fingerprint(*parts: bytes) -> bytes:

@@ -103,7 +103,7 @@ def _bound(fetcher: Fetcher, request: FetchRequest) -> Callable[[], Awaitable[Fe
 
 def _reason(error: Exception, request: FetchRequest) -> str:
     if isinstance(error, TimeoutError):
-        return f"{request.url} did not answer within {request.timeout:g} s"
+        return f"{request.url} did not answer within {request.timeout:.3g} s"
     # The text of an error may quote what was received, which is nobody's business: at most a line of it.
     return f"{request.url} cannot be reached: {type(error).__name__}: {str(error)[:200]}"
 

@@ -30,6 +30,7 @@ from jwtguard.core.errors import ConfigurationError, InvalidTokenError, Malforme
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, parse_object
 from jwtguard.core.kind import TokenKind
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import Policy, seconds
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.unchecked import UncheckedType
@@ -175,7 +176,12 @@ class Introspection:
             return answer
         except (FetchError, TimeoutError, RuntimeError) as error:
             self.last_error = str(error) or "it did not answer in time"
-        logger.warning("introspection at %s: %s", self._endpoint, self.last_error)
+        logger.warning(
+            "introspection at %s: %s",
+            self._endpoint,
+            self.last_error,
+            extra=log_fields("introspection_failed", source=self._endpoint),
+        )
         raise UnavailableError("introspection")
 
     def _ask(self, text: str, sha256: bytes, clock: Callable[[], float]) -> Steps[_Answer]:

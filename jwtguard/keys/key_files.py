@@ -32,6 +32,7 @@ from jwtguard.core.jwk import SigningKey
 
 _KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
 _STATE = "state.json"
+_KEYS = {".pem", ".jwk"}
 # What a PEM file's key may be for, where nobody said: one fits each type and curve.
 _BY_TYPE = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
 
@@ -79,6 +80,12 @@ class KeyFiles:
             found += [status.st_ino, status.st_mtime_ns, status.st_size]
         return tuple(found) or None
 
+    def private(self) -> list[Path]:
+        """The files that hold keys; raises `OSError`."""
+        if self._is_file:
+            return [self.path]
+        return [path for path in sorted(self.path.iterdir()) if path.suffix in _KEYS]
+
     def read(self) -> list[StoredKey]:
         """All keys; raises `ConfigurationError` for a file that is not what it should be, or `OSError`."""
         if self._is_file:
@@ -122,7 +129,7 @@ class KeyFiles:
         about = {stored.kid: {"alg": stored.key.algorithm} | _about(stored) for stored in keys}
         _replace(self.path / _STATE, json.dumps(about, indent=1).encode("ascii"))
         for path in self.path.iterdir():
-            if path.suffix in {".pem", ".jwk"} and path.name not in names:
+            if path.suffix in _KEYS and path.name not in names:
                 path.unlink()
 
     @contextmanager

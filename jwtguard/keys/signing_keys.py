@@ -36,6 +36,7 @@ from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.issuance import JWKS_MAX_AGE
 from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import MAX_LEEWAY, seconds
 from jwtguard.keys.key_files import KeyFiles, StoredKey, check_kid
 
@@ -259,6 +260,20 @@ class SigningKeys:
             )
         return states
 
+    @property
+    def path(self) -> Path:
+        """The directory or file of the keys."""
+        return self._files.path
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since the epoch."""
+        return self._clock
+
+    def key_files(self) -> list[Path]:
+        """The files that hold private keys; raises `OSError`."""
+        return self._files.private()
+
     def __iter__(self) -> Iterator[SigningKey]:
         """The keys that are trusted."""
         return iter([each.key for each in self._trusted()])
@@ -312,7 +327,12 @@ class SigningKeys:
                 # What was read before serves on: files that are being moved must log nobody out.
                 self.last_error = error.detail if isinstance(error, ConfigurationError) else str(error.strerror)
                 self._checked_at = self._clock()
-                logger.warning("signing keys at %s: %s", self._files.path, self.last_error)
+                logger.warning(
+                    "signing keys at %s: %s",
+                    self._files.path,
+                    self.last_error,
+                    extra=log_fields("signing_keys_not_read", source=str(self._files.path)),
+                )
                 self._derive(self._loaded.stored, self._loaded.stamp)
 
     def _load(self) -> None:

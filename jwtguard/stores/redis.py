@@ -45,7 +45,13 @@ class RedisStore:
     def __init__(self, client: redis.Redis | redis.RedisCluster, *, prefix: str = PREFIX) -> None:
         if not _has_scripts(client) or _is_async(client):
             raise ConfigurationError(f"RedisStore takes a redis.Redis; for redis.asyncio, AsyncRedisStore: {client!r}")
+        self._client = client
         self._sessions = RedisSessions(client, prefix)
+
+    @property
+    def client(self) -> redis.Redis | redis.RedisCluster:
+        """The client that it was made with."""
+        return self._client
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row; raises KeyError if its id is taken."""
@@ -90,8 +96,14 @@ class AsyncRedisStore:
             raise ConfigurationError(
                 f"AsyncRedisStore takes a redis.asyncio.Redis; for redis.Redis, RedisStore: {client!r}"
             )
+        self._client = client
         self._sessions = RedisSessions(client, prefix)
         self._loop = OneLoop("AsyncRedisStore", sync_alternative=self.sync_alternative)
+
+    @property
+    def client(self) -> redis.asyncio.Redis | redis.asyncio.RedisCluster:
+        """The client that it was made with."""
+        return self._client
 
     async def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row; raises KeyError if its id is taken."""

@@ -21,8 +21,10 @@ undoes what it writes. End sessions after your commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 try:
     from sqlalchemy import Connection, Engine
@@ -34,6 +36,7 @@ except ImportError as error:
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import OneLoop
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.stores.patience import TIMEOUT, cut, patience
 from jwtguard.stores.session_statements import SessionStatements
 from jwtguard.stores.session_table import metadata as metadata
 
@@ -46,66 +49,76 @@ T = TypeVar("T")
 class SQLAlchemyStore:
     """A session store in the database of `engine`; works in every thread, and with every event loop.
 
-    Raises `ConfigurationError` if `engine` is anything else. What the database raises goes through.
+    `timeout`: how long the database may take to answer before its line is cut; making a connection, and waiting for
+    one of the pool, is for the engine to limit. Raises `ConfigurationError`. What the database raises goes through.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, timeout: timedelta = TIMEOUT) -> None:
         if not isinstance(engine, Engine):
             raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._patience = patience(timeout)
+        self._engine = engine
         self._statements = SessionStatements(engine.dialect)
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row, and delete some dead ones."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             self._statements.create(connection, session, now)
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return self._statements.take_turn(connection, turn, now, grace, idle_lifetime)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return self._statements.find(connection, session_id, now)
 
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return self._statements.list(connection, issuer, subject, now)
 
     def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return self._statements.revoke(connection, session_id, now)
 
     def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
         """End all sessions of a subject."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return self._statements.revoke_all(connection, issuer, subject, now)
 
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""
+        with self._engine.connect() as connection:  # For as long as it takes.
+            return self._statements.purge(_in_autocommit(connection), now)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
-            return self._statements.purge(connection, now)
+            link = connection.connection.driver_connection
+            with self._patience.waiting(lambda: link):
+                yield _in_autocommit(connection)
 
 
 class AsyncSQLAlchemyStore:
     """A session store in the database of an async engine, for one event loop.
 
-    Raises `ConfigurationError` if `engine` is anything else, and from another loop than the first.
+    `timeout` as for `SQLAlchemyStore`. Raises `ConfigurationError`, also from another loop than the first.
     """
 
     sync_alternative: ClassVar[str] = "SQLAlchemyStore"
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, timeout: timedelta = TIMEOUT) -> None:
         from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - needs greenlet, which who is sync may not have
 
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
         self._statements = SessionStatements(engine.dialect)
+        self._patience = patience(timeout)
         self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
 
     async def create(self, session: NewSession, *, now: float) -> None:
@@ -136,9 +149,30 @@ class AsyncSQLAlchemyStore:
 
     async def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""
-        return await self._do(lambda connection: self._statements.purge(connection, now))
+        self._loop.check()
+        async with self._engine.connect() as connection:  # For as long as it takes.
+            return await connection.run_sync(lambda connection: self._statements.purge(_in_autocommit(connection), now))
 
     async def _do(self, operation: Callable[[Connection], T]) -> T:
-        self._loop.check()
+        running = self._loop.check()
+
+        def within_limit(connection: Connection) -> T:
+            link = connection.connection.driver_connection
+            overdue = running.call_later(self._patience.limit, cut, lambda: link)
+            try:
+                return operation(_in_autocommit(connection))
+            finally:
+                overdue.cancel()
+
         async with self._engine.connect() as connection:
-            return await connection.run_sync(operation)
+            return await connection.run_sync(within_limit)
+
+
+def _in_autocommit(connection: Connection) -> Connection:
+    """`connection` in autocommit; where the engine makes them so, nothing has to be set and set back at each call."""
+    link: Any = connection.connection.dbapi_connection
+    try:
+        is_set = connection.dialect.detect_autocommit_setting(link)  # Since SQLAlchemy 2.0.43, and for most drivers.
+    except (AttributeError, NotImplementedError):
+        is_set = False
+    return connection if is_set else connection.execution_options(isolation_level="AUTOCOMMIT")

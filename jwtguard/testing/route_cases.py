@@ -77,7 +77,7 @@ def _logins() -> Iterator[RouteCase]:
 
 def _origins() -> Iterator[RouteCase]:
     """Login CSRF: whoever may set or clear cookies is asked where it comes from."""
-    for at in ("cookies", "cookies, csrf token", "silent renewal"):
+    for at in ("cookies", "cookies, csrf token", "refresh cookie", "silent renewal"):
         yield login("from our own page", ALICE, 200, at=at, asked=1)
         yield login("a form of our own page", ALICE_FORM, 200, at=at, headers=[FORM], asked=1)
         yield login("JSON from no browser", ALICE, 200, at=at, origin=[], asked=1)
@@ -93,13 +93,14 @@ def _origins() -> Iterator[RouteCase]:
 
 def _others() -> Iterator[RouteCase]:
     bad: dict[str, Any] = {"status": 400, "headers": [JSON]}
-    for at in ("bearer", "cookies", "silent renewal"):
+    for at in ("bearer", "cookies", "refresh cookie", "silent renewal"):
         yield RouteCase(name="refresh without a token", site=at, path="/auth/refresh", error="invalid_request", **bad)
     garbage: dict[str, Any] = {"site": "bearer", "body": b'{"refresh_token": "a.b.c"}', "headers": [JSON]}
     yield RouteCase(name="refresh with garbage", path="/auth/refresh", status=400, error="invalid_grant", **garbage)
     yield RouteCase(name="logout with garbage", path="/auth/logout", status=204, **garbage)
     yield RouteCase(name="logout without a token", site="bearer", path="/auth/logout", error="invalid_request", **bad)
-    yield RouteCase(name="logout without a cookie", site="cookies", path="/auth/logout", status=204)
+    for at in ("cookies", "refresh cookie"):
+        yield RouteCase(name="logout without a cookie", site=at, path="/auth/logout", status=204)
     grant = b'{"refresh_token": "a.b.c", "grant_type": "password"}'
     yield RouteCase(
         name="another grant", site="bearer", path="/auth/refresh", body=grant, error="invalid_request", **bad
@@ -110,13 +111,14 @@ def _others() -> Iterator[RouteCase]:
         "cookies",
         "cookies, rules",
         "cookies, lax rules",
+        "refresh cookie",
         "silent renewal",
     ):
         absent: dict[str, Any] = {"site": at, "status": 401, "challenge": ABSENT}
         yield RouteCase(name="sessions of nobody", path="/auth/sessions", method="GET", **absent)
         yield RouteCase(name="a session of nobody", path="/auth/sessions/x", method="DELETE", **absent)
         yield RouteCase(name="everything of nobody", path="/auth/logout-all", **absent)
-    for at in ("cookies, rules", "silent renewal, rules"):
+    for at in ("cookies, rules", "refresh cookie, rules", "silent renewal, rules"):
         for path in ("/auth/login/extra", "/auth/other", "/auth/login/", "/auth", "/auth/logout/x"):
             name = f"{path} is no exempt route"
             yield RouteCase(name=name, site=at, path=path, method="GET", status=401, challenge=ABSENT)

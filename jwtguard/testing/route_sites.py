@@ -194,6 +194,7 @@ def route_site(name: str) -> RouteSite:
 
 
 _COOKIES = {"settings": {"delivery": "cookies"}}
+_REFRESH_COOKIE = {"settings": {"delivery": "refresh-cookie"}}
 _RENEWED = {"delivery": "cookies", "silent_renewal": True}
 _RULES = Rules([Rule("/open", public)])
 _LAX_RULES = Rules([Rule("/auth/sessions", public), Rule("/auth/logout-all", public)])
@@ -211,6 +212,9 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "cookies, too large": {**_COOKIES, "load": _load_much},
     "cookies, rules": {**_COOKIES, "guard": {"rules": _RULES}},
     "cookies, lax rules": {**_COOKIES, "guard": {"rules": _LAX_RULES}},
+    "refresh cookie": _REFRESH_COOKIE,
+    "refresh cookie, development": {**_REFRESH_COOKIE, "development": True},
+    "refresh cookie, rules": {**_REFRESH_COOKIE, "guard": {"rules": _RULES}},
     "silent renewal": {"settings": _RENEWED},
     "silent renewal, csrf token": {"settings": _RENEWED, "guard": {"csrf": CSRF(secret=CSRF_SECRET)}},
     "silent renewal, rules": {"settings": _RENEWED, "guard": {"rules": _RULES}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from jwtguard.testing import StoreBench, StoreConformance
 from tests.adapters.django_databases import ThreadedStore, database, postgresql, sqlite
 from tests.servers import Server
 from tests.servers import postgresql_server as postgresql_server
+from tests.stores.faults import documented, outlasts, sessions_on
 
 ERROR = "refreshed inside an atomic block"
 
@@ -244,6 +246,13 @@ class TestPostgreSQL(OwnTests):
             postgresql_server.start()
         assert bench.run(sessions.refresh(answer.refresh_token)).refresh_token
 
+    def test_stalled(self, alias: str, postgresql_server: Server) -> None:
+        """A server that is stopped, whose kernel goes on to take what it is sent."""
+        store = DjangoStore(alias, timeout=timedelta(seconds=0.5))
+        connections.settings[alias]["OPTIONS"] |= documented("psycopg") | connections.settings[alias]["OPTIONS"]
+        connections[alias].close()
+        outlasts(postgresql_server, sessions_on(store, grace=60), within=6)
+
 
 class TestSerializablePostgreSQL(TestPostgreSQL):
     """Under the strictest isolation, where a loser is told by an error."""
@@ -304,13 +313,11 @@ def test_a_loser_inside_a_block() -> None:
 @pytest.mark.parametrize(("cause", "is_lost"), [(LostError(), True), (GoneError(), False)])
 def test_a_loser_of_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, is_lost: bool) -> None:
     """Reads who was first, or is told that the database is down."""
-    from django.db.models import QuerySet
-
     with database(**sqlite(tmp_path)) as using:
         bench = _bench(DjangoStore(using))
         session_id = bench.create()
         write = failing(1, cause)
-        monkeypatch.setattr(QuerySet, "update", lambda *_, **__: write())
+        monkeypatch.setattr(store_module, "write_turn", lambda *_, **__: write())
         turn = Turn(session_id=session_id, generation=0)
         if is_lost:
             taken = bench.store.take_turn(turn, now=bench.now, grace=0, idle_lifetime=60)

@@ -12,8 +12,12 @@ from cryptography.x509.oid import NameOID
 
 from tests.core.keys import signing_key
 
+LONG_GONE = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
 
-def certificate(algorithm: str, encoding: Encoding, *, key: Any = None) -> bytes:
+
+def certificate(
+    algorithm: str, encoding: Encoding, *, key: Any = None, not_after: datetime.datetime = LONG_GONE
+) -> bytes:
     """A certificate for the key of `algorithm`, signed with an EC key; its dates are long gone."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer.example")])
     builder = (
@@ -23,6 +27,6 @@ def certificate(algorithm: str, encoding: Encoding, *, key: Any = None) -> bytes
         .public_key(key or signing_key(algorithm)._key.public_key())
         .serial_number(1)
         .not_valid_before(datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
-        .not_valid_after(datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC))
+        .not_valid_after(not_after)
     )
     return builder.sign(signing_key("ES256")._key, hashes.SHA256()).public_bytes(encoding)

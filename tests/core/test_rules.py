@@ -322,3 +322,19 @@ def test_matching_does_not_walk_a_long_path() -> None:
     rules = _many(10)
     short, long = "/other/at", "/other/at" + "/x" * 10_000
     assert calls_made(lambda: rules.requirement("GET", long)) <= calls_made(lambda: rules.requirement("GET", short)) + 5
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/admin/x", "/admin/"),
+        ("get", "/admin/help/", "/admin/help"),
+        ("POST", "/admin/help", "/admin/"),
+        ("GET", "/elsewhere", None),
+    ],
+)
+def test_the_rule_itself(method: str, path: str, expected: str | None) -> None:
+    """Tools may ask which rule covers a request; where the default does, it is none."""
+    rules = Rules([Rule("/admin/", has_role("admin")), Rule("/admin/help", public, methods=["GET"])], default=public)
+    found = rules.rule(method, path)
+    assert (None if found is None else found.path) == expected

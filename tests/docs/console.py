@@ -36,6 +36,7 @@ class Terminal:
         self._run = run
         self._folder = folder
         self._variables: dict[str, str] = {}
+        self._jars: dict[str, dict[str, str]] = {}
 
     def carry_out(self, block: str, client: Client) -> None:
         """Carry out all commands of a block; each line that the block shows must be part of what is printed."""
@@ -57,11 +58,18 @@ class Terminal:
             if word == "-H":
                 name, _, value = next(words).partition(": ")
                 headers.append((name, value))
-            elif word in {"-d", "--json", "-o"}:
+            elif word in {"-d", "--json", "-o", "-b", "-c"}:
                 options[word] = next(words)
             elif word != "-i":
                 options["url"] = word
+        if "-b" in options:
+            headers.append(
+                ("Cookie", "; ".join(f"{name}={value}" for name, value in self._jars[options["-b"]].items()))
+            )
         answer = client(_request(options, headers))
+        if "-c" in options:
+            set_cookies = [value.partition(";")[0] for name, value in answer.headers if name.lower() == "set-cookie"]
+            self._jars[options["-c"]] = dict(cookie.strip().split("=", 1) for cookie in set_cookies)
         if "-o" in options:
             (self._folder / options["-o"]).write_bytes(answer.body)
         fields = "".join(f"{name.title()}: {value}\n" for name, value in answer.headers)

@@ -77,7 +77,7 @@ def test_local_storage(page: Page, loot: list[str], serve: Any) -> None:
     """The token is taken away, and works from elsewhere."""
     address, app = serve("bearer")
     log_in(page, address, "The token in `localStorage`")
-    with page.expect_request("https://evil.example/**"):
+    with page.expect_response("https://evil.example/**"):
         page.goto(address)
     token = loot[0].split()[0]
     stolen = app.test_client().get("/salary", headers={"Authorization": f"Bearer {token}"})
@@ -88,7 +88,7 @@ def test_cookie(page: Page, loot: list[str], serve: Any) -> None:
     """The script gets nothing; it can act while the page is open."""
     address, _ = serve("cookies")
     log_in(page, address, "The token in a cookie")
-    with page.expect_request("https://evil.example/**"):
+    with page.expect_response("https://evil.example/**"):
         page.goto(address)
     assert loot == ["undefined "]
     assert page.evaluate("async () => (await fetch('/salary')).status") == 200

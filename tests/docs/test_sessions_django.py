@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,23 +16,20 @@ from django.test.utils import override_settings
 from jwtguard.testing import wsgi_client
 from tests.adapters import django_site
 from tests.docs.journey import walk
-from tests.docs.sessions_page import PAGE, run
+from tests.docs.sessions_page import PAGE
 
 
-def test_django(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_django(monkeypatch: pytest.MonkeyPatch) -> None:
     """The project of the page does what the page says."""
     assert django_site  # It has set Django up, without which there is no user.
     from django.contrib.auth.models import User
 
-    monkeypatch.chdir(tmp_path)
     blocks = [block.partition("```\n")[0] for block in PAGE.read_text("utf-8").split("```python\n")]
-    (loading,) = (block for block in blocks if "get_user_model" in block)
+    (module,) = (block for block in blocks if "get_user_model" in block)
     (settings,) = (block for block in blocks if block.startswith("INSTALLED_APPS"))
     (urls,) = (block for block in blocks if "urlpatterns" in block)
     auth = ModuleType("project.auth")
-    vars(auth).update(run("The sessions"))
-    exec(loading, vars(auth))
-    vars(auth)["sessions"] = _with(auth.sessions, auth.load)
+    exec(module, vars(auth))
     monkeypatch.setitem(sys.modules, "project", ModuleType("project"))
     monkeypatch.setitem(sys.modules, "project.auth", auth)
     chosen: dict[str, Any] = {}
@@ -50,12 +46,3 @@ def test_django(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 walk(wsgi_client(WSGIHandler()))
             finally:
                 connection.close()
-
-
-def _with(sessions: Any, load: Any) -> Any:
-    """The page's sessions with the project's users: `sessions` is what the first block made."""
-    from jwtguard import Sessions, SigningKey
-    from jwtguard.django.store import DjangoStore
-
-    key = SigningKey.generate("HS256", kid="r1")
-    return Sessions(issuer=sessions.issuer, store=DjangoStore(), load=load, refresh_keys=[key])

@@ -27,7 +27,7 @@ def site() -> RouteSite:
         ({"before_login": 1}, "before_login is a function, found 1"),
         ({"remember": "no"}, "remember is True or False, found 'no'"),
         ({"silent_renewal": 1}, "silent_renewal is True or False, found 1"),
-        ({"delivery": "cookie"}, 'delivery is "bearer" or "cookies", found \'cookie\''),
+        ({"delivery": "cookie"}, 'delivery is "bearer", "cookies" or "refresh-cookie", found \'cookie\''),
         ({"silent_renewal": True}, 'silent_renewal renews cookies: write delivery="cookies"'),
         ({"fresh_for": 300}, "fresh_for is a timedelta of whole seconds"),
         ({"fresh_for": timedelta(milliseconds=1500)}, "fresh_for is a timedelta of whole seconds"),

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jwtguard.testing.clients import RawAnswer, RawRequest
+
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "examples" / "django_project" / "manage.py"
 
@@ -78,7 +80,6 @@ class Server:
     name: str
     port: int
     log: Path
-    tokens: dict[str, str] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -101,15 +102,20 @@ class Server:
         body = json.dumps(document).encode()
         return self.send("POST", path, {"Content-Type": "application/json", **(headers or {})}, body)
 
-    def login(self, name: str, *, cookie: bool = False, headers: Mapping[str, str] | None = None) -> Reply:
-        document = {"name": name, "password": f"example-password-of-{name}", "cookie": cookie}
-        return self.post("/login", document, headers)
-
-    def token(self, name: str) -> str:
-        """An access token of this user; each logs in once, since hashing a password is slow on purpose."""
-        if name not in self.tokens:
-            self.tokens[name] = self.login(name).json()["access_token"]
-        return self.tokens[name]
+    def client(self, request: RawRequest) -> RawAnswer:
+        """Send a raw request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+            for name, value in request.headers:
+                connection.putheader(name, value)
+            if request.method == "POST" and not request.body:
+                connection.putheader("Content-Length", "0")
+            connection.endheaders(request.body)
+            answer = connection.getresponse()
+            return RawAnswer(status=answer.status, headers=tuple(answer.headers.items()), body=answer.read())
+        finally:
+            connection.close()
 
 
 @contextmanager

@@ -24,11 +24,11 @@ def demo(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_once(tmp_path: Path) -> None:
-    """It shows a login, an admitted call and the refusals with their challenges, and ends by itself."""
+    """It shows a login, calls, refusals with their challenges, a refresh and a logout, and ends by itself."""
     done = demo("--once", "--port", "0", data=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     answers = re.findall(r"^   (\d{3}) ", done.stdout, re.MULTILINE)
-    assert answers == ["200", "200", "200", "401", "403", "200", "403", "401"]
-    assert done.stdout.count('WWW-Authenticate: Bearer realm="api"') == 4
+    assert answers == ["200", "200", "200", "401", "403", "200", "403", "401", "200", "200", "204", "401", "400"]
+    assert done.stdout.count('WWW-Authenticate: Bearer realm="api"') == 5
     assert "Every answer was the expected one." in done.stdout
     assert not re.search(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", done.stdout), "a whole token was shown"

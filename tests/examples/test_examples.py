@@ -4,50 +4,71 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.examples.servers import COMMANDS, MANAGE, Reply, Server, run, serving
+from tests.examples.servers import COMMANDS, MANAGE, Server, run, serving
+from tests.examples.visitors import BEARER, Visitor
 
 ABSENT = 'Bearer realm="api"'
 INVALID = (
     'Bearer realm="api", error="invalid_token", '
     'error_description="The access token is malformed, expired, revoked or not valid for this resource."'
 )
-EVIL = {"Origin": "https://evil.example"}
+EVIL = [("Origin", "https://evil.example")]
+COOKIES = [name for name in COMMANDS if name not in BEARER]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Gives each example by its name, started when it is first asked for; what they print tells of no error."""
+    started: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def start(name: str) -> Server:
+            if name not in started:
+                started[name] = stack.enter_context(serving(name, tmp_path_factory.mktemp(name)))
+            return started[name]
+
+        yield start
+    for server in started.values():
+        assert "Traceback" not in server.log.read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One example, running; what it printed until its end tells of no error."""
-    with serving(request.param, tmp_path_factory.mktemp(request.param)) as running:
-        yield running
-    assert "Traceback" not in running.log.read_text(encoding="utf-8", errors="replace")
+def server(request: pytest.FixtureRequest, running: Callable[[str], Server]) -> Server:
+    """One example, running."""
+    return running(request.param)
+
+
+# Nobody may log in more than five times in a minute, so these are shared.
 
 
 @pytest.fixture(scope="module")
-def cookies(server: Server) -> Mapping[str, str]:
-    """The cookies that bob's login set, and the headers that a browser sends with them."""
-    reply = server.login("bob", cookie=True, headers={"Origin": server.origin})
-    assert reply.status == 200
-    assert "access_token" not in reply.json()
-    return reply.cookies
+def bob(server: Server) -> Visitor:
+    """Bob, logged in for all tests that only look."""
+    return logged_in(server, "bob")
 
 
 @pytest.fixture(scope="module")
-def wrong(server: Server) -> bytes:
-    """What a wrong password is answered."""
-    return server.post("/login", {"name": "bob", "password": "wrong"}).body
+def ada(server: Server) -> Visitor:
+    """Ada, likewise."""
+    return logged_in(server, "ada")
 
 
-def bearer(text: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {text}"}
+@pytest.fixture(scope="module", params=COOKIES)
+def visitor(request: pytest.FixtureRequest, running: Callable[[str], Server]) -> Visitor:
+    """Bob, at an example that sets cookies."""
+    return logged_in(running(request.param), "bob")
 
 
-def cookie_header(cookies: Mapping[str, str]) -> dict[str, str]:
-    return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+def logged_in(server: Server, name: str, *, device: str = "A device") -> Visitor:
+    visitor = Visitor(server, device=device)
+    assert visitor.login(name).status == 200
+    return visitor
 
 
 def tampered(text: str) -> str:
@@ -61,46 +82,33 @@ def test_public_page(server: Server) -> None:
     assert server.send("GET", "/").status == 200
 
 
-def test_login_answers_with_a_token_for_the_header(server: Server) -> None:
-    """The answer to a login is what RFC 6749 §5.1 describes, and stays in no cache."""
-    reply = server.login("bob")
-    assert reply.status == 200
-    assert reply.json()["token_type"] == "Bearer"
-    assert reply.json()["expires_in"] == 300
-    assert reply.headers["Cache-Control"] == "no-store"
-    assert reply.cookies == {}
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"name": "ada", "password": "a guess"},
-        {"name": "nobody", "password": "a guess"},
-        {"name": "ada\udcff", "password": "a guess"},
-        {"name": "", "password": ""},
-    ],
-)
-def test_wrong_login(server: Server, wrong: bytes, document: object) -> None:
+@pytest.mark.parametrize(("name", "password"), [("ada", "a guess"), ("nobody", "a guess"), ("nobody", "ü" * 500)])
+def test_wrong_login(server: Server, name: str, password: str) -> None:
     """A wrong name and a wrong password get the same answer."""
-    reply = server.post("/login", document)
-    assert (reply.status, reply.body) == (401, wrong)
+    answers = [Visitor(server).login(*attempt) for attempt in ((name, password), ("carol", "a guess"))]
+    assert answers[0].status == 401
+    assert answers[0].body == answers[1].body
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"[]", b"null", b"{", b"\xff", b'{"name": 1, "password": []}'],
-)
-@pytest.mark.parametrize("path", ["/login", "/me"])
-def test_malformed_body(server: Server, path: str, body: bytes) -> None:
+def test_guesses_are_slowed_down(server: Server) -> None:
+    """The sixth guess in a minute is told to wait, and no longer than that minute."""
+    answers = [Visitor(server).login("eve", "a guess") for _ in range(6)]
+    assert [answer.status for answer in answers] == [401] * 5 + [429]
+    assert 1 <= int(answers[-1].header("Retry-After") or "") <= 60
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b'{"username": 1, "password": []}'])
+@pytest.mark.parametrize("path", ["/auth/login", "/me"])
+def test_malformed_body(server: Server, bob: Visitor, path: str, body: bytes) -> None:
     """A body that makes no sense is refused, not stumbled over."""
-    headers = {"Content-Type": "application/json", **bearer(server.token("bob"))}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {bob.token}"}
     assert 400 <= server.send("POST", path, headers, body).status < 500
 
 
-def test_admitted(server: Server) -> None:
+def test_admitted(bob: Visitor) -> None:
     """With a token the profile is there."""
-    reply = server.send("GET", "/me", bearer(server.token("bob")))
-    assert (reply.status, reply.json()["name"]) == (200, "bob")
+    answer = bob.get("/me")
+    assert (answer.status, answer.json()["name"]) == (200, "bob")
 
 
 def test_no_token(server: Server) -> None:
@@ -110,121 +118,168 @@ def test_no_token(server: Server) -> None:
     assert reply.headers["Content-Type"] == "application/problem+json"
 
 
-def test_tampered_token(server: Server) -> None:
+def test_tampered_token(server: Server, bob: Visitor) -> None:
     """One character changed: 401 invalid_token."""
-    reply = server.send("GET", "/me", bearer(tampered(server.token("bob"))))
+    reply = server.send("GET", "/me", {"Authorization": f"Bearer {tampered(bob.token)}"})
     assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, INVALID)
 
 
-def test_role(server: Server) -> None:
+def test_role(ada: Visitor, bob: Visitor) -> None:
     """The administrator sees all users; bob is told what he lacks."""
-    assert server.send("GET", "/admin/users", bearer(server.token("ada"))).json() == {"users": ["ada", "bob"]}
-    reply = server.send("GET", "/admin/users", bearer(server.token("bob")))
-    assert (reply.status, reply.json()["error"]) == (403, "insufficient_scope")
-    assert 'error="insufficient_scope"' in reply.headers["WWW-Authenticate"]
-    assert "has_role('admin')" in reply.json()["detail"]
+    assert ada.get("/admin/users").json() == {"users": ["ada", "bob"]}
+    answer = bob.get("/admin/users")
+    assert (answer.status, answer.json()["error"]) == (403, "insufficient_scope")
+    assert 'error="insufficient_scope"' in (answer.header("WWW-Authenticate") or "")
+    assert "has_role('admin')" in answer.json()["detail"]
 
 
-def test_nothing_below_admin_is_open(server: Server) -> None:
-    """The rule covers what no view does."""
-    for path in ("/admin", "/admin/", "/admin/whatever"):
-        assert server.send("GET", path).status == 401
+@pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin/whatever", "/auth/sessions", "/nowhere"])
+def test_nothing_is_open_by_mistake(server: Server, path: str) -> None:
+    """The rules cover what no view does."""
+    assert server.send("GET", path).status == 401
 
 
-def test_scope(server: Server) -> None:
+def test_scope(ada: Visitor, bob: Visitor) -> None:
     """The scope decides, and the challenge names it."""
-    assert server.send("GET", "/reports", bearer(server.token("ada"))).status == 200
-    reply = server.send("GET", "/reports", bearer(server.token("bob")))
-    assert reply.status == 403
-    assert reply.headers["WWW-Authenticate"].endswith('scope="reports:read"')
+    assert ada.get("/reports").status == 200
+    answer = bob.get("/reports")
+    assert answer.status == 403
+    assert (answer.header("WWW-Authenticate") or "").endswith('scope="reports:read"')
 
 
-def test_bearer_post_needs_no_csrf(server: Server) -> None:
+def test_bearer_post_needs_no_csrf(server: Server, ada: Visitor) -> None:
     """What came in a header was put there by a program, not by a browser on its own."""
-    reply = server.post("/me", {"display_name": "Ada L."}, bearer(server.token("ada")))
+    reply = server.post("/me", {"display_name": "Ada L."}, {"Authorization": f"Bearer {ada.token}"})
     assert (reply.status, reply.json()["display_name"]) == (200, "Ada L.")
-    assert server.send("GET", "/me", bearer(server.token("ada"))).json()["display_name"] == "Ada L."
+    assert ada.get("/me").json()["display_name"] == "Ada L."
 
 
-def test_login_sets_cookies(server: Server, cookies: Mapping[str, str]) -> None:
-    """The token's cookie is out of reach for scripts; the CSRF token's is not."""
-    fields = server.login("bob", cookie=True).headers.get_all("Set-Cookie") or []
-    attributes = {text.partition("=")[0]: {part.strip() for part in text.split(";")[1:]} for text in fields}
-    assert set(attributes) == set(cookies) == {"__Host-access", "__Host-csrf"}
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= attributes["__Host-access"]
-    assert {"Secure", "SameSite=Lax", "Path=/"} <= attributes["__Host-csrf"]
-    assert "HttpOnly" not in attributes["__Host-csrf"]
+def test_refresh_and_logout(server: Server) -> None:
+    """A login is renewed by its refresh token, and after logout no more; answers with tokens stay in no cache."""
+    visitor = Visitor(server)
+    answer = visitor.login("bob")
+    assert (answer.status, answer.json()["expires_in"], answer.header("Cache-Control")) == (200, 300, "no-store")
+    before = visitor.token
+    answer = visitor.refresh()
+    assert (answer.status, answer.header("Cache-Control")) == (200, "no-store")
+    assert visitor.token != before
+    assert visitor.get("/me").status == 200
+    kept = visitor.browser.cookies("/auth")
+    assert visitor.logout().status == 204
+    assert visitor.browser.cookies("/auth") == {}
+    for name, value in kept.items():
+        visitor.browser.put(name, value)
+    answer = visitor.refresh()
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
 
 
-def test_cookie_get(server: Server, cookies: Mapping[str, str]) -> None:
+def test_my_devices(server: Server, bob: Visitor) -> None:
+    """A user sees every device, which one this is, and ends one of them; nobody else can."""
+    laptop, phone = (logged_in(server, "ada", device=device) for device in ("Laptop", "Phone"))
+    found = {one["label"]: one for one in phone.get("/auth/sessions").json()["sessions"]}
+    assert (found["Laptop"]["current"], found["Phone"]["current"]) == (False, True)
+    path = f"/auth/sessions/{found['Laptop']['id']}"
+    assert bob.get(path, "DELETE").status == 404
+    assert phone.get(path, "DELETE").status == 204
+    assert "Laptop" not in {one["label"] for one in phone.get("/auth/sessions").json()["sessions"]}
+    assert laptop.refresh().status == 400
+    # Without revocation a guard asks nobody, and the access token is good for the rest of its five minutes.
+    assert laptop.get("/me").status == (200 if server.name == "starlette" else 401)
+
+
+def test_login_sets_cookies(visitor: Visitor) -> None:
+    """The tokens' cookies are out of reach for scripts; the CSRF token's is not."""
+    assert visitor.refresh().status == 200
+    browser = visitor.browser
+    assert sorted(browser.cookies("/auth")) == sorted(["__Host-access", "__Host-csrf", visitor.refresh_cookie])
+    attributes = {name: browser.attributes(name) for name in browser.cookies("/auth")}
+    assert {attribute["secure"] for attribute in attributes.values()} == {""}
+    assert {name for name, attribute in attributes.items() if "httponly" not in attribute} == {"__Host-csrf"}
+
+
+def test_bearer_sets_none(server: Server, bob: Visitor) -> None:
+    """Who asks for JSON gets no cookie."""
+    assert (bob.browser.cookies("/auth") == {}) == (server.name in BEARER)
+
+
+def test_cookie_get(visitor: Visitor) -> None:
     """The cookie opens the profile."""
-    reply = server.send("GET", "/me", cookie_header(cookies))
-    assert (reply.status, reply.json()["name"]) == (200, "bob")
+    answer = visitor.browser.send("GET", "/me")
+    assert (answer.status, answer.json()["name"]) == (200, "bob")
 
 
-def test_cookie_and_header_at_once(server: Server, cookies: Mapping[str, str]) -> None:
+def test_cookie_and_header_at_once(visitor: Visitor) -> None:
     """Two tokens are one too many."""
-    assert server.send("GET", "/me", {**cookie_header(cookies), **bearer(server.token("bob"))}).status == 400
+    headers = [("Authorization", f"Bearer {visitor.token}")]
+    assert visitor.browser.send("GET", "/me", headers=headers).status == 400
 
 
-def rename(server: Server, cookies: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
-    return server.post("/me", {"display_name": "Bob"}, {**cookie_header(cookies), **headers})
+def test_an_absent_access_cookie(visitor: Visitor) -> None:
+    """One example renews it on the way; in the others the page has to."""
+    renews = visitor.server.name == "flask"
+    visitor.browser.lose("__Host-access")
+    answer = visitor.browser.send("GET", "/me")
+    assert answer.status == (200 if renews else 401)
+    assert any(cookie.startswith("__Host-access=") for cookie in visitor.browser.set_cookies) == renews
+    assert visitor.refresh().status == 200
+    assert visitor.browser.send("GET", "/me").status == 200
 
 
-def test_cookie_post_from_our_own_page(server: Server, cookies: Mapping[str, str]) -> None:
-    """Our own Origin, as every browser sends it with a POST, is enough."""
-    assert rename(server, cookies, {"Origin": server.origin}).status == 200
+def rename(visitor: Visitor, origin: list[tuple[str, str]], *, with_token: bool) -> tuple[int, str]:
+    """The status, and what the answer says about it, if anything."""
+    csrf = [("X-CSRF-Token", visitor.browser.cookies("/")["__Host-csrf"])] if with_token else []
+    document = {"display_name": "Bob"}
+    answer = visitor.browser.send("POST", "/me", json_body=document, origin=origin, headers=csrf)
+    return answer.status, answer.json().get("detail", "")
 
 
-def test_cookie_post_from_elsewhere(server: Server, cookies: Mapping[str, str]) -> None:
+def test_cookie_post_from_our_own_page(visitor: Visitor) -> None:
+    """Our own Origin, as every browser sends it with a POST, is enough; the one example wants the token besides."""
+    own = [("Origin", visitor.server.origin)]
+    assert rename(visitor, own, with_token=True) == (200, "")
+    assert rename(visitor, own, with_token=False)[0] == (403 if visitor.server.name == "flask" else 200)
+
+
+def test_cookie_post_from_elsewhere(visitor: Visitor) -> None:
     """Another Origin is refused, whatever else is right."""
-    reply = rename(server, cookies, {**EVIL, "X-CSRF-Token": cookies["__Host-csrf"]})
-    assert reply.status == 403
-    assert "Origin" in reply.json()["detail"]
+    status, detail = rename(visitor, EVIL, with_token=True)
+    assert status == 403
+    assert "Origin" in detail
 
 
-def test_cookie_post_without_headers(server: Server, cookies: Mapping[str, str]) -> None:
+def test_cookie_post_without_headers(visitor: Visitor) -> None:
     """Without Origin and Sec-Fetch-Site, the CSRF token is needed, and the answer says so."""
-    reply = rename(server, cookies, {})
-    assert reply.status == 403
-    assert "X-CSRF-Token" in reply.json()["detail"]
-    assert rename(server, cookies, {"X-CSRF-Token": cookies["__Host-csrf"]}).status == 200
+    status, detail = rename(visitor, [], with_token=False)
+    assert status == 403
+    assert "X-CSRF-Token" in detail
+    assert rename(visitor, [], with_token=True) == (200, "")
 
 
-def test_login_from_elsewhere(server: Server) -> None:
-    """Another site cannot log a visitor in."""
-    for cookie in (True, False):
-        reply = server.login("bob", cookie=cookie, headers=EVIL)
-        assert (reply.status, reply.cookies) == (403, {})
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/refresh", "/auth/logout"])
+def test_from_elsewhere(visitor: Visitor, path: str) -> None:
+    """Another site can neither log a visitor in, nor out."""
+    browser, document = visitor.browser, {"username": "bob", "password": "example-password-of-bob"}
+    for kind in ({"json_body": document}, {"form": document}):
+        assert browser.send("POST", path, origin=EVIL, **kind).status == 403  # type: ignore[arg-type]
+        assert browser.set_cookies == []
+    assert browser.send("POST", path, origin=[], form=document).status == 403
 
 
-def test_login_by_another_sites_form(server: Server) -> None:
-    """Nor with a content type that a form can send, from a browser that names no Origin."""
-    body = b'{"name": "bob", "password": "example-password-of-bob", "cookie": true}'
-    for headers in ({"Content-Type": "text/plain"}, {}):
-        reply = server.send("POST", "/login", headers, body)
-        assert 400 <= reply.status < 500
-        assert reply.cookies == {}
-
-
-def test_logout(server: Server, cookies: Mapping[str, str]) -> None:
-    """Logging out deletes both cookies, but not on another site's word."""
-    assert server.send("POST", "/logout", {**cookie_header(cookies), **EVIL}).status == 403
-    reply = server.send("POST", "/logout", {**cookie_header(cookies), "Origin": server.origin})
-    assert (reply.status, reply.cookies) == (204, {"__Host-access": "", "__Host-csrf": ""})
-
-
-def test_a_broken_cookie_locks_nobody_out(server: Server) -> None:
-    """Whoever has an old cookie can log in, and out."""
-    old = {"Cookie": "__Host-access=a.b.c", "Origin": server.origin}
-    assert server.login("bob", cookie=True, headers=old).status == 200
-    assert server.send("POST", "/logout", old).status == 204
+def test_a_broken_cookie_locks_nobody_out(visitor: Visitor) -> None:
+    """Whoever has an old cookie sees the front page, and can log in, and out."""
+    other = Visitor(visitor.server)
+    for name in ("__Host-access", other.refresh_cookie):
+        other.browser.put(name, "a.b.c")
+    assert other.browser.send("GET", "/").status == 200
+    assert other.login("bob").status == 200
+    other.browser.put("__Host-access", "a.b.c")
+    assert other.logout().status == 204
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
 def test_keys_are_for_their_owner_only(server: Server) -> None:
     """What was made at first start, nobody else may read."""
-    made = [path for path in server.log.parent.iterdir() if path.suffix == ".pem" or "secret" in path.name]
+    made = [path for path in server.log.parent.rglob("*") if path.suffix == ".pem" or "secret" in path.name]
     assert len(made) >= 2
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
 

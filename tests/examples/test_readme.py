@@ -17,6 +17,7 @@ from django.urls import path as url
 
 from jwtguard import Guard, TokenIssuer, authenticated, has_role, has_scope, public
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
+from jwtguard.testing.browser import Browser
 from tests.adapters import django_site
 from tests.examples.documents import README, ROOT, blocks, run
 
@@ -103,6 +104,20 @@ def test_tokens_and_cookies() -> None:
     assert names == ["__Host-access", "__Host-csrf"] * 2
 
 
+def test_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Login, refresh and logout, behind the rules of the guard."""
+    monkeypatch.chdir(tmp_path)
+    browser = Browser(wsgi_client(readme("Flask", "Issue tokens", "Sessions")["app"]))
+    assert browser.login("ada", "a guess").status == 401
+    pair = browser.login("ada", "correct horse").json()
+    token = {"refresh_token": pair["refresh_token"]}
+    assert browser.send("POST", "/auth/refresh", json_body=token).json()["access_token"]
+    listing = browser.send("GET", "/auth/sessions", headers=[("Authorization", f"Bearer {pair['access_token']}")])
+    assert len(listing.json()["sessions"]) == 1
+    assert browser.send("POST", "/auth/logout", json_body=token).status == 204
+    assert browser.send("POST", "/auth/refresh", json_body=token).status == 400
+
+
 def test_cors() -> None:
     """Outside of the guard, CORS answers preflights, and a page can read refusals."""
     send = asgi_client(readme("Starlette", "CORS")["app"])
@@ -154,7 +169,8 @@ def test_documents(name: str) -> None:
 
 def test_the_readme_has_no_untested_code() -> None:
     """Every block of Python stands under a heading that a test above runs."""
-    tested = {"Use", "Flask", "FastAPI", "Starlette", "Django", "Issue tokens", "Cookies", "CORS", "Configuration"}
+    tested = {"Use", "Flask", "FastAPI", "Starlette", "Django", "Issue tokens", "Sessions", "Cookies"}
+    tested |= {"CORS", "Configuration"}
     assert tested == {heading for heading, _, _ in blocks(README)}
 
 

@@ -16,15 +16,18 @@ import pytest
 
 from jwtguard import (
     ConfigurationError,
+    Grants,
     Guard,
     InvalidTokenError,
     JWKSet,
+    Sessions,
     SigningKey,
     SigningKeys,
     TokenIssuer,
     UnavailableError,
 )
 from jwtguard.core.jws import sign
+from jwtguard.stores.memory import MemoryStore
 from tests.core.keys import hs256, signing_key
 from tests.keys.scripted import AUDIENCE, ISSUER, NOW, Clock, as_json, claims
 
@@ -210,6 +213,20 @@ def test_secret_is_rotated_without_logout(path: Path) -> None:
     here.keys.add(hs256("older", secret="another secret of those years!!!"), for_tokens_without_kid=True)
     here.keys.add(hs256("oldest", secret="the first secret of those years!"), for_tokens_without_kid=True)
     assert here.outcome(sign(as_json(claims()), hs256(secret="the first secret of those years!"))) == "accepted"
+
+
+@pytest.mark.parametrize("role", ["current", "retired"])
+def test_never_for_refresh_tokens(path: Path, role: str) -> None:
+    """A secret that signs access tokens, or did, is refused as a refresh key: who checks with it could sign them."""
+    keys = SigningKeys(path, algorithm="HS256")
+    shared = keys.signing_key
+    if role == "retired":
+        keys.rotate(at_once=True)
+    issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="web", signing_keys=keys)
+    made: dict[str, Any] = {"issuer": issuer, "store": MemoryStore(), "load": lambda _: Grants()}
+    with pytest.raises(ConfigurationError, match="share a key"):
+        Sessions(**made, refresh_keys=[shared])
+    assert Sessions(**made, refresh_keys=[SigningKey.generate("HS256", kid="r1")])
 
 
 def test_added_names(path: Path) -> None:

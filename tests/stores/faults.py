@@ -5,11 +5,13 @@ Imported by forked children, so it imports no driver by itself.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import multiprocessing
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -18,12 +20,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from jwtguard.core.errors import InvalidGrantError, JWTGuardError, UnavailableError
 from jwtguard.core.session_store import SessionStore
 from jwtguard.core.sessions import Sessions
 from jwtguard.testing.store_bench import StoreBench, turn_of
+from tests.servers import Server
 
 Opening = Callable[[], AbstractContextManager[SessionStore]]
 """Opens a store, anew in each process: a partial of a function of a module, so that it can be sent there."""
@@ -159,6 +165,45 @@ def refused(sessions: Sessions, token: str) -> str:
     except InvalidGrantError as error:
         return error.reason
     raise AssertionError("the refresh was answered with tokens")
+
+
+def outlasts(server: Server, sessions: Sessions, *, within: float) -> None:
+    """While the server is stalled: 503, and in bounded time, also for whoever comes later. Then it works by itself."""
+    token = sessions.start("user-1").run().refresh_token
+    with server.stopped():
+        for attempt in (sessions.refresh(token), sessions.refresh(token)):
+            began = time.monotonic()
+            with pytest.raises(UnavailableError):
+                attempt.run()
+            assert time.monotonic() - began < within
+    assert sessions.list("user-1").run()
+    # An attempt may have been carried out when the server went on; within the grace time that harms nobody.
+    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+
+
+async def outlasts_on_a_loop(server: Server, sessions: Sessions, *, within: float) -> None:
+    """The same, for who must be awaited."""
+    token = (await sessions.start("user-1")).refresh_token
+    with server.stopped():
+        for attempt in (sessions.refresh(token), sessions.refresh(token)):
+            began = time.monotonic()
+            with pytest.raises(UnavailableError):
+                await attempt
+            assert time.monotonic() - began < within
+    assert await sessions.list("user-1")
+    assert turn_of((await sessions.refresh(token)).refresh_token).generation == 1
+
+
+def page() -> str:
+    """docs/sessions-stores.md, whose settings are tested as they stand there."""
+    return (Path(__file__).resolve().parents[2] / "docs" / "sessions-stores.md").read_text(encoding="utf-8")
+
+
+def documented(name: str) -> dict[str, Any]:
+    """The settings for a driver."""
+    (found,) = re.findall(rf"^\| {name} \| `(\{{.*\}})` \|$", page(), re.MULTILINE)
+    settings: dict[str, Any] = ast.literal_eval(found)
+    return settings
 
 
 def recovers(attempt: Callable[[], Any], *, within: float = 20.0) -> Any:

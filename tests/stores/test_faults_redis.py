@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
+import redis.retry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -20,7 +23,18 @@ from jwtguard.stores.redis_sessions import RedisSessions
 from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
-from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, recovers, refused, sessions_on
+from tests.stores.faults import (
+    REFRESHES,
+    end_and_die,
+    killed_refreshes,
+    outlasts,
+    outlasts_on_a_loop,
+    page,
+    race,
+    recovers,
+    refused,
+    sessions_on,
+)
 from tests.stores.redis_clients import impatient, opened
 
 
@@ -103,6 +117,30 @@ def test_silent_async(redis_server: Server) -> None:
 
     with Proxy(redis_server.port) as proxy:
         assert asyncio.run(use(proxy.port, proxy)) == 1
+
+
+def documented_client(kind: Any, retry: Any, port: int) -> Any:
+    """A client with the settings of docs/sessions-stores.md."""
+    (settings,) = re.findall(r"^client = Redis\((.*)\)$", page(), re.MULTILINE)
+    names = {"Redis": kind, "Retry": retry, "NoBackoff": NoBackoff}
+    return eval(f"Redis(host={LOOPBACK!r}, port={port}, {settings})", names)
+
+
+def test_stalled(redis_server: Server) -> None:
+    """A server that is stopped, whose kernel goes on to take what it is sent."""
+    with documented_client(redis.Redis, redis.retry.Retry, redis_server.port) as client:
+        outlasts(redis_server, sessions_on(RedisStore(client), grace=60), within=6)
+
+
+def test_stalled_async(redis_server: Server) -> None:
+    """The same on a loop."""
+
+    async def use() -> None:
+        async with documented_client(redis.asyncio.Redis, Retry, redis_server.port) as client:
+            sessions = sessions_on(AsyncRedisStore(client), grace=60)
+            await outlasts_on_a_loop(redis_server, sessions, within=6)
+
+    asyncio.run(use())
 
 
 def test_paused(redis_server: Server, client: redis.Redis) -> None:

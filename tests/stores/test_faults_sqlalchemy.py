@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,12 +20,23 @@ from sqlalchemy.pool import NullPool
 
 from jwtguard import ConfigurationError, Session, UnavailableError
 from jwtguard.stores.session_table import session_table
-from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
+from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
 from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
-from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, recovers, refused, sessions_on
-from tests.stores.sqlalchemy_engines import engine_for, opened, postgresql_url, statements_of
+from tests.stores.faults import (
+    REFRESHES,
+    documented,
+    end_and_die,
+    killed_refreshes,
+    outlasts,
+    outlasts_on_a_loop,
+    race,
+    recovers,
+    refused,
+    sessions_on,
+)
+from tests.stores.sqlalchemy_engines import engine_for, mariadb_url, opened, postgresql_url, statements_of
 
 T = TypeVar("T")
 
@@ -143,6 +155,36 @@ def test_silent_from_the_start(engine: Engine, postgresql_server: Server) -> Non
         assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(("driver", "url_of"), [("psycopg", postgresql_url), ("pymysql", mariadb_url)])
+def test_stalled(request: pytest.FixtureRequest, driver: str, url_of: Callable[[Server, str], str]) -> None:
+    """A server that is stopped, whose kernel goes on to take what it is sent."""
+    server: Server = request.getfixturevalue("postgresql_server" if driver == "psycopg" else "mariadb_server")
+    url = url_of(server, driver)
+    stalling = create_engine(url, connect_args=documented(driver))
+    try:
+        metadata.create_all(stalling)
+        store = SQLAlchemyStore(stalling, timeout=timedelta(seconds=0.5))
+        outlasts(server, sessions_on(store, grace=60), within=6)
+    finally:
+        stalling.dispose()
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_stalled_async(engine: Engine, postgresql_server: Server, driver: str) -> None:
+    """The same on a loop."""
+
+    async def use() -> None:
+        name = {"psycopg": "psycopg_async", "asyncpg": "asyncpg"}[driver]
+        stalling = create_async_engine(postgresql_url(postgresql_server, name), connect_args=documented(driver))
+        try:
+            store = AsyncSQLAlchemyStore(stalling, timeout=timedelta(seconds=0.5))
+            await outlasts_on_a_loop(postgresql_server, sessions_on(store, grace=60), within=6)
+        finally:
+            await stalling.dispose()
+
+    asyncio.run(use())
+
+
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 def test_one_trip(engine: Engine, postgresql_server: Server, driver: str) -> None:
     """A turn is one statement and one round trip, without a transaction around it."""
@@ -198,6 +240,26 @@ def test_a_transaction_of_yours(engine: Engine) -> None:
         later.execute(text("CREATE TEMPORARY TABLE probe (a int)"))
         later.rollback()
         assert later.execute(text("SELECT to_regclass('probe')")).scalar() is None
+
+
+@pytest.mark.parametrize(("detected", "times"), [(True, 0), (False, 2), (NotImplementedError, 2)])
+def test_an_engine_in_autocommit(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, detected: bool | type[Exception], times: int
+) -> None:
+    """Needs nothing set and set back around each call, if its driver tells."""
+    bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create()
+    levels: list[str] = []
+
+    def detect(connection: object) -> bool:
+        if isinstance(detected, bool):
+            return detected
+        raise detected
+
+    monkeypatch.setattr(engine.dialect, "detect_autocommit_setting", detect, raising=False)
+    monkeypatch.setattr(engine.dialect, "set_isolation_level", lambda _, level: levels.append(level))
+    assert bench.take(session_id, 0).is_taken
+    assert len(levels) == times
 
 
 def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:

@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 
-from examples.keys import DATA, csrf_secret, signing_key
+from examples.keys import DATA, secret
+from examples.login_limit import LoginLimit
 from jwtguard import (
     CSRF,
     AuthorizationHeader,
+    Grants,
     Guard,
     Principal,
     Rule,
     Rules,
+    SessionRevocation,
+    Sessions,
+    SigningKey,
+    SigningKeys,
     TokenCookie,
     TokenIssuer,
     has_role,
-    optional,
     public,
 )
+from jwtguard.django.store import DjangoStore
 
 ISSUER, AUDIENCE = "https://login.example", "https://api.example"
 SCOPE_OF_GROUP = {"analysts": ["reports:read"]}
 
-issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="django-project", signing_keys=[signing_key(DATA)])
-cookie = TokenCookie("__Host-access")
-csrf = CSRF(secret=csrf_secret(DATA))
-guard = Guard(
-    issuer=ISSUER,
-    audience=AUDIENCE,
-    keys=issuer.verification_keys,
-    tokens_from=[AuthorizationHeader(), cookie],
-    csrf=csrf,
-    # Below /admin/ nobody can forget the role, and an old cookie keeps nobody from logging in. Elsewhere the
-    # views and their decorators decide.
-    rules=Rules(
-        [Rule("/admin/", has_role("admin")), Rule("/login", public), Rule("/logout", public)], default=optional
-    ),
-)
 
-
-def token_for(user: User) -> str:
-    """An access token whose roles are the user's groups."""
+def grants(subject: str) -> Grants | None:
+    """What a user may do today, None for one who may not log in any more: asked at login and at every refresh."""
+    user = User.objects.filter(pk=subject, is_active=True).first()
+    if user is None:
+        return None
     groups = list(user.groups.values_list("name", flat=True))
-    scope = [name for group in groups for name in SCOPE_OF_GROUP.get(group, [])]
-    return issuer.access_token(user.get_username(), roles=groups, scope=scope)
+    return Grants(roles=groups, scope=[name for group in groups for name in SCOPE_OF_GROUP.get(group, [])])
 
 
 def user_of(principal: Principal) -> User | None:
     """What `request.user` is behind the guard, or an anonymous user for None: looked up when a view asks for it."""
-    return User.objects.filter(username=principal.subject, is_active=True).first()
+    return User.objects.filter(pk=principal.subject, is_active=True).first()
+
+
+issuer = TokenIssuer(
+    issuer=ISSUER,
+    audience=AUDIENCE,
+    client_id="django-project",
+    signing_keys=SigningKeys(DATA / "keys", algorithm="ES256"),
+)
+store = DjangoStore()
+sessions = Sessions(
+    issuer=issuer,
+    store=store,
+    load=grants,
+    refresh_keys=[SigningKey.from_secret(secret("refresh", DATA), algorithm="HS256", kid="r1")],
+)
+guard = Guard(
+    issuer=ISSUER,
+    audience=AUDIENCE,
+    keys=issuer.verification_keys,
+    tokens_from=[AuthorizationHeader(), TokenCookie()],
+    csrf=CSRF(secret=secret("csrf", DATA)),
+    # What is not named here needs a valid token.
+    rules=Rules([Rule("", public), Rule("/admin/", has_role("admin"))]),
+    # A session that has ended is out within five seconds, for one look-up in five seconds.
+    revocation=SessionRevocation(store, max_staleness=timedelta(seconds=5)),
+)
+login_limit = LoginLimit()

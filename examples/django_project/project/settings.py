@@ -1,28 +1,29 @@
-"""A small Django project: users log in with a password, and their token travels in a header or in a cookie.
+"""A small Django project with sessions, kept by its own ORM: both tokens are in cookies that no script can read.
 
 From the root of the repository::
 
     python examples/django_project/manage.py migrate
     python examples/django_project/manage.py example_users
     python examples/django_project/manage.py runserver
+
+The access token is good for five minutes; then a page asks `POST /auth/refresh`. One that does such things, with its
+script, is in the Flask example.
 """
 
 from __future__ import annotations
 
 import os
 
-from django.core.management.utils import get_random_secret_key
+from examples.keys import DATA, secret
 
-from examples.keys import DATA, kept
-
-SECRET_KEY = os.environ.get("EXAMPLE_DJANGO_SECRET_KEY") or kept(DATA / "django-secret-key", get_random_secret_key)
+SECRET_KEY = secret("django", DATA)
 DEBUG = os.environ.get("EXAMPLE_DEBUG") == "1"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "jwtguard.django",  # brings the system checks
+    "jwtguard.django",  # brings the table of sessions, and system checks
     "accounts",
 ]
 MIDDLEWARE = [
@@ -33,6 +34,8 @@ MIDDLEWARE = [
 ]
 JWTGUARD = "accounts.tokens.guard"
 JWTGUARD_USER = "accounts.tokens.user_of"
+JWTGUARD_SESSIONS = "accounts.tokens.sessions"
+JWTGUARD_ROUTES = {"delivery": "cookies", "before_login": "accounts.tokens.login_limit"}
 
 ROOT_URLCONF = "project.urls"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA / "django.sqlite3"}}

@@ -1,0 +1,118 @@
+"""Where tokens travel, and for whom they are meant.
+
+>>> from jwtguard import Guard, SigningKey, TokenQuery
+>>> key = SigningKey.generate("HS256").verification_key
+>>> guard = Guard(issuer="https://issuer.example", audience="a", keys=key, tokens_from=[TokenQuery()])
+>>> [finding.code for finding in findings_of(guard)]
+['query_tokens']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jwtguard.checks.finding import Finding
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import CSRF
+from jwtguard.core.extraction import TokenQuery
+from jwtguard.core.policy import UNCHECKED
+from jwtguard.guard import Guard
+
+LONG_LEEWAY = 60.0
+"""Seconds by which clocks that are set by the network never differ."""
+
+
+def findings_of(guard: Guard) -> Iterator[Finding]:
+    """What is insecure in how one guard takes tokens, as far as it alone tells."""
+    cookies = [source for source in guard.tokens_from if isinstance(source, TokenCookie)]
+    if cookies and guard.csrf is UNCHECKED:
+        yield Finding(
+            "error",
+            "csrf_unchecked",
+            "tokens travel in a cookie, and csrf is unchecked: any site can act for a user who is logged in",
+            why="A browser sends the cookie along with requests that other sites start.",
+            remedy="leave csrf out, or set its trusted_origins",
+        )
+    for cookie in cookies:
+        yield from _of_cookie(cookie)
+    if any(isinstance(source, TokenQuery) for source in guard.tokens_from):
+        yield Finding(
+            "warning",
+            "query_tokens",
+            "tokens are read from the query string, which ends up in logs and browser histories (RFC 6750 §2.3)",
+            why="Whoever reads such a log can be the user until the token expires.",
+            remedy="send them in the Authorization header",
+        )
+    yield from _of_origins(guard, cookies)
+    yield from _of_issuers(guard)
+
+
+def _of_cookie(cookie: TokenCookie) -> Iterator[Finding]:
+    if cookie.development:
+        yield Finding(
+            "warning",
+            "cookie_development",
+            f"the cookie {cookie.sent_name} has development=True: it is read on localhost only",
+            why="It has neither Secure nor the prefix that keeps other hosts from setting it.",
+            remedy="remove development=True in production",
+        )
+    if not cookie.secure and not cookie.development:
+        yield Finding(
+            "error",
+            "cookie_insecure",
+            f"the cookie {cookie.sent_name} has secure=False: it travels over plain http for everybody to read",
+            why="Whoever is on the way can be the user until the token expires.",
+            remedy="remove secure=False, and use development=True on this machine",
+        )
+    if not cookie.http_only:
+        yield Finding(
+            "warning",
+            "cookie_readable",
+            f"the cookie {cookie.sent_name} has http_only=False: scripts of the page can read the token",
+            why="One injected script carries the token away; without this it could only use it while the page is open.",
+            remedy="remove http_only=False",
+        )
+    if cookie.domain is not None:
+        yield Finding(
+            "note",
+            "cookie_domain",
+            f"the cookie {cookie.sent_name} is sent to every host below {cookie.domain}",
+            why="Any of them can read the token, and set another one.",
+            remedy="leave domain out, and the name as __Host-…, unless another host needs it",
+        )
+
+
+def _of_origins(guard: Guard, cookies: list[TokenCookie]) -> Iterator[Finding]:
+    origins = guard.csrf.trusted_origins if cookies and isinstance(guard.csrf, CSRF) else ()
+    for origin in origins:
+        if origin.startswith("http://") and not origin.startswith(("http://localhost", "http://127.", "http://[::1]")):
+            yield Finding(
+                "warning",
+                "origin_insecure",
+                f"csrf trusts {origin}, whose pages anybody on the way can change",
+                why="A changed page acts with the user's cookie.",
+                remedy="trust its https origin",
+            )
+
+
+def _of_issuers(guard: Guard) -> Iterator[Finding]:
+    opaque = guard.trust.opaque_policy
+    policies = guard.trust.policies if opaque is None else (*guard.trust.policies, opaque)
+    for name in ("issuer", "audience"):
+        if any(getattr(policy, name) is UNCHECKED for policy in policies):
+            yield Finding(
+                "warning",
+                f"{name}_unchecked",
+                f"the {name} of tokens is unchecked: a token that was meant for something else is accepted",
+                why="Whoever gets hold of a user's token for another service can use it here (RFC 8725 §3.9).",
+                remedy=f"set {name} to what your tokens say",
+            )
+    leeway = max((policy.leeway.total_seconds() for policy in policies), default=0.0)
+    if leeway > LONG_LEEWAY:
+        yield Finding(
+            "note",
+            "leeway_long",
+            f"the leeway is {leeway:g} s: tokens are accepted that long after they have expired",
+            why="Clocks that are set by the network differ by less than a second.",
+            remedy="leave leeway out (10 s), and set the clocks",
+        )

@@ -1,0 +1,172 @@
+"""`jwtguard routes`: every route of an application with what guards it, unguarded ones flagged.
+
+>>> from click.testing import CliRunner
+>>> int(CliRunner().invoke(command, ["--app", "jwtguard"]).exit_code)
+2
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
+from jwtguard.cli.imports import DJANGO, load_app
+from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
+from jwtguard.core.authorization import Fresh, HasPermission, HasRole, HasScope, public
+from jwtguard.core.rules import Rule, Rules
+from jwtguard.inventory import Apart, Gate, Route, State, inventory
+
+_STYLES: dict[State, str] = {
+    "guarded": GOOD,
+    "denied": GOOD,
+    "optional": WARNING,
+    "public": WARNING,
+    "foreign": FAINT,
+    "unguarded": BAD,
+}
+
+
+@click.command("routes")
+@click.option(
+    "--app",
+    "name",
+    metavar="MODULE:APP",
+    help="The application, as in project.main:app or project:create_app(); or django, which is what stands here where"
+    " DJANGO_SETTINGS_MODULE is set.",
+)
+@click.option(
+    "--allow",
+    "allowed",
+    metavar="PATH",
+    multiple=True,
+    help="A path that may be unguarded, written as in a rule: /docs, or /static/ for all below it. May be repeated.",
+)
+@click.option("--fail-unguarded", is_flag=True, help="Exit with 1 if a route is unguarded and not allowed to be.")
+@json_option
+def command(name: str | None, allowed: tuple[str, ...], fail_unguarded: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Every route of an application with what guards it.
+
+    A route is unguarded if anybody may call it and nobody said so of it: no rule names it as public or optional, and
+    no decorator. A default of the rules that admits anybody does not count as saying so.
+    """
+    routes = inventory(load_app(app_name(name))).routes
+    may_be = _allowed(allowed)
+    unguarded = [route for route in routes if route.is_unguarded and not _is_allowed(route, may_be)]
+    if as_json:
+        write_json({"routes": [described(route) for route in routes], "unguarded": len(unguarded)})
+    else:
+        _print(routes, unguarded)
+    end(Exit.REFUSED if fail_unguarded and unguarded else Exit.ACCEPTED)
+
+
+def app_name(given: str | None) -> str:
+    """What `--app` says, or `django` where Django's settings are named; raises `Problem`."""
+    if given is not None:
+        return given
+    if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        return DJANGO
+    raise Problem("name the application: --app project.main:app, or set DJANGO_SETTINGS_MODULE")
+
+
+def _allowed(paths: Iterable[str]) -> Rules:
+    # What a rule says of paths, in the words and by the index of rules; of the default nothing is said.
+    return Rules([Rule(path if path != "/" else "", public) for path in dict.fromkeys(paths)])
+
+
+def _is_allowed(route: Route, allowed: Rules) -> bool:
+    return allowed.rule("GET", route.path) is not None
+
+
+def described(route: Route) -> dict[str, Any]:
+    """A route for programs. Names of states and keys are stable."""
+    return {
+        "path": route.path,
+        "methods": list(route.methods),
+        "kind": route.kind,
+        "host": route.host,
+        "view": route.view,
+        "state": route.state,
+        "gates": [_described_gate(gate) for gate in route.gates],
+        "apart": [
+            {"path": apart.path, "state": apart.state, "gates": [_described_gate(gate) for gate in apart.gates]}
+            for apart in route.apart
+        ],
+        "notes": list(route.notes),
+    }
+
+
+def _described_gate(gate: Gate) -> dict[str, Any]:
+    tests = () if gate.requirement is None else gate.requirement.tests
+    return {
+        "kind": gate.kind,
+        "text": gate.text,
+        "requirement": None if gate.requirement is None else repr(gate.requirement),
+        "mode": None if gate.requirement is None else gate.requirement.mode.value,
+        "rule": None if gate.rule is None else gate.rule.path,
+        "roles": [test.name for test in tests if isinstance(test, HasRole)],
+        "scopes": [test.name for test in tests if isinstance(test, HasScope)],
+        "permissions": [test.name for test in tests if isinstance(test, HasPermission)],
+        "max_age": min((test.max_age for test in tests if isinstance(test, Fresh)), default=None),
+        "tokens_from": list(gate.places),
+    }
+
+
+def _print(routes: list[Route], unguarded: list[Route]) -> None:
+    out = console()
+    usual = _usual_places(routes)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", "Methods", "Path", "Guarded by"):
+        table.add_column(heading, overflow="fold", style=FAINT if heading == "Methods" else "")
+    for route in routes:
+        state = Text("!" if route.is_unguarded else " ", style=BAD)
+        table.add_row(state, _methods(route), printable(_path(route)), _gates(route, usual, marked=route in unguarded))
+        for apart in route.apart:
+            table.add_row("", "", Text(f"  {printable(apart.path)}", style=FAINT), _gates(apart, usual, marked=True))
+        for note in route.notes:
+            table.add_row("", "", "", Text(f"! {note}", style=WARNING))
+    if routes:
+        out.print(table)
+        out.print()
+    counts = Counter(route.state for route in routes)
+    summary = ", ".join(f"{counts[state]} {state}" for state in _STYLES if counts[state])
+    out.print(f"{len(routes)} route{'' if len(routes) == 1 else 's'}{f': {summary}' if summary else ''}")
+    if usual:
+        out.print(f"Tokens are read from: {', '.join(usual)}")
+    if unguarded:
+        advice = "put requires(...) on them, or name them in a rule: Rule(path, public) if anybody may call them"
+        out.print(Text(f"{len(unguarded)} unguarded: {advice}", style=BAD))
+
+
+def _methods(route: Route) -> str:
+    return {"websocket": "WS", "application": "all"}.get(route.kind) or ",".join(route.methods) or "any"
+
+
+def _path(route: Route) -> str:
+    return route.path if route.host is None else f"//{route.host}{route.path}"
+
+
+def _usual_places(routes: Iterable[Route]) -> tuple[str, ...]:
+    """Where most gates read their token, which is said once."""
+    counts = Counter(gate.places for route in routes for gate in route.gates if gate.places)
+    return counts.most_common(1)[0][0] if counts else ()
+
+
+def _gates(route: Route | Apart, usual: tuple[str, ...], *, marked: bool) -> Text:
+    """What a request has to pass, in one line each; `marked`: an unguarded one is shown as a fault."""
+    lines = []
+    for gate in route.gates:
+        if gate.kind == "default" and gate.admits_anybody:
+            continue  # It stands in nobody's way.
+        elsewhere = f", token from {', '.join(gate.places)}" if gate.places and gate.places != usual else ""
+        lines.append(printable(gate.text + elsewhere))
+    if route.state == "unguarded":
+        default = next((f" ({gate.text})" for gate in route.gates), "")
+        return Text(f"UNGUARDED{default}", style=BAD if marked else FAINT)
+    return Text("\n".join(lines))

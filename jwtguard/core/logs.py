@@ -1,0 +1,59 @@
+"""What the `jwtguard` logger says, as fields beside the sentence: for whoever reads logs by program.
+
+>>> log_fields("refused", reason="expired")
+{'jwtguard_event': 'refused', 'jwtguard_reason': 'expired'}
+
+They become attributes of the `LogRecord`. Names are stable; sentences are for people, and may change.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+LogEvent: TypeAlias = Literal[
+    "refused",
+    "unavailable",
+    "session_started",
+    "session_refreshed",
+    "session_replayed",
+    "session_reuse_detected",
+    "session_future_turn",
+    "session_ended",
+    "session_refused",
+    "route_refused",
+    "renewal_failed",
+    "keys_not_fetched",
+    "introspection_failed",
+    "signing_keys_not_read",
+    "store_unavailable",
+    "callback_raised",
+    "socket_not_checked",
+    "unforeseen",
+]
+
+MAX_VALUE = 64
+"""Characters: a subject may be anything that an application chose."""
+
+
+def log_fields(
+    event: LogEvent,
+    *,
+    reason: str | None = None,
+    subject: str | None = None,
+    session_id: str | None = None,
+    source: str | None = None,
+    callback: str | None = None,
+) -> dict[str, object]:
+    """The `extra` of a log record.
+
+    `reason` is the stable word of an error; `source` is where keys come from, or a store; `callback` is the function of
+    the application that raised.
+    """
+    given = {"reason": reason, "subject": subject, "session_id": session_id, "source": source, "callback": callback}
+    fields: dict[str, object] = {"jwtguard_event": event}
+    return fields | {f"jwtguard_{name}": _harmless(value) for name, value in given.items() if value is not None}
+
+
+def _harmless(value: str) -> str:
+    """In ASCII and without control characters, so that no value makes a line of its own."""
+    return ascii(value)[1:-1][:MAX_VALUE] if not (value.isascii() and value.isprintable()) else value[:MAX_VALUE]

@@ -1,0 +1,125 @@
+"""The application around a guard: routes that nobody guards, rules that nothing enforces, middlewares in a wrong order.
+
+>>> from jwtguard.inventory import Inventory, Route
+>>> routes = [Route(path="/reports", methods=("GET",), view="reports")]
+>>> [finding.code for finding in check_routes(Subject(inventory=Inventory(routes=routes)))]
+['route_unguarded']
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from jwtguard.checks.finding import Finding
+from jwtguard.core.rules import Rule
+from jwtguard.doctor.subject import Subject
+from jwtguard.guard import Guard
+
+SHOWN = 5
+"""Routes that are named in a finding; `jwtguard routes` names all."""
+
+
+def check_routes(subject: Subject) -> Iterator[Finding]:
+    """Routes that anybody may call, and nobody said so of them."""
+    unguarded = [route for route in subject.routes if route.is_unguarded]
+    if unguarded:
+        paths = list(dict.fromkeys(route.path for route in unguarded))
+        more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+        yield Finding(
+            "warning",
+            "route_unguarded",
+            f"nothing guards {', '.join(paths[:SHOWN])}{more}",
+            why="Anybody may call them, and nothing says that this is meant.",
+            remedy="see jwtguard routes; put requires(...) on them, or name them in a rule: Rule(path, public)",
+        )
+    for route in subject.routes:
+        for note in route.notes:
+            yield Finding(
+                "error",
+                "shipped_route_guarded",
+                f"{route.path}: {note}",
+                why="Login, refresh and logout read no access token, and must not need one.",
+                remedy="GuardMiddleware(app, guard=auth), with the object whose auth.routes() are mounted",
+            )
+
+
+def check_rules(subject: Subject) -> Iterator[Finding]:
+    """Rules that nothing enforces, that name no route, or that take themselves for a template."""
+    for guard in subject.guards:
+        rules = () if guard.rules is None else guard.rules.rules
+        for rule in rules:
+            if any(sign in rule.path for sign in "{}<>"):
+                yield Finding(
+                    "error",
+                    "rule_template",
+                    f"the rule {rule.path!r} has a parameter in it, and rules know none: it names that very path",
+                    why="The requests that it is meant for are covered by another rule, or by the default.",
+                    remedy="write a prefix that ends in '/', or put requires(...) on the route",
+                )
+        if not subject.routes or guard.rules is None:
+            continue
+        if guard not in subject.inventory.guards:
+            yield Finding(
+                "error",
+                "rules_unenforced",
+                f"{guard!r} has rules, and no middleware of it is in front",
+                why="Rules are the middleware's to enforce: `requires` does not look at them.",
+                remedy="add GuardMiddleware (Flask: auth.init_app(app))",
+            )
+            continue
+        for rule in rules:
+            if not _covers_something(rule, guard, subject):
+                yield Finding(
+                    "warning",
+                    "rule_idle",
+                    f"the rule {rule.path!r} covers no route",
+                    why="If it is a slip of the pen, what it was meant for falls to another rule, or to the default.",
+                    remedy="compare it with jwtguard routes, or remove it",
+                )
+
+
+def _covers_something(rule: Rule, guard: Guard, subject: Subject) -> bool:
+    shown = (gates for route in subject.routes for gates in (route.gates, *(apart.gates for apart in route.apart)))
+    return any(gate.rule is rule and gate.guard is guard for gates in shown for gate in gates)
+
+
+def check_middlewares(subject: Subject) -> Iterator[Finding]:
+    """CORS inside the guard, where preflights are refused before it can answer them."""
+    for app in subject.inventory.applications:
+        middlewares = list(getattr(app, "user_middleware", ()))
+        names = [getattr(each.cls, "__name__", "") for each in middlewares]
+        if "GuardMiddleware" not in names or "CORSMiddleware" not in names[names.index("GuardMiddleware") :]:
+            continue
+        given = middlewares[names.index("GuardMiddleware")].kwargs
+        guard = getattr(given.get("guard"), "guard", given.get("guard"))
+        if given.get("preflight") is not True and getattr(guard, "rules", None) is not None:
+            yield Finding(
+                "warning",
+                "cors_inside",
+                "CORSMiddleware stands inside GuardMiddleware",
+                why="Preflights carry no token, so the guard refuses them; and pages cannot read refusals without its"
+                " headers.",
+                remedy="put CORS outside; with add_middleware that means: add the guard first, then CORS",
+            )
+
+
+def check_debug(subject: Subject) -> Iterator[Finding]:
+    """Debug modes."""
+    if any(_is_debugged(app) for app in subject.inventory.applications):
+        yield Finding(
+            "note",
+            "debug",
+            "the application runs in debug mode",
+            why="Errors show code and settings to whoever provokes one.",
+            remedy="turn it off in production",
+        )
+
+
+def _is_debugged(app: Any) -> bool:  # noqa: ANN401 - any application
+    if getattr(app, "debug", False) is True:
+        return True
+    settings: Any = sys.modules.get("django.conf")
+    is_django = type(app).__module__.startswith("django.")
+    return is_django and settings is not None and settings.settings.DEBUG is True

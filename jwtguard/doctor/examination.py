@@ -1,0 +1,72 @@
+"""All checks, and running them.
+
+>>> from jwtguard.doctor.subject import Subject
+>>> examine(Subject(asks_network=False))
+[]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from jwtguard.checks.finding import SEVERITIES, Finding
+from jwtguard.checks.tokens import findings_of
+from jwtguard.doctor.application import check_debug, check_middlewares, check_routes, check_rules
+from jwtguard.doctor.installation import check_distribution
+from jwtguard.doctor.keys import check_certificates, check_secrets, check_signing_keys, check_transport
+from jwtguard.doctor.provider import check_introspection, check_providers
+from jwtguard.doctor.sessions import check_guards_of_sessions, check_revocation
+from jwtguard.doctor.stores import check_kind_of_store, check_redis, check_stores_answer
+from jwtguard.doctor.subject import Subject
+
+Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
+
+
+def check_tokens(subject: Subject) -> Iterator[Finding]:
+    """Where tokens travel and for whom they are meant, of every guard."""
+    return (finding for guard in subject.guards for finding in findings_of(guard))
+
+
+CHECKS: tuple[Check, ...] = (
+    check_distribution,
+    check_tokens,
+    check_secrets,
+    check_transport,
+    check_signing_keys,
+    # Before the certificates, which may have to be fetched.
+    check_providers,
+    check_certificates,
+    check_introspection,
+    check_guards_of_sessions,
+    check_revocation,
+    check_kind_of_store,
+    check_stores_answer,
+    check_redis,
+    check_rules,
+    check_middlewares,
+    check_routes,
+    check_debug,
+)
+
+
+def examine(subject: Subject) -> list[Finding]:
+    """What all checks find, the worst first. A check that breaks is a finding itself."""
+    found = [finding for check in CHECKS for finding in _run(check, subject)]
+    return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _run(check: Check, subject: Subject) -> list[Finding]:
+    try:
+        return list(check(subject))
+    except Exception as error:  # noqa: BLE001 - the other checks still have something to say
+        return [
+            Finding(
+                "warning",
+                "check_failed",
+                # Its type alone: what an error of somebody else's says may hold anything.
+                f"{check.__name__} could not be finished: {type(error).__name__}",
+                why="What it looks for, nobody has looked for.",
+                remedy="If this stays so, report it with the type of what it looked at.",
+            )
+        ]

@@ -1,0 +1,127 @@
+"""Keys: secrets that can be guessed, addresses without https, and what ends soon.
+
+>>> from jwtguard import Guard, VerificationKey
+>>> key = VerificationKey.from_secret("my-secret-my-secret-my-secret-my", algorithm="HS256")
+>>> guard = Guard(issuer="https://issuer.example", audience="a", keys=key)
+>>> [finding.code for finding in check_secrets(Subject(guards=(guard,)))]
+['secret_guessable']
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from jwtguard.checks.finding import Finding, Severity
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.doctor.subject import Subject
+from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.keys.signing_keys import SigningKeys
+
+DAY = 86400.0
+SOON = 30 * DAY
+"""Before the end of a certificate, in seconds: when it is time to see to the next one."""
+OLD = 400 * DAY
+"""Seconds after which a key that signs is called old."""
+
+
+def check_secrets(subject: Subject) -> Iterator[Finding]:
+    """Shared secrets that somebody thought up. Those that are too short never get as far as here."""
+    for key in _keys(subject):
+        if key.is_guessable:
+            yield Finding(
+                "error",
+                "secret_guessable",
+                f"the {key.algorithm} secret{_named(key)} looks thought up",
+                why="Whoever has a token can try millions of secrets a second at home, and then be anybody.",
+                remedy='make one with python -c "import secrets; print(secrets.token_hex(32))"',
+            )
+
+
+def check_transport(subject: Subject) -> Iterator[Finding]:
+    """Keys that come over plain http, which jwtguard allows from this machine alone."""
+    for source in subject.key_sources:
+        if isinstance(source, FetchedKeys) and source.address.startswith("http://"):
+            yield Finding(
+                "warning",
+                "keys_over_http",
+                f"the keys of {source.address} come over plain http, from this machine",
+                why="In production, whoever is on the way would choose whom you trust.",
+                remedy="use https, and leave out allow_http_loopback",
+            )
+
+
+def check_certificates(subject: Subject) -> Iterator[Finding]:
+    """Certificates whose keys check tokens, and which end soon."""
+    now = subject.guards[0].clock() if subject.guards else 0.0
+    for key in _keys(subject):
+        if key.not_after is None or key.not_after - now > SOON:
+            continue
+        severity: Severity = "error" if key.not_after <= now else "warning"
+        ends = datetime.fromtimestamp(key.not_after, UTC).date().isoformat()
+        yield Finding(
+            severity,
+            "certificate_ends",
+            f"the certificate of a key{_named(key)} {'ended' if severity == 'error' else 'ends'} on {ends}",
+            why="Its issuer will sign with another key, if it does not already. jwtguard does not go by the date.",
+            remedy="get the issuer's next certificate, or take its keys from its JWK Set: RemoteJWKSet(url)",
+        )
+
+
+def check_signing_keys(subject: Subject) -> Iterator[Finding]:
+    """Our own keys on disk."""
+    issuers = [sessions.issuer for sessions in subject.sessions]
+    sources = {id(source): source for source in (*subject.key_sources, *(each.signing_keys for each in issuers))}
+    for keys in sources.values():
+        if isinstance(keys, SigningKeys):
+            yield from _of_signing_keys(keys)
+
+
+def _of_signing_keys(keys: SigningKeys) -> Iterator[Finding]:
+    states = keys.states()
+    if keys.last_error is not None:
+        yield Finding(
+            "error",
+            "signing_keys_unreadable",
+            f"the signing keys at {keys.path} cannot be read: {keys.last_error}",
+            why="The keys at hand serve on, and a restart finds none.",
+            remedy="make the files readable for the user that the application runs as",
+        )
+    readable = [path.name for path in keys.key_files() if path.stat().st_mode & 0o077] if os.name == "posix" else []
+    if readable:
+        yield Finding(
+            "error",
+            "signing_keys_exposed",
+            f"others on this machine may read {', '.join(readable)} in {keys.path}",
+            why="Whoever holds a signing key can be anybody.",
+            remedy="chmod 600 them, and think about jwtguard keys rotate",
+        )
+    now = keys.clock()
+    current = next((state for state in states if state.role == "current"), None)
+    if current is None:
+        yield Finding(
+            "error",
+            "no_signing_key",
+            f"no key at {keys.path} signs",
+            why="Nobody can log in.",
+            remedy="make one: jwtguard keys rotate",
+        )
+    elif current.signs_from is not None and now - current.signs_from > OLD and "next" not in {s.role for s in states}:
+        days = int((now - current.signs_from) / DAY)
+        yield Finding(
+            "note",
+            "signing_key_old",
+            f"the key {current.kid} has signed for {days} days, and there is no next one",
+            why="The longer a key is in use, the more copies of it there are.",
+            remedy="jwtguard keys rotate: nobody is logged out by it",
+        )
+
+
+def _keys(subject: Subject) -> Iterator[VerificationKey]:
+    for source in subject.key_sources:
+        yield from source.current() or ()
+
+
+def _named(key: VerificationKey) -> str:
+    return "" if key.kid is None else f" {key.kid!r}"

@@ -1,0 +1,81 @@
+"""Providers: whether they can be reached, whether their keys are usable, and whether their clock is ours.
+
+>>> list(check_providers(Subject(asks_network=False)))
+[]
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+from jwtguard.checks.finding import Finding
+from jwtguard.core.errors import InvalidTokenError, JWTGuardError
+from jwtguard.doctor.asking import answer_of
+from jwtguard.doctor.subject import Subject
+from jwtguard.guard import Guard
+from jwtguard.keys.fetched_keys import FetchedKeys
+
+NOTABLE_SKEW = 5.0
+"""Seconds: a `Date` is in whole ones, and an answer takes time."""
+
+
+def check_providers(subject: Subject) -> Iterator[Finding]:
+    """Fetch the keys of each provider, as the first token would."""
+    for guard in subject.guards if subject.asks_network else ():
+        for source in guard.trust.key_sources:
+            if isinstance(source, FetchedKeys):
+                yield from _of_provider(source, guard)
+
+
+def _of_provider(source: FetchedKeys, guard: Guard) -> Iterator[Finding]:
+    try:
+        answer_of(source.prefetch)
+    except (JWTGuardError, TimeoutError) as error:
+        yield Finding(
+            "error",
+            "provider_unreachable",
+            f"no keys could be had from {source.address}: {source.last_error or error}",
+            why="Every token is answered with 503 until they can.",
+            remedy="open the address from this machine: is it right, does a proxy or firewall stand in the way?",
+        )
+    yield from _of_clock(source, guard)
+
+
+def _of_clock(source: FetchedKeys, guard: Guard) -> Iterator[Finding]:
+    skew = source.clock_skew
+    if skew is None or abs(skew) <= NOTABLE_SKEW:
+        return
+    leeway = min(policy.leeway.total_seconds() for policy in guard.trust.policies if policy.keys is source)
+    is_covered = abs(skew) <= leeway
+    yield Finding(
+        "warning" if is_covered else "error",
+        "clock_skew",
+        f"the clock of {source.address} is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this machine's",
+        why=f"The leeway of {leeway:g} s still covers it."
+        if is_covered
+        else f"The leeway is {leeway:g} s: good tokens are refused as not yet valid, or expired ones accepted.",
+        remedy="set this machine's clock (chrony, systemd-timesyncd); a larger leeway is the second best",
+    )
+
+
+def check_introspection(subject: Subject) -> Iterator[Finding]:
+    """Ask about a token that nobody has issued: the answer must be that it is not active."""
+    for guard in subject.guards if subject.asks_network else ():
+        if guard.introspection is None:
+            continue
+        problem: str | None = None
+        try:
+            answer_of(lambda guard=guard: guard.verify(secrets.token_urlsafe(32)))  # type: ignore[misc]
+        except InvalidTokenError:
+            continue
+        except (JWTGuardError, TimeoutError) as error:
+            problem = guard.introspection.last_error or str(error)
+        yield Finding(
+            "error",
+            "introspection_unreachable",
+            f"{guard.introspection!r} does not answer"
+            + (" as it should: it takes a made-up token for active" if problem is None else f": {problem}"),
+            why="Every opaque token is answered with 503, or anything is let in.",
+            remedy="check the address, and whether client_id and client_secret are those of a client registered there",
+        )

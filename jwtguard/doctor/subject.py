@@ -1,0 +1,72 @@
+"""What is examined: guards, sessions, and the application that they are in.
+
+>>> Subject().guards
+()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.session_store import SessionStore
+from jwtguard.core.sessions import Sessions
+from jwtguard.guard import Guard
+from jwtguard.inventory import Inventory, Route, inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Guards and sessions, each once. `workers`: how many processes serve, None if nobody said.
+
+    `asks_network`: whether checks may ask providers and stores.
+    """
+
+    guards: tuple[Guard, ...] = ()
+    sessions: tuple[Sessions, ...] = ()
+    inventory: Inventory = field(default_factory=Inventory)
+    workers: int | None = None
+    asks_network: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        guards: Iterable[Guard] = (),
+        sessions: Iterable[Sessions] = (),
+        app: object | None = None,
+        workers: int | None = None,
+        asks_network: bool = True,
+    ) -> Self:
+        """With what is found in `app` beside what is named."""
+        found = Inventory() if app is None else inventory(app)
+        gates = [gate for route in found.routes for gate in route.gates]
+        return cls(
+            guards=_each_once([*guards, *found.guards, *(gate.guard for gate in gates)]),
+            sessions=_each_once([*sessions, *(gate.sessions for gate in gates)]),
+            inventory=found,
+            workers=workers,
+            asks_network=asks_network,
+        )
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes of the application."""
+        return self.inventory.routes
+
+    @property
+    def key_sources(self) -> tuple[KeySource, ...]:
+        """Where the guards' keys come from."""
+        return _each_once(source for guard in self.guards for source in guard.trust.key_sources)
+
+    @property
+    def stores(self) -> tuple[SessionStore, ...]:
+        """Where sessions are kept, or asked about."""
+        asked = (guard.revocation.store for guard in self.guards if guard.revocation is not None)
+        return _each_once([*(one.store for one in self.sessions), *asked])
+
+
+def _each_once(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple({id(value): value for value in values if value is not None}.values())

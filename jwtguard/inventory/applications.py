@@ -1,0 +1,109 @@
+"""Looking into an application, whatever it is made of: which framework, which middlewares, what is mounted in it.
+
+>>> async def app(scope, receive, send): ...
+>>> [(route.path, route.kind, route.state) for route in inventory(app).routes]
+[('/…', 'application', 'unguarded')]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jwtguard.guard import Guard
+from jwtguard.inventory.route import ANY, Found, Place, Route
+from jwtguard.inventory.template import Parameter, PathTemplate
+
+_FLASK = "flask.app.Flask"
+_ROUTERS = frozenset({"starlette.applications.Starlette", "starlette.routing.Router"})
+_DJANGO = "django.core.handlers.base.BaseHandler"
+_GUARD = "jwtguard.asgi.GuardMiddleware"
+_DISPATCHER = "werkzeug.middleware.dispatcher.DispatcherMiddleware"
+_WRAPPED = ("app", "wsgi_application", "application")
+"""Where middlewares keep what they wrap."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Inventory:
+    """The routes of an application, the guards whose middlewares are in front, and the applications inside it."""
+
+    routes: list[Route] = field(default_factory=list)
+    guards: list[Guard] = field(default_factory=list)
+    applications: list[Any] = field(default_factory=list)
+
+
+def inventory(app: object) -> Inventory:
+    """What there is in `app`: a Flask, Starlette or FastAPI application, or any around one; a handler of Django's."""
+    found = Inventory()
+    for one in _walk(app, Place(), _Walk(found)):
+        found.routes.extend(one.routes())
+        found.guards.extend(front.guard for front in one.fronts if front.guard not in found.guards)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Where all is written down, and the applications around the one at hand, outermost first."""
+
+    seen: Inventory
+    around: tuple[Any, ...] = ()
+
+    def into(self, app: Any) -> _Walk:  # noqa: ANN401 - any application
+        """One further in."""
+        if all(app is not each for each in self.seen.applications):
+            self.seen.applications.append(app)
+        return _Walk(self.seen, (*self.around, app))
+
+
+def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - any application
+    kinds = _kinds(app)
+    walk = walk.into(app)
+    if _FLASK in kinds:
+        from jwtguard.inventory.flask_app import flask_routes  # noqa: PLC0415 - only where there is Flask
+
+        yield from flask_routes(app, place)
+        yield from _mounted_beside(app.wsgi_app, place, walk)
+    elif _ROUTERS & kinds:
+        from jwtguard.inventory.starlette_app import starlette_routes  # noqa: PLC0415 - only where there is Starlette
+
+        yield from starlette_routes(app, place, walk=lambda app, place: _walk(app, place, walk))
+    elif _DJANGO in kinds:
+        from jwtguard.inventory.django_urls import django_routes  # noqa: PLC0415 - only where there is Django
+
+        yield from django_routes(place)
+    else:
+        yield from _walk_wrapped(app, kinds, place, walk)
+
+
+def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
+    """Into a middleware; what is none stands for all paths below where it stands."""
+    if _GUARD in kinds:
+        from jwtguard.inventory.starlette_app import behind  # noqa: PLC0415 - only where there is ASGI
+
+        place = behind(app, place)
+    yield from _mounted_beside(app, place, walk)
+    inner = next((getattr(app, name) for name in _WRAPPED if callable(getattr(app, name, None))), None)
+    if inner is not None and all(inner is not each for each in walk.around):
+        yield from _walk(inner, place, walk)
+        return
+    yield Found(
+        template=place.template + PathTemplate(["/", Parameter("…", ".*")]),
+        view=app,
+        gates={ANY: ()},
+        fronts=place.fronts,
+        kind="application",
+        host=place.host,
+    )
+
+
+def _mounted_beside(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
+    """What Werkzeug's DispatcherMiddleware has beside what it wraps."""
+    if _DISPATCHER in _kinds(app):
+        for path, mounted in app.mounts.items():
+            yield from _walk(mounted, place.below(PathTemplate([path])), walk)
+
+
+def _kinds(app: object) -> set[str]:
+    """The names of its classes: whether it is of a framework, without importing that."""
+    return {f"{base.__module__}.{base.__qualname__}" for base in type(app).__mro__}

@@ -1,0 +1,137 @@
+"""The routes of a Django project: what its resolver knows, behind its middlewares.
+
+>>> from django.test.utils import override_settings
+>>> with override_settings(ROOT_URLCONF=(), MIDDLEWARE=[]):
+...     list(django_routes(Place()))
+[]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.urls import URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern, RoutePattern
+from django.utils.module_loading import import_string
+
+from jwtguard.callers import EXEMPT
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.django.decorators import DjangoGuard
+from jwtguard.django.middleware import GuardMiddleware
+from jwtguard.django.settings import default_auth
+from jwtguard.guard import Guard
+from jwtguard.inventory.foreign import foreign_gates
+from jwtguard.inventory.gates import Gate, gates_of
+from jwtguard.inventory.route import ANY, Found, Place
+from jwtguard.inventory.template import Parameter, Part, PathTemplate
+from jwtguard.marks import marks_of
+
+_PARAMETER = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
+_PLAIN = re.compile(r"(?:[\w\-/~@:,;=!&' ]|\\[^\w])*")
+_LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+
+
+def django_routes(place: Place) -> Iterator[Found]:
+    """The routes of the project of the settings, which stands at `place`."""
+    for auth in _middlewares():
+        place = place.behind(auth.guard, _exempting(auth))
+    yield from _walk(get_resolver().url_patterns, place.below(PathTemplate(["/"])), place)
+
+
+def _middlewares() -> Iterator[DjangoGuard]:
+    """What our middlewares in the settings go by, outermost first."""
+    for path in settings.MIDDLEWARE:
+        middleware = import_string(path)
+        if isinstance(middleware, type) and issubclass(middleware, GuardMiddleware):
+            own = middleware.guard
+            yield default_auth() if own is None else own if isinstance(own, DjangoGuard) else DjangoGuard(own)
+
+
+def _exempting(auth: DjangoGuard) -> Any:  # noqa: ANN401 - as `Front.exempts`
+    # One that knows of no routes lets none of them pass.
+    return lambda method, path, view: auth.endpoints is not None and getattr(view, EXEMPT, None) is auth.guard
+
+
+def _walk(patterns: Iterable[Any], below: Place, place: Place) -> Iterator[Found]:
+    for pattern in patterns:
+        inner = below.below(PathTemplate(_parts(pattern.pattern)))
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, inner, place)
+        else:
+            yield Found(
+                template=inner.template,
+                view=pattern.callback,
+                gates=_gates_by_method(pattern.callback, place),
+                fronts=place.fronts,
+                host=place.host,
+                name=pattern.lookup_str,
+            )
+
+
+def _parts(pattern: Any) -> list[Part]:  # noqa: ANN401 - Django's stubs name no common base
+    """The path of one pattern, in parts."""
+    if isinstance(pattern, RoutePattern):
+        route, parts, end = str(pattern), list[Part](), 0
+        for match in _PARAMETER.finditer(route):
+            regex = pattern.converters[match[1]].regex if match[1] in pattern.converters else "[^/]+"
+            parts += [route[end : match.start()], Parameter(match[0], regex)]
+            end = match.end()
+        return [*parts, route[end:]]
+    if isinstance(pattern, RegexPattern):
+        # A regular expression may match whatever it likes from its first sign on: nothing less is said of it.
+        regex = str(pattern).removeprefix("^")
+        plain = _PLAIN.match(regex)
+        literal = "" if plain is None else plain[0]
+        rest = regex[len(literal) :]
+        if rest[:1] in {"?", "*", "{", "|"}:  # It may do without the last character, or without all of them.
+            literal, rest = "", regex
+        whole: list[Part] = [re.sub(r"\\(.)", r"\1", literal)]
+        return whole if rest in {"", "$", r"\Z"} else [*whole, Parameter(rest, ".*")]
+    return [Parameter(str(pattern), "(?:[^/]+/)?")]  # The language in front, with i18n_patterns().
+
+
+def _gates_by_method(view: Any, place: Place) -> dict[str, tuple[Gate, ...]]:  # noqa: ANN401 - any view
+    """Of the view, and of the method of a class that answers."""
+    around = (*_foreign(view), *_gates(view, place))
+    view_class = getattr(view, "view_class", None)
+    if view_class is None:
+        return {ANY: around}
+    answered = [name for name in view_class.http_method_names if name != "options" and hasattr(view_class, name)]
+    return {
+        name.upper(): (
+            *around,
+            *foreign_gates(getattr(view_class, name)),
+            *_gates(getattr(view_class, name), place),
+        )
+        for name in answered
+    } or {ANY: around}
+
+
+def _gates(view: object, place: Place) -> Iterator[Gate]:
+    return gates_of(marks_of(view), guard=place.guard or _default_guard())
+
+
+def _default_guard() -> Guard | None:
+    try:
+        return default_auth().guard
+    except ConfigurationError:
+        return None  # There is none, and the views that need one say so themselves.
+
+
+def _foreign(view: Any) -> Iterator[Gate]:  # noqa: ANN401 - any view
+    """What Django itself, or its REST framework, has in the way."""
+    yield from foreign_gates(view)
+    if getattr(view, "admin_site", None) is not None:
+        yield Gate(kind="foreign", name="the login of Django's admin")
+    view_class = getattr(view, "view_class", None)
+    if any(base.__name__ == "AccessMixin" for base in getattr(view_class, "__mro__", ())):
+        yield Gate(kind="foreign", name="django.contrib.auth.mixins")
+    permissions = getattr(getattr(view, "cls", None), "permission_classes", ())
+    names = [getattr(each, "__name__", repr(each)) for each in permissions]
+    if any(name != "AllowAny" for name in names):
+        yield Gate(kind="foreign", name=f"permission_classes: {', '.join(names)}")
+    if _LOGIN_REQUIRED in settings.MIDDLEWARE and getattr(view, "login_required", True):
+        yield Gate(kind="foreign", name="LoginRequiredMiddleware")

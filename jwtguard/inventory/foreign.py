@@ -1,0 +1,37 @@
+"""Guards of other people's making that leave a trace on a view: named, so that their routes do not count as unguarded.
+
+>>> from starlette.authentication import requires
+>>> @requires("authenticated")
+... async def view(request): ...
+>>> [gate.text for gate in foreign_gates(view)]
+['starlette.authentication']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jwtguard.inventory.gates import Gate
+
+_MODULES = frozenset(
+    {
+        "starlette.authentication",
+        "django.contrib.auth.decorators",
+        "django.contrib.admin.views.decorators",
+        "flask_login.utils",
+        "flask_jwt_extended.view_decorators",
+    }
+)
+"""Where decorators are written that refuse callers."""
+
+
+def foreign_gates(view: object) -> tuple[Gate, ...]:
+    """The decorators around `view` that are known to refuse callers, outermost first."""
+    return tuple(Gate(kind="foreign", name=module) for module in _written_in(view) if module in _MODULES)
+
+
+def _written_in(view: object) -> Iterator[str]:
+    while view is not None:
+        # Not `__module__`, which a wrapper copies from what it wraps.
+        yield getattr(view, "__globals__", {}).get("__name__", "")
+        view = getattr(view, "__wrapped__", None)

@@ -1,0 +1,100 @@
+"""What a request has to pass before a view runs: rules of middlewares, and `requires` on the view.
+
+>>> from jwtguard.core.authorization import has_role
+>>> Gate(kind="decorator", requirement=has_role("admin")).text
+"requires(has_role('admin'))"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from jwtguard.core.authorization import Requirement
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
+from jwtguard.core.rules import Rule
+from jwtguard.core.sessions import Sessions
+from jwtguard.guard import Guard
+from jwtguard.marks import Mark
+
+GateKind: TypeAlias = Literal["rule", "default", "decorator", "dependency", "shipped", "foreign"]
+"""`rule` and `default` are a middleware's; `foreign` is something else's than jwtguard's, named by its text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One thing that a request has to pass. `requirement` is None for what is not jwtguard's: `name` says what it is.
+
+    `tokens_from` is where the token may travel: None where the guard says, and nobody knows which.
+    """
+
+    kind: GateKind
+    requirement: Requirement | None = None
+    guard: Guard | None = None
+    tokens_from: tuple[TokenSource, ...] | None = None
+    rule: Rule | None = None
+    sessions: Sessions | None = None
+    name: str = ""
+
+    @property
+    def text(self) -> str:
+        """What it is, in the words of whoever wrote it."""
+        match self.kind:
+            case "rule" if self.rule is not None:
+                return f"rule {self.rule.path!r}: {self.requirement!r}"
+            case "default":
+                return f"by default: {self.requirement!r}"
+            case "foreign":
+                return self.name
+            case "shipped":
+                return f"shipped route: {self.requirement!r}"
+            case _:
+                return f"requires({self.requirement!r})"
+
+    @property
+    def admits_anybody(self) -> bool:
+        """Whether a request without a token passes."""
+        return self.requirement is not None and self.requirement.mode.admits_anybody
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where its token may travel, in words; empty where none is read."""
+        if self.requirement is None or not self.requirement.mode.reads_token:
+            return ()
+        sources = self.tokens_from if self.tokens_from is not None or self.guard is None else self.guard.tokens_from
+        return tuple(map(place_of, sources or ()))
+
+
+def gate_of(mark: Mark, *, guard: Guard | None, kind: GateKind = "decorator") -> Gate:
+    """The gate that a mark on a view stands for; `guard` is the one where the mark names none."""
+    return Gate(
+        kind="shipped" if mark.is_shipped else kind,
+        requirement=mark.requirement,
+        guard=mark.guard or guard,
+        tokens_from=mark.tokens_from,
+        sessions=mark.sessions,
+    )
+
+
+def gates_of(marks: Iterable[Mark], *, guard: Guard | None, kind: GateKind = "decorator") -> Iterator[Gate]:
+    """The gates of a view, outermost first."""
+    return (gate_of(mark, guard=guard, kind=kind) for mark in reversed(tuple(marks)))
+
+
+def place_of(source: TokenSource) -> str:
+    """Where a token may travel, in words."""
+    match source:
+        case AuthorizationHeader():
+            return "Authorization"
+        case TokenCookie():
+            return f"cookie {source.sent_name}"
+        case TokenHeader():
+            return f"header {source.name}"
+        case TokenQuery():
+            return f"query {source.name}"
+        case TokenSubprotocol():
+            return "subprotocol"
+        case _:
+            return type(source).__name__

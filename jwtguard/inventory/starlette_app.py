@@ -1,0 +1,172 @@
+"""The routes of a Starlette or FastAPI application, or of a router of theirs.
+
+>>> from starlette.applications import Starlette
+>>> from starlette.routing import Route
+>>> async def user(request): ...
+>>> app = Starlette(routes=[Route("/users/{name}", user)])
+>>> [found.template.text for found in starlette_routes(app, Place(), walk=lambda app, place: [])]
+['/users/{name}']
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from jwtguard.asgi import GuardMiddleware
+from jwtguard.inventory.foreign import foreign_gates
+from jwtguard.inventory.gates import Gate, gates_of
+from jwtguard.inventory.route import ANY, Found, Place
+from jwtguard.inventory.template import Parameter, PathTemplate
+from jwtguard.marks import marks_of
+
+Walk: TypeAlias = Callable[[Any, Place], Iterable[Found]]
+"""Looks into whatever application is mounted somewhere."""
+
+_PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::[^{}]*)?\}")
+_HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def starlette_routes(app: Any, place: Place, *, walk: Walk) -> Iterator[Found]:  # noqa: ANN401 - an app or a router
+    """The routes of `app`, which stands at `place`; what else is mounted there, `walk` looks into."""
+    for middleware in getattr(app, "user_middleware", ()):
+        place = _behind(middleware, place)
+    for route in _flattened(app):
+        yield from _route(route, place, walk)
+    yield from _frontends(getattr(app, "router", app), place)
+
+
+def behind(middleware: GuardMiddleware, place: Place) -> Place:
+    """Behind a middleware of ours."""
+    routes = middleware.routes
+    return place.behind(middleware.guard, lambda method, path, view: routes.exempts_path(method, path))
+
+
+def _behind(middleware: Any, place: Place) -> Place:  # noqa: ANN401 - Starlette's, which has no common base
+    """Behind a middleware as an application keeps it: a class, with what it will be made of."""
+    if inspect.isclass(middleware.cls) and issubclass(middleware.cls, GuardMiddleware):
+        return behind(middleware.cls(_nowhere, *middleware.args, **middleware.kwargs), place)
+    return place
+
+
+async def _nowhere(*_: object) -> None:
+    """Stands where an application would: the middleware is made to be looked at."""
+
+
+def _flattened(app: Any) -> Iterable[Any]:  # noqa: ANN401 - see above
+    """The routes, with those of included routers as they stand in the application."""
+    try:
+        from fastapi.routing import iter_route_contexts  # noqa: PLC0415 - newer FastAPIs keep included routers apart
+    except ImportError:
+        return app.routes  # type: ignore[no-any-return]
+    return iter_route_contexts(app.routes)
+
+
+def _route(route: Any, place: Place, walk: Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
+    if hasattr(route, "host"):
+        yield from walk(route.app, replace(place, host=route.host))
+        return
+    endpoint = getattr(route, "endpoint", None)
+    if endpoint is None:
+        # A Mount, or a route of somebody else's making, which is no more than an application.
+        path = getattr(route, "path", None) or ""
+        yield from walk(getattr(route, "app", route), place.below(_template(path, route)))
+        return
+    inner = place
+    app = getattr(route, "app", None)
+    while app is not None:  # `Route(middleware=[...])` leaves the path as it is.
+        inner = behind(app, inner) if isinstance(app, GuardMiddleware) else inner
+        app = getattr(app, "app", None) if app is not endpoint else None
+    is_websocket = getattr(route, "methods", None) is None and "WebSocket" in type(_original(route)).__name__
+    yield Found(
+        template=place.template + _template(route.path, route),
+        view=endpoint,
+        gates={"GET": _socket_gates(route, inner)} if is_websocket else dict(_gates_by_method(route, inner)),
+        fronts=inner.fronts,
+        kind="websocket" if is_websocket else "http",
+        host=place.host,
+    )
+
+
+def _original(route: Any) -> object:  # noqa: ANN401 - see above
+    return getattr(route, "original_route", route)
+
+
+def _gates_by_method(route: Any, place: Place) -> Iterator[tuple[str, tuple[Gate, ...]]]:  # noqa: ANN401 - see above
+    endpoint = _unpacked(route.endpoint)
+    methods = set(route.methods or ())
+    if "GET" in methods:
+        methods.discard("HEAD")
+    if not inspect.isclass(endpoint):
+        gates = (*_dependencies(route, place), *_gates(endpoint, place))
+        yield from ((method, gates) for method in sorted(methods) or [ANY])
+        return
+    answered = [name for name in _HTTP_METHODS if hasattr(endpoint, name.lower())]
+    around = _gates(getattr(endpoint, "dispatch", None), place)
+    for method in sorted(methods) or answered or [ANY]:
+        yield method, (*around, *_gates(getattr(endpoint, method.lower(), None), place))
+
+
+def _socket_gates(route: Any, place: Place) -> tuple[Gate, ...]:  # noqa: ANN401 - see above
+    endpoint = _unpacked(route.endpoint)
+    if not inspect.isclass(endpoint):
+        return (*_dependencies(route, place), *_gates(endpoint, place))
+    return (*_gates(getattr(endpoint, "dispatch", None), place), *_gates(getattr(endpoint, "on_connect", None), place))
+
+
+def _unpacked(endpoint: Any) -> Any:  # noqa: ANN401 - see above
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return endpoint
+
+
+def _gates(view: object, place: Place) -> tuple[Gate, ...]:
+    return (*foreign_gates(view), *gates_of(marks_of(view), guard=place.guard))
+
+
+def _dependencies(route: Any, place: Place) -> Iterator[Gate]:  # noqa: ANN401 - see above
+    """What FastAPI asks first, in its order: of the application, of routers, of the route, of its parameters."""
+    waiting = list(getattr(getattr(route, "dependant", None), "dependencies", ()))
+    while waiting:
+        dependency = waiting.pop(0)
+        found = tuple(gates_of(marks_of(dependency.call), guard=place.guard, kind="dependency"))
+        yield from found
+        if not found and _is_security(dependency.call):
+            yield Gate(kind="foreign", name=f"FastAPI's {type(dependency.call).__name__}")
+        waiting[:0] = dependency.dependencies
+
+
+def _is_security(call: object) -> bool:
+    """Whether it is one of FastAPI's own schemes, behind which somebody's own check stands."""
+    return any(base.__name__ == "SecurityBase" for base in type(call).__mro__) and not hasattr(call, "places")
+
+
+def _template(path: str, route: Any) -> PathTemplate:  # noqa: ANN401 - see above
+    convertors = getattr(route, "param_convertors", {})
+    parts: list[str | Parameter] = []
+    end = 0
+    for match in _PARAMETER.finditer(path):
+        regex = getattr(convertors.get(match[1]), "regex", "[^/]+")
+        parts += [path[end : match.start()], Parameter(match[0], regex)]
+        end = match.end()
+    return PathTemplate([*parts, path[end:]])
+
+
+def _frontends(router: Any, place: Place) -> Iterator[Found]:  # noqa: ANN401 - see above
+    """The folders that newer FastAPIs serve behind all routes: `app.frontend(...)`."""
+    for found in getattr(router, "_iter_low_priority_routes", tuple)():
+        group = getattr(found, "original_route", found)
+        gates = tuple(_dependencies(found, place))
+        for route in getattr(group, "routes", ()):
+            path = f"{getattr(found, 'frontend_prefix', '')}{route.path}".rstrip("/")
+            yield Found(
+                template=place.template + PathTemplate([f"{path}/", Parameter("{path}", ".*")]),
+                view=route.app,
+                gates={"GET": gates},
+                fronts=place.fronts,
+                host=place.host,
+            )

@@ -1,0 +1,119 @@
+"""Keys: thought-up secrets, plain http, certificates that end, and our own keys on disk."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from jwtguard import RemoteJWKSet, SigningKey, SigningKeys, VerificationKey
+from jwtguard.doctor.keys import check_certificates, check_secrets, check_signing_keys, check_transport
+from tests.core.certificates import certificate
+from tests.doctor.subjects import codes, sessions, subject
+from tests.samples import NOW, clock, guard, issuer
+
+
+@pytest.mark.parametrize(
+    ("secret", "is_found"),
+    [
+        ("my-secret-key-for-production-2026", True),
+        ("a" * 32, True),
+        ("0123456789" * 4, True),
+        ("django-insecure-4f%2k!x9zq7w&e8r5t", True),
+        ("ChangeMe!ChangeMe!ChangeMe!12345", True),
+        ("8f1c0a5e7d3b92640c9de1f7a85b3e42d07c6f19ab54e83d2f60c1b7958ea3d4", False),
+        (b"\x8f\x1c\x0a\x5e\x7d\x3b\x92\x64\x0c\x9d\xe1\xf7\xa8\x5b\x3e\x42" * 2, False),
+        ("Jq3vXw9ZbT1nLr8sKd5mYg2hPc7fRe4uAz6o0iWt", False),
+    ],
+)
+def test_secrets(secret: str | bytes, is_found: bool) -> None:
+    """A secret that somebody thought up is found; one that was made at random is not, and neither is shown."""
+    key = VerificationKey.from_secret(secret, algorithm="HS256", kid="k1")
+    found = list(check_secrets(subject(guards=[guard(keys=key)])))
+    assert codes(found) == ([("error", "secret_guessable")] if is_found else [])
+    assert str(secret) not in repr(found)
+    assert all("'k1'" in finding.what for finding in found)
+
+
+def test_random_secrets_are_never_thought_up() -> None:
+    """What `SigningKey.generate` makes is not found, nor is a public key, whatever its bytes."""
+    keys = [SigningKey.generate("HS256", kid=str(number)).verification_key for number in range(200)]
+    assert codes(check_secrets(subject(guards=[guard(keys=keys)]))) == []
+    assert not SigningKey.generate("ES256").verification_key.is_guessable
+
+
+def test_plain_http() -> None:
+    """Keys that come over plain http from this machine are fine in development alone."""
+    http = RemoteJWKSet("http://127.0.0.1:8080/jwks.json", allow_http_loopback=True)
+    https = RemoteJWKSet("https://issuer.example/jwks.json")
+    assert codes(check_transport(subject(guards=[guard(keys=http), guard(keys=https), guard()]))) == [
+        ("warning", "keys_over_http")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(-1, [("error", "certificate_ends")]), (29, [("warning", "certificate_ends")]), (31, [])]
+)
+def test_certificates(days: int, expected: list[tuple[str, str]]) -> None:
+    """A certificate that ends within a month is named with its day; one that has ended is an error."""
+    ends = datetime.fromtimestamp(NOW, UTC) + timedelta(days=days)
+    key = VerificationKey.from_x509(certificate("ES256", Encoding.PEM, not_after=ends), algorithm="ES256")
+    found = list(check_certificates(subject(guards=[guard(keys=key)])))
+    assert codes(found) == expected
+    assert all(ends.date().isoformat() in finding.what for finding in found)
+
+
+def test_nobody_has_certificates() -> None:
+    """Keys that came from none have no end."""
+    assert codes(check_certificates(subject())) == codes(check_certificates(subject(guards=[]))) == []
+
+
+class Clock:
+    """Set by hand."""
+
+    def __init__(self) -> None:
+        self.now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_signing_keys_in_order(tmp_path: Path) -> None:
+    """Keys that only their owner reads, in a directory or a file, for a guard or an issuer, are in order."""
+    folder = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
+    file = SigningKeys(tmp_path / "keys.json", algorithm="ES256", clock=clock)
+    of_issuer = sessions(issuer=issuer(signing_keys=folder))
+    assert codes(check_signing_keys(subject(guards=[guard(keys=file)], sessions=[of_issuer]))) == []
+
+
+def test_old_signing_keys(tmp_path: Path) -> None:
+    """A key that has signed for more than a year without a next one is old; with a next one it is not."""
+    time = Clock()
+    keys = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=time)
+    time.now += 401 * 86400
+    assert codes(check_signing_keys(subject(guards=[guard(keys=keys)]))) == [("note", "signing_key_old")]
+    keys.rotate()
+    assert codes(check_signing_keys(subject(guards=[guard(keys=keys)]))) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have other permissions")
+def test_signing_keys_that_others_may_read(tmp_path: Path) -> None:
+    """Whoever else on this machine may read a key is told of, by the name of the file."""
+    keys = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
+    (file,) = keys.key_files()
+    file.chmod(0o644)
+    found = list(check_signing_keys(subject(guards=[guard(keys=keys)])))
+    assert codes(found) == [("error", "signing_keys_exposed")]
+    assert file.name in found[0].what
+
+
+def test_signing_keys_that_cannot_be_read(tmp_path: Path) -> None:
+    """The reason why the files could not be read is told; so is that no key is left to sign."""
+    time = Clock()
+    keys = SigningKeys(tmp_path / "keys.json", algorithm="ES256", clock=time)
+    (tmp_path / "keys.json").write_text("{")
+    time.now += 60
+    assert codes(check_signing_keys(subject(guards=[guard(keys=keys)]))) == [("error", "signing_keys_unreadable")]
