@@ -121,7 +121,7 @@ IN_FRONT = Rules([Rule("/x", REQUIREMENT)])
     ("changes", "cold", "warm"),
     [
         pytest.param({}, 39, 16, id="who is it"),
-        pytest.param({"rules": IN_FRONT}, 53, 30, id="by rules"),
+        pytest.param({"rules": IN_FRONT}, 54, 31, id="by rules"),
     ],
 )
 def test_a_request(reader: Callable[..., HTTPRequest], changes: dict[str, Any], cold: int, warm: int) -> None:

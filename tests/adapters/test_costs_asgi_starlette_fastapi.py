@@ -89,7 +89,7 @@ async def _ask(app: App, text: str) -> None:
     ("build", "changes", "cold", "warm"),
     [
         pytest.param(_middleware, {}, 39, 18, id="middleware"),
-        pytest.param(_middleware, {"rules": IN_FRONT}, 53, 32, id="middleware with rules"),
+        pytest.param(_middleware, {"rules": IN_FRONT}, 54, 33, id="middleware with rules"),
         pytest.param(_decorator, {}, 58, 37, id="decorator"),
         pytest.param(_both, {}, 67, 46, id="middleware and decorator"),
         pytest.param(_dependency, {}, 51, 30, id="FastAPI's dependency"),

@@ -42,7 +42,7 @@ def _both(by: Guard) -> View:
     ("build", "changes", "cold", "warm"),
     [
         pytest.param(_decorator, {}, 63, 42, id="decorator"),
-        pytest.param(_middleware, {"rules": Rules([Rule("/x", ADMIN)])}, 66, 45, id="rules"),
+        pytest.param(_middleware, {"rules": Rules([Rule("/x", ADMIN)])}, 67, 46, id="rules"),
         pytest.param(_both, {}, 80, 59, id="middleware and decorator"),
     ],
 )
