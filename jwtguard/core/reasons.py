@@ -120,6 +120,7 @@ REASONS: dict[str, Reason] = {
     "auth_time": _reason(7, remedy=_DATE),
     "expired": _reason(7, remedy="Get a new token: refresh the session, or log in again."),
     "too_old": _reason(7, remedy="Get a new token, or let the guard take older ones: max_token_age."),
+    "retired": _reason(7, remedy="Log in again: the issuer of this token was given up, and its last day has passed."),
     "not_yet_valid": _reason(7, remedy="Wait, or set the clocks: the one who issued it is ahead of this machine."),
     "proof_of_possession": _reason(
         8, remedy="Ask for a bearer token: this one is bound to a key (DPoP or mutual TLS), which is not supported."

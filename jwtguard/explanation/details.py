@@ -249,6 +249,10 @@ def _too_old(e: Evidence, reason: str) -> Pair:
     return f"iat is at most {age} ago, give or take {_leeway(e)}; it is {_now(e)}", e.shown("iat")
 
 
+def _retired(e: Evidence, reason: str) -> Pair:
+    return "the last day of this issuer is to come", f"it is {_now(e)}"
+
+
 def _not_yet(e: Evidence, reason: str) -> Pair:
     found = ", ".join(e.shown(name) for name in ("nbf", "iat") if name in (e.claims or {}))
     return f"nbf and iat are past, give or take {_leeway(e)}; it is {_now(e)}", found
@@ -311,6 +315,7 @@ _BY_REASON: dict[str, Callable[[Evidence, str], Pair]] = {
     "auth_time": _auth_time,
     "expired": _expired,
     "too_old": _too_old,
+    "retired": _retired,
     "not_yet_valid": _not_yet,
     "proof_of_possession": _possession_failed,
     "inactive": _opaque,

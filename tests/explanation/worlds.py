@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jwtguard import (
@@ -190,6 +190,7 @@ WORLDS: list[tuple[str, World]] = [
     ("auth_time", World(trusting(past_claims=["auth_time"]), of(auth_time=NOW + 600), 7)),
     ("expired", World(guard(), of(exp=NOW - 60), 7)),
     ("too_old", World(guard(max_token_age=timedelta(hours=1)), of(iat=NOW - 7200), 7)),
+    ("retired", World(trusting(until=datetime.fromtimestamp(NOW - 1, UTC)), GOOD, 7)),
     ("not_yet_valid", World(guard(), of(nbf=NOW + 60), 7)),
     ("proof_of_possession", World(guard(), of(cnf={"jkt": "x"}), 8)),
     ("proof_of_possession", World(guard(), of(cnf=1), 8)),
