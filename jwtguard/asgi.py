@@ -23,15 +23,14 @@ With `Sessions`, `routes=[*auth.routes(prefix="/auth")]` mounts login, refresh a
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
 
-from jwtguard.callers import KEY, Callers, Checkpoint, Entry, check_guard, check_view
+from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
-from jwtguard.core.flow import Flow, Steps, is_async, run_async
+from jwtguard.core.flow import Steps, is_async, resume, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -70,13 +69,18 @@ class UnauthenticatedUser:
 class Credentials:
     """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles."""
 
-    __slots__ = ("scopes",)
+    __slots__ = ("_principal",)
 
     def __init__(self, principal: Principal | None) -> None:
-        self.scopes: list[str] = [] if principal is None else ["authenticated", *sorted(principal.scopes)]
+        self._principal = principal
+
+    @property
+    def scopes(self) -> list[str]:
+        """Made when they are asked for, which few views do."""
+        return [] if self._principal is None else ["authenticated", *sorted(self._principal.scopes)]
 
 
-NOBODY = UnauthenticatedUser()
+NOBODY, NO_CREDENTIALS = UnauthenticatedUser(), Credentials(None)
 
 
 class GuardMiddleware:
@@ -106,6 +110,7 @@ class GuardMiddleware:
             )
         self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
+        self._has_routes = not self._routes.is_empty
         self._preflight = preflight
         self._sleep = sleep
 
@@ -121,35 +126,53 @@ class GuardMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        if scope["type"] not in {"http", "websocket"}:
-            raise ConfigurationError(f"a connection of type {scope['type']!r} cannot be guarded, so it is closed")
+        kind = scope["type"]
+        if kind not in {"http", "websocket"}:
+            if kind == "lifespan":
+                await self.app(scope, receive, send)
+                return
+            raise ConfigurationError(f"a connection of type {kind!r} cannot be guarded, so it is closed")
         request = HTTPRequest.from_asgi(scope)
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
         callers = scope[KEY].copy() if KEY in scope else Callers()
-        send = self._routes.finishing(send, callers)
+        renew = None
+        is_exempt = False
+        if self._has_routes:
+            send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
+            is_exempt = self._routes.exempts(request)
         entry: Entry
         if self._preflight and is_preflight(request):
             entry, scope = Admission(), _without_credentials(scope)
-        elif self._routes.exempts(request):
+        elif is_exempt:
             entry = Admission()
         else:
             try:
-                entry = await perform(self.guard.enter(request, renew=self._routes.renew(callers)))
+                steps = self.guard.entering(request, renew)
+                try:
+                    step = steps.send(None)
+                except StopIteration as done:  # As in `perform`, less the coroutine: nothing to wait for.
+                    entry = done.value
+                else:
+                    entry = await resume(steps, step, to_thread=_to_thread)
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
                 await send_answer(self.guard.answer(error, request), scope, send)
                 return
         callers.keep(self.guard, entry)
-        inner = {**scope, KEY: callers}
-        _show(inner, callers.known_principal())
+        principal = callers.known_principal()
+        inner = {
+            **scope,
+            KEY: callers,
+            "user": NOBODY if principal is None else principal,
+            "auth": NO_CREDENTIALS if principal is None else Credentials(principal),
+        }
         if isinstance(entry, Authentication) and entry.error is not None:
             await self._run_without_caller(inner, receive, send, callers, request)
+        elif kind == "websocket":
+            await self._run_socket(inner, receive, send, entry)
         else:
-            await self._run(inner, receive, send, entry)
+            await self.app(inner, receive, send)
 
     async def _run_without_caller(
         self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
@@ -170,10 +193,10 @@ class GuardMiddleware:
         else:
             await state.release()
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
-        """Run the application; a websocket no longer than its token holds."""
+    async def _run_socket(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
+        """Run the application on a websocket, no longer than its token holds."""
         authentication = entry.authentication
-        if scope["type"] == "http" or authentication is None or authentication.token is None:
+        if authentication is None or authentication.token is None:
             await self.app(scope, receive, send)
             return
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
@@ -197,7 +220,7 @@ class GuardMiddleware:
     def _recheck(self, token: VerifiedToken) -> Callable[[], Awaitable[float]] | None:
         if not self.guard.has_revocation:
             return None
-        return lambda: perform(self.guard.rechecking(token))
+        return lambda: perform(self.guard.rechecking(token).take())
 
 
 class Connection(Protocol):
@@ -281,7 +304,7 @@ def requires(
                 connection = _connection(args, kwargs)
                 visit = Visit(connection.scope, guard)
                 try:
-                    admission = await perform(visit.admit(checkpoint))
+                    admission = await perform(visit.admitting(checkpoint))
                 except ConfigurationError:
                     raise
                 except JWTGuardError as error:
@@ -296,7 +319,7 @@ def requires(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
             visit = Visit(_connection(args, kwargs).scope, guard)
             try:
-                admission = visit.admit(checkpoint).run()
+                admission = run_steps(visit.admitting(checkpoint))
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
@@ -356,12 +379,9 @@ class Visit:
         self._request = HTTPRequest.from_asgi(scope)
         self.guard = self._callers.guard() if guard is None else guard
 
-    def admit(self, checkpoint: Checkpoint) -> Flow[Admission]:
+    def admitting(self, checkpoint: Checkpoint) -> Steps[Admission]:
         """Let the caller in; raises `JWTGuardError`."""
-        return Flow(self._admit(checkpoint))
-
-    def _admit(self, checkpoint: Checkpoint) -> Steps[Admission]:
-        admission = yield from checkpoint.admit(self.guard, self._request, self._callers)
+        admission = yield from checkpoint.admitting(self.guard, self._request, self._callers)
         source = None if admission.authentication is None else admission.authentication.source
         # A middleware would have taken the field away, and seen to it that the handshake is answered with `bearer`.
         if isinstance(source, TokenSubprotocol) and self._request.values("sec-websocket-protocol"):
@@ -378,19 +398,32 @@ class Visit:
     def enter(self, principal: Principal | None) -> None:
         """From here on `principal` is the caller."""
         self._callers.admit(self.guard, principal)
-        _show(self._scope, principal)
+        self._scope.update(_shown(principal))
 
-    @contextmanager
-    def inside(self, principal: Principal | None) -> Iterator[None]:
+    def inside(self, principal: Principal | None) -> Inside:
         """While the endpoint runs, `principal` is the caller."""
+        return Inside(self._scope, self._callers.admitting(self.guard, principal))
+
+
+class Inside:
+    """The scope while an endpoint runs for the caller that was let in. A class, as `Admitted` is."""
+
+    __slots__ = ("_admitted", "_before", "_scope")
+
+    def __init__(self, scope: Scope, admitted: Admitted) -> None:
+        self._scope = scope
+        self._admitted = admitted
+
+    def __enter__(self) -> None:
+        scope = self._scope
         # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
-        before = {name: self._scope[name] for name in ("user", "auth") if name in self._scope}
-        with self._callers.admitting(self.guard, principal):
-            _show(self._scope, principal)
-            try:
-                yield
-            finally:
-                self._scope.update(before)
+        self._before = {name: scope[name] for name in ("user", "auth") if name in scope}
+        self._admitted.__enter__()
+        scope.update(_shown(self._admitted.principal))
+
+    def __exit__(self, *_: object) -> None:
+        self._scope.update(self._before)
+        self._admitted.__exit__()
 
 
 def callers_of(scope: Scope) -> Callers:
@@ -401,9 +434,14 @@ def callers_of(scope: Scope) -> Callers:
     return callers
 
 
-async def perform(flow: Flow[T]) -> T:
-    """Run a flow on this loop, with Starlette's thread pool for what blocks."""
-    return await run_async(flow, to_thread=_to_thread)
+async def perform(steps: Steps[T]) -> T:
+    """Go the steps of a flow on this loop, with Starlette's thread pool for what blocks."""
+    try:
+        step = steps.send(None)
+    except StopIteration as done:  # The usual case: nothing to wait for, so no driver is even made.
+        result: T = done.value
+        return result
+    return await resume(steps, step, to_thread=_to_thread)
 
 
 def response(answer: HTTPAnswer) -> Response:
@@ -464,10 +502,11 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
     )
 
 
-def _show(scope: Scope, principal: Principal | None) -> None:
-    """Fill the places that Starlette reads. They are outputs: nothing of ours goes by them."""
-    scope["user"] = NOBODY if principal is None else principal
-    scope["auth"] = Credentials(principal)
+def _shown(principal: Principal | None) -> dict[str, Any]:
+    """What stands in the places that Starlette reads. They are outputs: nothing of ours goes by them."""
+    if principal is None:
+        return {"user": NOBODY, "auth": NO_CREDENTIALS}
+    return {"user": principal, "auth": Credentials(principal)}
 
 
 def _without_credentials(scope: Scope) -> Scope:

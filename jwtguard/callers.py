@@ -12,15 +12,13 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource, check_sources
-from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.flow import Flow, Steps, run_steps
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Admission, Authentication, Guard
@@ -32,7 +30,7 @@ EXEMPT = "_jwtguard_exempt"
 """Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
 
 Entry: TypeAlias = Admission | Authentication
-Asking: TypeAlias = Callable[[], Flow[Authentication]]
+Asking: TypeAlias = Callable[[], Flow[Authentication] | Steps[Authentication]]
 """How to find out who is calling."""
 Headers: TypeAlias = list[tuple[str, str]]
 
@@ -62,10 +60,24 @@ def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[
     return [*kept, ("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in added)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Caller:
-    guard: Guard
-    principal: Principal | None
+class Admitted:
+    """One caller that `requires` let in, for as long as the view runs: `with callers.admitting(guard, principal):`.
+
+    A class, since a context manager made of a generator takes four times as long.
+    """
+
+    __slots__ = ("_callers", "guard", "principal")
+
+    def __init__(self, callers: Callers, guard: Guard, principal: Principal | None) -> None:
+        self._callers = callers
+        self.guard = guard
+        self.principal = principal
+
+    def __enter__(self) -> None:
+        self._callers._admitted.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._callers._admitted.remove(self)  # Not the last one: of two views that run at once either may end first.
 
 
 class Callers:
@@ -75,31 +87,31 @@ class Callers:
 
     def __init__(self) -> None:
         self._found: dict[Guard, Entry | Asking] = {}
-        self._in_front: list[Guard] = []
-        self._admitted: list[_Caller] = []
-        self._pending: list[Pending] = []
+        self._in_front: tuple[Guard, ...] = ()
+        self._admitted: list[Admitted] = []
+        self._pending: tuple[Pending, ...] = ()
 
     def copy(self) -> Callers:
         """The same, to be added to without a change to this one, which alone finishes what is pending."""
         copied = Callers()
-        copied._found, copied._in_front = dict(self._found), list(self._in_front)
+        copied._found, copied._in_front = dict(self._found), self._in_front
         copied._admitted = list(self._admitted)
         return copied
 
     def put_off(self, pending: Pending) -> None:
         """Keep something for when the response starts."""
-        self._pending.append(pending)
+        self._pending = (*self._pending, pending)
 
-    def take_pending(self) -> list[Pending]:
+    def take_pending(self) -> Sequence[Pending]:
         """What was kept for when the response starts, once."""
-        pending, self._pending = self._pending, []
+        pending, self._pending = self._pending, ()
         return pending
 
     def keep(self, guard: Guard, found: Entry | Asking) -> None:
         """Keep what the middleware of `guard`, which is in front, found out: or how to find it out if somebody asks."""
         self._found[guard] = found
         if guard not in self._in_front:
-            self._in_front.append(guard)
+            self._in_front = (*self._in_front, guard)
 
     def remember(self, guard: Guard, found: Asking) -> None:
         """Remember how to find out what a view wants to know of a guard without a middleware."""
@@ -107,9 +119,10 @@ class Callers:
 
     def kept(self, guard: Guard) -> Flow[Entry | None]:
         """What is known by this very guard, found out now if it must be; None if nobody has asked it."""
-        return Flow(self._entry(guard))
+        return Flow(self.finding(guard))
 
-    def _entry(self, guard: Guard) -> Steps[Entry | None]:
+    def finding(self, guard: Guard) -> Steps[Entry | None]:
+        """The steps of `kept`, for use inside another flow."""
         found = self._found.get(guard)
         if callable(found):
             found = self._found[guard] = yield from found()
@@ -136,17 +149,11 @@ class Callers:
 
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
-        self._admitted.append(_Caller(guard, principal))
+        self._admitted.append(Admitted(self, guard, principal))
 
-    @contextmanager
-    def admitting(self, guard: Guard, principal: Principal | None) -> Iterator[None]:
+    def admitting(self, guard: Guard, principal: Principal | None) -> Admitted:
         """While the view runs, `principal` is the caller."""
-        caller = _Caller(guard, principal)
-        self._admitted.append(caller)
-        try:
-            yield
-        finally:
-            self._admitted.remove(caller)  # Not the last one: of two views that run at once either may end first.
+        return Admitted(self, guard, principal)
 
     def guard(self) -> Guard:
         """The one guard whose middleware is in front; raises `ConfigurationError` if there is none, or several."""
@@ -178,7 +185,7 @@ class Callers:
         for caller in reversed(self._admitted):
             if caller.guard is guard:
                 return caller.principal
-        entry = self.kept(guard).run()
+        entry = run_steps(self.finding(guard))
         if entry is None:
             raise ConfigurationError(
                 "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"
@@ -200,14 +207,18 @@ class Checkpoint:
 
     def admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Flow[Admission]:
         """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used."""
-        return Flow(self._admit(guard, request, callers))
+        return Flow(self.admitting(guard, request, callers))
 
-    def _admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Steps[Admission]:
+    def admitting(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Steps[Admission]:
+        """The steps of `admit`, for use inside another flow."""
         kept = None
-        if self.tokens_from is None and self.requirement.mode.reads_token:
-            entry = yield from callers.kept(guard)
-            kept = None if entry is None else entry.authentication
-        return (yield from guard.admit(request, self.requirement, kept=kept, tokens_from=self.tokens_from))
+        if self.requirement.mode.reads_token:
+            if self.tokens_from is None:
+                entry = yield from callers.finding(guard)
+                kept = None if entry is None else entry.authentication
+            if kept is None:
+                kept = yield from guard.authenticating(request, self.tokens_from)
+        return guard.admission(self.requirement, kept)
 
 
 def check_guard(guard: object, where: str) -> Guard:

@@ -73,7 +73,7 @@ class _Dependency:
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         visit = Visit(connection.scope, self._guard)
         try:
-            admission = await perform(visit.admit(self._checkpoint))
+            admission = await perform(visit.admitting(self._checkpoint))
         except ConfigurationError:
             raise
         except JWTGuardError as error:

@@ -22,8 +22,7 @@ With `Sessions`, `app.register_blueprint(auth.routes(prefix="/auth"))` mounts lo
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 try:
@@ -37,7 +36,7 @@ from jwtguard.callers import EXEMPT, Callers, Checkpoint, check_guard, check_vie
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.flow import is_async
+from jwtguard.core.flow import is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -133,7 +132,7 @@ class FlaskGuard:
         guard, callers = self.guard, _callers()
         if not callers.knows(guard):
             callers.remember(guard, lambda: guard.authenticate(_read()))
-        with _refusing(guard):
+        with _Refusing(guard):
             return callers.principal_of(guard)
 
     def requires(
@@ -153,9 +152,10 @@ class FlaskGuard:
 
                 @functools.wraps(view)
                 async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
-                    guard, callers = self.guard, _callers()
-                    with _refusing(guard):
-                        admission = await checkpoint.admit(guard, _read(), callers)
+                    guard, request = self.guard, _request()
+                    callers = _callers_of(request)
+                    with _Refusing(guard):
+                        admission = await checkpoint.admit(guard, HTTPRequest.from_wsgi(request.environ), callers)
                     with callers.admitting(guard, admission.principal):
                         return await async_view(*args, **kwargs)
 
@@ -164,9 +164,11 @@ class FlaskGuard:
 
             @functools.wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-                guard, callers = self.guard, _callers()
-                with _refusing(guard):
-                    admission = checkpoint.admit(guard, _read(), callers).run()
+                guard, request = self.guard, _request()
+                callers = _callers_of(request)
+                with _Refusing(guard):
+                    steps = checkpoint.admitting(guard, HTTPRequest.from_wsgi(request.environ), callers)
+                    admission = run_steps(steps)
                 with callers.admitting(guard, admission.principal):
                     return view(*args, **kwargs)
 
@@ -219,25 +221,29 @@ class FlaskGuard:
         return self._endpoints[guard]
 
     def _before_request(self) -> None:
-        guard, callers, endpoints = self.guard, _callers(), self._endpoints_of(self.guard)
-        renew = None if endpoints is None else endpoints.renew(put_off_in(flask.request.environ))
-        view = flask.current_app.view_functions.get(flask.request.endpoint or "")
-        if getattr(view, EXEMPT, None) is self:
+        guard, request = self.guard, _request()
+        callers, endpoints = _callers_of(request), self._endpoints_of(guard)
+        renew = None if endpoints is None else endpoints.renew(put_off_in(request.environ))
+        if endpoints is not None and self._exempts(request):
             callers.keep(guard, Admission())
         elif guard.rules is None:
-            callers.keep(guard, lambda: guard.authenticate(_read(), renew=renew))
-        elif _flask_answers_preflight():
+            callers.keep(guard, lambda: guard.authenticating(HTTPRequest.from_wsgi(request.environ), None, renew))
+        elif _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:
-            with _refusing(guard):
-                callers.keep(guard, guard.enter(_read(), renew=renew).run())
+            with _Refusing(guard):
+                callers.keep(guard, run_steps(guard.entering(HTTPRequest.from_wsgi(request.environ), renew)))
+
+    def _exempts(self, request: flask.Request) -> bool:
+        view = flask.current_app.view_functions.get(request.endpoint or "")
+        return getattr(view, EXEMPT, None) is self
 
 
 def _principal() -> Principal | None:
     callers = _callers()
     if callers.is_inside_requires:
         return callers.principal()
-    with _refusing(callers.guard()):
+    with _Refusing(callers.guard()):
         return callers.principal()
 
 
@@ -246,15 +252,23 @@ principal = cast("Principal", LocalProxy(_principal))
 application found. A proxy: false where there is no caller and none was needed; `auth.principal` is then `None`."""
 
 
-@contextmanager
-def _refusing(guard: Guard) -> Iterator[None]:
-    """Turn a refusal into the exception that Flask sends; an error in the set-up stays what it is."""
-    try:
-        yield
-    except ConfigurationError:
-        raise
-    except JWTGuardError as error:
-        raise _refused(error.status)(error, guard.answer(error, _read())) from None
+class _Refusing:
+    """Turn a refusal into the exception that Flask sends; an error in the set-up stays what it is.
+
+    A class, since a context manager made of a generator takes four times as long.
+    """
+
+    __slots__ = ("_guard",)
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, JWTGuardError) and not isinstance(error, ConfigurationError):
+            raise _refused(error.status)(error, self._guard.answer(error, _read())) from None
 
 
 # Not the key of `jwtguard.callers`, since another adapter behind the same environ keeps something else there.
@@ -262,14 +276,23 @@ _KEY = "jwtguard.flask.callers"
 
 
 def _callers() -> Callers:
+    return _callers_of(_request())
+
+
+def _callers_of(request: flask.Request) -> Callers:
     # In the environ, not in `flask.g`: that outlives a request inside an application context that was pushed before.
     # By request, since an environ may be handed on to another application, or be copied and changed by a view.
-    request = flask.request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
     by_request: dict[flask.Request, Callers] = request.environ.setdefault(_KEY, {})
     callers = by_request.get(request)
     if callers is None:
         callers = by_request[request] = Callers()
     return callers
+
+
+def _request() -> flask.Request:
+    """The request itself, for `flask.request` looks it up again for each attribute."""
+    request: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
+    return request
 
 
 def _read() -> HTTPRequest:
@@ -309,7 +332,7 @@ def _run_async(function: Callable[..., Any], *args: object) -> object:
     return flask.current_app.async_to_sync(function)(*args)
 
 
-def _flask_answers_preflight() -> bool:
+def _flask_answers_preflight(request: flask.Request) -> bool:
     """Whether Flask answers this CORS preflight by itself, so that no view can run."""
-    rule = flask.request.url_rule
-    return bool(getattr(rule, "provide_automatic_options", False)) and is_preflight(_read())
+    automatic = bool(getattr(request.url_rule, "provide_automatic_options", False))
+    return automatic and is_preflight(HTTPRequest.from_wsgi(request.environ))

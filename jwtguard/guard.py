@@ -18,9 +18,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from jwtguard.core.authorization import Mode, Requirement, Rights
 from jwtguard.core.cookies import TokenCookie
@@ -57,11 +56,11 @@ logger = logging.getLogger("jwtguard")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Authentication:
+class Authentication(NamedTuple):
     """Who sent a request, as one guard sees it: a principal with its token, or the error that stands in the way.
 
     `proves_origin`: the token came in a header that no other site can set, or in a cookie and passed the CSRF check.
+    A tuple, as `Admission` is: one is made for each request.
     """
 
     principal: Principal | None = None
@@ -83,8 +82,7 @@ class Authentication:
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Admission:
+class Admission(NamedTuple):
     """A request that may pass: with its caller, or without one where the requirement does without.
 
     `authentication` is what a decorator further in may go by; None if no token was read.
@@ -132,6 +130,7 @@ class Guard(Frozen):
 
     __slots__ = (
         "_answers",
+        "_begin",
         "_clock",
         "_csrf",
         "_on_event",
@@ -164,6 +163,7 @@ class Guard(Frozen):
     _trust: Trust
     _verifier: TokenVerifier
     _answers: Answers
+    _begin: Callable[[str], VerifiedToken | Steps[VerifiedToken]]
     _on_event: Callable[[Event], object] | None
     _revocation: SessionRevocation | None
 
@@ -237,7 +237,7 @@ class Guard(Frozen):
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         ConfigurationError.raise_all(problems.found)
-        assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        assert trust is not None and verifier is not None  # noqa: S101, PT018 - for the type checker: see `problems`
         only = trust.policies[0] if issuers is None else None
         set_once(
             self,
@@ -255,6 +255,7 @@ class Guard(Frozen):
             _trust=trust,
             _verifier=verifier,
             _answers=answers,
+            _begin=verifier.begin if introspection is None else self._begin_perhaps_opaque,
             _on_event=on_event,
             _revocation=revocation,
         )
@@ -285,13 +286,15 @@ class Guard(Frozen):
     def _verify(self, text: str) -> Steps[VerifiedToken]:
         token = None
         try:
-            token = yield from self._verifying(text)
+            verified = self._begin(text)
+            token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
             if self._revocation is not None:
                 yield from self._revocation.checking(token, clock=self._clock)
         except JWTGuardError as error:
             self._tell_refused(error, token)
             raise
-        self._tell("accepted", "accepted", token)
+        if self._on_event is not None:
+            self._tell("accepted", "accepted", token)
         return token
 
     @property
@@ -315,10 +318,10 @@ class Guard(Frozen):
             self._tell_refused(error, token)
             raise
 
-    def _verifying(self, text: str) -> Steps[VerifiedToken]:
+    def _begin_perhaps_opaque(self, text: str) -> VerifiedToken | Steps[VerifiedToken]:
         introspection = self.introspection
         if introspection is None or not self._verifier.takes_as_opaque(text):
-            return self._verifier.verifying(text)
+            return self._verifier.begin(text)
         return introspection.verifying(text, self._opaque_policy, self._clock)
 
     def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
@@ -344,7 +347,7 @@ class Guard(Frozen):
 
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller that a verified token speaks for."""
-        return self._verifier.principal_of(token)
+        return token.principal
 
     def csrf_token(self, token: VerifiedToken) -> str:
         """The value for the readable CSRF cookie and the `X-CSRF-Token` header; needs `CSRF(secret=...)`."""
@@ -373,11 +376,12 @@ class Guard(Frozen):
         renew: Renew | None = None,
     ) -> Flow[Authentication]:
         """Who sent `request`? An error is kept in the result, for whoever needs to know the caller."""
-        return Flow(self._authenticate(request, tokens_from, renew))
+        return Flow(self.authenticating(request, tokens_from, renew))
 
-    def _authenticate(
+    def authenticating(
         self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None, renew: Renew | None = None
     ) -> Steps[Authentication]:
+        """The steps of `authenticate`, for use inside another flow."""
         found = token = None
         try:
             found = extract(request, self.tokens_from if tokens_from is None else tokens_from)
@@ -385,7 +389,8 @@ class Guard(Frozen):
                 renewed = None if renew is None else (yield from renew(request, None))
                 # No event: maybe nobody needs a token here.
                 return Authentication(error=MissingTokenError()) if renewed is None else renewed
-            token = yield from self._verifying(found.text)
+            verified = self._begin(found.text)
+            token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
             if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
             if self._revocation is not None:
@@ -418,15 +423,11 @@ class Guard(Frozen):
         return self._accepted(token, source)
 
     def _accepted(self, token: VerifiedToken, source: TokenSource) -> Authentication:
-        self._tell("accepted", "accepted", token)
-        proves_origin = (
-            self.csrf is not UNCHECKED
-            if isinstance(source, TokenCookie)
-            else isinstance(source, AuthorizationHeader | TokenHeader)
-        )
-        return Authentication(
-            principal=self._verifier.principal_of(token), token=token, source=source, proves_origin=proves_origin
-        )
+        if self._on_event is not None:
+            self._tell("accepted", "accepted", token)
+        is_cookie = isinstance(source, TokenCookie)
+        proves_origin = self.csrf is not UNCHECKED if is_cookie else isinstance(source, _HEADERS)
+        return Authentication(token.principal, token, source, None, proves_origin)
 
     def reading_issued(self, text: str) -> Steps[VerifiedToken]:
         """Verify a token that this very program has just issued, before a browser gets it.
@@ -434,7 +435,7 @@ class Guard(Frozen):
         Raises `ConfigurationError` if this guard would refuse it, for then the login could never work.
         """
         try:
-            return (yield from self._verifier.verifying(text))
+            return (yield from self._verifier.verify(text))
         except InvalidTokenError as error:
             reason = error.reason
         raise ConfigurationError(
@@ -450,27 +451,29 @@ class Guard(Frozen):
 
     def authorize(self, authentication: Authentication, requirement: Requirement) -> Principal | None:
         """May the caller pass? The principal, or None where the requirement does without; raises `JWTGuardError`."""
-        if requirement.mode is Mode.PUBLIC:
+        mode = requirement.mode
+        if mode is Mode.PUBLIC:
             return None
-        if requirement.mode is Mode.DENIED:
+        if mode is Mode.DENIED:
             denied = AccessDeniedError()
             self._tell_refused(denied)
             raise denied
         error, principal = authentication.error, authentication.principal
         if error is None and principal is not None:
-            try:
-                requirement.check(principal, self._rights, now=self._clock())
-            except JWTGuardError as refused:
-                self._tell_refused(refused, authentication.token)
-                raise
+            if requirement.test is not None:
+                try:
+                    requirement.check(principal, self._rights, now=self._clock())
+                except JWTGuardError as refused:
+                    self._tell_refused(refused, authentication.token)
+                    raise
             return principal
         if error is None or isinstance(error, MissingTokenError):
-            if requirement.mode.admits_anybody:
+            if mode.admits_anybody:
                 return None
             error = MissingTokenError()
             self._tell_refused(error)
             raise error
-        if requirement.mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
+        if mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
             return None  # It was logged when it was found.
         return authentication.require()
 
@@ -489,25 +492,34 @@ class Guard(Frozen):
         self,
         request: HTTPRequest,
         requirement: Requirement,
-        kept: Authentication | None = None,
-        tokens_from: tuple[TokenSource, ...] | None = None,
+        kept: Authentication | None,
+        tokens_from: tuple[TokenSource, ...] | None,
     ) -> Steps[Admission]:
-        if not requirement.mode.reads_token:
-            return Admission(principal=self.authorize(Authentication(), requirement))
-        if kept is None or tokens_from is not None:
-            kept = yield from self._authenticate(request, tokens_from)
-        return Admission(principal=self.authorize(kept, requirement), authentication=kept)
+        if requirement.mode.reads_token and (kept is None or tokens_from is not None):
+            kept = yield from self.authenticating(request, tokens_from)
+        return self.admission(requirement, kept)
+
+    def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
+        """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
+        if kept is None or not requirement.mode.reads_token:
+            return Admission(self.authorize(_NOBODY, requirement))
+        return Admission(self.authorize(kept, requirement), kept)
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:
         """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
-        return Flow(self._enter(request, renew))
+        return Flow(self.entering(request, renew))
 
-    def _enter(self, request: HTTPRequest, renew: Renew | None) -> Steps[Admission | Authentication]:
+    def entering(self, request: HTTPRequest, renew: Renew | None = None) -> Steps[Admission | Authentication]:
+        """The steps of `enter`, for use inside another flow."""
+        # A plain function, which hands out the steps that fit: one generator less in most requests.
         if self.rules is None:
-            return (yield from self._authenticate(request, renew=renew))
-        requirement = self.rules.requirement(request.method, request.path)
-        kept = (yield from self._authenticate(request, renew=renew)) if requirement.mode.reads_token else None
-        return (yield from self._admit(request, requirement, kept))
+            return self.authenticating(request, None, renew)
+        return self._entering(self.rules, request, renew)
+
+    def _entering(self, rules: Rules, request: HTTPRequest, renew: Renew | None) -> Steps[Admission | Authentication]:
+        requirement = rules.requirement(request.method, request.path)
+        kept = (yield from self.authenticating(request, None, renew)) if requirement.mode.reads_token else None
+        return self.admission(requirement, kept)
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
         """The finished answer for `error`."""
@@ -536,8 +548,9 @@ class Guard(Frozen):
         unavailable = isinstance(error, UnavailableError)
         level = logging.WARNING if unavailable else logging.INFO
         outcome: Literal["unavailable", "refused"] = "unavailable" if unavailable else "refused"
-        fields = log_fields(outcome, reason=error.reason, **_named(token))
-        logger.log(level, "%s: %s", outcome, error.reason, extra=fields)
+        if logger.isEnabledFor(level):
+            fields = log_fields(outcome, reason=error.reason, **_named(token))
+            logger.log(level, "%s: %s", outcome, error.reason, extra=fields)
         self._tell(outcome, error.reason, token)
 
     def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None) -> None:
@@ -555,6 +568,10 @@ class Guard(Frozen):
         if self.issuers:
             return f"Guard(issuers=[{', '.join(repr(each.issuer) for each in self.issuers)}])"
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
+
+
+_NOBODY = Authentication()
+_HEADERS = (AuthorizationHeader, TokenHeader)  # Made once: a union in the call would be made at each.
 
 
 def _who(token: VerifiedToken | None) -> dict[str, str | None]:

@@ -48,15 +48,15 @@ class Mode(enum.Enum):
     DENIED = "denied"
     """Nobody passes; no token is read."""
 
-    @property
-    def reads_token(self) -> bool:
-        """Whether the request's token matters at all."""
-        return self is not Mode.PUBLIC and self is not Mode.DENIED
+    reads_token: bool
+    """Whether the request's token matters at all."""
+    admits_anybody: bool
+    """Whether a request without a token passes."""
 
-    @property
-    def admits_anybody(self) -> bool:
-        """Whether a request without a token passes."""
-        return self in {Mode.PUBLIC, Mode.OPTIONAL, Mode.OPTIONAL_LENIENT}
+    def __init__(self, value: str) -> None:
+        # Worked out here, since each request asks for them.
+        self.reads_token = value not in {"public", "denied"}
+        self.admits_anybody = value in {"public", "optional", "optional_lenient"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jwtguard.core.cookies import TokenCookie as TokenCookie
 from jwtguard.core.cookies import values_of
@@ -32,12 +32,14 @@ class TokenSource(Protocol):
         """The token, None if there is none; raises `InvalidRequestError` or `MalformedTokenError`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extracted:
-    """A token and where it stood."""
+class Extracted(NamedTuple):
+    """A token and where it stood. A tuple, since one is made for each request."""
 
-    text: str = field(repr=False)
+    text: str
     source: TokenSource
+
+    def __repr__(self) -> str:
+        return f"Extracted(source={self.source!r})"  # The rest is the token.
 
 
 def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted | None:
@@ -48,7 +50,7 @@ def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted |
         if text is not None:
             if found is not None:
                 raise InvalidRequestError("two_tokens", "The request carries access tokens in two places: send one.")
-            found = Extracted(text=text, source=source)
+            found = Extracted(text, source)
     return found
 
 
@@ -67,6 +69,8 @@ class AuthorizationHeader:
             return None
         # WSGI servers fold repeated fields with a comma; joining them everywhere makes all adapters agree.
         value = (fields[0] if len(fields) == 1 else ",".join(fields)).strip(_SPACE)
+        if value[:7] == "Bearer " and "," not in value and value[7] != " ":
+            return value[7:]  # As nearly everybody writes it; all else is looked at closely.
         if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
             if "," in value and _SECOND_BEARER.search(value):
                 raise _two_fields()

@@ -80,13 +80,10 @@ class Flow(Generic[T]):
 
     def run(self) -> T:
         """Run to the end on this thread and return the result; raises what the flow raises."""
-        steps = self.take()
-        try:
-            step = steps.send(None)
-        except StopIteration as done:  # The usual case: nothing to wait for.
-            result: T = done.value
-            return result
-        return _perform_here(steps, step)
+        steps, self._steps = self._steps, None
+        if steps is None:
+            raise _run_already()
+        return run_steps(steps)
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self.take()
@@ -95,17 +92,16 @@ class Flow(Generic[T]):
         except StopIteration as done:  # The usual case: nothing to wait for, so no coroutine is even made.
             result: T = done.value
             return result
-        return (yield from _perform(steps, step, _to_thread).__await__())
+        return (yield from resume(steps, step, to_thread=_to_thread).__await__())
 
     def __iter__(self) -> Steps[T]:
         return self.take()
 
     def take(self) -> Steps[T]:
         """The steps, for a driver; a flow gives them away once."""
-        steps = self._steps
+        steps, self._steps = self._steps, None
         if steps is None:
-            raise RuntimeError("this Flow has run already: ask for a new one")
-        self._steps = None
+            raise _run_already()
         return steps
 
     def __bool__(self) -> bool:
@@ -168,6 +164,16 @@ def run_sync(flow: Flow[T]) -> T:
     return flow.run()
 
 
+def run_steps(steps: Steps[T]) -> T:
+    """`run_sync` for the steps themselves: an adapter that drives them at once needs no `Flow` to remind it."""
+    try:
+        step = steps.send(None)
+    except StopIteration as done:  # The usual case: nothing to wait for.
+        result: T = done.value
+        return result
+    return _perform_here(steps, step)
+
+
 async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     """Drive `flow` on the running loop: coroutine functions are awaited, blocking ones go to `to_thread`.
 
@@ -179,7 +185,7 @@ async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
-    return await _perform(steps, step, to_thread or _to_thread)
+    return await resume(steps, step, to_thread=to_thread or _to_thread)
 
 
 def _perform_here(steps: Steps[T], step: Step) -> T:
@@ -196,7 +202,8 @@ def _perform_here(steps: Steps[T], step: Step) -> T:
         return result
 
 
-async def _perform(steps: Steps[T], step: Step, to_thread: ToThread) -> T:
+async def resume(steps: Steps[T], step: Step, *, to_thread: ToThread) -> T:
+    """Drive a flow on from the first `step` it asked for: the slow half of `run_async`."""
     try:
         while True:
             try:
@@ -249,6 +256,10 @@ async def _to_thread(function: Callable[[], T]) -> T:
     import asyncio  # noqa: PLC0415 - see above
 
     return await asyncio.to_thread(function)
+
+
+def _run_already() -> RuntimeError:
+    return RuntimeError("this Flow has run already: ask for a new one")
 
 
 def _needs_a_loop(step: Call[Any]) -> ConfigurationError:

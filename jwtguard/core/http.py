@@ -1,95 +1,20 @@
 """HTTP as values: what a request says, and a finished answer. No framework's own types come further than this.
 
->>> request = HTTPRequest.from_asgi(
-...     {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a.example")]}
-... )
->>> request.values("host")
-['a.example']
 >>> from jwtguard.core.errors import MissingTokenError
->>> Answers().answer(MissingTokenError(), request).headers[0]
+>>> Answers().answer(MissingTokenError()).headers[0]
 ('WWW-Authenticate', 'Bearer realm="api"')
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, TooManyRequestsError, UnavailableError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HTTPRequest:
-    """What the core reads of a request. `values(name)` gives the raw fields of that (lower-case) name, in order.
-
-    `path` is the one that the router of the wrapped application matches, and `root_path` what stands in front of it in
-    the URL; `scheme` is `http` or `https`, also for a websocket handshake. `client` is the address that the server saw,
-    which may be a proxy's.
-    """
-
-    method: str
-    path: str
-    values: Callable[[str], list[str]] = field(repr=False)
-    query: str = field(default="", repr=False)
-    scheme: str = "http"
-    is_websocket: bool = False
-    root_path: str = ""
-    client: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def from_wsgi(
-        cls, environ: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None
-    ) -> HTTPRequest:
-        """From a WSGI environ (PEP 3333), where the server has folded repeated fields into one."""
-
-        def values(name: str) -> list[str]:
-            variable = name.replace("-", "_").upper()
-            # PEP 3333, after CGI: the two fields that describe the body have no prefix.
-            value = environ.get(variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable)
-            return [] if value is None else [value]
-
-        return cls(
-            method=environ["REQUEST_METHOD"],
-            path=_wsgi_text(environ, "PATH_INFO") if path is None else path,
-            values=values,
-            query=environ.get("QUERY_STRING", ""),
-            scheme=environ.get("wsgi.url_scheme", "http"),
-            root_path=_wsgi_text(environ, "SCRIPT_NAME") if root_path is None else root_path,
-            client=environ.get("REMOTE_ADDR"),
-        )
-
-    @classmethod
-    def from_asgi(
-        cls, scope: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None
-    ) -> HTTPRequest:
-        """From an ASGI connection scope, http or websocket."""
-        headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
-
-        def values(name: str) -> list[str]:
-            wanted = name.encode("latin-1")
-            return [value.decode("latin-1") for field_name, value in headers if field_name.lower() == wanted]
-
-        is_websocket = scope["type"] == "websocket"
-        scheme: str = scope.get("scheme", "http")
-        return cls(
-            # A handshake is a GET (RFC 6455 §4.1), though its scope does not say so.
-            method="GET" if is_websocket else scope["method"],
-            path=_below_root(scope) if path is None else path,
-            values=values,
-            query=(scope.get("query_string") or b"").decode("latin-1"),
-            scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
-            is_websocket=is_websocket,
-            root_path=(scope.get("root_path") or "") if root_path is None else root_path,
-            client=client[0] if (client := scope.get("client")) else None,
-        )
-
-
-def _wsgi_text(environ: Mapping[str, Any], name: str) -> str:
-    """PEP 3333 hands over bytes disguised as latin-1."""
-    return str(environ.get(name, "")).encode("latin-1", "replace").decode("utf-8", "replace")
+from jwtguard.core.request import HTTPRequest as HTTPRequest
 
 
 def is_preflight(request: HTTPRequest) -> bool:
@@ -99,15 +24,6 @@ def is_preflight(request: HTTPRequest) -> bool:
         and bool(request.values("origin"))
         and bool(request.values("access-control-request-method"))
     )
-
-
-def _below_root(scope: Mapping[str, Any]) -> str:
-    """The path less `root_path`, at a `/` boundary: `/docs-internal` is not below `/docs`. As the router reads it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path") or ""
-    if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
-        return path[len(root) :]
-    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

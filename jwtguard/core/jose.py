@@ -14,7 +14,7 @@ import binascii
 import json
 import math
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from jwtguard.core.errors import MalformedTokenError
 
@@ -118,6 +118,9 @@ class ClaimsSet(JSONObject):
     __slots__ = ()
 
 
+_Object = TypeVar("_Object", bound=JSONObject)
+
+
 def _thaw(value: object) -> object:
     if isinstance(value, JSONObject | JSONArray):
         return value.__deepcopy__({})
@@ -130,41 +133,82 @@ def parse_object(data: bytes) -> JSONObject:
     Strict UTF-8 without BOM, no duplicate members (RFC 7519 §4, RFC 8725 §2.4), no NaN or Infinity, no lone
     surrogates, at most 64 levels, numbers of at most 40 characters and finite.
     """
+    return parse_object_as(JSONObject, data)
+
+
+def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
+    """`parse_object`, whose result is a `kind` from the start: a copy less."""
+    classes = data.translate(_CLASSES)
     # A count of brackets that is small proves the depth without looking for strings.
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+    if classes.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise MalformedTokenError("json_depth")
     try:
         # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
-        value = _parse(data, data.decode("utf-8"))
+        text = data.decode("utf-8")
+        members = None if _TOO_LONG in classes else _distinct_members(text)
+        if members is None:
+            members = _strict.decode(text)
         # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
-        if b"\\u" in data:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if b"\\" in data:
+            json.dumps(members, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         # The error of the JSON module holds the whole text, so it must not travel along as our context.
-        value = None
-    if type(value) is not JSONObject:
+        members = None
+    if not isinstance(members, dict):
         raise MalformedTokenError("json")
-    return value
+    return kind(members)
 
 
-# Every character of a number becomes "0", so that a number that is too long shows as a run of zeros: 0.4 µs, where a
-# hook for integers would cost a call for each date in the token.
-_TO_ZEROS = bytes.maketrans(b"0123456789+-.eE", b"0" * 15)
+# Every character of a number becomes "0", so that a number that is too long shows as a run of zeros (perhaps within a
+# string, which the hooks find out), where a hook for integers would cost a call for each date in the token. Both kinds
+# of brackets become one, to be counted at once.
+_CLASSES = bytes.maketrans(b"0123456789+-.eE[", b"0" * 15 + b"{")
 _TOO_LONG = b"0" * (MAX_NUMBER_LENGTH + 1)
 
 
-def _parse(data: bytes, text: str) -> object:
-    decoder = _plain
-    if b"[" in data:
-        decoder = _with_arrays
-    if _TOO_LONG in data.translate(_TO_ZEROS):  # Perhaps only inside a string: the hook for integers looks closely.
-        decoder = _counting
-    # Without the two searches for white space around the object that `decode` makes: 0.6 µs.
-    if text[:1] == "{" and text[-1:] == "}":
-        value, end = decoder.raw_decode(text)
-        if end == len(text):
-            return value
-    return decoder.decode(text)
+def _distinct_members(text: str) -> dict[str, Any] | None:
+    """The members of an object, read-only inside, if their names are proven to differ; None: `_strict` must look.
+
+    A hook that looks for duplicates costs more than the parser itself, since it has Python build a list of pairs for
+    each object. The proof without one: each string in the text has two quotes, so there are at least twice as many
+    quotes as strings. Of a name that is there twice the parser drops one. Hence, if what it returns holds half as many
+    strings, names and values, as there are quotes in the text, nothing was dropped.
+    """
+    if text[:1] != "{":
+        return None
+    members, end = _plain.raw_decode(text)  # Not `decode`, which looks for white space around the object.
+    return members if end == len(text) and 2 * _seal(members) == text.count('"') else None
+
+
+def _seal(members: dict[str, Any]) -> int:
+    """Make what stands inside `members` read-only; gives the number of strings, names and values."""
+    strings = len(members)
+    for name, member in members.items():
+        kind = type(member)
+        if kind is str:
+            strings += 1
+        elif kind is list:
+            strings += _seal_array(member)
+            members[name] = JSONArray(member)
+        elif kind is dict:
+            strings += _seal(member)
+            members[name] = JSONObject(member)
+    return strings
+
+
+def _seal_array(members: list[Any]) -> int:
+    strings = 0
+    for index, member in enumerate(members):
+        kind = type(member)
+        if kind is str:
+            strings += 1
+        elif kind is list:
+            strings += _seal_array(member)
+            members[index] = JSONArray(member)
+        elif kind is dict:
+            strings += _seal(member)
+            members[index] = JSONObject(member)
+    return strings
 
 
 # A string, closed or not; possessive, so that no input makes it backtrack.
@@ -183,18 +227,13 @@ def _depth(data: bytes) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JSONObject:
-    value = JSONObject(pairs)
-    if len(value) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("duplicate member")
-    return value
-
-
-def _object_with_arrays(pairs: list[tuple[str, Any]]) -> JSONObject:
-    value = _object(pairs)
     for name, member in pairs:
         if type(member) is list:
-            dict.__setitem__(value, name, _array(member))  # Past our own lock, while nobody else has it.
-    return value
+            members[name] = _array(member)
+    return JSONObject(members)
 
 
 def _array(members: list[Any]) -> JSONArray:
@@ -219,10 +258,6 @@ def _constant(text: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-# Made once: `json.loads` with hooks makes a decoder at each call. Three of them, since most headers hold no array and
-# next to no token a long number.
-_plain = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
-_with_arrays = json.JSONDecoder(object_pairs_hook=_object_with_arrays, parse_float=_float, parse_constant=_constant)
-_counting = json.JSONDecoder(
-    object_pairs_hook=_object_with_arrays, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
+# Made once: `json.loads` with hooks makes a decoder at each call.
+_plain = json.JSONDecoder(parse_float=_float, parse_constant=_constant)
+_strict = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

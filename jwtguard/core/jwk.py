@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwt.algorithms import (
     Algorithm,
     ECAlgorithm,
@@ -50,6 +52,7 @@ class _Suite:
     implementation: Algorithm
     digest_size: int = 0
     curve: type[ec.EllipticCurve] | None = None
+    digest: type[hashes.HashAlgorithm] | None = None
 
 
 _SUITES: dict[str, _Suite] = {
@@ -62,9 +65,9 @@ _SUITES: dict[str, _Suite] = {
     "PS256": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
     "PS384": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384)),
     "PS512": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512)),
-    "ES256": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA256), curve=ec.SECP256R1),
-    "ES384": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA384), curve=ec.SECP384R1),
-    "ES512": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA512), curve=ec.SECP521R1),
+    "ES256": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA256), curve=ec.SECP256R1, digest=hashes.SHA256),
+    "ES384": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA384), curve=ec.SECP384R1, digest=hashes.SHA384),
+    "ES512": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA512), curve=ec.SECP521R1, digest=hashes.SHA512),
     # RFC 9864 gives each curve a name of its own; RFC 8037's EdDSA leaves the curve to the key.
     "EdDSA": _Suite("OKP", OKPAlgorithm()),
     "Ed25519": _Suite("OKP", OKPAlgorithm()),
@@ -95,17 +98,7 @@ class VerificationKey(Frozen):
     that is too weak, of the wrong kind, or does not fit the algorithm.
     """
 
-    __slots__ = (
-        "_key",
-        "_material",
-        "_order",
-        "_signature_length",
-        "_verify",
-        "algorithm",
-        "kid",
-        "names",
-        "not_after",
-    )
+    __slots__ = ("_key", "_material", "_signature_length", "_verify", "algorithm", "kid", "names", "not_after")
 
     algorithm: str
     kid: str | None
@@ -115,7 +108,6 @@ class VerificationKey(Frozen):
     """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
     _key: _KeyObject
     _material: bytes
-    _order: int | None
     _signature_length: int
     _verify: Callable[[bytes, _KeyObject, bytes], bool]
 
@@ -130,9 +122,10 @@ class VerificationKey(Frozen):
             not_after=not_after,
             names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
-            _verify=suite.implementation.verify,
+            # PyJWT's Algorithm, with the key prepared once: 1.01 to 1.03 of the bare primitive, where `jwt.decode`
+            # prepares the key at each call.
+            _verify=suite.implementation.verify if suite.digest is None else _ecdsa(key, suite.digest()),
             _signature_length=_signature_length(key, suite),
-            _order=_GROUP_ORDERS[key.curve.name] if suite.kty == "EC" else None,
             _material=key if suite.kty == "oct" else _public_der(key),
         )
 
@@ -180,11 +173,7 @@ class VerificationKey(Frozen):
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
         if (
             # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
-            len(signature) != self._signature_length
-            or (self._order is not None and not _in_range(signature, self._order))
-            # PyJWT's Algorithm, with the key prepared once: 1.01 to 1.06 of the bare primitive, where `jwt.decode`
-            # prepares the key at each call.
-            or self._verify(signing_input, self._key, signature) is not True
+            len(signature) != self._signature_length or self._verify(signing_input, self._key, signature) is not True
         ):
             raise InvalidTokenError("signature")
 
@@ -194,7 +183,7 @@ class VerificationKey(Frozen):
             raise ConfigurationError("a shared secret has no public JWK: publish keys of an asymmetric algorithm only")
         members: dict[str, Any] = _SUITES[self.algorithm].implementation.to_jwk(self._key, as_dict=True)
         jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
-        if self._order is not None:
+        if _SUITES[self.algorithm].curve is not None:
             # Zeros in front included (RFC 7518 §6.2.1.2), which older releases of PyJWT leave out.
             numbers, size = self._key.public_numbers(), self._signature_length // 2
             jwk |= {name: encode_segment(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
@@ -569,11 +558,27 @@ def _is_roca(modulus: int) -> bool:
     return all(modulus % prime in powers for prime, powers in _ROCA_POWERS.items())
 
 
-def _in_range(signature: bytes, order: int) -> bool:
-    """Whether an ECDSA signature's r and s both lie in 1 … order-1 (FIPS 186-5 §6.4.2)."""
-    half = len(signature) // 2
-    r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-    return 0 < r < order and 0 < s < order
+def _ecdsa(key: _KeyObject, digest: hashes.HashAlgorithm) -> Callable[[bytes, _KeyObject, bytes], bool]:
+    """What PyJWT's `ECAlgorithm.verify` does, for signatures whose r and s are in range (FIPS 186-5 §6.4.2).
+
+    PyJWT reads both numbers by way of hexadecimal text and needs them for nothing else. Here they are read once, for
+    the range and for the primitive: 1.02 of the bare one, where the check before PyJWT's made it 1.06.
+    """
+    order = _GROUP_ORDERS[key.curve.name]
+    half = (int(key.key_size) + 7) // 8
+    scheme = ec.ECDSA(digest)
+
+    def verify(signing_input: bytes, key: _KeyObject, signature: bytes) -> bool:
+        r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+        if not (0 < r < order and 0 < s < order):
+            return False
+        try:
+            key.verify(encode_dss_signature(r, s), signing_input, scheme)
+        except InvalidSignature:
+            return False
+        return True
+
+    return verify
 
 
 def _okp_name(key: object) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
-from jwtguard.core.jose import JOSEHeader, decode_segment, encode_segment, parse_object
+from jwtguard.core.jose import JOSEHeader, decode_segment, encode_segment, parse_object, parse_object_as
 from jwtguard.core.jwk import MAX_KID_LENGTH, SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet
 
@@ -106,18 +106,13 @@ def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> U
     signature = decode_segment(signature_segment)
     if header is None:
         header = read_header(header_segment, types)
-    return UnverifiedJWS(
-        header=header,
-        signing_input=data[: -1 - len(signature_segment)],
-        payload_segment=payload_segment,
-        signature=signature,
-    )
+    return UnverifiedJWS(header, data[: -1 - len(signature_segment)], payload_segment, signature)
 
 
 def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:
     """Steps 3 and 4: parse a header strictly and refuse what changes the meaning of the token."""
     # Step 3: canonical base64url, strict JSON, an object (RFC 7515 §5.2, RFC 8725 §3.7).
-    header = JOSEHeader(parse_object(decode_segment(segment)))
+    header = parse_object_as(JOSEHeader, decode_segment(segment))
     # Step 4: extensions we would have to understand (RFC 7515 §4.1.11), an unencoded payload (RFC 7797 §7), a nested
     # token (RFC 7519 §5.2): refused in any form. `jwk`, `jku`, `x5u` and `x5c` offer a key that the sender chose
     # (RFC 8725 §3.10): they are never read.

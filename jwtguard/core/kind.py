@@ -69,6 +69,11 @@ class TokenKind:
             problems.append(f"types are among {', '.join(sorted(TOKEN_TYPES))}: found {sorted(self.types)}")
         ConfigurationError.raise_all(problems)
 
+    @property
+    def shows_in_claims(self) -> bool:
+        """Whether `check` has anything to ask."""
+        return bool(self.values or self.not_values or self.without or self.some_of or self.client_claims)
+
     def check_type(self, typ: str | None) -> None:
         """Check the header's `typ`; raises `InvalidTokenError`."""
         if self.types is not None and (typ or "").lower().removeprefix("application/") not in self.types:

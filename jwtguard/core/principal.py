@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import JSONObject
 
 
@@ -74,6 +75,7 @@ Path: TypeAlias = "tuple[str, ...] | ClaimPath"
 
 # RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_SCOPE = re.compile(f"{SCOPE_TOKEN.pattern}(?: {SCOPE_TOKEN.pattern})*+")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -107,18 +109,19 @@ class ClaimsMapping:
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The caller that verified `claims` describe."""
-        session_id = claims.get("sid")
-        return Principal(
-            subject=claims.get("sub") if self.subject is None else self._subject_of(claims),
-            issuer=claims.get("iss"),
-            roles=_united(claims, self.roles, _names),
-            scopes=_united(claims, self.scopes, _scopes),
-            permissions=_united(claims, self.permissions, _names),
-            claims=claims,
-            session_id=session_id if isinstance(session_id, str) and session_id else None,
-            auth_time=_time(claims.get("auth_time")),
-            expires_at=_time(claims.get("exp")),
-        )
+        session_id, auth_time, expires_at = claims.get("sid"), claims.get("auth_time"), claims.get("exp")
+        draft = _Draft()
+        draft.subject = claims.get("sub") if self.subject is None else self._subject_of(claims)
+        draft.issuer, draft.claims = claims.get("iss"), claims
+        draft.roles = _united(claims, self.roles, _names)
+        draft.scopes = _united(claims, self.scopes, _scopes)
+        draft.permissions = _united(claims, self.permissions, _names)
+        draft.session_id = session_id if isinstance(session_id, str) and session_id else None
+        draft.auth_time = auth_time if type(auth_time) in _NUMBERS else None
+        draft.expires_at = expires_at if type(expires_at) in _NUMBERS else None
+        draft.__class__ = Principal
+        principal: Principal = draft
+        return principal
 
     def names_subject(self, claims: Mapping[str, Any]) -> bool:
         """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2); `sub` may also be left out."""
@@ -152,9 +155,10 @@ def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
 def _united(
     claims: Mapping[str, Any], paths: Iterable[Any], read: Callable[[object, ClaimPath], frozenset[str]]
 ) -> frozenset[str]:
-    found: frozenset[str] = _NOTHING
+    found = _NOTHING
     for path in paths:
-        value = _walk(claims, path.keys)
+        keys = path.keys
+        value = claims.get(keys[0]) if len(keys) == 1 else _walk(claims, keys)
         if value is not None:
             names = read(value, path)
             found = found | names if found else names
@@ -165,7 +169,8 @@ def _names(value: object, path: ClaimPath) -> frozenset[str]:
     """Roles or permissions: a list of strings, all of it or nothing, since half a malformed claim is no claim."""
     if isinstance(value, str):
         return frozenset((value,)) if path.single_string and value else _NOTHING
-    if isinstance(value, list) and all(isinstance(member, str) for member in value):
+    # One look at the types of all members: a generator that asks each would take as long again as all the rest.
+    if isinstance(value, list) and _STRINGS.issuperset(map(type, value)):
         return frozenset(value)
     return _NOTHING
 
@@ -173,10 +178,10 @@ def _names(value: object, path: ClaimPath) -> frozenset[str]:
 def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
     """A string of scope tokens with single spaces between (RFC 6749 §3.3), or a list of strings."""
     if isinstance(value, str):
-        names = value.split(" ")
-        return frozenset(names) if all(map(SCOPE_TOKEN.fullmatch, names)) else _NOTHING
+        return frozenset(value.split(" ")) if _SCOPE.fullmatch(value) else _NOTHING
     return _names(value, path)
 
 
-def _time(value: object) -> float | None:
-    return value if type(value) in {int, float} else None  # type: ignore[return-value]
+_Draft = draft_of(Principal)
+_STRINGS = frozenset((str,))
+_NUMBERS = frozenset((int, float))  # Of these types exactly: True is an int.

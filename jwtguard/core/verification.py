@@ -20,13 +20,15 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object
+from jwtguard.core.frozen import draft_of
+from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object_as
+from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, parse
+from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, UnverifiedJWS, check_length, has_jws_form, parse
 from jwtguard.core.logs import log_fields
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
@@ -48,21 +50,36 @@ class VerifiedToken:
     claims: ClaimsSet
     sha256: bytes = field(repr=False)
     policy: Policy = field(repr=False, compare=False)
+    _principal: Principal | None = field(init=False, repr=False, compare=False, default=None)
 
     @property
     def principal(self) -> Principal:
-        """The caller it speaks for, by the mapping of its issuer."""
-        return self.policy.claims.principal(self.claims)
+        """The caller it speaks for, by the mapping of its issuer; worked out once, if somebody asks."""
+        principal = self._principal
+        if principal is None:
+            principal = self.policy.claims.principal(self.claims)
+            object.__setattr__(self, "_principal", principal)
+        return principal
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
+_Draft = draft_of(VerifiedToken)
+
+
+class _Remembered(NamedTuple):
     """A cached token with all that must still hold when it comes again."""
 
     token: VerifiedToken
-    principal: Principal
     keys: JWKSet
     validity: Validity
+
+
+class _KnownHeader(NamedTuple):
+    """A header that came with a good signature, and the key of `keys` that it led to under `policy`."""
+
+    header: JOSEHeader
+    policy: Policy
+    keys: JWKSet
+    key: VerificationKey
 
 
 class TokenVerifier:
@@ -100,80 +117,113 @@ class TokenVerifier:
         self._clock = clock
         # Both are plain dicts without a lock: each use is one atomic operation, and a lost race only costs a repeat.
         self._cache: dict[bytes, _Remembered] = {}
-        self._headers: dict[bytes, JOSEHeader] = {}
+        self._headers: dict[bytes, _KnownHeader] = {}
 
     def verify(self, text: str) -> Flow[VerifiedToken]:
         """Verify `text`; raises `InvalidTokenError`, or `UnavailableError` if its key cannot be fetched."""
-        return Flow(self.verifying(text))
+        return Flow(self._verifying(text))
 
-    def verifying(self, text: str) -> Steps[VerifiedToken]:
-        """The steps of `verify`, for use inside another flow."""
+    def _verifying(self, text: str) -> Steps[VerifiedToken]:
+        verified = self.begin(text)
+        return verified if isinstance(verified, VerifiedToken) else (yield from verified)
+
+    def begin(self, text: str) -> VerifiedToken | Steps[VerifiedToken]:
+        """The verified token, or the steps that are left where a key must be fetched first; raises as `verify`.
+
+        A plain function, since next to no verification has to wait: a generator for each would cost a warm one half as
+        much again.
+        """
         try:
             data = check_length(text, self._max_token_bytes)  # Step 1
             sha256 = hashlib.sha256(data).digest()
             now = self._clock()
             remembered = self._cache.get(sha256)
-            if (
-                remembered is not None
+            if remembered is not None:
+                token, keys, (not_before, not_after) = remembered
                 # What time and key rotation can change is checked again; the rest cannot have changed.
-                and remembered.validity.not_before <= now < remembered.validity.not_after
-                and _current_keys(remembered.token.policy) is remembered.keys
-            ):
-                return remembered.token
-            # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
-            header_segment = data[: data.find(b".")]
-            known = self._headers.get(header_segment)
-            jws = parse(data, header=known, types=self._types)
-            # Step 5: the key.
-            policy, claims = self._single, None
-            if policy is None:
-                # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
-                claims = self._claims(jws.payload_segment)
-                policy = self.policy_of(claims)
-            policy.check_header(jws.header)
-            keys = _current_keys(policy)
-            kid, algorithm = jws.header.kid, jws.header.algorithm
-            key = None if keys is None else keys.find(kid, algorithm)
-            if keys is None or (key is None and kid is not None and kid not in keys):
-                # The issuer may have changed its keys since we last looked.
-                keys = yield from _refreshed_keys(policy, kid)
-                key = keys.find(kid, algorithm)
-            if key is None:
-                raise InvalidTokenError("key")
-            # Step 6: the signature. Only what it covers is read from here on.
-            key.verify(jws.signing_input, jws.signature)
-            if known is None and len(header_segment) <= _HEADER_BYTES:
-                _remember(self._headers, header_segment, jws.header, _HEADERS)
-            # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
-            if claims is None:
-                claims = self._claims(jws.payload_segment)
-            validity = policy.check(claims, now)
-            token = VerifiedToken(header=jws.header, claims=claims, sha256=sha256, policy=policy)
-            if self._cache_size:
-                _remember(self._cache, sha256, _Remembered(token, token.principal, keys, validity), self._cache_size)
-            return token
+                if not_before <= now < not_after and _current_keys(token.policy) is keys:
+                    return token
+            return self._verify_anew(data, sha256, now)
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
-            unforeseen = type(error).__name__
-        logger.error(
-            "token refused: unforeseen %s while verifying",
-            unforeseen,
-            extra=log_fields("unforeseen", reason=unforeseen),
-        )
-        raise InvalidTokenError("unforeseen")
+            unforeseen = error
+        raise _unforeseen(unforeseen)
+
+    def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> VerifiedToken | Steps[VerifiedToken]:
+        # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
+        header_segment = data[: data.find(b".")]
+        known = self._headers.get(header_segment)
+        jws = parse(data, header=None if known is None else known.header, types=self._types)
+        # Step 5: the key.
+        policy, claims = self._single, None
+        if policy is None:
+            # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
+            claims = _claims(jws.payload_segment)
+            policy = self.policy_of(claims)
+        keys = _current_keys(policy)
+        if known is not None and known.policy is policy and known.keys is keys:
+            # Step 6, with the key that this header led to before: the same question has the same answer.
+            known.key.verify(jws.signing_input, jws.signature)
+        else:
+            policy.check_header(jws.header)
+            kid = jws.header.kid
+            key = None if keys is None else keys.find(kid, jws.header.algorithm)
+            if keys is None or (key is None and kid is not None and kid not in keys):
+                # The issuer may have changed its keys since we last looked.
+                return self._with_fetched_key(jws, header_segment, policy, claims, sha256, now)
+            self._check_signature(jws, header_segment, policy, keys, key)
+        return self._believe(jws, policy, claims, keys, sha256, now)
+
+    def _with_fetched_key(
+        self,
+        jws: UnverifiedJWS,
+        header_segment: bytes,
+        policy: Policy,
+        claims: ClaimsSet | None,
+        sha256: bytes,
+        now: float,
+    ) -> Steps[VerifiedToken]:
+        kid, algorithm = jws.header.kid, jws.header.algorithm
+        try:
+            keys = yield from _refreshed_keys(policy, kid)
+            self._check_signature(jws, header_segment, policy, keys, keys.find(kid, algorithm))
+            return self._believe(jws, policy, claims, keys, sha256, now)
+        except JWTGuardError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `begin`
+            unforeseen = error
+        raise _unforeseen(unforeseen)
+
+    def _check_signature(
+        self, jws: UnverifiedJWS, header_segment: bytes, policy: Policy, keys: JWKSet, key: VerificationKey | None
+    ) -> None:
+        """Step 6. Only what the signature covers is read from here on; a header is remembered once one held."""
+        if key is None:
+            raise InvalidTokenError("key")
+        key.verify(jws.signing_input, jws.signature)
+        if len(header_segment) <= _HEADER_BYTES:
+            _remember(self._headers, header_segment, _KnownHeader(jws.header, policy, keys, key), _HEADERS)
+
+    def _believe(
+        self, jws: UnverifiedJWS, policy: Policy, claims: ClaimsSet | None, keys: JWKSet, sha256: bytes, now: float
+    ) -> VerifiedToken:
+        """Steps 7 and 8: the claims, parsed from the very bytes that were signed."""
+        if claims is None:
+            claims = _claims(jws.payload_segment)
+        validity = policy.check(claims, now)
+        draft = _Draft()
+        draft.header, draft.claims, draft.sha256, draft.policy = jws.header, claims, sha256, policy
+        draft._principal = None
+        draft.__class__ = VerifiedToken
+        token: VerifiedToken = draft
+        if self._cache_size:
+            _remember(self._cache, sha256, _Remembered(token, keys, validity), self._cache_size)
+        return token
 
     def takes_as_opaque(self, text: str) -> bool:
         """Whether `text` is short enough to look at and has not the form of a JWS (RFC 7515 §7.1)."""
         return isinstance(text, str) and len(text) <= self._max_token_bytes and not has_jws_form(text)
-
-    def principal_of(self, token: VerifiedToken) -> Principal:
-        """The caller `token` speaks for, from the cache where it is there."""
-        remembered = self._cache.get(token.sha256)
-        return remembered.principal if remembered is not None and remembered.token is token else token.principal
-
-    def _claims(self, payload_segment: bytes) -> ClaimsSet:
-        return ClaimsSet(parse_object(decode_segment(payload_segment)))
 
     def policy_of(self, claims: Mapping[str, Any]) -> Policy:
         """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""
@@ -187,6 +237,16 @@ class TokenVerifier:
                 if pattern.matches(issuer):
                     return policy
         raise InvalidTokenError("iss")
+
+
+def _claims(payload_segment: bytes) -> ClaimsSet:
+    return parse_object_as(ClaimsSet, decode_segment(payload_segment))
+
+
+def _unforeseen(error: Exception) -> InvalidTokenError:
+    name = type(error).__name__
+    logger.error("token refused: unforeseen %s while verifying", name, extra=log_fields("unforeseen", reason=name))
+    return InvalidTokenError("unforeseen")
 
 
 # A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.

@@ -10,14 +10,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import ExitStack
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
-from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern
 from django.utils.module_loading import import_string
 from django.views import View as ClassBasedView
@@ -27,9 +25,10 @@ from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
+from jwtguard.core.flow import run_steps
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
-from jwtguard.django.requests import PROVEN, admitting, callers_of, perform, read, refuse
+from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings
 from jwtguard.guard import Admission, Guard
@@ -104,7 +103,7 @@ def requires(
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
                 chosen = guard_for(request, guard)
                 try:
-                    admission = await perform(checkpoint.admit(chosen, read(request), callers_of(request)))
+                    admission = await perform(checkpoint.admitting(chosen, read(request), callers_of(request)))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
                 if _needs_csrf_check(request, admission):
@@ -112,9 +111,8 @@ def requires(
                     refused = await sync_to_async(_check_csrf)(request, view)
                     if refused is not None:
                         return refused
-                with ExitStack() as stack:
-                    stack.enter_context(admitting(request, chosen, admission.principal))
-                    return _kept_until_rendered(await async_view(request, *args, **kwargs), stack)
+                with Inside(request, chosen, admission.principal) as inside:
+                    return inside.kept_until_rendered(await async_view(request, *args, **kwargs))
 
             mark(guarded_async, noted)
             return cast("Callable[P, R]", _exempt(guarded_async))
@@ -125,15 +123,14 @@ def requires(
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
             chosen = guard_for(request, guard)
             try:
-                admission = checkpoint.admit(chosen, read(request), callers_of(request)).run()
+                admission = run_steps(checkpoint.admitting(chosen, read(request), callers_of(request)))
             except JWTGuardError as error:
                 return refuse(request, chosen, error)
             refused = _check_csrf(request, view) if _needs_csrf_check(request, admission) else None
             if refused is not None:
                 return refused
-            with ExitStack() as stack:
-                stack.enter_context(admitting(request, chosen, admission.principal))
-                return _kept_until_rendered(sync_view(request, *args, **kwargs), stack)
+            with Inside(request, chosen, admission.principal) as inside:
+                return inside.kept_until_rendered(sync_view(request, *args, **kwargs))
 
         mark(guarded, noted)
         return cast("Callable[P, R]", _exempt(guarded))
@@ -159,14 +156,6 @@ def guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
         return guard
     callers = callers_of(request)
     return callers.guard() if callers.has_middleware else default_guard()
-
-
-def _kept_until_rendered(response: HttpResponseBase, stack: ExitStack) -> HttpResponseBase:
-    """The response; where its template is rendered later, and may ask who is calling, so long the answer stands."""
-    if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
-        later = stack.pop_all()
-        response.add_post_render_callback(lambda _: later.close())
-    return response
 
 
 _EXEMPT = "by jwtguard"

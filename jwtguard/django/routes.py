@@ -62,7 +62,7 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
     async def async_view(request: HttpRequest, session_id: str = "") -> HttpResponse:
         if request.method not in endpoint.methods:
             return HttpResponseNotAllowed(endpoint.methods)
-        return respond(await perform(flow(request, session_id)))
+        return respond(await perform(flow(request, session_id).take()))
 
     chosen: Any = async_view if endpoints.is_async else view
     for alias in connections:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterat
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from jwtguard.callers import Callers, finishing
-from jwtguard.core.flow import Flow
+from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints.endpoint import Endpoint, check_prefix, requirement_of
@@ -30,9 +30,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class Perform(Protocol):
-    """Runs a flow on this loop."""
+    """Goes the steps of a flow on this loop."""
 
-    def __call__(self, flow: Flow[T]) -> Awaitable[T]:
+    def __call__(self, steps: Steps[T]) -> Awaitable[T]:
         """Its result."""
         ...
 
@@ -40,7 +40,7 @@ class Perform(Protocol):
 class MountedRoutes:
     """The routes of one guard object of an ASGI framework, and which of them its middleware lets through.
 
-    `perform` runs a flow on this loop.
+    `perform` goes the steps of a flow on this loop.
     """
 
     def __init__(self, guard: Guard, sessions: Sessions | None, settings: EndpointSettings, perform: Perform) -> None:
@@ -63,6 +63,11 @@ class MountedRoutes:
             if endpoint.is_exempt:
                 self._exempt.update((method, path) for method in endpoint.methods)
             yield path, endpoint
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are none, and none to come: then nothing below has anything to say."""
+        return self._endpoints is None
 
     def mark_of(self, endpoint: Endpoint) -> Mark:
         """What stands on the view of a route, for whoever lists them."""
@@ -92,7 +97,7 @@ class MountedRoutes:
             if message["type"] == "http.response.start":
                 fields = message.get("headers", ())
                 given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
-                changed = await self._perform(finishing(callers.take_pending(), message["status"], given))
+                changed = await self._perform(finishing(callers.take_pending(), message["status"], given).take())
                 if changed is not None:
                     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in changed]
                     message = {**message, "headers": headers}
@@ -114,7 +119,7 @@ class MountedRoutes:
                 body,
                 callers=callers,
                 session_id=scope["path_params"].get("session_id", ""),
-            )
+            ).take()
         )
 
 

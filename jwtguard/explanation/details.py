@@ -240,11 +240,6 @@ def _subject(e: Evidence, reason: str) -> Pair:
     return f"{'.'.join(path)} is a string that is not empty, or a whole number", e.shown(path[0])
 
 
-def _retired(e: Evidence, reason: str) -> Pair:
-    until = None if e.policy is None else e.policy.until
-    return f"tokens of this issuer were taken until {moment(until, now=e.now)}", f"it is {_now(e)}"
-
-
 def _text_claim(e: Evidence, reason: str) -> Pair:
     return f"{reason} is a string{' that is not empty' if reason == 'sub' else ''}", e.shown(reason)
 
@@ -264,6 +259,10 @@ def _expired(e: Evidence, reason: str) -> Pair:
 def _too_old(e: Evidence, reason: str) -> Pair:
     age = span(e.policy._max_age) if e.policy is not None and e.policy._max_age is not None else "max_token_age"
     return f"iat is at most {age} ago, give or take {_leeway(e)}; it is {_now(e)}", e.shown("iat")
+
+
+def _retired(e: Evidence, reason: str) -> Pair:
+    return "the last day of this issuer is to come", f"it is {_now(e)}"
 
 
 def _not_yet(e: Evidence, reason: str) -> Pair:

@@ -389,8 +389,8 @@ def test_errors_of_the_application_stay_errors() -> None:
 def test_errors_in_the_set_up_stay_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake of the program is a server error, and no refusal that blames the client."""
 
-    async def perform(flow: Any) -> Any:
-        flow.take().close()
+    async def perform(steps: Any) -> Any:
+        steps.close()
         raise ConfigurationError("set up wrongly")
 
     monkeypatch.setattr(module, "perform", perform)

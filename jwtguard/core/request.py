@@ -1,0 +1,206 @@
+"""A request as the core reads it. No framework's own types come further than this.
+
+>>> request = HTTPRequest.from_asgi(
+...     {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a.example")]}
+... )
+>>> request.values("host")
+['a.example']
+
+What a request says is worked out when somebody asks: most are decided by one header field, and to read the method, the
+path and all the rest of each would take longer than the look into the cache of verified tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class HTTPRequest:
+    """What the core reads of a request, from its parts or `from_wsgi` or `from_asgi`. Read-only.
+
+    `values(name)` gives the raw fields of that (lower-case) name, in order. `path` is the one that the router of the
+    wrapped application matches, and `root_path` what stands in front of it in the URL; `scheme` is `http` or `https`,
+    also for a websocket handshake. `client` is the address that the server saw, which may be a proxy's.
+    """
+
+    __slots__ = ("_client", "_is_websocket", "_method", "_path", "_query", "_root_path", "_scheme", "_values")
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        path: str,
+        values: Callable[[str], list[str]],
+        query: str = "",
+        scheme: str = "http",
+        is_websocket: bool = False,
+        root_path: str = "",
+        client: str | None = None,
+    ) -> None:
+        self._method, self._path, self._query, self._scheme = method, path, query, scheme
+        self._is_websocket, self._root_path, self._client = is_websocket, root_path, client
+        self._values = values
+
+    @staticmethod
+    def from_wsgi(environ: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None) -> HTTPRequest:
+        """From a WSGI environ (PEP 3333), where the server has folded repeated fields into one."""
+        return _WSGIRequest(environ, path, root_path)
+
+    @staticmethod
+    def from_asgi(scope: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None) -> HTTPRequest:
+        """From an ASGI connection scope, http or websocket."""
+        return _ASGIRequest(scope, path, root_path)
+
+    def values(self, name: str) -> list[str]:
+        """The raw fields of that (lower-case) name, in order."""
+        return self._values(name)
+
+    @property
+    def method(self) -> str:
+        """As it was sent; GET for a websocket handshake."""
+        return self._method
+
+    @property
+    def path(self) -> str:
+        """The path that the router of the wrapped application matches."""
+        return self._path
+
+    @property
+    def query(self) -> str:
+        """What stands behind the `?`, as it was sent."""
+        return self._query
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return self._scheme
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it is the handshake of a websocket."""
+        return self._is_websocket
+
+    @property
+    def root_path(self) -> str:
+        """What stands in front of `path` in the URL."""
+        return self._root_path
+
+    @property
+    def client(self) -> str | None:
+        """The address that the server saw."""
+        return self._client
+
+    def __repr__(self) -> str:
+        # Without the query and the fields, which may hold a token.
+        names = ("method", "path", "scheme", "is_websocket", "root_path")
+        return f"HTTPRequest({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+class _WSGIRequest(HTTPRequest):
+    __slots__ = ("_environ", "_given_path", "_given_root_path", "_path_info", "_script_name")
+
+    def __init__(self, environ: Mapping[str, Any], path: str | None, root_path: str | None) -> None:
+        self._environ = environ
+        self._given_path = path
+        self._given_root_path = root_path
+        # These at once: who hands a request on to another application changes them in place.
+        self._method = environ["REQUEST_METHOD"]
+        self._path_info = environ.get("PATH_INFO", "")
+        self._script_name = environ.get("SCRIPT_NAME", "")
+
+    def values(self, name: str) -> list[str]:
+        variable = name.replace("-", "_").upper()
+        # PEP 3333, after CGI: the two fields that describe the body have no prefix.
+        value = self._environ.get(variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable)
+        return [] if value is None else [value]
+
+    @property
+    def path(self) -> str:
+        return _wsgi_text(self._path_info) if self._given_path is None else self._given_path
+
+    @property
+    def query(self) -> str:
+        query: str = self._environ.get("QUERY_STRING", "")
+        return query
+
+    @property
+    def scheme(self) -> str:
+        scheme: str = self._environ.get("wsgi.url_scheme", "http")
+        return scheme
+
+    @property
+    def is_websocket(self) -> bool:
+        return False
+
+    @property
+    def root_path(self) -> str:
+        return _wsgi_text(self._script_name) if self._given_root_path is None else self._given_root_path
+
+    @property
+    def client(self) -> str | None:
+        return self._environ.get("REMOTE_ADDR")
+
+
+def _wsgi_text(value: object) -> str:
+    """PEP 3333 hands over bytes disguised as latin-1."""
+    return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+class _ASGIRequest(HTTPRequest):
+    __slots__ = ("_given_path", "_given_root_path", "_scope")
+
+    def __init__(self, scope: Mapping[str, Any], path: str | None, root_path: str | None) -> None:
+        self._scope = scope
+        self._given_path = path
+        self._given_root_path = root_path
+
+    def values(self, name: str) -> list[str]:
+        found: list[str] = []
+        size = len(name)  # Most fields have another, which is quicker to see than their name in lower case.
+        for field_name, value in self._scope["headers"]:
+            if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
+                found.append(value.decode("latin-1"))  # Not a comprehension, which is a frame of its own.
+        return found
+
+    @property
+    def method(self) -> str:
+        # A handshake is a GET (RFC 6455 §4.1), though its scope does not say so.
+        method: str = "GET" if self.is_websocket else self._scope["method"]
+        return method
+
+    @property
+    def path(self) -> str:
+        return _below_root(self._scope) if self._given_path is None else self._given_path
+
+    @property
+    def query(self) -> str:
+        query: bytes = self._scope.get("query_string") or b""
+        return query.decode("latin-1")
+
+    @property
+    def scheme(self) -> str:
+        scheme: str = self._scope.get("scheme", "http")
+        return {"ws": "http", "wss": "https"}.get(scheme, scheme)
+
+    @property
+    def is_websocket(self) -> bool:
+        return bool(self._scope["type"] == "websocket")
+
+    @property
+    def root_path(self) -> str:
+        return (self._scope.get("root_path") or "") if self._given_root_path is None else self._given_root_path
+
+    @property
+    def client(self) -> str | None:
+        client = self._scope.get("client")
+        return client[0] if client else None
+
+
+def _below_root(scope: Mapping[str, Any]) -> str:
+    """The path less `root_path`, at a `/` boundary: `/docs-internal` is not below `/docs`. As the router reads it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path") or ""
+    if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
+        return path[len(root) :]
+    return path

@@ -1,0 +1,67 @@
+"""What a guarded request costs under Flask, beside the framework: see `tests/test_costs.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from jwtguard import Rule, Rules, has_role
+from jwtguard.flask import FlaskGuard, principal
+from tests.costs import Counter, Work
+from tests.samples import guard, token
+
+ADMIN = has_role("admin")
+
+
+def _app(*, init: bool, decorated: bool, **changes: Any) -> Flask:
+    app, auth = Flask(__name__), FlaskGuard(guard(**changes))
+    if init:
+        auth.init_app(app)
+
+    def view() -> str:
+        return str(principal.subject)
+
+    app.get("/x")(auth.requires(ADMIN)(view) if decorated else view)
+    return app
+
+
+def _ask(app: Flask, text: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/x",
+        "SERVER_NAME": "a.example",
+        "SERVER_PORT": "80",
+        "HTTP_HOST": "a.example",
+        "HTTP_AUTHORIZATION": f"Bearer {text}",
+        "wsgi.url_scheme": "http",
+    }
+
+    def start(status: str, *_: object) -> Any:
+        assert status.startswith("200")
+
+    answer: Any = app.wsgi_app(environ, start)
+    assert b"".join(answer).startswith(b"user-")
+    answer.close()
+
+
+@pytest.mark.parametrize(
+    ("app", "cold", "warm"),
+    [
+        pytest.param(_app(init=False, decorated=True), 59, 38, id="decorator"),
+        pytest.param(_app(init=True, decorated=True), 69, 48, id="init_app and decorator"),
+        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), 79, 58, id="rules"),
+    ],
+)
+def test_a_request(app: Flask, cold: int, warm: int) -> None:
+    """From the environ to the view, with the token new and seen before."""
+    _ask(app, token(roles=["admin"]))
+    text = token("user-2", roles=["admin"])
+    first, second = (Counter(lambda: _ask(app, text)) for _ in range(2))
+
+    assert (first.work.json, first.work.base64, second.work.json, second.work.base64) == (1, 2, 0, 0)
+    assert (first.work.locks, second.work) == (0, Work(sha256=1))
+    assert first.calls <= cold, first.names
+    assert second.calls <= warm, second.names
