@@ -99,4 +99,6 @@ def _quotable(text: str) -> bool:
 
 
 def _quoted(text: str) -> str:
+    if _quotable(text):
+        return text  # As all of ours are; to ask for each character would take longer than all the rest of a refusal.
     return "".join(character if _quotable(character) else "'" if character == '"' else "?" for character in text)
