@@ -11,6 +11,8 @@
 frozenset({'admin'})
 
 The adapters are `jwtguard.flask`, `jwtguard.asgi`, `jwtguard.fastapi` and `jwtguard.django`.
+
+PYTEST_DONT_REWRITE: a word for pytest, which else warns programs that import this package before they run their tests.
 """
 
 from jwtguard.core.authorization import Requirement as Requirement

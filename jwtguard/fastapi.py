@@ -19,15 +19,14 @@ For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guar
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Unpack
 
 try:
     from fastapi import APIRouter, Depends, FastAPI, Request
     from fastapi.encoders import jsonable_encoder
+    from fastapi.openapi.models import APIKey, HTTPBearer
     from fastapi.openapi.models import SecurityBase as SecurityModel
-    from fastapi.security import APIKeyCookie, APIKeyHeader, APIKeyQuery, HTTPBearer
     from fastapi.security.base import SecurityBase
     from starlette.exceptions import HTTPException, WebSocketException
     from starlette.requests import HTTPConnection
@@ -38,14 +37,13 @@ except ImportError as error:
 from jwtguard.asgi import ASGIGuard, Scope, Visit, can_deny, close_code, perform, response
 from jwtguard.callers import Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
-from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenHeader, TokenQuery, TokenSource
+from jwtguard.core.extraction import TokenSource
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
-from jwtguard.endpoints.openapi import operation, responses
+from jwtguard.endpoints.openapi import operation, responses, security_scheme
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark, marks_of
 
@@ -196,19 +194,9 @@ async def _send_refusal(request: Request, error: Exception) -> Response:
 
 
 def _scheme_of(source: TokenSource) -> tuple[str, SecurityModel]:
-    """The name of a token's place in the OpenAPI document, and its description there."""
-    if isinstance(source, TokenCookie):
-        return _scheme_name("CookieToken", source.sent_name), APIKeyCookie(name=source.sent_name).model
-    if isinstance(source, TokenHeader):
-        return _scheme_name("HeaderToken", source.name), APIKeyHeader(name=source.name).model
-    if isinstance(source, TokenQuery):
-        return _scheme_name("QueryToken", source.name), APIKeyQuery(name=source.name).model
-    return "BearerToken", HTTPBearer(bearerFormat="JWT").model
-
-
-def _scheme_name(kind: str, name: str) -> str:
-    """A name that two places never share, of the characters that OpenAPI allows for one."""
-    return f"{kind}.{re.sub('[^A-Za-z0-9._-]', '_', name)}"
+    """The name of a token's place in the OpenAPI document, and its description there, as FastAPI has it."""
+    name, scheme = security_scheme(source)
+    return name, (APIKey if scheme["type"] == "apiKey" else HTTPBearer).model_validate(scheme)
 
 
 def _name_all_places(document: dict[str, Any], places: dict[str, dict[str, SecurityModel]]) -> None:

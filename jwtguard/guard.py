@@ -325,7 +325,13 @@ class Guard(Frozen):
         return introspection.verifying(text, self._opaque_policy, self._clock)
 
     def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
-        return self._trust.opaque_policy or self._verifier.policy_of(claims)
+        if self._trust.opaque_policy is not None:
+            return self._trust.opaque_policy
+        if "iss" not in claims:
+            raise InvalidTokenError(
+                "iss"
+            )  # What is said of tokens without an issuer is said of those with a signature.
+        return self._verifier.policy_of(claims)
 
     def prefetch(self) -> Flow[None]:
         """Fetch all keys now that are fetched: `guard.prefetch().run()`, or `await guard.prefetch()`.

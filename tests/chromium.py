@@ -15,6 +15,14 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    # As root, Chromium has no sandbox to offer; in a container, no /dev/shm worth its name.
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    "--disable-dev-shm-usage",
+    # One loopback address, several names: that is how pages of different sites are told apart in a test.
+    "--host-resolver-rules=MAP *.example 127.0.0.1, MAP *.test 127.0.0.1, EXCLUDE localhost",
+]
+"""What the browser is started with."""
 
 
 def executable() -> str:
@@ -34,13 +42,7 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(
             executable_path=path,
             headless=True,
-            args=[
-                # As root, Chromium has no sandbox to offer; in a container, no /dev/shm worth its name.
-                *(["--no-sandbox"] if os.geteuid() == 0 else []),
-                "--disable-dev-shm-usage",
-                # One loopback address, several names: that is how pages of different sites are told apart in a test.
-                "--host-resolver-rules=MAP *.example 127.0.0.1, MAP *.test 127.0.0.1, EXCLUDE localhost",
-            ],
+            args=ARGUMENTS,
         )
         yield browser
         browser.close()

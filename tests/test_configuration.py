@@ -158,6 +158,13 @@ def test_claims() -> None:
     assert (mapping.scopes, mapping.permissions) == ((ClaimPath(("scp",)),), (ClaimPath(("permissions",)),))
 
 
+def test_subject() -> None:
+    """The path to the subject is a list too, and is left alone where nobody wrote one."""
+    found = arguments_from_config({**PLAIN, "claims": {"subject": ["user", "id"]}})["claims"]
+    assert (found.subject, found.roles) == (("user", "id"), (ClaimPath(("roles",)),))
+    assert arguments_from_config({**PLAIN, "claims": {"roles": [["groups"]]}})["claims"].subject is None
+
+
 def test_rules() -> None:
     """Rules are a list, or with a default an object; a `Rule` and `Rules` are taken as they are."""
     listed = [

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from jwtguard import UNCHECKED, ConfigurationError, Guard, InvalidTokenError, TokenCookie, TrustedIssuer, providers
+from jwtguard import (
+    UNCHECKED,
+    ConfigurationError,
+    Guard,
+    InvalidTokenError,
+    TokenCookie,
+    TokenKind,
+    TrustedIssuer,
+    providers,
+)
 from jwtguard.core.extraction import AuthorizationHeader
 from jwtguard.core.jws import sign
 from jwtguard.core.principal import Principal
@@ -265,6 +274,62 @@ def test_other_kind_is_refused(
     payload |= changes
     payload = {claim: value for claim, value in payload.items() if value is not None}
     assert outcome(issuer, header, payload) == reason
+
+
+def claims_of(issuer: str, **claims: Any) -> dict[str, Any]:
+    """A Claims Set for `orders-api`; None takes a claim out."""
+    everything = {"iss": issuer, "aud": "orders-api", "sub": "user-1", **TIMES, **claims}
+    return {name: value for name, value in everything.items() if value is not None}
+
+
+# Access tokens of providers without a preset, as `oidc` takes them.
+WITHOUT_PRESET: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "Ory Hydra": (claims_of("https://hydra.test/", aud=["orders-api"], client_id="c", ext={}, scp=["read"]), {"read"}),
+    "Zitadel": (claims_of("https://acme.zitadel.test", aud=["orders-api", "2"], client_id="c"), set()),
+    "Authentik": (claims_of("https://a.test/application/o/app/", azp="c", uid="x", scope="read"), {"read"}),
+    "PingOne": (claims_of("https://auth.pingone.test/e/as", aud=["orders-api"], client_id="c", scope="read"), {"read"}),
+    "Duende IdentityServer": (claims_of("https://demo.test", client_id="c", scope=["read"], idp="local"), {"read"}),
+    "Spring Authorization Server": (claims_of("https://spring.test", scope=["read"]), {"read"}),
+    "Logto": (claims_of("https://x.logto.test/oidc", client_id="c", scope="read"), {"read"}),
+    "Kinde": (claims_of("https://x.kinde.test", aud=["orders-api"], azp="c", gty=[], scp=["read"]), {"read"}),
+    "Azure AD B2C": (claims_of("https://a.test/t/v2.0/", tfp="B2C_1_in", azp="c", scp="read", ver="1.0"), {"read"}),
+}
+
+
+@pytest.mark.parametrize(("payload", "scopes"), WITHOUT_PRESET.values(), ids=WITHOUT_PRESET)
+def test_providers_without_a_preset(payload: dict[str, Any], scopes: set[str]) -> None:
+    """Three lines for them too; what an ID token of theirs has is refused."""
+    issuer = providers.oidc(payload["iss"], audience="orders-api", keys=KEYS)
+    guard = Guard(issuers=[issuer], clock=lambda: NOW)
+    token = guard.verify(text_of({"typ": "JWT"}, payload)).run()
+    assert guard.principal_of(token).scopes == scopes
+    id_token = claims_of(payload["iss"], azp="c", nonce="n", at_hash="h")
+    assert outcome(issuer, {}, id_token).startswith("kind_")
+
+
+# Tokens that show neither scopes nor a client: what binds them is said with `TokenKind`, and `oidc` refuses them.
+GITHUB = claims_of("https://token.actions.githubusercontent.com", repository_owner="acme", ref="refs/heads/main")
+CLUSTER = claims_of(
+    "https://kubernetes.default.svc", aud=["orders-api"], **{"kubernetes.io": {"namespace": "shop", "pod": {}}}
+)
+WORKLOADS: list[tuple[dict[str, Any], TokenKind, dict[str, Any], str]] = [
+    (GITHUB, TokenKind(values={"repository_owner": ["acme"]}), {"repository_owner": "evil"}, "kind_repository_owner"),
+    (
+        CLUSTER,
+        TokenKind(values={("kubernetes.io", "namespace"): ["shop"]}),
+        {"kubernetes.io": {"namespace": "evil"}},
+        "kind_namespace",
+    ),
+]
+
+
+@pytest.mark.parametrize(("payload", "kind", "changes", "reason"), WORKLOADS)
+def test_workloads(payload: dict[str, Any], kind: TokenKind, changes: dict[str, Any], reason: str) -> None:
+    """Of an issuer that others use as well: theirs are refused, and `oidc` says that it cannot tell the kind."""
+    issuer = TrustedIssuer(issuer=payload["iss"], audience="orders-api", keys=KEYS, kind=kind)
+    unbound = providers.oidc(payload["iss"], audience="orders-api", keys=KEYS)
+    seen = [outcome(issuer, {}, payload), outcome(issuer, {}, payload | changes), outcome(unbound, {}, payload)]
+    assert seen == ["accepted", reason, "kind"]
 
 
 def test_unsigned_token_of_the_emulator() -> None:

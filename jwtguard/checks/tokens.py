@@ -15,6 +15,7 @@ from jwtguard.checks.finding import Finding
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF
 from jwtguard.core.extraction import TokenQuery
+from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED
 from jwtguard.guard import Guard
 
@@ -99,7 +100,8 @@ def _of_issuers(guard: Guard) -> Iterator[Finding]:
     opaque = guard.trust.opaque_policy
     policies = guard.trust.policies if opaque is None else (*guard.trust.policies, opaque)
     for name in ("issuer", "audience"):
-        if any(getattr(policy, name) is UNCHECKED for policy in policies):
+        # Tokens without an issuer name no audience either: what binds them is a key of their own, and the day they end.
+        if any(getattr(policy, name) is UNCHECKED for policy in policies if policy.issuer is not NO_ISSUER):
             yield Finding(
                 "warning",
                 f"{name}_unchecked",

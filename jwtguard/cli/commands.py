@@ -1,7 +1,7 @@
 """The group of all commands, each imported only when it is called: `jwtguard --help` imports none of them.
 
 >>> sorted(COMMANDS)[0]
-'debugger'
+'completion'
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib import import_module
 
 try:
     import click
+    from click.shell_completion import CompletionItem
 except ImportError as error:
     raise ImportError("the jwtguard command needs click and rich: pip install 'jwtguard-middleware[cli]'") from error
 
@@ -18,9 +19,17 @@ from jwtguard.cli.output import Problem
 from jwtguard.core.errors import ConfigurationError
 
 COMMANDS: dict[str, str] = {
+    "decode": "Show what a token says, without verifying it.",
+    "verify": "Verify a token: by a key, a JWK Set, an OpenID provider, or your project's guard.",
+    "explain": "Explain why a token is accepted or refused, step by step.",
+    "sign": "Sign a token, for trying out an API.",
+    "keygen": "Make a new key pair, or a shared secret.",
+    "jwks": "Print the public JWK Set of keys.",
+    "keys": "Rotate, retire or revoke the signing keys of a directory.",
     "routes": "List every route of an application with what guards it.",
     "doctor": "Check a configuration or an application, and say what to change.",
     "debugger": "Serve a page on this machine that decodes, verifies, edits and signs tokens.",
+    "completion": "Print the completion script for bash, zsh or fish.",
 }
 """The commands by name, with the line that `jwtguard --help` shows; each is `command` in a module of its name."""
 
@@ -35,6 +44,11 @@ class LazyGroup(click.Group):
         """Parse the command line, which holds no token and no key."""
         refuse_secrets(args)
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell may offer; a command's module is not imported for it."""
+        named = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""

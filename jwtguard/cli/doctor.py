@@ -169,4 +169,4 @@ def _print(subject: Subject, findings: list[Finding]) -> None:
 
 
 def _issuers(guard: Guard) -> str:
-    return ", ".join(each.issuer for each in guard.issuers) if guard.issuers else str(guard.issuer)
+    return ", ".join(str(each.issuer) for each in guard.issuers) if guard.issuers else str(guard.issuer)

@@ -14,6 +14,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from jwtguard.cli.output import Problem, printable
@@ -67,9 +68,7 @@ def load(name: str, *, option: str) -> Any:  # noqa: ANN401 - whatever stands th
     if not colon or not module_name or not expression:
         raise Problem(f"{option} is module:name, as in {option} project.auth:guard; found {name!r}")
     attributes, arguments = _parsed(expression, name, option)
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _look_here()
     value: Any = _imported(module_name, option)
     for attribute in attributes:
         try:
@@ -84,15 +83,20 @@ def load(name: str, *, option: str) -> Any:  # noqa: ANN401 - whatever stands th
         raise Problem(f"{option} {name}: the call raised {_said(error)}") from None
 
 
+def _look_here() -> None:
+    """Put the current folder on the path, first, as `python -m` does."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
 def set_up_django() -> None:
     """Set Django up by `DJANGO_SETTINGS_MODULE`; raises `Problem`."""
     if find_spec("django") is None:
         raise Problem("Django is not installed here: pip install 'jwtguard-middleware[django]'")
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise Problem("set DJANGO_SETTINGS_MODULE, as in DJANGO_SETTINGS_MODULE=project.settings jwtguard …")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _look_here()
     try:
         import_module("django").setup()
     except Exception as error:  # noqa: BLE001 - the project's own code
@@ -132,9 +136,9 @@ def _imported(module_name: str, option: str) -> object:
 
 
 def _kind(value: object) -> str:
-    return f"the module {value.__name__}" if isinstance(value, type(ast)) else f"a {type(value).__name__}"
+    return f"the module {value.__name__}" if isinstance(value, ModuleType) else f"a {type(value).__name__}"
 
 
 def _said(error: BaseException) -> str:
-    text = printable(str(error))
+    text = printable(str(error).strip().partition("\n")[0])
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ TERMINAL_LINE = 4095
 """Characters of a line that a terminal passes on; the rest is lost without a word (termios(3))."""
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
+_DURATION = re.compile(r"-?(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9})s?)?", re.ASCII)
 _BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 STDIN = "-"
 INSTEAD = "pipe it in, or name what holds it: --token-file FILE, --token-env VARIABLE"
@@ -87,6 +89,15 @@ def read_token(file: str | None = None, variable: str | None = None) -> str:
     return text
 
 
+def _standard_input(option: str) -> bytes:
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        first = context.meta.setdefault("jwtguard.stdin", option)
+        if first != option:
+            raise Problem(f"{first} and {option} cannot both be standard input: name a file or a variable for one")
+    return sys.stdin.buffer.read(MAX_INPUT + 1)
+
+
 def _asked() -> str:
     text: str = click.prompt("Paste the token (it is not shown), then press Enter", hide_input=True, err=True)
     if len(text) >= TERMINAL_LINE:
@@ -95,11 +106,13 @@ def _asked() -> str:
 
 
 def read_variable(name: str, *, option: str) -> str:
-    """What an environment variable holds; raises `Problem`, which repeats the name only if it can be one."""
-    if not _VARIABLE.fullmatch(name) or looks_secret(name):
+    """What an environment variable holds; raises `Problem`, which repeats only a name that looks like one."""
+    if not _VARIABLE.fullmatch(name):
         raise Problem(f"{option} is the name of an environment variable, not what it holds")
     if name not in os.environ:
-        raise Problem(f"{option}: the environment variable {name} is not set")
+        # In small letters it may be the secret itself, given where its name belongs.
+        named = f"the environment variable {name} is not set" if name.isupper() else "there is no variable of that name"
+        raise Problem(f"{option}: {named}")
     return os.environ[name]
 
 
@@ -109,7 +122,7 @@ def read_file(name: str, *, option: str) -> bytes:
         raise Problem(f"{option} is the name of a file, not what it holds")
     try:
         if name == STDIN:
-            content = sys.stdin.buffer.read(MAX_INPUT + 1)
+            content = _standard_input(option)
         else:
             with Path(name).open("rb") as file:
                 content = file.read(MAX_INPUT + 1)
@@ -118,3 +131,13 @@ def read_file(name: str, *, option: str) -> bytes:
     if len(content) > MAX_INPUT:
         raise Problem(f"{option}: {printable(name)} is longer than {MAX_INPUT} bytes")
     return content
+
+
+def duration(text: str) -> timedelta:
+    """A length of time: `90s`, `5m`, `2h`, `1h30m`, `30d`, or a number of seconds; with `-` in front, ago."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not any(found.groups()):
+        raise click.BadParameter("a length of time is written 90s, 5m, 2h, 1h30m or 30d")
+    days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return -length if text.strip()[:1] == "-" else length

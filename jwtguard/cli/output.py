@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeAlias, TypeVar
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +37,7 @@ class Exit(IntEnum):
 class Problem(click.ClickException):
     """The command cannot do what it was asked for; ends with `Exit.USAGE`. The text says what to write instead."""
 
-    exit_code = Exit.USAGE
+    exit_code = int(Exit.USAGE)
 
     def format_message(self) -> str:
         """The text, harmless to a terminal."""
@@ -64,6 +66,27 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
+Cell: TypeAlias = tuple[str, str]
+"""A text, harmless already, and its style."""
+
+
+def print_rows(out: Console, rows: Sequence[Sequence[Cell]]) -> None:
+    """Print rows in columns, all as wide as they need to be but the last: that is folded on a terminal."""
+    widths = [max(cell_len(row[index][0]) for row in rows) for index in range(len(rows[0]) - 1)] if rows else []
+    indent = sum(widths) + 2 * len(widths)
+    for row in rows:
+        line = Text()
+        for (text, style), width in zip(row, widths, strict=False):
+            line.append(text, style=style)
+            line.append(" " * (width - cell_len(text) + 2))
+        rest = Text(*row[-1])
+        folded = rest.wrap(out, max(out.width - indent, 24)) if out.is_terminal and rest else [rest]
+        for index, piece in enumerate(folded):
+            printed = line + piece if index == 0 else Text(" " * indent) + piece
+            printed.rstrip()
+            out.print(printed)
+
+
 def write_json(value: object) -> None:
     """Write `value` to standard output as JSON, in ASCII."""
     click.echo(json.dumps(value, indent=2))
@@ -76,4 +99,4 @@ def json_option(command: F) -> F:
 
 def end(code: Exit) -> NoReturn:
     """End the command."""
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(int(code))

@@ -49,15 +49,17 @@ def _token_source(place: Any) -> TokenSource:
 
 
 def claims_from_config(value: Any) -> Any:
-    """Where roles, scopes and permissions stand: `{"roles": [["realm_access", "roles"]]}`."""
+    """Where roles and so on stand, and the subject: `{"roles": [["realm_access", "roles"]], "subject": ["oid"]}`."""
     if not isinstance(value, Mapping):
         return value
-    ConfigurationError.raise_all(unknown_keys(value, ("roles", "scopes", "permissions")))
+    ConfigurationError.raise_all(unknown_keys(value, ("roles", "scopes", "permissions", "subject")))
     return ClaimsMapping(
         **{
             name: [_claim_path(path) for path in paths] if isinstance(paths, list | tuple) else paths
             for name, paths in value.items()
-        }
+            if name != "subject"
+        },
+        subject=_claim_path(value.get("subject")),
     )
 
 

@@ -190,6 +190,13 @@ class VerificationKey(Frozen):
         named = {} if self.kid is None else {"kid": self.kid}
         return {**jwk, **named, "use": "sig", "alg": self.algorithm}
 
+    def to_pem(self) -> bytes:
+        """The public key in PEM form (RFC 7468 §13); raises `ConfigurationError` for a shared secret."""
+        if self.is_symmetric:
+            raise ConfigurationError("a shared secret has no PEM form, and no public part")
+        pem: bytes = self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return pem
+
     def is_same_key(self, other: VerificationKey) -> bool:
         """Whether both hold the same key, whatever they are called."""
         return hmac.compare_digest(self._material, other._material)

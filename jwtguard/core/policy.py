@@ -19,6 +19,7 @@ from jwtguard.core.jose import JOSEHeader
 from jwtguard.core.jwk import allow_list
 from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.kind import TokenKind
+from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED as UNCHECKED
@@ -39,13 +40,14 @@ class Policy:
     """What tokens of one issuer must look like.
 
     `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`; an issuer of many tenants is a
-    `TenantPattern`. `keys` is a `KeySource`. `leeway` (at most 300 s) allows for clocks that differ.
-    `required_claims` defaults to `exp`, `iss`, `aud` and `sub`, less what is unchecked. `max_token_age` counts from
-    `iat`. `algorithms` are the `alg` values accepted, by default those of the keys. `kind` tells access tokens from
-    others. `past_claims` are dates that may not lie in the future. Raises `ConfigurationError` with all problems.
+    `TenantPattern`, and `NO_ISSUER` means tokens without `iss`. `keys` is a `KeySource`. `leeway` (at most 300 s)
+    allows for clocks that differ. `required_claims` defaults to `exp`, `iss`, `aud` and `sub`, less what is unchecked.
+    `max_token_age` counts from `iat`. `algorithms` are the `alg` values accepted, by default those of the keys. `kind`
+    tells access tokens from others. `past_claims` are dates that may not lie in the future. From `until` on, in seconds
+    since the epoch, nothing is taken any more. Raises `ConfigurationError` with all problems.
     """
 
-    issuer: str | TenantPattern | UncheckedType
+    issuer: str | TenantPattern | UncheckedType | NoIssuerType
     audience: str | Iterable[str] | UncheckedType
     keys: KeySource = field(repr=False)
     leeway: timedelta = DEFAULT_LEEWAY
@@ -55,6 +57,7 @@ class Policy:
     algorithms: Iterable[str] | None = None
     kind: TokenKind = field(default_factory=TokenKind)
     past_claims: tuple[str, ...] = ()
+    until: float | None = None
     _algorithms: frozenset[str] | None = field(init=False, repr=False, default=None)
     _audiences: frozenset[str] | None = field(init=False, repr=False, default=None)
     _required: tuple[str, ...] = field(init=False, repr=False, default=())
@@ -66,7 +69,7 @@ class Policy:
         problems: list[str] = []
         store = object.__setattr__
         is_named = isinstance(self.issuer, TenantPattern) or (isinstance(self.issuer, str) and self.issuer)
-        if self.issuer is not UNCHECKED and not is_named:
+        if self.issuer not in (UNCHECKED, NO_ISSUER) and not is_named:
             problems.append(
                 'issuer is required: pass issuer="https://issuer.example", the exact `iss` of the tokens,'
                 " or issuer=UNCHECKED if any issuer will do"
@@ -96,8 +99,10 @@ class Policy:
 
     def _required_names(self, problems: list[str]) -> tuple[str, ...]:
         if self.required_claims is None:
-            unchecked = {"iss"} if self.issuer is UNCHECKED else set()
+            unchecked = {"iss"} if self.issuer in (UNCHECKED, NO_ISSUER) else set()
             unchecked |= {"aud"} if self.audience is UNCHECKED else set()
+            # Where another claim names the subject, that one is asked for.
+            unchecked |= {"sub"} if getattr(self.claims, "subject", None) is not None else set()
             return tuple(name for name in ("exp", "iss", "aud", "sub") if name not in unchecked)
         if isinstance(self.required_claims, Iterable) and not isinstance(self.required_claims, str):
             names = tuple(self.required_claims)
@@ -126,7 +131,10 @@ class Policy:
         if type(audience) is not str or self._audiences is None or audience not in self._audiences:
             self._check_audience(claims)
         # RFC 7519 §4.1.2 and §4.1.7.
-        if "sub" in claims and not (isinstance(claims["sub"], str) and claims["sub"]):
+        subject, mapping = claims.get("sub"), self.claims
+        # What nearly every token says is seen without a call.
+        is_usual = mapping.subject is None and type(subject) is str and subject
+        if not is_usual and not mapping.names_subject(claims):
             raise InvalidTokenError("sub")
         if "jti" in claims and not isinstance(claims["jti"], str):
             raise InvalidTokenError("jti")
@@ -136,9 +144,9 @@ class Policy:
         # RFC 7519 §4.1.4 to §4.1.6. The comparisons are written so that a clock gone mad (NaN) denies.
         validity = not_before, not_after = self.validity(claims)
         if not now < not_after:
-            raise InvalidTokenError(
-                "expired" if "exp" in claims and not now < claims["exp"] + self._leeway else "too_old"
-            )
+            has_expired = "exp" in claims and not now < claims["exp"] + self._leeway
+            is_retired = self.until is not None and not now < self.until
+            raise InvalidTokenError("expired" if has_expired else "retired" if is_retired else "too_old")
         if not now >= not_before:
             raise InvalidTokenError("not_yet_valid")
         if self.past_claims:
@@ -152,6 +160,9 @@ class Policy:
         # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
         if isinstance(self.issuer, TenantPattern):
             self.issuer.check(claims)
+        elif self.issuer is NO_ISSUER:
+            if "iss" in claims:
+                raise InvalidTokenError("iss")
         elif "iss" in claims or self.issuer is not UNCHECKED:
             issuer = claims.get("iss")
             if not isinstance(issuer, str) or (issuer != self.issuer and self.issuer is not UNCHECKED):
@@ -194,6 +205,8 @@ class Policy:
             if "iat" not in claims:
                 raise InvalidTokenError("missing_iat")
             not_after = min(not_after, claims["iat"] + self._max_age + leeway)
+        if self.until is not None:
+            not_after = min(not_after, self.until)
         return not_before, not_after
 
 

@@ -84,12 +84,14 @@ class ClaimsMapping:
     """Where roles, scopes and permissions stand in the claims; what several paths find is united.
 
     A path is a tuple of keys, since claim names hold dots, slashes and colons: `("realm_access", "roles")` walks two
-    levels, `("https://app.example/roles",)` one. Raises `ConfigurationError` for anything else.
+    levels, `("https://app.example/roles",)` one. `subject` is the path to who is calling, where that is not `sub`: a
+    string, or a whole number, which is turned into one. Raises `ConfigurationError` for anything else.
     """
 
     roles: Iterable[Path] = (("roles",),)
     scopes: Iterable[Path] = (("scope",),)
     permissions: Iterable[Path] = (("permissions",),)
+    subject: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -101,13 +103,16 @@ class ClaimsMapping:
                 )
                 continue
             object.__setattr__(self, name, tuple(_path(path, name, problems) for path in paths))
+        if self.subject is not None:
+            object.__setattr__(self, "subject", _path(self.subject, "subject", problems).keys)
         ConfigurationError.raise_all(problems)
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The caller that verified `claims` describe."""
         session_id, auth_time, expires_at = claims.get("sid"), claims.get("auth_time"), claims.get("exp")
         draft = _Draft()
-        draft.subject, draft.issuer, draft.claims = claims.get("sub"), claims.get("iss"), claims
+        draft.subject = claims.get("sub") if self.subject is None else self._subject_of(claims)
+        draft.issuer, draft.claims = claims.get("iss"), claims
         draft.roles = _united(claims, self.roles, _names)
         draft.scopes = _united(claims, self.scopes, _scopes)
         draft.permissions = _united(claims, self.permissions, _names)
@@ -117,6 +122,25 @@ class ClaimsMapping:
         draft.__class__ = Principal
         principal: Principal = draft
         return principal
+
+    def names_subject(self, claims: Mapping[str, Any]) -> bool:
+        """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2); `sub` may also be left out."""
+        if self.subject is not None:
+            return self._subject_of(claims) is not None
+        return "sub" not in claims or (isinstance(claims["sub"], str) and bool(claims["sub"]))
+
+    def _subject_of(self, claims: Mapping[str, Any]) -> str | None:
+        found = _walk(claims, self.subject or ())
+        if type(found) is int:  # Not isinstance: True is an int.
+            return str(found)
+        return found if isinstance(found, str) and found else None
+
+
+def _walk(claims: Mapping[str, Any], keys: Iterable[str]) -> Any:  # noqa: ANN401
+    value: Any = claims
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
@@ -133,9 +157,8 @@ def _united(
 ) -> frozenset[str]:
     found = _NOTHING
     for path in paths:
-        value: Any = claims.get(path.keys[0])
-        for key in path.keys[1:]:
-            value = value.get(key) if isinstance(value, Mapping) else None
+        keys = path.keys
+        value = claims.get(keys[0]) if len(keys) == 1 else _walk(claims, keys)
         if value is not None:
             names = read(value, path)
             found = found | names if found else names

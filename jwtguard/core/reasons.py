@@ -33,8 +33,8 @@ STEPS: dict[int, StepTitle] = {
     6: StepTitle(title="Signature", source="RFC 7515 §5.2"),
     7: StepTitle(title="Claims", source="RFC 7519 §4.1"),
     8: StepTitle(title="Possession", source="RFC 7800 §3.1"),
-    CSRF_STEP: StepTitle(title="Cross-site request forgery", source="RFC 6265bis §8.8.2"),
-    REVOCATION_STEP: StepTitle(title="Revocation", source="RFC 7009"),
+    CSRF_STEP: StepTitle(title="Cross-site request forgery", source="RFC 6265 §8.2"),
+    REVOCATION_STEP: StepTitle(title="Revocation", source="RFC 7009 §2"),
     AUTHORIZATION_STEP: StepTitle(title="Authorization", source="RFC 6750 §3.1"),
 }
 """Every step by its number: 1 to 8 are those of `docs/verification.md`."""
@@ -104,7 +104,11 @@ REASONS: dict[str, Reason] = {
         remedy="Ask the issuer for a token for this API, or set the guard's audience to its name there.",
     ),
     "tenant": _reason(7, remedy="The token contradicts itself about its tenant: its issuer must be looked at."),
-    "kind": _reason(7, remedy=_KIND),
+    "kind": _reason(
+        7,
+        remedy=_KIND + " If the issuer's tokens for an API name neither scopes nor a client, trust it by"
+        " TrustedIssuer(issuer=..., audience=...) in place of oidc(...).",
+    ),
     "kind_…": _reason(7, remedy=_KIND),
     "kind_client": _reason(7, remedy=_KIND),
     "client": _reason(7, remedy="Add the client to the list that the guard has, if it may call this API."),
@@ -116,6 +120,7 @@ REASONS: dict[str, Reason] = {
     "auth_time": _reason(7, remedy=_DATE),
     "expired": _reason(7, remedy="Get a new token: refresh the session, or log in again."),
     "too_old": _reason(7, remedy="Get a new token, or let the guard take older ones: max_token_age."),
+    "retired": _reason(7, remedy="Log in again: the issuer of this token was given up, and its last day has passed."),
     "not_yet_valid": _reason(7, remedy="Wait, or set the clocks: the one who issued it is ahead of this machine."),
     "proof_of_possession": _reason(
         8, remedy="Ask for a bearer token: this one is bound to a key (DPoP or mutual TLS), which is not supported."
@@ -141,8 +146,9 @@ REASONS: dict[str, Reason] = {
     "stale_login": _reason(AUTHORIZATION_STEP, remedy="Log in again: this route wants a recent login."),
     "denied": _reason(AUTHORIZATION_STEP, remedy="Change the rule, if anybody is to pass here."),
     "missing_token": _reason(AUTHORIZATION_STEP, remedy="Send the token in the Authorization header."),
+    # Wherever it was: of the later steps none is said to have passed.
     "unforeseen": _reason(
-        7, remedy="This should not happen: please report it. The log of jwtguard names the type of the error."
+        1, 5, remedy="This should not happen: please report it. The log of jwtguard names the type of the error."
     ),
 }
 """By the `reason` of a `JWTGuardError` whatever can keep a token from being admitted; `…` stands for a claim's name."""

@@ -30,6 +30,7 @@ from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, UnverifiedJWS, check_length, has_jws_form, parse
 from jwtguard.core.logs import log_fields
+from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED, Policy, Validity
 from jwtguard.core.principal import Principal
 from jwtguard.core.tenants import TenantPattern
@@ -226,11 +227,12 @@ class TokenVerifier:
 
     def policy_of(self, claims: Mapping[str, Any]) -> Policy:
         """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""
-        issuer = claims.get("iss")
-        if isinstance(issuer, str):
+        issuer = claims.get("iss", NO_ISSUER)
+        if isinstance(issuer, str) or issuer is NO_ISSUER:
             policy = self._by_issuer.get(issuer)
             if policy is not None:
                 return policy
+        if isinstance(issuer, str):
             for pattern, policy in self._patterns:
                 if pattern.matches(issuer):
                     return policy

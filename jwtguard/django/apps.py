@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class JWTGuardConfig(AppConfig):
@@ -15,6 +15,8 @@ class JWTGuardConfig(AppConfig):
     verbose_name = "jwtguard"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and the lock in the OpenAPI document."""
         for name in ("checks", "store_checks", "route_checks"):
             import_module(f"jwtguard.django.{name}")  # Importing them registers them.
+        if apps.is_installed("drf_spectacular"):
+            import_module("jwtguard.django.spectacular")

@@ -21,7 +21,7 @@ from jwtguard.guard import Guard
 @register(Tags.security)
 def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
     """What is wrong with `JWTGUARD`, `JWTGUARD_USER` and `MIDDLEWARE`."""
-    middlewares = list(_guard_middlewares())
+    middlewares = list(guard_middlewares())
     messages: list[CheckMessage] = []
     try:
         if user_of() is not None and _is_overwritten():
@@ -67,7 +67,8 @@ _OVERWRITTEN = Error(
 )
 
 
-def _guard_middlewares() -> Iterator[type[GuardMiddleware]]:
+def guard_middlewares() -> Iterator[type[GuardMiddleware]]:
+    """Those of the settings, outermost first."""
     return (found for found in map(import_string, settings.MIDDLEWARE) if _is_ours(found))
 
 

@@ -101,7 +101,7 @@ def requires(
 
             @functools.wraps(view)
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-                chosen = _guard_for(request, guard)
+                chosen = guard_for(request, guard)
                 try:
                     admission = await perform(checkpoint.admitting(chosen, read(request), callers_of(request)))
                 except JWTGuardError as error:
@@ -121,7 +121,7 @@ def requires(
 
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-            chosen = _guard_for(request, guard)
+            chosen = guard_for(request, guard)
             try:
                 admission = run_steps(checkpoint.admitting(chosen, read(request), callers_of(request)))
             except JWTGuardError as error:
@@ -145,7 +145,7 @@ def _is_async(view: Callable[..., Any]) -> bool:
     return iscoroutinefunction(view) or (isinstance(instance, ClassBasedView) and instance.view_is_async)
 
 
-def _guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
+def guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
     """The guard that was named, that of the one middleware in front, or that of the settings."""
     if not hasattr(request, "META"):
         raise ConfigurationError(

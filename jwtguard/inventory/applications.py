@@ -42,6 +42,11 @@ def inventory(app: object) -> Inventory:
     return found
 
 
+def founds(app: object) -> Iterator[Found]:
+    """Every route of `app` as its framework has it, in the order in which it was written down."""
+    return _walk(app, Place(), _Walk(Inventory()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """Where all is written down, and the applications around the one at hand, outermost first."""

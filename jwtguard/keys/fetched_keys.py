@@ -244,13 +244,22 @@ class FetchedKeys(ABC):
 
     def _refreshed(self, kid: str | None, *, even_if_available: bool = False) -> Steps[JWKSet]:
         yield from self._errands.preparing()
+        keys, is_joined = yield from self._fetched(kid, even_if_available=even_if_available)
+        if kid is not None and kid not in keys and is_joined:
+            # A fetch that was under way when the caller came may have been answered before the key was there.
+            keys, _ = yield from self._fetched(kid, even_if_available=False)
+        return keys
+
+    def _fetched(self, kid: str | None, *, even_if_available: bool) -> Steps[tuple[JWKSet, bool]]:
+        """The keys after a fetch, and whether that was under way already when the caller came."""
         with self._lock:
             now = self._clock()
             keys = self._living(now)
             if keys is not None and not even_if_available and (kid is None or kid in keys):
-                return keys  # Somebody else fetched them since the caller looked.
+                return keys, False  # Somebody else fetched them since the caller looked.
             errand = self._errand
-            if errand is None or not errand.is_under_way():
+            is_joined = errand is not None and errand.is_under_way()
+            if not is_joined:
                 searching = keys is not None and not even_if_available
                 errand = self._start(searching=searching) if self._may_start(now, searching=searching) else None
         if errand is not None:
@@ -260,10 +269,10 @@ class FetchedKeys(ABC):
                 raise self._unavailable() from None
         keys, attempt = self._living(self._clock()), self._attempt
         if keys is not None and not even_if_available and (kid is None or kid in keys):
-            return keys
+            return keys, is_joined
         if keys is None or attempt is None or attempt.error is not None:
             raise self._unavailable()
-        return keys  # Without `kid`, on the word of a fetch that is young enough (rule 5).
+        return keys, is_joined  # Without `kid`, on the word of a fetch that is young enough (rule 5).
 
     def _living(self, now: float) -> JWKSet | None:
         good = self._good

@@ -41,6 +41,7 @@ from jwtguard.keys.fetching import (
     Fetcher,
     FetchError,
     FetchRequest,
+    StatusError,
     as_fetcher,
     check_url,
     fetching,
@@ -185,7 +186,13 @@ class Introspection:
         raise UnavailableError("introspection")
 
     def _ask(self, text: str, sha256: bytes, clock: Callable[[], float]) -> Steps[_Answer]:
-        response = yield from fetching(self._fetcher, self._request(text))
+        try:
+            response = yield from fetching(self._fetcher, self._request(text))
+        except StatusError as error:
+            if error.status != 401:
+                raise
+            # RFC 7662 §2.3: it means us, not the token.
+            raise FetchError(f"{error}: it does not take our client_id and client_secret") from None
         try:
             claims = parse_object(response.body)
         except MalformedTokenError:

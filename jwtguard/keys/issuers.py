@@ -21,13 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.core.jwk import VerificationKey, allow_list
 from jwtguard.core.jwk_set import KeySource, key_source
 from jwtguard.core.kind import TokenKind
+from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.policy import DEFAULT_LEEWAY, Policy
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.tenants import TenantPattern, has_placeholder
@@ -55,10 +56,11 @@ class TrustedIssuer:
     metadata (`OpenIDProvider`). `algorithms` are the `alg` values accepted. `kind` tells access tokens from others.
     `past_claims` are dates that may not lie in the future. `claims`, `required_claims`, `leeway` and `max_token_age`
     are the guard's where they are None. `tokens_from` is where these tokens travel: the guard looks in the places of
-    all its issuers unless it has its own. Raises `ConfigurationError` with all problems.
+    all its issuers unless it has its own. From `until` on, a datetime with its zone, none of these tokens is taken any
+    more: for an issuer that is given up (see `jwtguard.migration`). Raises `ConfigurationError` with all problems.
     """
 
-    issuer: str
+    issuer: str | NoIssuerType
     audience: str | Iterable[str] | UncheckedType
     keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = field(default=None, repr=False)
     algorithms: Iterable[str] | None = None
@@ -71,6 +73,7 @@ class TrustedIssuer:
     leeway: timedelta | None = None
     max_token_age: timedelta | None = None
     tokens_from: Iterable[TokenSource] | None = None
+    until: datetime | None = None
     _source: KeySource = field(init=False, repr=False, compare=False, default=None)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -80,13 +83,14 @@ class TrustedIssuer:
             if isinstance(given, Iterable) and not isinstance(given, str):
                 store(self, name, tuple(given))  # It is read more than once.
         try:
-            if not isinstance(self.issuer, str) or not self.issuer:
+            if self.issuer is not NO_ISSUER and (not isinstance(self.issuer, str) or not self.issuer):
                 raise ConfigurationError("each issuer needs its name, which tells whose token it is")
             if self.algorithms is not None:
                 allow_list(self.algorithms)
             store(self, "_source", self._key_source())
             if self.tokens_from is not None:
                 check_sources(self.tokens_from)
+            _check_until(self.until)
             self.policies(PolicyDefaults())
         except ConfigurationError as error:
             raise ConfigurationError(*(f"issuer {self.issuer!r}: {problem}" for problem in error.problems)) from None
@@ -94,7 +98,7 @@ class TrustedIssuer:
     def _key_source(self) -> KeySource:
         if self.keys is not None:
             return key_source(self.keys)
-        if has_placeholder(self.issuer):
+        if self.issuer is NO_ISSUER or has_placeholder(self.issuer):
             raise ConfigurationError("keys is required where the issuer is no address to ask: pass RemoteJWKSet(...)")
         return OpenIDProvider(self.issuer, algorithms=self.algorithms)
 
@@ -105,9 +109,9 @@ class TrustedIssuer:
 
     def policies(self, defaults: PolicyDefaults) -> list[Policy]:
         """Its policies, one for each spelling of the issuer."""
-        issuer: str | TenantPattern = self.issuer
-        if has_placeholder(issuer):
-            issuer = TenantPattern(self.issuer, tenants=self.tenants)  # type: ignore[arg-type]
+        issuer: str | TenantPattern | NoIssuerType = self.issuer
+        if isinstance(issuer, str) and has_placeholder(issuer):
+            issuer = TenantPattern(issuer, tenants=self.tenants)  # type: ignore[arg-type]
         elif self.tenants is not None:
             raise ConfigurationError('tenants needs an issuer with {tenantid}, as in "https://…/{tenantid}/v2.0"')
         return [
@@ -122,6 +126,15 @@ class TrustedIssuer:
                 algorithms=self.algorithms,
                 kind=self.kind,
                 past_claims=tuple(self.past_claims),
+                until=None if self.until is None else self.until.timestamp(),
             )
             for spelling in (issuer, *self.aliases)
         ]
+
+
+def _check_until(until: object) -> None:
+    if until is not None and (not isinstance(until, datetime) or until.tzinfo is None):
+        raise ConfigurationError(
+            "until is the moment from which on these tokens are refused, with its zone: write"
+            f" until=datetime(2027, 1, 1, tzinfo=timezone.utc), found {until!r}"
+        )

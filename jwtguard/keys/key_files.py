@@ -21,11 +21,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.jwk import SigningKey
@@ -33,8 +33,9 @@ from jwtguard.core.jwk import SigningKey
 _KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
 _STATE = "state.json"
 _KEYS = {".pem", ".jwk"}
-# What a PEM file's key may be for, where nobody said: one fits each type and curve.
-_BY_TYPE = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
+USUAL_ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
+"""What a PEM file's key is for, where nobody said: one fits each type and curve."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +103,14 @@ class KeyFiles:
             return
         for path in sorted(self.path.iterdir()):
             about = known.get(path.stem, {})
-            if path.suffix == ".jwk":
-                yield _stored(SigningKey.from_jwk({**_json(path), "kid": path.stem}), about, path)
-            elif path.suffix == ".pem":
-                algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else _BY_TYPE
-                yield _stored(_from_pem(path, algorithms), about, path)
+            try:
+                if path.suffix == ".jwk":
+                    yield _stored(SigningKey.from_jwk({**_json(path), "kid": path.stem}), about, path)
+                elif path.suffix == ".pem":
+                    algorithms = (about["alg"],) if isinstance(about, dict) and "alg" in about else USUAL_ALGORITHMS
+                    yield _stored(_from_pem(path, algorithms), about, path)
+            except FileNotFoundError:
+                continue  # Another process has just deleted it, because all that it signed has expired.
 
     def write(self, keys: Iterable[StoredKey]) -> None:
         """Make the files hold exactly these keys; raises `OSError`."""
@@ -193,13 +197,25 @@ def _unique(keys: Iterable[StoredKey]) -> list[StoredKey]:
 
 def _from_pem(path: Path, algorithms: Iterable[str]) -> SigningKey:
     content = path.read_bytes()
-    problem = ConfigurationError(f"{path} holds no private key")
-    for algorithm in algorithms:
+    try:
+        return fitting(lambda each: SigningKey.from_pem(content, algorithm=each, kid=path.stem), algorithms)
+    except ConfigurationError as error:
+        problem = f"{path}: {error.detail}"
+    raise ConfigurationError(problem)
+
+
+def fitting(load: Callable[[str], T], algorithms: Iterable[str]) -> T:
+    """What `load` makes of a key for the first of `algorithms` that fits it; raises `ConfigurationError` if none does.
+
+    If it fits none, the last one says why: of the usual ones that is RSA's, whose keys are refused for most reasons.
+    """
+    *others, last = algorithms
+    for algorithm in others:
         try:
-            return SigningKey.from_pem(content, algorithm=algorithm, kid=path.stem)
-        except ConfigurationError as error:
-            problem = ConfigurationError(f"{path}: {error.detail}")
-    raise problem
+            return load(algorithm)
+        except ConfigurationError:
+            continue
+    return load(last)
 
 
 def _content(key: SigningKey) -> bytes:

@@ -50,12 +50,13 @@ class OpenIDProvider(FetchedKeys):
             check_url(self._metadata_url, allow_http_loopback=allow_http_loopback, what="metadata_url")
 
     def _fetching(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Fetched]:
-        metadata = yield from self._metadata(fetch)
+        where, metadata = yield from self._metadata(fetch)
         # OpenID Connect Discovery §4.3, RFC 8414 §3.3: character by character, or another issuer's keys become ours.
         if metadata.get("issuer") != self.issuer:
             raise FetchError(
                 f"the metadata is that of issuer {str(metadata.get('issuer'))[:200]!r}, not of {self.issuer!r}"
             )
+        self.metadata_urls = (where,)  # Found: they stay there. A page that anything is answered with is not them.
         try:
             url = check_url(
                 metadata.get("jwks_uri"), allow_http_loopback=self._allow_http_loopback, what="jwks_uri in the metadata"
@@ -66,7 +67,7 @@ class OpenIDProvider(FetchedKeys):
         fetched = fetched_set(response, self.algorithms, url)
         return Fetched(keys=fetched.keys, lifetime=fetched.lifetime, sha256=fingerprint(url.encode(), fetched.sha256))
 
-    def _metadata(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Mapping[str, Any]]:
+    def _metadata(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[tuple[str, Mapping[str, Any]]]:
         url, *others = self.metadata_urls
         try:
             response = yield from fetch(url)
@@ -76,8 +77,7 @@ class OpenIDProvider(FetchedKeys):
                 raise
             url = others[0]
             response = yield from fetch(url)
-        self.metadata_urls = (url,)  # Found: it stays there.
-        return fetched_object(response, url)
+        return url, fetched_object(response, url)
 
 
 def _well_known(issuer: str) -> tuple[str, ...]:

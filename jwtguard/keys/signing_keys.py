@@ -126,12 +126,13 @@ class SigningKeys:
         return None
 
     def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        """Look at the files if it is time to, and return the keys."""
-        return Flow(self._refreshed())
+        """Look at the files if it is time to, or if `kid` is not known yet, and return the keys."""
+        return Flow(self._refreshed(kid))
 
-    def _refreshed(self) -> Steps[JWKSet]:
+    def _refreshed(self, kid: str | None) -> Steps[JWKSet]:
         keys = self.current()
-        if keys is None:
+        # A key that another process made may sign at once. Looking for an invented one costs the dates of two files.
+        if keys is None or (kid is not None and kid not in keys and self.last_error is None):
             yield Call(self._look)
             keys = self._loaded.verification
         return keys
@@ -224,13 +225,24 @@ class SigningKeys:
             ]
             if signer is None or signer.kid != kid:
                 return marked
-            coming = [each for each in marked if _begins(each) > now and not each.compromised]
-            if coming:
-                heir = min(coming, key=_order)
-                return [replace(each, signs_from=now) if each is heir else each for each in marked]
-            return [*marked, _new(signer.key.algorithm, stored, now, now)]
+            return _succeeded(marked, signer.key.algorithm, now)
 
         self._change(change)
+
+    def retire(self) -> SigningKey:
+        """Have the key that signs now sign no more: the next one does from now on, or a new one. It is returned.
+
+        What was signed stays good until it expires. A next key may not have been published for long: whoever fetches
+        the public keys has to fetch them anew. Raises `OSError`.
+        """
+
+        def change(stored: list[StoredKey], now: float) -> list[StoredKey]:
+            signer = _signer(stored, now)
+            algorithm = "ES256" if signer is None else signer.key.algorithm
+            return _succeeded(self._without_expired(stored, now), algorithm, now)
+
+        self._change(change)
+        return self.signing_key
 
     def states(self) -> list[KeyState]:
         """What each key does now, oldest first."""
@@ -382,6 +394,15 @@ def _signer(stored: tuple[StoredKey, ...] | list[StoredKey], now: float) -> Stor
     trusted = [each for each in stored if not each.compromised]
     begun = [each for each in trusted if _begins(each) <= now]
     return max(begun, key=_order) if begun else min(trusted, key=_order, default=None)
+
+
+def _succeeded(stored: list[StoredKey], algorithm: str, now: float) -> list[StoredKey]:
+    """The same keys, of which the next one signs from now on; where there is no next one, with a new one that does."""
+    coming = [each for each in stored if _begins(each) > now and not each.compromised]
+    if not coming:
+        return [*stored, _new(algorithm, stored, now, now)]
+    heir = min(coming, key=_order)
+    return [replace(each, signs_from=now) if each is heir else each for each in stored]
 
 
 def _new(algorithm: str, stored: Iterable[StoredKey], now: float, signs_from: float) -> StoredKey:

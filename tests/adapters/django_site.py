@@ -48,15 +48,18 @@ def build(site: Site, *, is_asgi: bool, class_based: bool = False, csrf: bool = 
     """The site as a WSGI or ASGI application."""
     auth, other = DjangoGuard(site.guard), DjangoGuard(site.other)
     urls = [_url(other if route.by_other else auth, route, site, class_based) for route in site.routes]
-    middleware = [CSRF] if csrf else []
-    if site.middleware:
-        middleware.insert(0, _middleware("First", site.guard))
-    if site.other_middleware:
-        middleware.insert(0, _middleware("Other", site.other))
+    middleware = middlewares(site, CSRF) if csrf else middlewares(site)
     changed = {"ROOT_URLCONF": _urlconf(urls), "MIDDLEWARE": middleware, "APPEND_SLASH": False}
     with override_settings(**changed):
         handler: Any = ASGIHandler() if is_asgi else WSGIHandler()
     return _with_settings(handler, changed, is_asgi=is_asgi)
+
+
+def middlewares(site: Site, *more: str) -> list[str]:
+    """The `MIDDLEWARE` of the site, outermost first."""
+    other = [_middleware("Other", site.other)] if site.other_middleware else []
+    first = [_middleware("First", site.guard)] if site.middleware else []
+    return [*other, *first, *more]
 
 
 def _middleware(name: str, guard: Any) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from jwtguard import CSRF, UNCHECKED, Introspection, TokenCookie, TokenQuery
+from jwtguard import CSRF, UNCHECKED, Introspection, TokenCookie, TokenQuery, TrustedIssuer
 from jwtguard.checks import findings_of
-from tests.samples import guard
+from jwtguard.migration import flask_jwt_extended
+from tests.samples import KEY, guard
 
 COOKIE = TokenCookie("__Host-access")
 INTROSPECTION = Introspection("https://issuer.example/introspect", client_id="c", client_secret="s", audience=UNCHECKED)
+OLD = flask_jwt_extended(KEY.verification_key, until=datetime(2027, 3, 1, tzinfo=UTC))
+ANY = TrustedIssuer(issuer="https://any.example", audience=UNCHECKED, keys=KEY.verification_key)
 
 CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({}, []),
@@ -27,6 +30,8 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"issuer": UNCHECKED}, [("warning", "issuer_unchecked")]),
     ({"audience": UNCHECKED}, [("warning", "audience_unchecked")]),
     ({"introspection": INTROSPECTION}, [("warning", "audience_unchecked")]),
+    ({"issuer": None, "audience": None, "keys": None, "issuers": [OLD]}, []),
+    ({"issuer": None, "audience": None, "keys": None, "issuers": [OLD, ANY]}, [("warning", "audience_unchecked")]),
     ({"leeway": timedelta(seconds=60)}, []),
     ({"leeway": timedelta(seconds=61)}, [("note", "leeway_long")]),
     ({"csrf": CSRF(trusted_origins=["http://app.example"])}, []),

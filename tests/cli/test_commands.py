@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
+import click
+import pytest
 from click.testing import CliRunner
 
+from jwtguard import ConfigurationError
 from jwtguard.cli import main
+from jwtguard.cli.commands import COMMANDS
+
+WRITTEN = sorted(set(COMMANDS) - {"debugger"})
 
 
 def test_help_names_every_command() -> None:
@@ -16,6 +23,12 @@ def test_help_names_every_command() -> None:
 
     assert answer.exit_code == 0
     assert "  debugger" in answer.output
+
+
+def test_the_commands_are_those_of_the_table() -> None:
+    """Each is a module of its name; the group lists them without importing any."""
+    assert list(COMMANDS) == main.list_commands(click.Context(main))
+    assert all(isinstance(main.get_command(click.Context(main), name), click.Command) for name in WRITTEN)
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
@@ -32,3 +45,45 @@ def test_python_m_jwtguard_is_the_same_command() -> None:
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert answer.stdout.startswith("jwtguard, version ")
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind `head`: no traceback, and not the code of an answer."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("jwtguard.cli.decode.TokenView.of", gone)
+    answer = CliRunner().invoke(main, ["decode", "--json"], input="x")
+
+    assert (answer.exit_code, answer.output) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "key.pem"), "Error: key.pem: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Error: No space left on device"),
+        (OSError(), "Error: OSError"),
+        (ConfigurationError("one", "two"), "Error: 2 problems:\n- one\n- two"),
+    ],
+)
+def test_what_a_command_meets_is_a_sentence(error: Exception, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback, and 2."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("jwtguard.cli.decode.TokenView.of", fail)
+    answer = CliRunner().invoke(main, ["decode"], input="x")
+
+    assert answer.exit_code == 2
+    assert answer.output.strip() == words
+
+
+def test_without_its_libraries_it_says_what_to_install() -> None:
+    """The command is there in any case, click and rich are an extra."""
+    code = "import sys; sys.modules['click'] = None; import jwtguard.cli"
+    answer = subprocess.run([sys.executable, "-Ic", code], capture_output=True, text=True, check=False)
+
+    assert "pip install 'jwtguard-middleware[cli]'" in answer.stderr

@@ -16,6 +16,7 @@ from jwtguard import TrustedIssuer
 from jwtguard.checks import Finding
 from jwtguard.cli import main
 from jwtguard.cli.doctor import _print
+from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.doctor import Subject
 from tests.samples import AUDIENCE, ISSUER, KEY, guard
 
@@ -148,12 +149,12 @@ def test_counts_and_issuers() -> None:
     """Several of a kind are counted as such, and a guard of several issuers is called by all of them."""
     trusted = [
         TrustedIssuer(issuer=name, audience=AUDIENCE, keys=KEY.verification_key)
-        for name in (ISSUER, "https://two.example")
+        for name in (ISSUER, "https://two.example", NO_ISSUER)
     ]
     subject = Subject(guards=(guard(issuer=None, audience=None, keys=None, issuers=trusted),))
     finding = Finding("warning", "code", "what", why="why", remedy="remedy")
     with CliRunner().isolation() as (output, *_):
         _print(subject, [finding, finding])
         text = output.getvalue().decode()
-    assert f"the guard of {ISSUER}, https://two.example" in text
+    assert f"the guard of {ISSUER}, https://two.example, NO_ISSUER" in text
     assert "2 warnings" in text

@@ -181,3 +181,18 @@ def test_anything_else_is_no_certificate(data: Any, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
         VerificationKey.from_x509(data, algorithm="ES256")
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_a_public_key_is_written_in_pem_form(algorithm: str) -> None:
+    """What `to_pem` writes, `from_pem` reads, and it is the public half alone."""
+    pem = verification_key(algorithm).to_pem()
+
+    assert pem.decode() == public(algorithm)
+    assert VerificationKey.from_pem(pem, algorithm=algorithm).is_same_key(verification_key(algorithm))
+
+
+def test_a_secret_has_no_pem_form() -> None:
+    """It has no public half that could be written."""
+    with pytest.raises(ConfigurationError, match="no PEM form"):
+        verification_key("HS256").to_pem()

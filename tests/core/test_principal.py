@@ -228,3 +228,34 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(ConfigurationError) as refused:
         ClaimsMapping(roles=["a", "b"], scopes="scp", permissions=None)  # type: ignore[arg-type, list-item]
     assert len(refused.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "claims", "expected"),
+    [
+        (("user_id",), {"user_id": "u1", "sub": "other"}, "u1"),
+        (("user_id",), {"user_id": 17}, "17"),
+        (("user_id",), {"user_id": 0}, "0"),
+        (("user_id",), {"user_id": True}, None),
+        (("user_id",), {"user_id": 1.0}, None),
+        (("user_id",), {"user_id": ""}, None),
+        (("user_id",), {"user_id": ["u1"]}, None),
+        (("user_id",), {"sub": "other"}, None),
+        (("user", "id"), {"user": {"id": "u1"}}, "u1"),
+        (("user", "id"), {"user": "id"}, None),
+        (("sub",), {"sub": 17}, "17"),
+        (ClaimPath(("oid",)), {"oid": "u1"}, "u1"),
+    ],
+)
+def test_a_subject_elsewhere(path: Any, claims: dict[str, Any], expected: str | None) -> None:
+    """Who is calling may stand in another claim, and may be a whole number; where it is nobody, no token passes."""
+    mapping = ClaimsMapping(subject=path)
+    assert mapping.principal(claims).subject == expected
+    assert mapping.names_subject(claims) is (expected is not None)
+
+
+@pytest.mark.parametrize("path", ["user_id", (), ["user_id"], (1,), 17])
+def test_a_subject_that_is_no_path(path: Any) -> None:
+    """It is one path, not a list of them."""
+    with pytest.raises(ConfigurationError, match=r"a path in ClaimsMapping\(subject=...\) is a tuple of keys"):
+        ClaimsMapping(subject=path)

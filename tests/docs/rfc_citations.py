@@ -14,7 +14,7 @@ def citations() -> set[tuple[str, str, str]]:
     found = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         file = path.relative_to(PACKAGE).as_posix()
-        if file.startswith(("testing/", "cli/")):
+        if file.startswith(("testing/", "cli/", "explanation/")):
             continue
         # A comment may break a line between the two.
         text = re.sub(r"\s*\n\s*(?:# ?)?", " ", path.read_text(encoding="utf-8"))

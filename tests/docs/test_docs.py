@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jwtguard.core.reasons import REASONS, STEPS
 from tests.docs.rfc_citations import citations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,3 +105,23 @@ def test_every_section_of_an_rfc_is_listed() -> None:
         elif number and (row := re.fullmatch(r"\| (?:§([\d.]+)|all) \| [^|]+ \| (.+) \|", line)):
             listed |= {(number, row[1] or "", file) for file in re.findall("`([^`]+)`", row[2])}
     assert listed == citations()
+
+
+def test_every_step_is_the_tables() -> None:
+    """The steps beside the reasons are those by which `jwtguard explain` tells where a token failed."""
+    text = (ROOT / "docs" / "verification.md").read_text(encoding="utf-8").partition("## Reasons")[2]
+    shown = {
+        name: tuple(int(number) for number in re.findall(r"\d+", step))
+        for names, step in re.findall(r"^\| (`.*?`) \|.*\|([^|]*)\|$", text, re.MULTILINE)
+        for name in re.findall("`(.*?)`", names)
+    }
+    # Whatever was not foreseen can be at any step, and what comes after the eighth has no number there.
+    told = {name: tuple(step for step in reason.steps if step <= 8) for name, reason in REASONS.items()}
+    assert {name: shown[name] for name in told} == told | {"unforeseen": ()}
+    assert {step: about.title for step, about in STEPS.items() if step <= 8} == {
+        int(number): title for number, title in re.findall(r"^\| (\d)\. (\w+) \|", _whole(), re.MULTILINE)
+    }
+
+
+def _whole() -> str:
+    return (ROOT / "docs" / "verification.md").read_text(encoding="utf-8")

@@ -170,6 +170,20 @@ def test_metadata_that_cannot_be_had(answers: dict[str, Any], asked: int) -> Non
     assert fetcher.count == asked
 
 
+@pytest.mark.parametrize("page", [b"<html>", metadata("https://other.example")])
+def test_what_is_no_metadata_is_not_remembered(page: bytes) -> None:
+    """A server that answers any address with a page must not make an outage of a minute last for ever."""
+    answers: dict[str, Any] = {ISSUER + OIDC: 404, ISSUER + OAUTH: page, URL: jwks(FIRST)}
+    clock = Clock()
+    keys, _ = provider(answers, clock=clock)
+    with pytest.raises(UnavailableError):
+        keys.prefetch().run()
+    answers[ISSUER + OIDC] = metadata()
+    clock.now += 10
+    keys.prefetch().run()
+    assert keys.available
+
+
 def test_issuer_is_compared_to_the_letter() -> None:
     """With the slash where it has one."""
     answers = {ISSUER + OIDC: metadata(f"{ISSUER}/"), URL: jwks(FIRST)}

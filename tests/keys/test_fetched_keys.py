@@ -23,6 +23,7 @@ from jwtguard import (
     RemoteJWKSet,
     UnavailableError,
 )
+from jwtguard.core.flow import Wait
 from jwtguard.keys import errands
 from tests.core.keys import signing_key
 from tests.keys.scripted import AUDIENCE, FIRST, ISSUER, NOW, SECOND, URL, Clock, Fetcher, as_json, cached, jwks, token
@@ -155,6 +156,28 @@ def test_rotated_key_is_found_at_once() -> None:
     site.outcome(token())
     site.fetcher.answer = jwks(FIRST, SECOND)
     assert (site.outcome(token(SECOND)), site.fetcher.count) == ("accepted", 2)
+
+
+def test_key_that_appears_while_old_keys_are_fetched() -> None:
+    """Rule 4: a fetch that was under way may have been answered before the key was there, so there is one more."""
+    site = Site()
+    site.outcome(token())
+    site.clock.now += 600
+    site.fetcher.gate = threading.Event()
+    assert site.outcome(token(jti="starts the fetch")) == "accepted"
+    steps = site.keys.refreshed("second").take()
+    joined = next(steps)
+    assert isinstance(joined, Wait)
+    site.fetcher.gate.set()
+    joined.future.result(5)
+    site.fetcher.answer = jwks(FIRST, SECOND)
+    searching = steps.send(None)
+    assert isinstance(searching, Wait)
+    searching.future.result(5)
+    with pytest.raises(StopIteration) as done:
+        steps.send(None)
+    assert "second" in done.value.value
+    assert site.fetcher.count == 3
 
 
 def test_cool_down_after_a_search() -> None:

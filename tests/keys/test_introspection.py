@@ -142,7 +142,7 @@ def test_answers(changes: dict[str, Any], expected: str) -> None:
 
 
 FAILURES: list[tuple[Any, str]] = [
-    (401, "answered 401"),
+    (401, "answered 401: it does not take our client_id and client_secret"),
     (403, "answered 403"),
     (500, "answered 500"),
     (302, "redirects are not followed"),

@@ -99,6 +99,34 @@ def test_rotation(path: Path) -> None:
     assert here.roles() == ["current", "next"]
 
 
+def test_retiring(path: Path) -> None:
+    """The next key signs at once, or a new one of the same kind; what the retired one signed stays good."""
+    clock = Clock()
+    here = Process(path, clock, algorithm="EdDSA")
+    elsewhere = Process(path, clock)
+    token = here.token()
+    coming = here.keys.rotate()
+    assert here.keys.retire().kid == coming.kid
+    assert (here.roles(), here.outcome(token)) == (["retired", "current"], "accepted")
+    clock.now += 5
+    assert elsewhere.keys.retire().algorithm == "EdDSA"
+    assert (elsewhere.roles(), elsewhere.outcome(token)) == (["retired", "retired", "current"], "accepted")
+    clock.now += HOUR + LEEWAY
+    here.keys.retire()
+    assert here.roles() == ["retired", "current"]
+
+
+def test_retiring_where_no_key_is_trusted(path: Path) -> None:
+    """A new key signs."""
+    keys = SigningKeys(path, algorithm="ES384")
+    file = path if path.suffix else path / "state.json"
+    file.write_text(file.read_text().replace('"signs_from"', '"compromised": true, "signs_from"'))
+    keys = SigningKeys(path)
+    assert [state.role for state in keys.states()] == ["compromised"]
+    assert keys.retire().algorithm == "ES256"
+    assert [state.role for state in keys.states()] == ["compromised", "current"]
+
+
 def test_hundred_rotations_refuse_no_token(path: Path) -> None:
     """Whatever the moment, a token that has not expired is accepted, by a process that only reads as well."""
     clock = Clock()
@@ -187,6 +215,47 @@ def test_retired_key_is_compromised(path: Path) -> None:
     assert [key.kid for key in here.keys] == [signer.kid]
     with pytest.raises(ConfigurationError, match="there is no key with the kid 'other': there are"):
         here.keys.compromise("other")
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "HS256"])
+def test_key_of_another_process_signs_at_once(path: Path, algorithm: str) -> None:
+    """A process that has not looked at the files yet refuses none of its tokens: those were no reason to log in."""
+    clock = Clock()
+    here, elsewhere = Process(path, clock, algorithm=algorithm), Process(path, clock)
+    here.keys.rotate(at_once=True)
+    outcomes = [elsewhere.outcome(here.token())]
+    here.keys.compromise(here.keys.signing_key.kid or "")
+    outcomes.append(elsewhere.outcome(here.token()))
+    assert outcomes == ["accepted", "accepted"]
+
+
+def test_unknown_keys_and_damaged_files(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Invented names read damaged files, and log that, once an interval."""
+    clock = Clock()
+    here = Process(path, clock, algorithm="ES256")
+    (path if path.suffix else path / "state.json").write_text("{", encoding="ascii")
+    stranger = signing_key("ES256", "stranger")
+    tokens = [sign(as_json(claims(jti=str(number))), stranger) for number in range(5)]
+    assert [here.outcome(text) for text in tokens] == ["key"] * 5
+    assert len([record for record in caplog.records if "signing keys at" in record.message]) == 1
+
+
+def test_key_is_deleted_while_the_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another process that rotates: one that starts meanwhile does start."""
+    clock = Clock()
+    path = tmp_path / "keys"
+    here = Process(path, clock, algorithm="ES256")
+    first = here.keys.signing_key.kid
+    here.keys.rotate(at_once=True)
+    listed = Path.iterdir
+
+    def gone_since(self: Path) -> list[Path]:
+        found = list(listed(self))
+        (path / f"{first}.pem").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "iterdir", gone_since)
+    assert [state.role for state in SigningKeys(path, clock=clock).states()] == ["current"]
 
 
 def test_secret_is_rotated_without_logout(path: Path) -> None:
@@ -298,7 +367,7 @@ def test_no_disk_on_the_warm_path(path: Path, monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(verify())
     assert len(looked) == 1
     assert looked[0] != threading.get_ident()
-    assert here.keys.refreshed("any").run() is here.keys.current()
+    assert here.keys.refreshed(None).run() is here.keys.current()
     assert here.outcome(text) == "accepted"
     assert len(looked) == 1
 

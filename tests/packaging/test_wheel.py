@@ -43,10 +43,14 @@ def test_every_file_of_the_package_is_installed() -> None:
 
 
 def test_nothing_else_is_installed() -> None:
-    """No tests, examples or tools: the wheel brings one top-level package and its metadata."""
+    """No tests, examples or tools: the wheel brings one top-level package, the plugin for pytest, and its metadata."""
     tops = {path.split("/")[0] for path in FILES if not path.startswith("../")}
 
-    assert {top for top in tops if not top.endswith((".dist-info", ".pth"))} <= {"jwtguard"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".pth"))} <= {
+        "jwtguard",
+        "_jwtguard_pytest_plugin.py",
+        "__pycache__",
+    }
 
 
 def test_the_licence_travels_with_the_code() -> None:

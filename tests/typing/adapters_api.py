@@ -12,6 +12,9 @@ from django.views import View
 from fastapi import APIRouter, FastAPI, WebSocket
 from flask import Blueprint, Flask
 from flask.views import MethodView
+from rest_framework.request import Request as DRFRequest
+from rest_framework.response import Response as DRFResponse
+from rest_framework.views import APIView
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
@@ -20,12 +23,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.websockets import WebSocket as StarletteWebSocket
 
-from jwtguard import Guard, Principal, SigningKey, TokenHeader, has_role, optional
+from jwtguard import Guard, Principal, SigningKey, TokenHeader, has_role, has_scope, optional
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.asgi import requires as asgi_requires
 from jwtguard.django import DjangoGuard
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
 from jwtguard.django import requires as django_requires
+from jwtguard.django.rest_framework import GuardAuthentication, GuardPermission, HasRole, HasScope, Requires
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard, RefusedRequest, principal
 
@@ -168,6 +172,23 @@ class AdminMiddleware(DjangoMiddleware):
 
 
 guarded_page = django_requires()(Page.as_view())
+
+
+class Reports(APIView):
+    authentication_classes = (GuardAuthentication,)
+    permission_classes = (HasRole("admin"), Requires(has_role("a") | has_scope("b"), guard=guard), HasScope("c"))
+
+    def get(self, request: DRFRequest) -> DRFResponse:
+        return DRFResponse({"for": request.user.pk})
+
+
+class MachineAuthentication(GuardAuthentication):
+    guard = django_auth
+    tokens_from = (TokenHeader("X-Machine-Token"),)
+
+
+assert_type(HasRole("admin"), type[GuardPermission])
+HasRole(["admin"])  # type: ignore[arg-type]
 
 
 async def calls_django(request: HttpRequest, staff: StaffRequest) -> None:

@@ -1,0 +1,89 @@
+"""What is said of a token in the end: taken, refused and why, or that nobody can tell, with all the steps.
+
+>>> from jwtguard import Guard, SigningKey, TokenIssuer
+>>> key = SigningKey.generate("ES256")
+>>> guard = Guard(issuer="https://i.example", audience="https://a.example", keys=key.verification_key)
+>>> issuer = TokenIssuer(issuer="https://i.example", audience="https://a.example", client_id="web", signing_keys=[key])
+>>> verdict_of(issuer.access_token("user-1"), guard).state
+'accepted'
+>>> verdict_of(issuer.access_token("user-1"), None).state  # without a key
+'unknown'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from jwtguard.core.jwk import SigningKey
+from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.explanation import Explanation, Step, explain
+from jwtguard.guard import Guard
+
+State: TypeAlias = Literal["empty", "accepted", "refused", "unknown"]
+
+FIRST_WITH_KEY = 5
+"""The step that asks for a key: what comes before can be told without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A verdict in words. `reason` is the word of the log; `unchecked` names what was not asked for.
+
+    What was expected and found stands in the step that failed.
+    """
+
+    state: State
+    reason: str = ""
+    sentence: str = ""
+    remedy: str = ""
+    unchecked: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+def verdict_of(text: str, guard: Guard | None) -> Verdict:
+    """What `guard` says of `text`; without one, what can be said without a key.
+
+    Raises `ConfigurationError` for a guard that cannot work from here.
+    """
+    if not text:
+        return Verdict(state="empty")
+    if guard is None:
+        return _without_key(explain(_NO_KEY, text).run())
+    explanation = explain(guard, text).run()
+    unchecked = tuple(name for name in ("issuer", "audience") if getattr(guard, name) is UNCHECKED)
+    if explanation.verdict == "accepted":
+        return Verdict(state="accepted", reason="accepted", unchecked=unchecked, steps=explanation.steps)
+    return _refused(explanation)
+
+
+def _refused(explanation: Explanation) -> Verdict:
+    step = explanation.failed
+    return Verdict(
+        state="refused" if explanation.verdict == "refused" else "unknown",
+        reason=explanation.reason,
+        sentence="" if step is None else f"It fails at step {step.number}, {step.title}.",
+        remedy="" if step is None else step.remedy,
+        steps=explanation.steps,
+    )
+
+
+def _without_key(explanation: Explanation) -> Verdict:
+    step = explanation.failed
+    if step is not None and step.number < FIRST_WITH_KEY:
+        return _refused(explanation)
+    # Nobody has signed anything with the key that was asked in its place.
+    steps = [
+        step if step.number < FIRST_WITH_KEY else replace(step, outcome="not reached", expected="", found="", remedy="")
+        for step in explanation.steps
+    ]
+    return Verdict(
+        state="unknown",
+        reason="no_key",
+        sentence="Nothing speaks against its form. Whether it is genuine, only a key can tell.",
+        steps=tuple(steps),
+    )
+
+
+_NO_KEY = Guard(issuer=UNCHECKED, audience=UNCHECKED, keys=SigningKey.generate("ES256").verification_key, cache_size=0)
+"""A guard whose key signed nothing: it tells what a token is refused for before any key is asked."""

@@ -1,0 +1,138 @@
+"""Whom a command asks about a token: the project's own guard, or one made of keys that the options name.
+
+>>> options = GuardOptions(openid="https://login.example", audience=("https://api.example",))
+>>> options.guard().issuer, options.given
+('https://login.example', ['--openid', '--audience'])
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import click
+
+from jwtguard.cli.imports import load_guard
+from jwtguard.cli.inputs import duration
+from jwtguard.cli.key_inputs import algorithm_option, read_keys, read_secret, secret_options
+from jwtguard.cli.output import Problem
+from jwtguard.core.flow import Flow, run_async
+from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.policy import DEFAULT_LEEWAY
+from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.guard import Guard
+from jwtguard.keys.openid import OpenIDProvider
+from jwtguard.keys.remote import RemoteJWKSet
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+guard_option = click.option(
+    "--guard",
+    "guard_name",
+    metavar="MODULE:NAME",
+    help="Your project's guard, as in project.auth:guard; or django, for the one of its settings.",
+)
+key_options: Sequence[Callable[[Any], Any]] = (
+    click.option(
+        "--key-file", metavar="FILE", help="A key as PEM, JWK or JWK Set, or a directory of keys; - is standard input."
+    ),
+    click.option("--kid", help="The name of that key, for a file that does not say."),
+    algorithm_option,
+    secret_options,
+)
+"""The options that name a key at hand."""
+_OPTIONS: Sequence[Callable[[Any], Any]] = (
+    guard_option,
+    *key_options,
+    click.option("--jwks-url", metavar="URL", help="The address of a JWK Set."),
+    click.option("--openid", metavar="ISSUER", help="An OpenID provider: its keys are found through its metadata."),
+    click.option("--issuer", metavar="NAME", help="What iss must be; not checked if left out, unless --openid says."),
+    click.option("--audience", metavar="NAME", multiple=True, help="What aud must hold; may be repeated."),
+    click.option("--leeway", type=duration, metavar="DURATION", help="How far clocks may differ; 10s by default."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardOptions:
+    """What the options said: the name of a guard, or what one is to be made of."""
+
+    guard_name: str | None = None
+    key_file: str | None = None
+    kid: str | None = None
+    algorithm: str | None = None
+    secret_file: str | None = None
+    secret_env: str | None = None
+    secret_base64: bool = False
+    jwks_url: str | None = None
+    openid: str | None = None
+    issuer: str | None = None
+    audience: tuple[str, ...] = ()
+    leeway: timedelta | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given, besides `--guard`."""
+        names = [field.name for field in fields(self) if field.name != "guard_name"]
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) not in {None, False, ()}]
+
+    def guard(self) -> Guard:
+        """The guard; raises `Problem` or `ConfigurationError`. What is not said of issuer and audience is unchecked."""
+        if self.guard_name is not None:
+            if self.given:
+                raise Problem(f"--guard brings everything with it: leave out {', '.join(self.given)}")
+            return load_guard(self.guard_name)
+        issuer = self.openid if self.issuer is None else self.issuer
+        return Guard(
+            issuer=UNCHECKED if issuer is None else issuer,
+            audience=self.audience or UNCHECKED,
+            keys=self._keys(),
+            leeway=DEFAULT_LEEWAY if self.leeway is None else self.leeway,
+        )
+
+    def _keys(self) -> KeySource | Iterable[VerificationKey]:
+        sources = ("--key-file", "--secret-file", "--secret-env", "--jwks-url", "--openid")
+        named = [name for name in self.given if name in sources]
+        if len(named) != 1:
+            found = f", not {' and '.join(named)} at once" if named else ""
+            raise Problem(f"say what to verify with: --guard, or one of {', '.join(sources)}{found}")
+        # Plain http is for this machine alone, where a provider under development is: its address was just typed in.
+        algorithms = None if self.algorithm is None else [self.algorithm]
+        if self.openid is not None:
+            return OpenIDProvider(self.openid, algorithms=algorithms, allow_http_loopback=True)
+        if self.jwks_url is not None:
+            return RemoteJWKSet(self.jwks_url, algorithms=algorithms, allow_http_loopback=True)
+        if self.key_file is not None:
+            return read_keys(self.key_file, algorithm=self.algorithm, kid=self.kid)
+        secret = read_secret(self.secret_file, self.secret_env, base64=self.secret_base64)
+        return [VerificationKey.from_secret(secret, algorithm=self.algorithm or "HS256", kid=self.kid)]
+
+
+def guard_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the options that name a guard or its keys, as the argument `guard`, a `GuardOptions`."""
+
+    @functools.wraps(command)
+    def with_guard(*args: Any, **options: Any) -> R:  # noqa: ANN401 - what click hands over
+        said = {field.name: options.pop(field.name) for field in fields(GuardOptions)}
+        return command(*args, guard=GuardOptions(**said), **options)
+
+    wrapped: Callable[..., R] = with_guard
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def ask(flow: Flow[T]) -> T:
+    """What comes out of `flow`, on a loop, since a project's fetcher or session store may be async."""
+    import asyncio  # noqa: PLC0415 - slow to import
+
+    return asyncio.run(run_async(flow))
+
+
+def unchecked(guard: Guard) -> list[str]:
+    """What a guard does not look at, of what it should."""
+    return [name for name, value in {"issuer": guard.issuer, "audience": guard.audience}.items() if value is UNCHECKED]

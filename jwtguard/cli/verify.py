@@ -1,0 +1,66 @@
+"""`jwtguard verify`: is a token good, by a key, a JWK Set, an OpenID provider or the project's own guard?
+
+>>> from click.testing import CliRunner
+>>> answer = CliRunner().invoke(command, ["--secret-env", "SECRET"], input="a.b.c", env={"SECRET": "s" * 32})
+>>> answer.exit_code, answer.output.splitlines()[0]
+(1, 'refused: base64url')
+"""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from jwtguard.cli.colours import BAD, GOOD, WARNING
+from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
+from jwtguard.cli.inputs import token_options
+from jwtguard.cli.output import Exit, console, end, json_option, print_rows, printable, write_json
+from jwtguard.cli.token_view import TokenView
+from jwtguard.explanation import Verdict, explain
+
+ENDS: dict[Verdict, Exit] = {"accepted": Exit.ACCEPTED, "refused": Exit.REFUSED, "unavailable": Exit.USAGE}
+"""How a command ends. Where nobody can tell, the token was not refused either."""
+
+
+@click.command("verify")
+@guard_options
+@token_options
+@json_option
+def command(token: str, guard: GuardOptions, as_json: bool) -> None:  # noqa: FBT001
+    """Verify a token: by a key, a JWK Set, an OpenID provider, or your project's guard.
+
+    Ends with 0 if it is accepted, 1 if it is refused, and 2 if nobody can tell because the keys are out of reach.
+    What --issuer and --audience do not say is not checked, and that is said.
+    """
+    asked = guard.guard()
+    found = ask(explain(asked, token))
+    view, missing, failed = TokenView.of(token, now=asked.clock()), unchecked(asked), found.failed
+    is_accepted = found.verdict == "accepted"
+    if as_json:
+        shown = view.as_json()
+        parts = {name: shown[name] if is_accepted else None for name in ("header", "payload", "dates")}
+        write_json(
+            {
+                "verdict": found.verdict,
+                "reason": found.reason,
+                "step": None if failed is None else failed.number,
+                "unchecked": missing,
+                **parts,
+            }
+        )
+        end(ENDS[found.verdict])
+    out = console()
+    if failed is None:
+        out.print(Text("accepted", style=GOOD))
+    else:
+        out.print(Text(f"{found.verdict}: {printable(found.reason)}", style=BAD))
+    if missing:
+        out.print(Text(f"not checked: {' and '.join(missing)}", style=WARNING))
+    out.print()
+    if failed is None:
+        view.print_to(out)
+    else:
+        told = {"step": f"{failed.number}, {failed.title} ({failed.rfc})", "expected": failed.expected}
+        told |= {"found": failed.found, "remedy": failed.remedy}
+        print_rows(out, [[(name, ""), (printable(text), "")] for name, text in told.items()])
+    end(ENDS[found.verdict])

@@ -1,0 +1,123 @@
+"""Why a guard takes a token or refuses it: every step in order, what it wanted, what it found, and what helps.
+
+>>> from jwtguard import Guard, SigningKey, TokenIssuer
+>>> key = SigningKey.generate("HS256")
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> other = TokenIssuer(
+...     issuer="https://issuer.example", audience="https://other.example", client_id="web", signing_keys=[key]
+... )
+>>> explanation = explain(guard, other.access_token("user-1")).run()
+>>> explanation.reason, explanation.failed.number, explanation.failed.title
+('aud', 7, 'Claims')
+>>> explanation.failed.expected, explanation.failed.found
+('aud is or holds "https://api.example"', 'aud "https://other.example"')
+
+Nothing is verified a second way: the guard itself is asked, and its reason tells the step (`jwtguard.core.reasons`).
+"""
+
+from __future__ import annotations
+
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.frozen import set_once
+from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jws import check_length, parse
+from jwtguard.core.reasons import CSRF_STEP, reason_named
+from jwtguard.core.verification import VerifiedToken
+from jwtguard.explanation.details import details, expected
+from jwtguard.explanation.evidence import Evidence
+from jwtguard.explanation.hints import remedy
+from jwtguard.explanation.request import authorization, csrf, revocation
+from jwtguard.explanation.result import Explanation as Explanation
+from jwtguard.explanation.result import Outcome as Outcome
+from jwtguard.explanation.result import Route as Route
+from jwtguard.explanation.result import Step as Step
+from jwtguard.explanation.result import Verdict as Verdict
+from jwtguard.explanation.result import step
+from jwtguard.guard import Authentication, Guard
+
+_INTROSPECTED = 2
+"""The step in whose place an opaque token's issuer is asked."""
+
+
+def explain(guard: Guard, text: str, *, route: Route | None = None, redact: bool = False) -> Flow[Explanation]:
+    """Ask `guard` about the `text` of a token, and explain what it says.
+
+    With a `route`, also whether the token opens it, as if it came in a header. `redact` leaves out what a ticket should
+    not show: the subject, and values of claims that are the application's own. The guard's `on_event` is not called.
+    Raises `ConfigurationError` for a guard that cannot work at all.
+    """
+    return Flow(_explaining(guard, text, route, redact=redact))
+
+
+def _explaining(guard: Guard, text: str, route: Route | None, *, redact: bool) -> Steps[Explanation]:
+    asked = quiet(guard)
+    token: VerifiedToken | None = None
+    error: JWTGuardError | None = None
+    try:
+        token = yield from asked.verify(text)
+    except ConfigurationError:
+        raise
+    except JWTGuardError as refused:
+        error = refused.with_traceback(None)
+    evidence = Evidence.of(guard, text if isinstance(text, str) else "", redact=redact)
+    is_opaque = guard.introspection is not None and guard._verifier.takes_as_opaque(text)
+    at = None if error is None else _step_of(error, evidence, is_opaque=is_opaque)
+    steps = [_told(number, at, error, evidence, is_opaque=is_opaque) for number in range(1, CSRF_STEP)]
+    if route is None:
+        steps.append(revocation(guard, error))
+    else:
+        principal = None if token is None else asked.principal_of(token)
+        who = Authentication(principal=principal, token=token, error=error)
+        decided, error_of_route = authorization(asked, who, route)
+        steps += [csrf(guard, route), revocation(guard, error), decided]
+        error = error_of_route
+    return Explanation(
+        verdict="accepted" if error is None else "unavailable" if isinstance(error, UnavailableError) else "refused",
+        reason="accepted" if error is None else error.reason,
+        steps=tuple(steps),
+    )
+
+
+def quiet(guard: Guard) -> Guard:
+    """The same guard, sharing its keys and caches, that tells nobody: an explanation is no event of the application."""
+    twin: Guard = object.__new__(type(guard))
+    for kind in type(guard).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            set_once(twin, **{name: getattr(guard, name)})
+    set_once(twin, _on_event=None)
+    return twin
+
+
+def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> int:
+    """The step at which `error` arose. Where two share a reason, the first if the token fails before any key."""
+    *early, last = reason_named(error.reason).steps
+    if not early:
+        return last
+    first = early[0]
+    if error.reason == "iss":
+        # Whose token it is must be known early where there are several issuers, or keys to be fetched.
+        is_late = all(isinstance(policy.keys, JWKSet) for policy in evidence.policies)
+        return last if is_opaque or (len(evidence.policies) == 1 and is_late) else first
+    try:
+        parse(check_length(evidence.text, len(evidence.text)), header=None, types=frozenset())
+    except InvalidTokenError as earlier:
+        return first if earlier.reason == error.reason else last
+    except Exception:  # noqa: BLE001 - what the guard did not foresee either
+        return first
+    return last
+
+
+def _told(number: int, at: int | None, error: JWTGuardError | None, evidence: Evidence, *, is_opaque: bool) -> Step:
+    """One of the eight steps, told from which one failed."""
+    if error is not None and number == at:
+        wanted, found = details(evidence, number, error.reason)
+        if is_opaque and number > _INTROSPECTED:
+            found = "something else in what the issuer says of this opaque token"
+        return step(number, "failed", expected=wanted, found=found, remedy=remedy(evidence, error.reason))
+    if at is not None and number > at:
+        return step(number, "not reached", expected=expected(evidence, number))
+    if is_opaque and number > 1:
+        return step(number, "skipped", found="an opaque token: its issuer was asked instead (RFC 7662)")
+    wanted, found = details(evidence, number)
+    return step(number, "passed", expected=wanted, found=found)

@@ -1,0 +1,84 @@
+"""The steps after those of the token: cross-site request forgery, revocation, and what a route asks for.
+
+>>> from jwtguard import Guard, Rule, Rules, SigningKey, has_role
+>>> rules = Rules([Rule("/admin/", has_role("admin"))])
+>>> key = SigningKey.generate("HS256").verification_key
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key, rules=rules)
+>>> authorization(guard, Authentication(), Route(method="GET", path="/admin/"))[0].expected
+"has_role('admin')"
+"""
+
+from __future__ import annotations
+
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import SAFE_METHODS
+from jwtguard.core.errors import InsufficientScopeError, JWTGuardError
+from jwtguard.core.principal import Principal
+from jwtguard.core.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATION_STEP, reason_named
+from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.explanation.evidence import cut
+from jwtguard.explanation.result import Route, Step, step
+from jwtguard.guard import Authentication, Guard
+
+
+def csrf(guard: Guard, route: Route) -> Step:
+    """What would be asked of a request that brings the token in a cookie."""
+    method = route.method.upper()
+    if not any(isinstance(source, TokenCookie) for source in guard.tokens_from):
+        found = "this guard takes no token from a cookie"
+    elif guard.csrf is UNCHECKED:
+        found = "csrf=UNCHECKED: requests with a cookie are not protected"
+    elif method in SAFE_METHODS:
+        found = f"{method} changes nothing"
+    else:
+        found = "asked only if the token comes in a cookie: then Origin or Sec-Fetch-Site must show a page of yours"
+    return step(CSRF_STEP, "skipped", found=found)
+
+
+_SESSION = {
+    "revoked": "it has ended, or its store does not know it",
+    "no_session": "no sid",
+    "store": "the session store cannot be reached",
+}
+
+
+def revocation(guard: Guard, error: JWTGuardError | None) -> Step:
+    """Whether the token's session has ended, if the guard asks."""
+    if not guard.has_revocation:
+        return step(REVOCATION_STEP, "skipped", found="this guard does not ask: a token is good until it expires")
+    wanted = "the session that sid names has not ended"
+    if error is None:
+        return step(REVOCATION_STEP, "passed", expected=wanted, found="it is alive, or its issuer is not asked about")
+    if error.reason not in _SESSION:
+        return step(REVOCATION_STEP, "not reached", expected=wanted)
+    helps = reason_named(error.reason).remedy
+    return step(REVOCATION_STEP, "failed", expected=wanted, found=_SESSION[error.reason], remedy=helps)
+
+
+def authorization(guard: Guard, who: Authentication, route: Route) -> tuple[Step, JWTGuardError | None]:
+    """What the rule of the path and the decorators say of the caller; with the refusal, if it is one."""
+    asked = list(route.requirements)
+    if guard.rules is not None and route.path is not None:
+        asked.insert(0, guard.rules.requirement(route.method, route.path))
+    if not asked:
+        return step(AUTHORIZATION_STEP, "skipped", found="no rule names it, and no decorator is known of"), who.error
+    wanted = " and ".join(dict.fromkeys(map(repr, asked)))
+    has = "no caller is needed" if who.principal is None else _rights(who.principal)
+    for requirement in asked:
+        try:
+            guard.authorize(who, requirement)
+        except JWTGuardError as refused:
+            if refused is who.error:
+                return step(AUTHORIZATION_STEP, "not reached", expected=wanted), refused
+            missing = refused.missing if isinstance(refused, InsufficientScopeError) else ()
+            found = f"{has}; missing: {', '.join(missing)}" if missing else has
+            helps = reason_named(refused.reason).remedy
+            failed = step(AUTHORIZATION_STEP, "failed", expected=wanted, found=found, remedy=helps)
+            return failed, refused.with_traceback(None)
+    return step(AUTHORIZATION_STEP, "passed", expected=wanted, found=has), None
+
+
+def _rights(principal: Principal) -> str:
+    rights = {"roles": principal.roles, "scopes": principal.scopes, "permissions": principal.permissions}
+    has = [f"{name} {cut(', '.join(sorted(members)))}" for name, members in rights.items() if members]
+    return "; ".join(has) or "no roles, scopes or permissions"

@@ -1,0 +1,314 @@
+"""Access tokens for tests, which a guard accepts for as long as the test lasts, beside those it accepts anyway.
+
+>>> from jwtguard import Guard
+>>> from jwtguard.providers import keycloak
+>>> guard = Guard(issuers=[keycloak("https://kc.example/realms/acme", audience="orders-api")])  # the application's own
+>>> with tokens_for(guard) as token_for:
+...     caller = guard.verify(token_for("alice", roles=["admin"])).run().principal
+>>> caller.subject, caller.roles
+('alice', frozenset({'admin'}))
+
+Nothing is fetched for them: they are signed with a throw-away key that only this guard knows, and only inside `with`.
+They say what the guard's issuer would: its name, its audience, what tells its access tokens from others, and roles
+where its tokens have them. So a test of an application need not change how its guard is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypedDict, Unpack
+
+from jwtguard.callers import check_guard
+from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.csrf import CSRF
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.extraction import AuthorizationHeader
+from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.jwk import ALGORITHMS, SigningKey, VerificationKey
+from jwtguard.core.jwk_set import JWKSet, KeySource
+from jwtguard.core.jws import sign
+from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
+from jwtguard.core.policy import UNCHECKED, Policy
+from jwtguard.core.principal import ClaimPath
+from jwtguard.core.revocation import SessionRevocation
+from jwtguard.core.tenants import TenantPattern
+from jwtguard.core.verification import TokenVerifier, VerifiedToken
+from jwtguard.guard import Guard
+
+LIFETIME = timedelta(minutes=5)
+# Quick to make first; RSA takes a tenth of a second, and is for guards that take nothing else.
+_PREFERRED = ("ES256", "HS256", *sorted(ALGORITHMS))
+
+
+class TokenSettings(TypedDict, total=False):
+    """What a token for tests may say besides its subject.
+
+    `roles`, `scope`, `permissions`: what the caller may do. `session_id`: the `sid`; a token that names one is asked
+    about like any other where the guard has revocation, and one that names none is taken. `auth_time`: when the user
+    logged in, in seconds since the epoch. `expires_in`: from now on, five minutes by default; a negative one makes a
+    token that has expired. `claims`: further claims, or others in the place of those above, None for none at all.
+    `issuer`: which of the guard's issuers, by its name, or `NO_ISSUER`; the first by default.
+    """
+
+    roles: Iterable[str]
+    scope: Iterable[str]
+    permissions: Iterable[str]
+    session_id: str | None
+    auth_time: float | None
+    expires_in: timedelta
+    claims: Mapping[str, Any] | None
+    issuer: str | NoIssuerType | None
+
+
+class TokenFor:
+    """Makes tokens that one guard accepts: `token_for("alice", roles=["admin"])`. Made by `tokens_for`."""
+
+    def __init__(self, guard: Guard, policies: Iterable[Policy]) -> None:
+        self.guard = guard
+        self._policies = tuple(policies)
+        self._without_session: set[bytes] = set()
+
+    def __call__(self, subject: str = "user-1", **settings: Unpack[TokenSettings]) -> str:
+        """The text of an access token for `subject`; see `TokenSettings`.
+
+        Raises `ConfigurationError` if the guard could not take it: because it wants a claim that only you can know.
+        """
+        policy = policy_of(self._policies, settings.get("issuer"))
+        now = int(self.guard.clock())
+        claims = claims_of(policy, subject, now, settings)
+        extra, expires_in = settings.get("claims"), settings.get("expires_in", LIFETIME)
+        if extra is None and expires_in > timedelta(0):
+            _check(policy, claims, now)
+        text = compact(throwaway_key(_algorithm(policy)), {**claims, **(extra or {})}, typ=type_of(policy))
+        if settings.get("session_id") is None:
+            self._without_session.add(hashlib.sha256(text.encode()).digest())
+        return text
+
+    def made(self, token: VerifiedToken) -> bool:
+        """Whether it was made here and names no session of the test's own."""
+        return token.sha256 in self._without_session
+
+
+@contextmanager
+def tokens_for(guard: Guard) -> Iterator[TokenFor]:
+    """Let `guard` accept what the `TokenFor` makes, for the length of the block.
+
+    The guard stays the object it is, so applications that hold it need not be told. What it accepts otherwise it still
+    does. Raises `ConfigurationError` if `guard` is none.
+    """
+    check_guard(guard, "tokens_for")
+    trust, verifier = guard.trust, guard._verifier
+    policies = tuple(
+        replace(policy, keys=_WithThrowaway(policy.keys, throwaway_key(_algorithm(policy))))
+        for policy in trust.policies
+    )
+    token_for = TokenFor(guard, policies)
+    with ExitStack() as undo:
+        changes: dict[str, Any] = {
+            "_trust": replace(trust, policies=policies),
+            "_verifier": TokenVerifier(
+                policies,
+                max_token_bytes=verifier._max_token_bytes,
+                cache_size=verifier._cache_size,
+                clock=guard.clock,
+            ),
+        }
+        if guard._revocation is not None:
+            changes["_revocation"] = _ButNotForTests(guard._revocation, token_for.made)
+        for name, value in changes.items():
+            undo.callback(object.__setattr__, guard, name, getattr(guard, name))
+            object.__setattr__(guard, name, value)
+        yield token_for
+
+
+def throwaway_guard(**settings: Any) -> Guard:  # noqa: ANN401 - what `Guard` takes
+    """A guard with a throw-away key, which takes tokens from the header and from the cookie `__Host-access`.
+
+    `settings` are those of `Guard`, over these.
+    """
+    defaults: dict[str, Any] = {
+        "issuer": "https://issuer.example",
+        "audience": "https://api.example",
+        "keys": throwaway_key("ES256").verification_key,
+        "tokens_from": [AuthorizationHeader(), TokenCookie()],
+        "csrf": CSRF(secret=secrets.token_bytes(32)),
+    }
+    if "issuers" in settings:
+        defaults = {name: defaults[name] for name in ("tokens_from", "csrf")}
+    return Guard(**{**defaults, **settings})
+
+
+@functools.cache
+def throwaway_key(algorithm: str) -> SigningKey:
+    """A key that this process made and forgets."""
+    return SigningKey.generate(algorithm, kid=f"throw-away-{secrets.token_hex(8)}")
+
+
+def compact(key: SigningKey, claims: Mapping[str, Any], *, typ: str) -> str:
+    """A signed token with exactly these claims (RFC 7515 §3.1), less those that are None."""
+    stated = {name: value for name, value in claims.items() if value is not None}
+    return sign(json.dumps(stated).encode("ascii"), key, header={"typ": typ})
+
+
+class _WithThrowaway:
+    """A key source with one more key. The others are fetched only if a token asks for them."""
+
+    def __init__(self, real: KeySource, key: SigningKey) -> None:
+        self.real = real
+        self._key = key
+        self._made: tuple[JWKSet | None, JWKSet] | None = None
+
+    def current(self) -> JWKSet | None:
+        return self._both(self.real.current())
+
+    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
+        return Flow(self._refreshed(kid))
+
+    def _refreshed(self, kid: str | None) -> Steps[JWKSet]:
+        return self._both((yield from self.real.refreshed(kid)))
+
+    def _both(self, real: JWKSet | None) -> JWKSet:
+        if self._made is None or self._made[0] is not real:
+            # The same set for as long as the real one is: others mean that verified tokens are verified anew.
+            self._made = real, _BothKeys(real, self._key)
+        return self._made[1]
+
+
+class _BothKeys(JWKSet):
+    """The keys of `real`, found as they are there, and one that only tokens find which name it."""
+
+    __slots__ = ("_key", "_real")
+
+    def __init__(self, real: JWKSet | None, key: SigningKey) -> None:
+        super().__init__([*(real or ()), key.verification_key])
+        self._real = JWKSet([]) if real is None else real
+        self._key = key.verification_key
+
+    def find(self, kid: str | None, algorithm: str) -> VerificationKey | None:
+        if kid == self._key.kid:
+            return self._key if algorithm in self._key.names else None
+        return self._real.find(kid, algorithm)
+
+
+class _ButNotForTests:
+    """A revocation that is not asked about tokens which name no session, if a test made them."""
+
+    def __init__(self, revocation: SessionRevocation, made: Callable[[VerifiedToken], bool]) -> None:
+        self.real = revocation
+        self._made_for_tests = made
+
+    def checking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None]:
+        if not self._made_for_tests(token):
+            yield from self.real.checking(token, clock=clock)
+
+    def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[float]:
+        if self._made_for_tests(token):
+            return float("inf")
+        return (yield from self.real.rechecking(token, clock=clock))
+
+
+def policy_of(policies: Sequence[Policy], issuer: str | NoIssuerType | None) -> Policy:
+    """The policy for the tokens of `issuer`, by default the first; raises `ConfigurationError` if there is none."""
+    if issuer is None:
+        return policies[0]
+    for policy in policies:
+        if issuer in {policy.issuer, _issuer_name(policy)}:
+            return policy
+    known = ", ".join(repr(_issuer_name(policy)) for policy in policies)
+    raise ConfigurationError(f"the guard trusts no issuer {issuer!r}: write one of {known}")
+
+
+def _algorithm(policy: Policy) -> str:
+    allowed = policy._algorithms
+    return next(name for name in _PREFERRED if allowed is None or name in allowed)
+
+
+def type_of(policy: Policy) -> str:
+    """The header's `typ` of its access tokens: that of RFC 9068 §2.1, unless they say otherwise."""
+    types = set(policy.kind.types or ())
+    return "at+jwt" if not types or "at+jwt" in types else min(types).upper()
+
+
+def _tenant(policy: Policy) -> str:
+    issuer = policy.issuer
+    known = issuer.tenants if isinstance(issuer, TenantPattern) else ()
+    return min(known) if isinstance(known, frozenset) else "tenant"
+
+
+def _issuer_name(policy: Policy) -> str:
+    issuer = policy.issuer
+    if isinstance(issuer, TenantPattern):
+        return re.sub(r"\{[a-z_]+\}", _tenant(policy), issuer.template)
+    return issuer if isinstance(issuer, str) else "https://issuer.example"
+
+
+def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -> dict[str, Any]:
+    """What the policy's issuer would say in a token that is issued `now`; what it leaves out is None."""
+    claims: dict[str, Any] = {
+        "iss": None if policy.issuer is NO_ISSUER else _issuer_name(policy),
+        "exp": now + int(settings.get("expires_in", LIFETIME).total_seconds()),
+        # An expired token was issued before it expired.
+        "iat": now + min(0, int(settings.get("expires_in", LIFETIME).total_seconds())),
+        "jti": secrets.token_urlsafe(16),
+        "sid": settings.get("session_id") or ("a-session" if "sid" in policy._required else None),
+        "auth_time": settings.get("auth_time") or (now if "auth_time" in policy._required else None),
+    }
+    if isinstance(policy.issuer, TenantPattern):
+        claims[policy.issuer.claim] = _tenant(policy)
+    if policy.audience is not UNCHECKED:
+        claims["aud"] = min(policy._audiences or ())
+    _be_of_kind(claims, policy)
+    mapping = policy.claims
+    _put(claims, mapping.subject or ("sub",), subject)
+    for name, paths in (("roles", mapping.roles), ("scope", mapping.scopes), ("permissions", mapping.permissions)):
+        given = settings.get(name, ())
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise ConfigurationError(f'{name} is a list: write {name}=["{given}"]')
+        values = sorted(given) if isinstance(given, set | frozenset) else list(given)
+        if values:
+            _put(claims, _first(paths, name), " ".join(values) if name == "scope" else values)
+    return claims
+
+
+def _be_of_kind(claims: dict[str, Any], policy: Policy) -> None:
+    kind = policy.kind
+    for path, values in kind.values.items():
+        _put(claims, path, min(values))
+    if kind.client_claims:
+        claims[min(kind.client_claims)] = min(kind.clients or {"tests"})
+    if kind.some_of and claims.keys().isdisjoint(kind.some_of):
+        claims["client_id" if "client_id" in kind.some_of else min(kind.some_of)] = "tests"
+
+
+def _first(paths: Iterable[Any], name: str) -> tuple[str, ...]:
+    for path in paths:
+        return path.keys if isinstance(path, ClaimPath) else path
+    raise ConfigurationError(f"the guard's ClaimsMapping says nowhere in a token to look for {name}: leave them out")
+
+
+def _put(claims: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    *parents, last = path
+    for name in parents:
+        claims = claims.setdefault(name, {})
+    claims[last] = value
+
+
+def _check(policy: Policy, claims: Mapping[str, Any], now: int) -> None:
+    try:
+        policy.check({name: value for name, value in claims.items() if value is not None}, now)
+    except InvalidTokenError as error:
+        reason = error.reason
+    else:
+        return
+    raise ConfigurationError(
+        f"the guard would refuse this token ({reason}; see docs/verification.md): pass the claim that its issuer sets,"
+        ' as in claims={"org": "acme"}'
+    )
