@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -46,15 +47,20 @@ ProblemBody: TypeAlias = Callable[[JWTGuardError], tuple[str, bytes]]
 
 def problem_details(error: JWTGuardError) -> tuple[str, bytes]:
     """The content type and body of an RFC 9457 problem."""
+    return "application/problem+json", _problem(error.status, error.detail, error.error)
+
+
+@lru_cache(maxsize=256)  # There are few refusals, and to write one anew is half of what its answer costs.
+def _problem(status: int, detail: str, code: str | None) -> bytes:
     problem: dict[str, object] = {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
-        "detail": error.detail,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
     }
-    if error.error is not None:
-        problem["error"] = error.error
-    return "application/problem+json", json.dumps(problem).encode("ascii")
+    if code is not None:
+        problem["error"] = code
+    return json.dumps(problem).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,40 @@ def test_path_that_the_adapter_knows_better() -> None:
     assert HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}, path="/b").path == "/b"
 
 
+def test_request_of_its_parts() -> None:
+    """A framework of neither kind says itself what a request holds."""
+    plain = HTTPRequest(method="GET", path="/a", values=lambda name: [name])
+    assert (*_said(plain), plain.root_path, plain.client) == ("GET", "/a", "", "http", False, "", None)
+    full = HTTPRequest(
+        method="GET",
+        path="/a",
+        values=lambda name: [name],
+        query="b=c",
+        scheme="https",
+        is_websocket=True,
+        root_path="/r",
+        client="192.0.2.1",
+    )
+    assert (*_said(full), full.root_path, full.client) == ("GET", "/a", "b=c", "https", True, "/r", "192.0.2.1")
+    assert full.values("host") == ["host"]
+
+
+def test_request_is_read_only() -> None:
+    """Nobody can make a request say something else."""
+    for request in (asgi(), wsgi(), HTTPRequest(method="GET", path="/", values=lambda name: [])):
+        for name in ("method", "path", "query", "scheme", "is_websocket", "root_path", "client"):
+            with pytest.raises(AttributeError):
+                setattr(request, name, "another")
+
+
+def test_a_request_stays_what_it_was_when_it_is_handed_on() -> None:
+    """Who mounts another application changes method and paths of the environ in place."""
+    environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/a", "PATH_INFO": "/b/c"}
+    request = HTTPRequest.from_wsgi(environ)
+    environ.update(REQUEST_METHOD="POST", SCRIPT_NAME="/a/b", PATH_INFO="/c")
+    assert (request.method, request.root_path, request.path) == ("GET", "/a", "/b/c")
+
+
 def test_asgi_fields() -> None:
     """Fields are found whatever the case of their names, each by itself, in order, as latin-1."""
     headers = [(b"X-Token", b"1"), (b"x-tokens", b"2"), (b"x-TOKEN", b"\xe4"), (b"x_token", b"4")]

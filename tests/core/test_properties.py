@@ -192,6 +192,54 @@ def test_parsed_json_means_what_python_says(value: Any, ascii_only: bool) -> Non
     assert json.loads(data) == parsed
 
 
+# Texts that are objects more often than not, with names that repeat, escapes, quotes and colons within strings.
+strings = st.sampled_from(['"a"', '"b"', '""', '"\\u0061"', '":"', '"\\""', '"a\\":"', '"\\\\"', '"a :"'])
+spaces = st.sampled_from(["", "", " ", "\t", "\n "])
+scalars = strings | st.sampled_from(["1", "-0.5", "true", "null", "[]", "{}"])
+
+
+@st.composite
+def member_lists(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
+    """An object with up to four members."""
+    members = draw(st.lists(st.tuples(strings, spaces, spaces, values), max_size=4))
+    return "{" + ",".join(f"{name}{before}:{after}{value}" for name, before, after, value in members) + "}"
+
+
+objects = st.recursive(
+    member_lists(scalars),
+    lambda inner: (
+        member_lists(inner | scalars) | st.lists(inner | scalars, max_size=3).map(lambda v: f"[{','.join(v)}]")
+    ),
+    max_leaves=6,
+)
+
+
+@settings(examples, max_examples=600)
+@given(objects)
+@example('{"a":1,"a":":"}')
+@example('{"a":1,"a" :2}')
+@example('{"a":{"b":1,"b":2}}')
+@example('{"a":[{"b":1,"\\u0062":2}]}')
+def test_a_name_is_never_there_twice(text: str) -> None:
+    """The proof that no name was dropped holds: the parser that looks at each pair says the same."""
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("twice")
+        return dict(pairs)
+
+    try:
+        expected = json.loads(text, object_pairs_hook=distinct)
+    except ValueError:
+        expected = None
+    try:
+        found = parse_object(text.encode())
+    except InvalidTokenError:
+        assert not isinstance(expected, dict)
+    else:
+        assert found == expected
+
+
 @examples
 @given(st.text('{}[]",:\\u0123456789eE+-.truefalsnINity \t\n\x00', max_size=40) | st.binary(max_size=40))
 def test_any_text_is_parsed_or_refused(text: str | bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from jwtguard import InvalidTokenError, JWTGuardError, VerificationKey
-from jwtguard.core.flow import Flow
+from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.verification import TokenVerifier
 from tests.core.keys import SECRET, hs256
@@ -48,9 +48,26 @@ class NoKeySet:
         raise AssertionError(kid)
 
 
+class LateKeys:
+    """A key source that has nothing at hand and then finds a broken key."""
+
+    def current(self) -> None:
+        """Nothing."""
+
+    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
+        """The broken key."""
+
+        def looking() -> Steps[JWKSet]:
+            return JWKSet([BrokenKey.from_secret(SECRET, algorithm="HS256")])
+            yield
+
+        return Flow(looking())
+
+
 @pytest.mark.parametrize(
     "by",
     [
+        pytest.param(verifier(policy(LateKeys())), id="the signature, with a key that was fetched"),
         pytest.param(verifier(policy(BrokenKey.from_secret(SECRET, algorithm="HS256"))), id="the signature"),
         pytest.param(verifier(policy(), clock=BrokenClock()), id="the clock"),
         pytest.param(verifier(policy(), clock=Clock(None)), id="a clock that says nothing"),  # type: ignore[arg-type]
