@@ -331,22 +331,28 @@ class Guard(Frozen):
         if self._trust.opaque_policy is not None:
             return self._trust.opaque_policy
         if "iss" not in claims:
-            raise InvalidTokenError(
-                "iss"
-            )  # What is said of tokens without an issuer is said of those with a signature.
+            # What is said of tokens without an issuer is said of those with a signature.
+            raise InvalidTokenError("iss")
         return self._verifier.policy_of(claims)
 
     def prefetch(self) -> Flow[None]:
         """Fetch all keys now that are fetched: `guard.prefetch().run()`, or `await guard.prefetch()`.
 
-        For a program that would rather wait at its start than at the first request. Raises `UnavailableError`.
+        For a program that would rather wait at its start than at the first request. Raises `UnavailableError`, after
+        all issuers were asked: one that is down leaves no other's keys unfetched.
         """
         return Flow(self._prefetch())
 
     def _prefetch(self) -> Steps[None]:
+        outage: UnavailableError | None = None
         for source in self._trust.key_sources:
             if isinstance(source, FetchedKeys):
-                yield from source.prefetch()
+                try:
+                    yield from source.prefetch()
+                except UnavailableError as error:
+                    outage = outage or error
+        if outage is not None:
+            raise outage
 
     def principal_of(self, token: VerifiedToken) -> Principal:
         """The caller that a verified token speaks for."""

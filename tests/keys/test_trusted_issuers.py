@@ -134,6 +134,19 @@ def test_an_outage_of_one_is_not_the_other_s() -> None:
         tried.prefetch().run()
 
 
+def test_prefetching_asks_every_issuer() -> None:
+    """The first that is down leaves no other's keys unfetched."""
+    fetchers = [Fetcher(500), Fetcher(jwks(SECOND)), Fetcher(500)]
+    names = (ISSUER, TWO, "https://three.example")
+    issuers = [
+        TrustedIssuer(issuer=name, audience=AUDIENCE, keys=RemoteJWKSet(URL, fetcher=fetcher))
+        for name, fetcher in zip(names, fetchers, strict=True)
+    ]
+    with pytest.raises(UnavailableError):
+        guard(*issuers).prefetch().run()
+    assert [fetcher.count for fetcher in fetchers] == [1, 1, 1]
+
+
 def test_what_a_guard_shows() -> None:
     """With several issuers there is no one issuer, audience or set of keys to show."""
     tried = guard(ONE_ISSUER, TWO_ISSUER)
