@@ -130,7 +130,6 @@ class Guard(Frozen):
 
     __slots__ = (
         "_answers",
-        "_begin",
         "_clock",
         "_csrf",
         "_on_event",
@@ -163,7 +162,6 @@ class Guard(Frozen):
     _trust: Trust
     _verifier: TokenVerifier
     _answers: Answers
-    _begin: Callable[[str], VerifiedToken | Steps[VerifiedToken]]
     _on_event: Callable[[Event], object] | None
     _revocation: SessionRevocation | None
 
@@ -237,7 +235,7 @@ class Guard(Frozen):
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         ConfigurationError.raise_all(problems.found)
-        assert trust is not None and verifier is not None  # noqa: S101, PT018 - for the type checker: see `problems`
+        assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
         only = trust.policies[0] if issuers is None else None
         set_once(
             self,
@@ -289,7 +287,8 @@ class Guard(Frozen):
     def _verify(self, text: str) -> Steps[VerifiedToken]:
         token = None
         try:
-            verified = self._begin(text)
+            opaque = self.introspection
+            verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
             token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
             if self._revocation is not None:
                 yield from self._revocation.checking(token, clock=self._clock)
@@ -321,11 +320,10 @@ class Guard(Frozen):
             self._tell_refused(error, token)
             raise
 
-    def _begin_perhaps_opaque(self, text: str) -> VerifiedToken | Steps[VerifiedToken]:
-        introspection = self.introspection
-        if introspection is None or not self._verifier.takes_as_opaque(text):
-            return self._verifier.begin(text)
-        return introspection.verifying(text, self._opaque_policy, self._clock)
+    def _begin_perhaps_opaque(self, text: str, introspection: Introspection) -> VerifiedToken | Steps[VerifiedToken]:
+        if self._verifier.takes_as_opaque(text):
+            return introspection.verifying(text, self._opaque_policy, self._clock)
+        return self._verifier.begin(text)
 
     def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
         if self._trust.opaque_policy is not None:
@@ -398,7 +396,10 @@ class Guard(Frozen):
                 renewed = None if renew is None else (yield from renew(request, None))
                 # No event: maybe nobody needs a token here.
                 return Authentication(error=MissingTokenError()) if renewed is None else renewed
-            verified = self._begin(found.text)
+            opaque = self.introspection
+            verified = (
+                self._verifier.begin(found.text) if opaque is None else self._begin_perhaps_opaque(found.text, opaque)
+            )
             token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
             if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
