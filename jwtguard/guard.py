@@ -252,14 +252,11 @@ class Guard(Frozen):
             _rights=rights,
             _answers=answers,
             _on_event=on_event,
+            # The next three say whose tokens count: those and no others are what tests change for a while.
+            _trust=trust,
+            _verifier=verifier,
             _revocation=revocation,
         )
-        set_once(self, **self._relying_on(trust, verifier))
-
-    def _relying_on(self, trust: Trust, verifier: TokenVerifier) -> dict[str, Any]:
-        """The attributes that say whose tokens count; those and no others are what tests change for a while."""
-        begin = verifier.begin if self.introspection is None else self._begin_perhaps_opaque
-        return {"_trust": trust, "_verifier": verifier, "_begin": begin}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

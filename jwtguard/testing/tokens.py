@@ -84,15 +84,15 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
     )
     token_for = TokenFor(guard, policies)
     with ExitStack() as undo:
-        changes = guard._relying_on(
-            replace(trust, policies=policies),
-            TokenVerifier(
+        changes: dict[str, Any] = {
+            "_trust": replace(trust, policies=policies),
+            "_verifier": TokenVerifier(
                 policies,
                 max_token_bytes=verifier._max_token_bytes,
                 cache_size=verifier._cache_size,
                 clock=guard.clock,
             ),
-        )
+        }
         if guard._revocation is not None:
             changes["_revocation"] = _ButNotForTests(guard._revocation, token_for.made)
         for name, value in changes.items():

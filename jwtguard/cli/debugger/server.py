@@ -25,6 +25,7 @@ from typing import Any, TypeAlias, cast
 from jwtguard.cli.debugger.gate import HOST, Gate
 from jwtguard.cli.debugger.page_files import PAGE_FILES, PageFile
 from jwtguard.cli.debugger.problems import RefusedError
+from jwtguard.core.logs import log_fields
 
 logger = logging.getLogger("jwtguard")
 
@@ -145,7 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise
         except Exception as error:  # noqa: BLE001 - its text may quote what was sent
             unforeseen = type(error).__name__
-        logger.error("the debugger failed: unforeseen %s", unforeseen)
+        logger.error(
+            "the debugger failed: unforeseen %s", unforeseen, extra=log_fields("unforeseen", reason=unforeseen)
+        )
         raise RefusedError(500, f"the debugger failed ({unforeseen}): that is a bug, please report it")
 
     def _body(self) -> Mapping[str, Any]:
