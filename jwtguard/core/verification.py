@@ -165,14 +165,14 @@ class TokenVerifier:
         if known is not None and known.policy is policy and known.keys is keys:
             # Step 6, with the key that this header led to before: the same question has the same answer.
             known.key.verify(jws.signing_input, jws.signature)
-        else:
-            policy.check_header(jws.header)
-            kid = jws.header.kid
-            key = None if keys is None else keys.find(kid, jws.header.algorithm)
-            if keys is None or (key is None and kid is not None and kid not in keys):
-                # The issuer may have changed its keys since we last looked.
-                return self._with_fetched_key(jws, header_segment, policy, claims, sha256, now)
-            self._check_signature(jws, header_segment, policy, keys, key)
+            return self._believe(jws, policy, claims, known.keys, sha256, now)
+        policy.check_header(jws.header)
+        kid = jws.header.kid
+        key = None if keys is None else keys.find(kid, jws.header.algorithm)
+        if keys is None or (key is None and kid is not None and kid not in keys):
+            # The issuer may have changed its keys since we last looked.
+            return self._with_fetched_key(jws, header_segment, policy, claims, sha256, now)
+        self._check_signature(jws, header_segment, policy, keys, key)
         return self._believe(jws, policy, claims, keys, sha256, now)
 
     def _with_fetched_key(
