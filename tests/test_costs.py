@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import logging
 import tracemalloc
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -301,6 +302,12 @@ def test_a_role_in_a_token_costs_a_few_steps_and_no_call() -> None:
 
 SLACK = 16 * 1024
 """Bytes that hundreds of requests may leave: what the interpreter keeps at hand, for ever the same."""
+
+
+@pytest.fixture(autouse=True)
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No log: pytest keeps each record, which would count as memory of ours if a test before set a level."""
+    monkeypatch.setattr(logging.getLogger("jwtguard"), "disabled", True)
 
 
 def left_over(function: Callable[[], object]) -> int:

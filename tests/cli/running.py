@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -22,9 +23,17 @@ def run(*arguments: object, typed: str | bytes | None = None, env: dict[str, str
     return runner.invoke(main, [str(each) for each in arguments], input=typed, catch_exceptions=False)
 
 
-def token(key: SigningKey = KEY, *, ago: float = 0, **arguments: Any) -> str:
+def token(
+    key: SigningKey = KEY, *, ago: float = 0, lifetime: timedelta = timedelta(minutes=5), **arguments: Any
+) -> str:
     """An access token for a reader of the real clock, issued some seconds `ago`."""
     issuer = TokenIssuer(
-        issuer=ISSUER, audience=AUDIENCE, client_id="web", signing_keys=[key], clock=lambda: time.time() - ago
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        client_id="web",
+        signing_keys=[key],
+        # Some are made when a file of tests is read, long before its tests run.
+        access_token_lifetime=lifetime,
+        clock=lambda: time.time() - ago,
     )
     return issuer.access_token("user-1", **arguments)

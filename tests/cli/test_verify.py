@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from tests.keys.server import answer as http
 from tests.keys.server import serving
 
 fixtures = [project]
-GOOD = token()
-BY_SECRET = token(hs256())
+GOOD = token(lifetime=timedelta(hours=1))
+BY_SECRET = token(hs256(), lifetime=timedelta(hours=1))
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ PREFIX = {COOKIES: "/auth", HEADER: "/header/auth"}
 both = pytest.mark.parametrize("path", [COOKIES, HEADER], ids=["cookies", "header"])
 Device = Callable[..., BrowserContext]
 
+# A browser that leaves a page drops requests half way, and the development server then drops a file that it has open.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture(scope="module")
 def users(tmp_path_factory: pytest.TempPathFactory) -> Path:

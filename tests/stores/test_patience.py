@@ -45,7 +45,7 @@ def test_overdue(pair: Pair) -> None:
 
 def test_in_time(pair: Pair) -> None:
     """An answer in time leaves the line as it is, and the thread ends."""
-    patience = Patience(0.01)
+    patience = Patience(0.5)
     for _ in range(3):
         with patience.waiting(lambda: pair[0]):
             pair[1].send(b"1")
