@@ -2,5 +2,5 @@
 
 from jwtguard.cli import main
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no branch - nobody imports it
     main(prog_name="jwtguard")

@@ -119,11 +119,6 @@ class GuardMiddleware:
         """The shipped routes that it lets pass unasked."""
         return self._routes
 
-    @property
-    def passes_preflights(self) -> bool:
-        """Whether it was told that a CORS layer inside answers preflights."""
-        return self._preflight
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
         kind = scope["type"]
