@@ -30,7 +30,7 @@ from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_gu
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
-from jwtguard.core.flow import Steps, is_async, resume, run_steps
+from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -122,40 +122,37 @@ class GuardMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
         kind = scope["type"]
-        if kind not in {"http", "websocket"}:
+        if kind != "http" and kind != "websocket":
             if kind == "lifespan":
                 await self.app(scope, receive, send)
                 return
             raise ConfigurationError(f"a connection of type {kind!r} cannot be guarded, so it is closed")
         request = HTTPRequest.from_asgi(scope)
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
-        callers = scope[KEY].copy() if KEY in scope else Callers()
+        is_first = KEY not in scope
+        callers = Callers() if is_first else scope[KEY].copy()
         renew = None
         is_exempt = False
         if self._has_routes:
             send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
             is_exempt = self._routes.exempts(request)
-        entry: Entry
+        entry: Begun[Entry]
         if self._preflight and is_preflight(request):
             entry, scope = Admission(), _without_credentials(scope)
         elif is_exempt:
             entry = Admission()
         else:
             try:
-                steps = self.guard.entering(request, renew)
-                try:
-                    step = steps.send(None)
-                except StopIteration as done:  # As in `perform`, less the coroutine: nothing to wait for.
-                    entry = done.value
-                else:
-                    entry = await resume(steps, step, to_thread=_to_thread)
+                entry = self.guard.begin_entry(request, renew)
+                if isinstance(entry, Unfinished):
+                    entry = await perform(entry)
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
                 await send_answer(self.guard.answer(error, request), scope, send)
                 return
         callers.keep(self.guard, entry)
-        principal = callers.known_principal()
+        principal = entry.principal if is_first else callers.known_principal()
         inner = {
             **scope,
             KEY: callers,
@@ -299,7 +296,9 @@ def requires(
                 connection = _connection(args, kwargs)
                 visit = Visit(connection.scope, guard)
                 try:
-                    admission = await perform(visit.admitting(checkpoint))
+                    admission = visit.begin(checkpoint)
+                    if isinstance(admission, Unfinished):
+                        admission = await perform(admission)
                 except ConfigurationError:
                     raise
                 except JWTGuardError as error:
@@ -314,7 +313,7 @@ def requires(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
             visit = Visit(_connection(args, kwargs).scope, guard)
             try:
-                admission = run_steps(visit.admitting(checkpoint))
+                admission = settle(visit.begin(checkpoint))
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
@@ -374,12 +373,22 @@ class Visit:
         self._request = HTTPRequest.from_asgi(scope)
         self.guard = self._callers.guard() if guard is None else guard
 
-    def admitting(self, checkpoint: Checkpoint) -> Steps[Admission]:
-        """Let the caller in; raises `JWTGuardError`."""
-        admission = yield from checkpoint.admitting(self.guard, self._request, self._callers)
-        source = None if admission.authentication is None else admission.authentication.source
+    def begin(self, checkpoint: Checkpoint) -> Begun[Admission]:
+        """Let the caller in, at once or by the steps that are left; raises `JWTGuardError`."""
+        begun = checkpoint.begin(self.guard, self._request, self._callers)
+        return self._admitting(begun) if isinstance(begun, Unfinished) else self._checked(begun)
+
+    def _admitting(self, begun: Steps[Admission]) -> Steps[Admission]:
+        return self._checked((yield from begun))
+
+    def _checked(self, admission: Admission) -> Admission:
+        authentication = admission.authentication
         # A middleware would have taken the field away, and seen to it that the handshake is answered with `bearer`.
-        if isinstance(source, TokenSubprotocol) and self._request.values("sec-websocket-protocol"):
+        if (
+            authentication is not None
+            and isinstance(authentication.source, TokenSubprotocol)
+            and self._request.values("sec-websocket-protocol")
+        ):
             raise ConfigurationError(
                 "TokenSubprotocol() needs the middleware in front, with it among the guard's tokens_from:"
                 " add GuardMiddleware(app, guard=guard)"
@@ -410,15 +419,22 @@ class Inside:
         self._admitted = admitted
 
     def __enter__(self) -> None:
-        scope = self._scope
+        self._admitted.__enter__()
+        scope, principal = self._scope, self._admitted.principal
+        if principal is not None and scope.get("user") is principal:
+            self._before: Mapping[str, Any] = _NOTHING  # The middleware in front has shown this very caller.
+            return
         # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
         self._before = {name: scope[name] for name in ("user", "auth") if name in scope}
-        self._admitted.__enter__()
-        scope.update(_shown(self._admitted.principal))
+        scope.update(_shown(principal))
 
     def __exit__(self, *_: object) -> None:
-        self._scope.update(self._before)
+        if self._before:
+            self._scope.update(self._before)
         self._admitted.__exit__()
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 def callers_of(scope: Scope) -> Callers:
@@ -490,7 +506,8 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
 def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
     """The request or websocket among an endpoint's arguments. A class-based endpoint's `self` has a scope too."""
     for argument in (*args, *kwargs.values()):
-        if hasattr(argument, "scope") and hasattr(argument, "headers"):
+        # Of its type: to read the headers of a request makes an object of them.
+        if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
             return cast("Connection", argument)
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"

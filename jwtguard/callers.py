@@ -13,12 +13,13 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource, check_sources
-from jwtguard.core.flow import Flow, Steps, run_steps
+from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Admission, Authentication, Guard
@@ -30,8 +31,9 @@ EXEMPT = "_jwtguard_exempt"
 """Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
 
 Entry: TypeAlias = Admission | Authentication
-Asking: TypeAlias = Callable[[], Flow[Authentication] | Steps[Authentication]]
+Asking: TypeAlias = Callable[[], Flow[Authentication] | Begun[Authentication]]
 """How to find out who is calling."""
+_STEPS = (Unfinished, Flow)  # Made once: a union in the call would be made at each.
 Headers: TypeAlias = list[tuple[str, str]]
 
 
@@ -119,13 +121,21 @@ class Callers:
 
     def kept(self, guard: Guard) -> Flow[Entry | None]:
         """What is known by this very guard, found out now if it must be; None if nobody has asked it."""
-        return Flow(self.finding(guard))
+        return Flow(partial(self.begin, guard))
 
-    def finding(self, guard: Guard) -> Steps[Entry | None]:
-        """The steps of `kept`, for use inside another flow."""
+    def begin(self, guard: Guard) -> Begun[Entry | None]:
+        """`kept` for adapters: at once, or the steps that are left."""
         found = self._found.get(guard)
-        if callable(found):
-            found = self._found[guard] = yield from found()
+        if not callable(found):
+            return found
+        asked = found()
+        if isinstance(asked, _STEPS):
+            return self._finding(guard, asked)
+        self._found[guard] = asked
+        return asked
+
+    def _finding(self, guard: Guard, asked: Flow[Authentication] | Steps[Authentication]) -> Steps[Entry | None]:
+        found = self._found[guard] = yield from asked
         return found
 
     def knows(self, guard: Guard) -> bool:
@@ -141,11 +151,6 @@ class Callers:
     def has_middleware(self) -> bool:
         """Whether a middleware is in front."""
         return bool(self._in_front)
-
-    @property
-    def is_inside_requires(self) -> bool:
-        """Whether a view with `requires` is running."""
-        return bool(self._admitted)
 
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
@@ -185,7 +190,7 @@ class Callers:
         for caller in reversed(self._admitted):
             if caller.guard is guard:
                 return caller.principal
-        entry = run_steps(self.finding(guard))
+        entry = settle(self.begin(guard))
         if entry is None:
             raise ConfigurationError(
                 "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"
@@ -207,18 +212,25 @@ class Checkpoint:
 
     def admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Flow[Admission]:
         """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used."""
-        return Flow(self.admitting(guard, request, callers))
+        return Flow(partial(self.begin, guard, request, callers))
 
-    def admitting(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Steps[Admission]:
-        """The steps of `admit`, for use inside another flow."""
-        kept = None
-        if self.requirement.mode.reads_token:
-            if self.tokens_from is None:
-                entry = yield from callers.finding(guard)
-                kept = None if entry is None else entry.authentication
-            if kept is None:
-                kept = yield from guard.authenticating(request, self.tokens_from)
-        return guard.admission(self.requirement, kept)
+    def begin(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Begun[Admission]:
+        """`admit` for adapters: at once, or the steps that are left."""
+        requirement = self.requirement
+        if not requirement.mode.reads_token:
+            return guard.admission(requirement, None)
+        entry = None if self.tokens_from is not None else callers.begin(guard)
+        if isinstance(entry, Unfinished):
+            return self._admitting(guard, request, entry)
+        return guard.begin_admission(
+            request, requirement, None if entry is None else entry.authentication, self.tokens_from
+        )
+
+    def _admitting(self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None]) -> Steps[Admission]:
+        entry = yield from begun
+        kept = None if entry is None else entry.authentication
+        admitted = guard.begin_admission(request, self.requirement, kept)
+        return (yield from admitted) if isinstance(admitted, Unfinished) else admitted
 
 
 def check_guard(guard: object, where: str) -> Guard:

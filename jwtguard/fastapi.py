@@ -39,6 +39,7 @@ from jwtguard.callers import Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
+from jwtguard.core.flow import Unfinished
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -73,7 +74,9 @@ class _Dependency:
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         visit = Visit(connection.scope, self._guard)
         try:
-            admission = await perform(visit.admitting(self._checkpoint))
+            admission = visit.begin(self._checkpoint)
+            if isinstance(admission, Unfinished):
+                admission = await perform(admission)
         except ConfigurationError:
             raise
         except JWTGuardError as error:

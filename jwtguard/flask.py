@@ -32,11 +32,11 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
-from jwtguard.callers import EXEMPT, Callers, Checkpoint, check_guard, check_view
+from jwtguard.callers import EXEMPT, Admitted, Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.flow import is_async, run_steps
+from jwtguard.core.flow import Unfinished, is_async, run_steps, settle
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
@@ -131,9 +131,11 @@ class FlaskGuard:
         """The caller of the request at hand, as this guard knows it; raises the refusal if there is none."""
         guard, callers = self.guard, _callers()
         if not callers.knows(guard):
-            callers.remember(guard, lambda: guard.authenticate(_read()))
-        with _Refusing(guard):
+            callers.remember(guard, lambda: guard.begin_authentication(_read()))
+        try:
             return callers.principal_of(guard)
+        except JWTGuardError as error:
+            raise _refusal(error, guard) from None
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -154,9 +156,11 @@ class FlaskGuard:
                 async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
                     guard, request = self.guard, _request()
                     callers = _callers_of(request)
-                    with _Refusing(guard):
+                    try:
                         admission = await checkpoint.admit(guard, HTTPRequest.from_wsgi(request.environ), callers)
-                    with callers.admitting(guard, admission.principal):
+                    except JWTGuardError as error:
+                        raise _refusal(error, guard) from None
+                    with Admitted(callers, guard, admission.principal):
                         return await async_view(*args, **kwargs)
 
                 mark(guarded_async, noted)
@@ -166,10 +170,11 @@ class FlaskGuard:
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
                 guard, request = self.guard, _request()
                 callers = _callers_of(request)
-                with _Refusing(guard):
-                    steps = checkpoint.admitting(guard, HTTPRequest.from_wsgi(request.environ), callers)
-                    admission = run_steps(steps)
-                with callers.admitting(guard, admission.principal):
+                try:
+                    admission = settle(checkpoint.begin(guard, HTTPRequest.from_wsgi(request.environ), callers))
+                except JWTGuardError as error:
+                    raise _refusal(error, guard) from None
+                with Admitted(callers, guard, admission.principal):
                     return view(*args, **kwargs)
 
             mark(guarded, noted)
@@ -227,12 +232,15 @@ class FlaskGuard:
         if endpoints is not None and self._exempts(request):
             callers.keep(guard, Admission())
         elif guard.rules is None:
-            callers.keep(guard, lambda: guard.authenticating(HTTPRequest.from_wsgi(request.environ), None, renew))
+            callers.keep(guard, lambda: guard.begin_authentication(HTTPRequest.from_wsgi(request.environ), None, renew))
         elif _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:
-            with _Refusing(guard):
-                callers.keep(guard, run_steps(guard.entering(HTTPRequest.from_wsgi(request.environ), renew)))
+            try:
+                entry = guard.begin_entry(HTTPRequest.from_wsgi(request.environ), renew)
+                callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
+            except JWTGuardError as error:
+                raise _refusal(error, guard) from None
 
     def _exempts(self, request: flask.Request) -> bool:
         view = flask.current_app.view_functions.get(request.endpoint or "")
@@ -241,10 +249,10 @@ class FlaskGuard:
 
 def _principal() -> Principal | None:
     callers = _callers()
-    if callers.is_inside_requires:
+    try:
         return callers.principal()
-    with _Refusing(callers.guard()):
-        return callers.principal()
+    except JWTGuardError as error:
+        raise _refusal(error, callers) from None
 
 
 principal = cast("Principal", LocalProxy(_principal))
@@ -252,23 +260,12 @@ principal = cast("Principal", LocalProxy(_principal))
 application found. A proxy: false where there is no caller and none was needed; `auth.principal` is then `None`."""
 
 
-class _Refusing:
-    """Turn a refusal into the exception that Flask sends; an error in the set-up stays what it is.
-
-    A class, since a context manager made of a generator takes four times as long.
-    """
-
-    __slots__ = ("_guard",)
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, JWTGuardError) and not isinstance(error, ConfigurationError):
-            raise _refused(error.status)(error, self._guard.answer(error, _read())) from None
+def _refusal(error: JWTGuardError, by: Guard | Callers) -> Exception:
+    """The exception that Flask sends for a refusal; an error in the set-up stays what it is."""
+    if isinstance(error, ConfigurationError):
+        return error
+    guard = by.guard() if isinstance(by, Callers) else by
+    return _refused(error.status)(error, guard.answer(error, _read()))
 
 
 # Not the key of `jwtguard.callers`, since another adapter behind the same environ keeps something else there.

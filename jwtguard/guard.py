@@ -19,6 +19,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from jwtguard.core.authorization import Mode, Requirement, Rights
@@ -34,8 +35,8 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.events import Event, Outcome
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract
-from jwtguard.core.flow import Flow, Steps, is_async
+from jwtguard.core.extraction import AuthorizationHeader, Extracted, TokenHeader, TokenSource, check_sources, extract
+from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
 from jwtguard.core.jwk import VerificationKey
@@ -279,14 +280,25 @@ class Guard(Frozen):
 
         Raises `InvalidTokenError` (401) or `UnavailableError` (503).
         """
-        return Flow(self._verify(text))
+        return Flow(partial(self._begin_verifying, text))
 
-    def _verify(self, text: str) -> Steps[VerifiedToken]:
-        token = None
+    def _begin_verifying(self, text: str) -> Begun[VerifiedToken]:
         try:
             opaque = self.introspection
-            verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
-            token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
+            token = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
+        except JWTGuardError as error:
+            self._tell_refused(error)
+            raise
+        if isinstance(token, Unfinished) or self._revocation is not None:
+            return self._verifying(token)
+        if self._on_event is not None:
+            self._tell("accepted", "accepted", token)
+        return token
+
+    def _verifying(self, begun: Begun[VerifiedToken]) -> Steps[VerifiedToken]:
+        token = None
+        try:
+            token = (yield from begun) if isinstance(begun, Unfinished) else begun
             if self._revocation is not None:
                 yield from self._revocation.checking(token, clock=self._clock)
         except JWTGuardError as error:
@@ -295,6 +307,11 @@ class Guard(Frozen):
         if self._on_event is not None:
             self._tell("accepted", "accepted", token)
         return token
+
+    def _begin_perhaps_opaque(self, text: str, introspection: Introspection) -> Begun[VerifiedToken]:
+        if self._verifier.takes_as_opaque(text):
+            return introspection.verifying(text, self._opaque_policy, self._clock)
+        return self._verifier.begin(text)
 
     @property
     def has_revocation(self) -> bool:
@@ -316,11 +333,6 @@ class Guard(Frozen):
         except (InvalidTokenError, UnavailableError) as error:
             self._tell_refused(error, token)
             raise
-
-    def _begin_perhaps_opaque(self, text: str, introspection: Introspection) -> VerifiedToken | Steps[VerifiedToken]:
-        if self._verifier.takes_as_opaque(text):
-            return introspection.verifying(text, self._opaque_policy, self._clock)
-        return self._verifier.begin(text)
 
     def _opaque_policy(self, claims: Mapping[str, Any]) -> Policy:
         if self._trust.opaque_policy is not None:
@@ -380,40 +392,79 @@ class Guard(Frozen):
         renew: Renew | None = None,
     ) -> Flow[Authentication]:
         """Who sent `request`? An error is kept in the result, for whoever needs to know the caller."""
-        return Flow(self.authenticating(request, tokens_from, renew))
+        return Flow(partial(self.begin_authentication, request, tokens_from, renew))
 
-    def authenticating(
+    def begin_authentication(
         self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None, renew: Renew | None = None
-    ) -> Steps[Authentication]:
-        """The steps of `authenticate`, for use inside another flow."""
-        found = token = None
+    ) -> Begun[Authentication]:
+        """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
+        token = found = None
         try:
             found = extract(request, self.tokens_from if tokens_from is None else tokens_from)
             if found is None:
-                renewed = None if renew is None else (yield from renew(request, None))
                 # No event: maybe nobody needs a token here.
-                return Authentication(error=MissingTokenError()) if renewed is None else renewed
-            opaque = self.introspection
-            verified = (
-                self._verifier.begin(found.text) if opaque is None else self._begin_perhaps_opaque(found.text, opaque)
-            )
-            token = verified if isinstance(verified, VerifiedToken) else (yield from verified)
+                missing = Authentication(error=MissingTokenError())
+                return missing if renew is None else self._renewing(renew, request, None, missing)
+            text, opaque = found.text, self.introspection
+            verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
+            if isinstance(verified, Unfinished) or self._revocation is not None:
+                return self._authenticating(request, found, verified, renew)
+            token = verified
+            if isinstance(found.source, TokenCookie):
+                self._check_csrf(request, token)
+        except JWTGuardError as error:
+            return self._begin_refusing(error, request, found, token, renew)
+        return self._accepted(token, found.source)
+
+    def _authenticating(
+        self, request: HTTPRequest, found: Extracted, begun: Begun[VerifiedToken], renew: Renew | None
+    ) -> Steps[Authentication]:
+        token = None
+        try:
+            token = (yield from begun) if isinstance(begun, Unfinished) else begun
             if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
             if self._revocation is not None:
                 yield from self._revocation.checking(token, clock=self._clock)
-        except ConfigurationError:
-            raise  # Nobody's request: the program is wrong, and whoever runs it must see it.
         except JWTGuardError as error:
-            refused = error.with_traceback(None)
+            refused = self._begin_refusing(error, request, found, token, renew)
         else:
             return self._accepted(token, found.source)
-        if found is not None and renew is not None and refused.reason == "expired":
-            renewed = yield from renew(request, found.source)
+        return (yield from refused) if isinstance(refused, Unfinished) else refused
+
+    def _begin_refusing(
+        self,
+        error: JWTGuardError,
+        request: HTTPRequest,
+        found: Extracted | None,
+        token: VerifiedToken | None,
+        renew: Renew | None,
+    ) -> Begun[Authentication]:
+        """Keep the error; but of an expired token the caller may be known after all."""
+        if isinstance(error, ConfigurationError):
+            raise error  # Nobody's request: the program is wrong, and whoever runs it must see it.
+        refused = Authentication(error=error.with_traceback(None))
+        if found is not None and renew is not None and error.reason == "expired":
+            return self._renewing(renew, request, found.source, refused)
+        self._tell_refused(error, token)
+        return refused
+
+    def _renewing(
+        self, renew: Renew, request: HTTPRequest, source: TokenSource | None, instead: Authentication
+    ) -> Steps[Authentication]:
+        """Who sent a request whose token is absent (without a `source`) or expired; `instead` if nobody can tell."""
+        try:
+            renewed = yield from renew(request, source)
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            instead = Authentication(error=error.with_traceback(None))
+        else:
             if renewed is not None:
                 return renewed
-        self._tell_refused(refused, token)
-        return Authentication(error=refused)
+        if instead.error is not None and not isinstance(instead.error, MissingTokenError):
+            self._tell_refused(instead.error)
+        return instead
 
     def accepting(self, request: HTTPRequest, text: str, source: TokenSource) -> Steps[Authentication]:
         """The caller of a token that was issued a moment ago and stands for one in `source`: every check but the clock
@@ -432,8 +483,7 @@ class Guard(Frozen):
     def _accepted(self, token: VerifiedToken, source: TokenSource) -> Authentication:
         if self._on_event is not None:
             self._tell("accepted", "accepted", token)
-        is_cookie = isinstance(source, TokenCookie)
-        proves_origin = self.csrf is not UNCHECKED if is_cookie else isinstance(source, _HEADERS)
+        proves_origin = isinstance(source, _HEADERS) or (isinstance(source, TokenCookie) and self.csrf is not UNCHECKED)
         return Authentication(token.principal, token, source, None, proves_origin)
 
     def reading_issued(self, text: str) -> Steps[VerifiedToken]:
@@ -459,9 +509,9 @@ class Guard(Frozen):
     def authorize(self, authentication: Authentication, requirement: Requirement) -> Principal | None:
         """May the caller pass? The principal, or None where the requirement does without; raises `JWTGuardError`."""
         mode = requirement.mode
-        if mode is Mode.PUBLIC:
-            return None
-        if mode is Mode.DENIED:
+        if not mode.reads_token:
+            if mode is Mode.PUBLIC:
+                return None
             denied = AccessDeniedError()
             self._tell_refused(denied)
             raise denied
@@ -493,18 +543,26 @@ class Guard(Frozen):
         tokens_from: tuple[TokenSource, ...] | None = None,
     ) -> Flow[Admission]:
         """Authenticate, unless `kept` already says who it is, and authorize; raises `JWTGuardError`."""
-        return Flow(self._admit(request, requirement, kept, tokens_from))
+        return Flow(partial(self.begin_admission, request, requirement, kept, tokens_from))
 
-    def _admit(
+    def begin_admission(
         self,
         request: HTTPRequest,
         requirement: Requirement,
-        kept: Authentication | None,
-        tokens_from: tuple[TokenSource, ...] | None,
-    ) -> Steps[Admission]:
+        kept: Authentication | None = None,
+        tokens_from: tuple[TokenSource, ...] | None = None,
+        renew: Renew | None = None,
+    ) -> Begun[Admission]:
+        """`admit` for adapters: at once, or the steps that are left."""
         if requirement.mode.reads_token and (kept is None or tokens_from is not None):
-            kept = yield from self.authenticating(request, tokens_from)
+            begun = self.begin_authentication(request, tokens_from, renew)
+            if isinstance(begun, Unfinished):
+                return self._admitting(requirement, begun)
+            kept = begun
         return self.admission(requirement, kept)
+
+    def _admitting(self, requirement: Requirement, begun: Steps[Authentication]) -> Steps[Admission]:
+        return self.admission(requirement, (yield from begun))
 
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
@@ -514,19 +572,15 @@ class Guard(Frozen):
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:
         """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
-        return Flow(self.entering(request, renew))
+        return Flow(partial(self.begin_entry, request, renew))
 
-    def entering(self, request: HTTPRequest, renew: Renew | None = None) -> Steps[Admission | Authentication]:
-        """The steps of `enter`, for use inside another flow."""
-        # A plain function, which hands out the steps that fit: one generator less in most requests.
-        if self.rules is None:
-            return self.authenticating(request, None, renew)
-        return self._entering(self.rules, request, renew)
-
-    def _entering(self, rules: Rules, request: HTTPRequest, renew: Renew | None) -> Steps[Admission | Authentication]:
+    def begin_entry(self, request: HTTPRequest, renew: Renew | None = None) -> Begun[Admission | Authentication]:
+        """`enter` for adapters: at once, or the steps that are left."""
+        rules = self.rules
+        if rules is None:
+            return self.begin_authentication(request, None, renew)
         requirement = rules.requirement(request.method, request.path)
-        kept = (yield from self.authenticating(request, None, renew)) if requirement.mode.reads_token else None
-        return self.admission(requirement, kept)
+        return self.begin_admission(request, requirement, None, None, renew)
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
         """The finished answer for `error`."""

@@ -109,11 +109,9 @@ def test_innermost_requires() -> None:
         seen.append(callers.principal())
         with callers.admitting(ONE, None):
             seen.append(callers.principal())
-            assert callers.is_inside_requires
         seen.append(callers.principal())
     seen.append(callers.principal())
     assert seen == [ALICE, BOB, None, BOB, ALICE]
-    assert not callers.is_inside_requires
 
 
 def test_innermost_of_one_guard() -> None:

@@ -53,4 +53,4 @@ def draft_of(kind: type) -> type[Any]:
     >>> point
     Point(x=1)
     """
-    return type(f"{kind.__name__}Draft", (), {"__slots__": kind.__slots__})  # type: ignore[attr-defined]
+    return type(f"{kind.__name__}Draft", kind.__bases__, {"__slots__": kind.__slots__})  # type: ignore[attr-defined]

@@ -22,8 +22,9 @@ from typing import Any, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hmac import HMAC
 from jwt.algorithms import (
     Algorithm,
     ECAlgorithm,
@@ -50,24 +51,30 @@ class _Suite:
 
     kty: str
     implementation: Algorithm
-    digest_size: int = 0
-    curve: type[ec.EllipticCurve] | None = None
     digest: type[hashes.HashAlgorithm] | None = None
+    """None for Edwards curves, whose algorithm has its own."""
+    curve: type[ec.EllipticCurve] | None = None
+    is_pss: bool = False
+
+    @property
+    def digest_size(self) -> int:
+        """In bytes."""
+        return 0 if self.digest is None else self.digest().digest_size
 
 
 _SUITES: dict[str, _Suite] = {
-    "HS256": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA256), 32),
-    "HS384": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA384), 48),
-    "HS512": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA512), 64),
-    "RS256": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA256)),
-    "RS384": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA384)),
-    "RS512": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA512)),
-    "PS256": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
-    "PS384": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384)),
-    "PS512": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512)),
-    "ES256": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA256), curve=ec.SECP256R1, digest=hashes.SHA256),
-    "ES384": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA384), curve=ec.SECP384R1, digest=hashes.SHA384),
-    "ES512": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA512), curve=ec.SECP521R1, digest=hashes.SHA512),
+    "HS256": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA256), hashes.SHA256),
+    "HS384": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA384), hashes.SHA384),
+    "HS512": _Suite("oct", HMACAlgorithm(HMACAlgorithm.SHA512), hashes.SHA512),
+    "RS256": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA256), hashes.SHA256),
+    "RS384": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA384), hashes.SHA384),
+    "RS512": _Suite("RSA", RSAAlgorithm(RSAAlgorithm.SHA512), hashes.SHA512),
+    "PS256": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256), hashes.SHA256, is_pss=True),
+    "PS384": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384), hashes.SHA384, is_pss=True),
+    "PS512": _Suite("RSA", RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512), hashes.SHA512, is_pss=True),
+    "ES256": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA256), hashes.SHA256, curve=ec.SECP256R1),
+    "ES384": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA384), hashes.SHA384, curve=ec.SECP384R1),
+    "ES512": _Suite("EC", ECAlgorithm(ECAlgorithm.SHA512), hashes.SHA512, curve=ec.SECP521R1),
     # RFC 9864 gives each curve a name of its own; RFC 8037's EdDSA leaves the curve to the key.
     "EdDSA": _Suite("OKP", OKPAlgorithm()),
     "Ed25519": _Suite("OKP", OKPAlgorithm()),
@@ -98,7 +105,7 @@ class VerificationKey(Frozen):
     that is too weak, of the wrong kind, or does not fit the algorithm.
     """
 
-    __slots__ = ("_key", "_material", "_signature_length", "_verify", "algorithm", "kid", "names", "not_after")
+    __slots__ = ("_check", "_key", "_material", "_signature_length", "algorithm", "kid", "names", "not_after")
 
     algorithm: str
     kid: str | None
@@ -109,7 +116,7 @@ class VerificationKey(Frozen):
     _key: _KeyObject
     _material: bytes
     _signature_length: int
-    _verify: Callable[[bytes, _KeyObject, bytes], bool]
+    _check: _Check
 
     def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None, not_after: float | None = None) -> None:
         suite = _suite(algorithm)
@@ -122,9 +129,7 @@ class VerificationKey(Frozen):
             not_after=not_after,
             names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
-            # PyJWT's Algorithm, with the key prepared once: 1.01 to 1.03 of the bare primitive, where `jwt.decode`
-            # prepares the key at each call.
-            _verify=suite.implementation.verify if suite.digest is None else _ecdsa(key, suite.digest()),
+            _check=_check_of(key, suite),
             _signature_length=_signature_length(key, suite),
             _material=key if suite.kty == "oct" else _public_der(key),
         )
@@ -171,11 +176,14 @@ class VerificationKey(Frozen):
 
     def verify(self, signing_input: bytes, signature: bytes) -> None:
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
-        if (
-            # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
-            len(signature) != self._signature_length or self._verify(signing_input, self._key, signature) is not True
-        ):
-            raise InvalidTokenError("signature")
+        # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
+        if len(signature) == self._signature_length:
+            try:
+                self._check(signature, signing_input)
+                return
+            except InvalidSignature:
+                pass
+        raise InvalidTokenError("signature")
 
     def to_jwk(self) -> dict[str, Any]:
         """The public JWK (RFC 7517 §4); raises `ConfigurationError` for a shared secret, which has no public part."""
@@ -558,27 +566,52 @@ def _is_roca(modulus: int) -> bool:
     return all(modulus % prime in powers for prime, powers in _ROCA_POWERS.items())
 
 
-def _ecdsa(key: _KeyObject, digest: hashes.HashAlgorithm) -> Callable[[bytes, _KeyObject, bytes], bool]:
-    """What PyJWT's `ECAlgorithm.verify` does, for signatures whose r and s are in range (FIPS 186-5 §6.4.2).
+_Check: TypeAlias = Callable[[bytes, bytes], object]
+"""Of a signature and what it should cover; raises `InvalidSignature`."""
 
-    PyJWT reads both numbers by way of hexadecimal text and needs them for nothing else. Here they are read once, for
-    the range and for the primitive: 1.02 of the bare one, where the check before PyJWT's made it 1.06.
+
+def _check_of(key: _KeyObject, suite: _Suite) -> _Check:
+    """What PyJWT's `Algorithm.verify` does, with all that it makes anew at each call made once, here.
+
+    An HMAC takes 0.9 µs in place of 2.0, since its first block, which is the key, is hashed already; for the others it
+    is a padding and a hash object, 0.3 µs.
     """
+    if suite.digest is None:
+        eddsa: _Check = key.verify
+        return eddsa
+    digest = suite.digest()
+    if suite.kty == "oct":
+        return _hmac_check(HMAC(key, digest))
+    if suite.kty == "EC":
+        return _ecdsa_check(key, digest)
+    # RFC 7518 §3.5: the salt is as long as the hash, and MGF1 uses that hash too.
+    pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+    scheme = pss if suite.is_pss else padding.PKCS1v15()
+    return lambda signature, signing_input: key.verify(signature, signing_input, scheme, digest)
+
+
+def _hmac_check(keyed: HMAC) -> _Check:
+    def check(signature: bytes, signing_input: bytes) -> None:
+        mac = keyed.copy()
+        mac.update(signing_input)
+        mac.verify(signature)  # In constant time.
+
+    return check
+
+
+def _ecdsa_check(key: _KeyObject, digest: hashes.HashAlgorithm) -> _Check:
+    """For signatures whose r and s are in range (FIPS 186-5 §6.4.2): both are read once, for that and the primitive."""
     order = _GROUP_ORDERS[key.curve.name]
     half = (int(key.key_size) + 7) // 8
     scheme = ec.ECDSA(digest)
 
-    def verify(signing_input: bytes, key: _KeyObject, signature: bytes) -> bool:
+    def check(signature: bytes, signing_input: bytes) -> None:
         r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
         if not (0 < r < order and 0 < s < order):
-            return False
-        try:
-            key.verify(encode_dss_signature(r, s), signing_input, scheme)
-        except InvalidSignature:
-            return False
-        return True
+            raise InvalidSignature
+        key.verify(encode_dss_signature(r, s), signing_input, scheme)
 
-    return verify
+    return check
 
 
 def _okp_name(key: object) -> str:

@@ -13,15 +13,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.frozen import draft_of
-from jwtguard.core.jose import JSONObject
+from jwtguard.core.jose import ClaimsSet, JSONObject
+
+
+class _Described:
+    """Fills in the fields of a principal that nobody has set, when they are asked for, from the claims.
+
+    To work all of them out takes a third of what a request pays for a token seen before, and few views ask for more
+    than the subject and one kind of right. The claims are read-only all the way down, so later is the same as now.
+    """
+
+    __slots__ = ("_mapping",)
+
+    if not TYPE_CHECKING:  # For type checkers, any name at all would be an attribute.
+
+        def __getattr__(self, name: str) -> object:  # Called only for what is not there.
+            read = _READERS.get(name)
+            if read is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            value = read(self._mapping, self.claims)
+            object.__setattr__(self, name, value)
+            return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
+class Principal(_Described):
     """The caller that a verified token speaks for.
 
     `roles`, `scopes` and `permissions` are what the token says, without any hierarchy. `session_id` is the `sid`
@@ -109,18 +129,15 @@ class ClaimsMapping:
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The caller that verified `claims` describe."""
-        session_id, auth_time, expires_at = claims.get("sid"), claims.get("auth_time"), claims.get("exp")
         draft = _Draft()
         draft.subject = claims.get("sub") if self.subject is None else self._subject_of(claims)
-        draft.issuer, draft.claims = claims.get("iss"), claims
-        draft.roles = _united(claims, self.roles, _names)
-        draft.scopes = _united(claims, self.scopes, _scopes)
-        draft.permissions = _united(claims, self.permissions, _names)
-        draft.session_id = session_id if isinstance(session_id, str) and session_id else None
-        draft.auth_time = auth_time if type(auth_time) in _NUMBERS else None
-        draft.expires_at = expires_at if type(expires_at) in _NUMBERS else None
+        draft.claims = claims
+        draft._mapping = self
         draft.__class__ = Principal
         principal: Principal = draft
+        if type(claims) is not ClaimsSet:
+            for name in _READERS:  # It may be changed, so what it says now is read now.
+                getattr(principal, name)
         return principal
 
     def names_subject(self, claims: Mapping[str, Any]) -> bool:
@@ -181,6 +198,30 @@ def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
         return frozenset(value.split(" ")) if _SCOPE.fullmatch(value) else _NOTHING
     return _names(value, path)
 
+
+def _session_id(_: ClaimsMapping, claims: Mapping[str, Any]) -> str | None:
+    found = claims.get("sid")
+    return found if isinstance(found, str) and found else None
+
+
+def _date(name: str) -> Callable[[ClaimsMapping, Mapping[str, Any]], float | None]:
+    def read(_: ClaimsMapping, claims: Mapping[str, Any]) -> float | None:
+        found = claims.get(name)
+        return found if type(found) in _NUMBERS else None
+
+    return read
+
+
+_READERS: dict[str, Callable[[ClaimsMapping, Mapping[str, Any]], object]] = {
+    "issuer": lambda mapping, claims: claims.get("iss"),
+    "roles": lambda mapping, claims: _united(claims, mapping.roles, _names),
+    "scopes": lambda mapping, claims: _united(claims, mapping.scopes, _scopes),
+    "permissions": lambda mapping, claims: _united(claims, mapping.permissions, _names),
+    "session_id": _session_id,
+    "auth_time": _date("auth_time"),
+    "expires_at": _date("exp"),
+}
+"""What each field of a principal is, by the claims; `subject` and `claims` are set from the start."""
 
 _Draft = draft_of(Principal)
 _STRINGS = frozenset((str,))

@@ -13,6 +13,7 @@ path and all the rest of each would take longer than the look into the cache of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 
@@ -110,9 +111,7 @@ class _WSGIRequest(HTTPRequest):
         self._script_name = environ.get("SCRIPT_NAME", "")
 
     def values(self, name: str) -> list[str]:
-        variable = name.replace("-", "_").upper()
-        # PEP 3333, after CGI: the two fields that describe the body have no prefix.
-        value = self._environ.get(variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable)
+        value = self._environ.get(_variable(name))
         return [] if value is None else [value]
 
     @property
@@ -140,6 +139,13 @@ class _WSGIRequest(HTTPRequest):
     @property
     def client(self) -> str | None:
         return self._environ.get("REMOTE_ADDR")
+
+
+@lru_cache(maxsize=64)  # The names are the program's, never the sender's, and there are few.
+def _variable(name: str) -> str:
+    """What a WSGI environ calls a field (PEP 3333, after CGI): the two that describe the body have no prefix."""
+    variable = name.replace("-", "_").upper()
+    return variable if variable in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + variable
 
 
 def _wsgi_text(value: object) -> str:

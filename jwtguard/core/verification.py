@@ -159,7 +159,7 @@ class TokenVerifier:
         policy, claims = self._single, None
         if policy is None:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
-            claims = _claims(jws.payload_segment)
+            claims = parse_object_as(ClaimsSet, decode_segment(jws.payload_segment))
             policy = self.policy_of(claims)
         keys = _current_keys(policy)
         if known is not None and known.policy is policy and known.keys is keys:
@@ -210,7 +210,7 @@ class TokenVerifier:
     ) -> VerifiedToken:
         """Steps 7 and 8: the claims, parsed from the very bytes that were signed."""
         if claims is None:
-            claims = _claims(jws.payload_segment)
+            claims = parse_object_as(ClaimsSet, decode_segment(jws.payload_segment))
         validity = policy.check(claims, now)
         draft = _Draft()
         draft.header, draft.claims, draft.sha256, draft.policy = jws.header, claims, sha256, policy
@@ -239,10 +239,6 @@ class TokenVerifier:
         raise InvalidTokenError("iss")
 
 
-def _claims(payload_segment: bytes) -> ClaimsSet:
-    return parse_object_as(ClaimsSet, decode_segment(payload_segment))
-
-
 def _unforeseen(name: str) -> InvalidTokenError:
     """For an error of this name; the error itself may quote the token."""
     logger.error("token refused: unforeseen %s while verifying", name, extra=log_fields("unforeseen", reason=name))
@@ -253,8 +249,11 @@ def _unforeseen(name: str) -> InvalidTokenError:
 
 
 def _current_keys(policy: Policy) -> JWKSet | None:
+    keys = policy.keys
+    if type(keys) is JWKSet:
+        return keys  # Nothing that could be newer or could break, so nothing is asked: as most guards are set up.
     try:
-        return policy.keys.current()
+        return keys.current()
     except JWTGuardError:
         raise
     except Exception as error:  # noqa: BLE001 - see above

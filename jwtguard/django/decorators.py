@@ -25,7 +25,7 @@ from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.flow import run_steps
+from jwtguard.core.flow import settle
 from jwtguard.core.principal import Principal
 from jwtguard.core.sessions import Sessions
 from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
@@ -103,7 +103,7 @@ def requires(
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
                 chosen = guard_for(request, guard)
                 try:
-                    admission = await perform(checkpoint.admitting(chosen, read(request), callers_of(request)))
+                    admission = await perform(checkpoint.begin(chosen, read(request), callers_of(request)))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
                 if _needs_csrf_check(request, admission):
@@ -123,7 +123,7 @@ def requires(
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
             chosen = guard_for(request, guard)
             try:
-                admission = run_steps(checkpoint.admitting(chosen, read(request), callers_of(request)))
+                admission = settle(checkpoint.begin(chosen, read(request), callers_of(request)))
             except JWTGuardError as error:
                 return refuse(request, chosen, error)
             refused = _check_csrf(request, view) if _needs_csrf_check(request, admission) else None

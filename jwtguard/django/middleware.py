@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from jwtguard.callers import EXEMPT, Entry, check_guard
 from jwtguard.core.errors import JWTGuardError
-from jwtguard.core.flow import Steps, run_steps
+from jwtguard.core.flow import Begun, Unfinished, run_steps
 from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user
 from jwtguard.django.routes import finished, is_exempt
@@ -62,7 +62,8 @@ class GuardMiddleware:
             return self._answer_async(request)
         try:
             if not self._exempts(request):
-                self._keep(request, run_steps(self._entering(request)))
+                entry = self._begin(request)
+                self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
         except JWTGuardError as error:
             response: HttpResponseBase = refuse(request, self._guard, error)
         else:
@@ -73,7 +74,7 @@ class GuardMiddleware:
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
             if not self._exempts(request):
-                self._keep(request, await perform(self._entering(request)))
+                self._keep(request, await perform(self._begin(request)))
         except JWTGuardError as error:
             response: HttpResponseBase = refuse(request, self._guard, error)
         else:
@@ -81,9 +82,9 @@ class GuardMiddleware:
         pending = callers_of(request).take_pending()
         return await perform(finished(response, pending).take()) if pending else response
 
-    def _entering(self, request: HttpRequest) -> Steps[Entry]:
+    def _begin(self, request: HttpRequest) -> Begun[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)
-        return self._guard.entering(read(request), renew)
+        return self._guard.begin_entry(read(request), renew)
 
     def _exempts(self, request: HttpRequest) -> bool:
         """Let a request pass unasked whose view reads no access token, and remember that it was not asked."""
@@ -102,7 +103,8 @@ class GuardMiddleware:
     def _process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponseBase | None:
         if self._was_misled(request, view):
             try:
-                self._keep(request, run_steps(self._entering(request)))
+                entry = self._begin(request)
+                self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
             except JWTGuardError as error:
                 return refuse(request, self._guard, error)
         return None
@@ -110,7 +112,7 @@ class GuardMiddleware:
     async def _process_view_async(self, request: HttpRequest, view: object, *_: object) -> HttpResponseBase | None:
         if self._was_misled(request, view):
             try:
-                self._keep(request, await perform(self._entering(request)))
+                self._keep(request, await perform(self._begin(request)))
             except JWTGuardError as error:
                 return refuse(request, self._guard, error)
         return None

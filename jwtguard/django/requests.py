@@ -18,7 +18,7 @@ from django.utils.functional import SimpleLazyObject
 
 from jwtguard.callers import Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Steps, resume
+from jwtguard.core.flow import Begun, Unfinished, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.django.settings import user_of
@@ -123,14 +123,16 @@ def show_user(request: HttpRequest, principal: Principal | None) -> None:
     request.__dict__.update(user=SimpleLazyObject(user), auser=auser)
 
 
-async def perform(steps: Steps[T]) -> T:
-    """Go the steps of a flow on this loop; what blocks runs where Django's database connections belong."""
+async def perform(begun: Begun[T]) -> T:
+    """The result of what has begun; what blocks of its steps runs where Django's database connections belong."""
+    if not isinstance(begun, Unfinished):
+        return begun
     try:
-        step = steps.send(None)
+        step = begun.send(None)
     except StopIteration as done:  # The usual case: nothing to wait for.
         result: T = done.value
         return result
-    return await resume(steps, step, to_thread=_to_thread)
+    return await resume(begun, step, to_thread=_to_thread)
 
 
 async def _to_thread(function: Callable[[], T]) -> T:

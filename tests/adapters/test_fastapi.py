@@ -389,11 +389,10 @@ def test_errors_of_the_application_stay_errors() -> None:
 def test_errors_in_the_set_up_stay_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake of the program is a server error, and no refusal that blames the client."""
 
-    async def perform(steps: Any) -> Any:
-        steps.close()
+    def begin(*_: object) -> None:
         raise ConfigurationError("set up wrongly")
 
-    monkeypatch.setattr(module, "perform", perform)
+    monkeypatch.setattr(module.Visit, "begin", begin)
     with pytest.raises(ConfigurationError, match="set up wrongly"):
         ask(application(), "/me", bearer(GOOD))
 
