@@ -407,25 +407,39 @@ class Guard(Frozen):
                 return missing if renew is None else self._renewing(renew, request, None, missing)
             text, opaque = found.text, self.introspection
             verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
-            if isinstance(verified, Unfinished) or self._revocation is not None:
-                return self._authenticating(request, found, verified, renew)
+            if isinstance(verified, Unfinished):
+                return self._authenticating(request, found, verified, None, renew)
             token = verified
             if isinstance(found.source, TokenCookie):
                 self._check_csrf(request, token)
+            if self._revocation is not None:
+                asked = self._revocation.begin(token, clock=self._clock)
+                if asked is not None:
+                    return self._authenticating(request, found, token, asked, renew)
         except JWTGuardError as error:
             return self._begin_refusing(error, request, found, token, renew)
         return self._accepted(token, found.source)
 
     def _authenticating(
-        self, request: HTTPRequest, found: Extracted, begun: Begun[VerifiedToken], renew: Renew | None
+        self,
+        request: HTTPRequest,
+        found: Extracted,
+        begun: Begun[VerifiedToken],
+        asked: Steps[None] | None,
+        renew: Renew | None,
     ) -> Steps[Authentication]:
+        """What is left where the token's key must be fetched, or else its session be `asked` about."""
         token = None
         try:
-            token = (yield from begun) if isinstance(begun, Unfinished) else begun
-            if isinstance(found.source, TokenCookie):
-                self._check_csrf(request, token)
-            if self._revocation is not None:
-                yield from self._revocation.checking(token, clock=self._clock)
+            if isinstance(begun, Unfinished):
+                token = yield from begun
+                if isinstance(found.source, TokenCookie):
+                    self._check_csrf(request, token)
+                asked = None if self._revocation is None else self._revocation.begin(token, clock=self._clock)
+            else:
+                token = begun
+            if asked is not None:
+                yield from asked
         except JWTGuardError as error:
             refused = self._begin_refusing(error, request, found, token, renew)
         else:

@@ -112,19 +112,29 @@ class SessionRevocation(Frozen):
 
         `clock` gives seconds since the epoch, for a store that has no clock of its own.
         """
+        asked = self.begin(token, clock=clock)
+        if asked is not None:
+            yield from asked
+
+    def begin(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None] | None:
+        """`checking` at once, or the steps that are left where the store must be asked."""
         key = self._key(token)
         if key is None:
-            return
+            return None
         # Warm: one look into a dict, and no lock.
         known = self._known.get(key)
         if known is None or not self._is_fresh(known, self._staleness):
-            if self._staleness:
-                known = yield from self._shared(key, self._staleness, clock)
-            else:
-                # Every request asks for itself: an answer that another waits for may be older than this request.
-                known = yield from self._look_up(key, clock)
-        if not known.is_alive:
-            raise InvalidTokenError("revoked")
+            return self._asking(key, clock)
+        _check_alive(known)
+        return None
+
+    def _asking(self, key: Key, clock: Callable[[], float]) -> Steps[None]:
+        if self._staleness:
+            known = yield from self._shared(key, self._staleness, clock)
+        else:
+            # Every request asks for itself: an answer that another waits for may be older than this request.
+            known = yield from self._look_up(key, clock)
+        _check_alive(known)
 
     def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[float]:
         """`checking` for a connection that stays open; returns after how many seconds it must be asked again.
@@ -138,8 +148,7 @@ class SessionRevocation(Frozen):
         known = self._known.get(key)
         if known is None or not self._is_fresh(known, interval):
             known = yield from self._shared(key, interval, clock)
-        if not known.is_alive:
-            raise InvalidTokenError("revoked")
+        _check_alive(known)
         # Counted from when the store was asked, not from now: others may have asked long before.
         return max(known.asked_at + interval - self._monotonic(), 0.0)
 
@@ -218,3 +227,8 @@ class SessionRevocation(Frozen):
 
     def __repr__(self) -> str:
         return f"SessionRevocation(store={type(self.store).__name__}, max_staleness={self._staleness:g} s)"
+
+
+def _check_alive(known: _Known) -> None:
+    if not known.is_alive:
+        raise InvalidTokenError("revoked")

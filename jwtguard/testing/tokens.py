@@ -181,6 +181,9 @@ class _ButNotForTests:
         if not self._made_for_tests(token):
             yield from self.real.checking(token, clock=clock)
 
+    def begin(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None] | None:
+        return None if self._made_for_tests(token) else self.real.begin(token, clock=clock)
+
     def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[float]:
         if self._made_for_tests(token):
             return float("inf")
