@@ -26,6 +26,8 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
 
+from jwtguard import core
+from jwtguard import endpoints as shipped
 from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
@@ -33,9 +35,7 @@ from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
-from jwtguard.core.sessions import Sessions
 from jwtguard.core.verification import VerifiedToken
-from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.guard import Admission, Authentication, Guard
 from jwtguard.marks import Mark, mark
@@ -228,7 +228,9 @@ class ASGIGuard:
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
     """
 
-    def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
+    def __init__(
+        self, guard: Guard, sessions: core.Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
+    ) -> None:
         self.guard = check_guard(guard, type(self).__name__)
         self.mounted = MountedRoutes(self.guard, sessions, settings, perform)
         """What the middleware must know of the routes."""
@@ -244,19 +246,19 @@ class ASGIGuard:
 
         Paths are exempt as they stand here. Below a `Mount`, put the middleware inside it, or none of them is.
         """
-        return [self._route(path, endpoint) for path, endpoint in self.mounted.mount(prefix, ENDPOINTS)]
+        return [self._route(path, endpoint) for path, endpoint in self.mounted.mount(prefix, shipped.ENDPOINTS)]
 
     def jwks_route(self) -> Route:
         """The route of the public keys alone, at `/.well-known/jwks.json`."""
-        ((path, endpoint),) = self.mounted.mount("", (JWKS,))
+        ((path, endpoint),) = self.mounted.mount("", (shipped.JWKS,))
         return self._route(path, endpoint)
 
-    def _route(self, path: str, endpoint: Endpoint) -> Route:
+    def _route(self, path: str, endpoint: shipped.Endpoint) -> Route:
         from starlette.routing import Route  # noqa: PLC0415 - the middleware works without Starlette
 
         return Route(path, self._view(endpoint), methods=[endpoint.method], name=f"jwtguard_{endpoint.name}")
 
-    def _view(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def _view(self, endpoint: shipped.Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def view(request: Request) -> Response:
             scope = request.scope
             return response(await self.mounted.answer(endpoint, scope, callers_of(scope), request.stream()))

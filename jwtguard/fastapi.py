@@ -34,6 +34,8 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.fastapi needs FastAPI: pip install 'jwtguard-middleware[fastapi]'") from error
 
+from jwtguard import core
+from jwtguard import endpoints as shipped
 from jwtguard.asgi import ASGIGuard, Scope, Visit, can_deny, close_code, perform, response
 from jwtguard.callers import Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
@@ -42,9 +44,7 @@ from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
-from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, EndpointSettings
-from jwtguard.endpoints.openapi import operation, responses, security_scheme
+from jwtguard.endpoints.security_scheme import security_scheme
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark, marks_of
 
@@ -113,7 +113,9 @@ class FastAPIGuard(ASGIGuard):
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
     """
 
-    def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
+    def __init__(
+        self, guard: Guard, sessions: "core.Sessions | None" = None, **settings: "Unpack[shipped.EndpointSettings]"
+    ) -> None:
         super().__init__(guard, sessions, **settings)
         self._places: dict[str, dict[str, SecurityModel]] = {}
 
@@ -136,13 +138,15 @@ class FastAPIGuard(ASGIGuard):
 
         Paths are exempt as they stand here: `include_router(auth.routes("/v1/auth"))`, not with a prefix of its own.
         """
-        return self._router(self.mounted.mount(prefix, ENDPOINTS))
+        return self._router(self.mounted.mount(prefix, shipped.ENDPOINTS))
 
     def jwks_route(self) -> APIRouter:  # type: ignore[override]
         """The router of the public keys alone, at `/.well-known/jwks.json`."""
-        return self._router(self.mounted.mount("", (JWKS,)))
+        return self._router(self.mounted.mount("", (shipped.JWKS,)))
 
-    def _router(self, mounted: Iterable[tuple[str, Endpoint]]) -> APIRouter:
+    def _router(self, mounted: "Iterable[tuple[str, shipped.Endpoint]]") -> APIRouter:
+        from jwtguard.endpoints.openapi import operation, responses  # noqa: PLC0415 - only where routes are wanted
+
         router, shown = APIRouter(tags=["auth"]), _Places(self.guard.tokens_from)
         self._places[shown.scheme_name] = shown.places
         for path, endpoint in mounted:

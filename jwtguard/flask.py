@@ -32,6 +32,8 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
+from jwtguard import core
+from jwtguard import endpoints as shipped
 from jwtguard.callers import EXEMPT, Admitted, Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
@@ -39,18 +41,7 @@ from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished, is_async, run_steps, settle
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
-from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints import (
-    ENDPOINTS,
-    FRESH_FOR,
-    JWKS,
-    Endpoint,
-    Endpoints,
-    EndpointSettings,
-    check_mountable,
-    check_prefix,
-    requirement_of,
-)
+from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
 from jwtguard.guard import Admission, Guard
 from jwtguard.marks import Mark, mark
@@ -87,12 +78,15 @@ class FlaskGuard:
     """
 
     def __init__(
-        self, guard: Guard | None = None, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]
+        self,
+        guard: Guard | None = None,
+        sessions: core.Sessions | None = None,
+        **settings: Unpack[shipped.EndpointSettings],
     ) -> None:
         self._guard = None if guard is None else check_guard(guard, "FlaskGuard")
         self._sessions = sessions
         self._settings = _made_sync(settings)
-        self._endpoints: dict[Guard, Endpoints | None] = {}
+        self._endpoints: dict[Guard, shipped.Endpoints | None] = {}
         if guard is not None:
             self._endpoints_of(guard)
 
@@ -184,14 +178,14 @@ class FlaskGuard:
 
     def routes(self, prefix: str = "/auth") -> flask.Blueprint:
         """The blueprint of login, refresh, logout, the caller's sessions and the public keys, below `prefix`."""
-        return self._blueprint(check_prefix(prefix), ENDPOINTS)
+        return self._blueprint(shipped.check_prefix(prefix), shipped.ENDPOINTS)
 
     def jwks_route(self) -> flask.Blueprint:
         """The blueprint of the public keys alone, at `/.well-known/jwks.json`."""
-        return self._blueprint("", (JWKS,))
+        return self._blueprint("", (shipped.JWKS,))
 
-    def _blueprint(self, prefix: str, endpoints: Iterable[Endpoint]) -> flask.Blueprint:
-        check_mountable(self._sessions, self._settings)
+    def _blueprint(self, prefix: str, endpoints: Iterable[shipped.Endpoint]) -> flask.Blueprint:
+        shipped.check_mountable(self._sessions, self._settings)
         blueprint = flask.Blueprint(
             f"jwtguard{prefix}".replace("/", "_").replace(".", "_"), __name__, url_prefix=prefix
         )
@@ -200,7 +194,7 @@ class FlaskGuard:
             blueprint.add_url_rule(path, endpoint.name, self._view(endpoint), methods=[endpoint.method])
         return blueprint
 
-    def _view(self, endpoint: Endpoint) -> Callable[..., flask.Response]:
+    def _view(self, endpoint: shipped.Endpoint) -> Callable[..., flask.Response]:
         def view(session_id: str = "") -> flask.Response:
             endpoints, request = self._endpoints_of(self.guard), _read()
             assert endpoints is not None  # noqa: S101 - for the type checker: there are sessions
@@ -215,14 +209,14 @@ class FlaskGuard:
 
         if endpoint.is_exempt:
             setattr(view, EXEMPT, self)
-        fresh_for = self._settings.get("fresh_for", FRESH_FOR)
-        requirement = requirement_of(endpoint, fresh_for=fresh_for)
+        fresh_for = self._settings.get("fresh_for", shipped.FRESH_FOR)
+        requirement = shipped.requirement_of(endpoint, fresh_for=fresh_for)
         mark(view, Mark(requirement=requirement, guard=self._guard, sessions=self._sessions))
         return view
 
-    def _endpoints_of(self, guard: Guard) -> Endpoints | None:
+    def _endpoints_of(self, guard: Guard) -> shipped.Endpoints | None:
         if guard not in self._endpoints:
-            self._endpoints[guard] = Endpoints.of_adapter(guard, self._sessions, self._settings)
+            self._endpoints[guard] = endpoints_of(guard, self._sessions, self._settings)
         return self._endpoints[guard]
 
     def _before_request(self) -> None:
@@ -315,14 +309,14 @@ def _body(limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _made_sync(settings: EndpointSettings) -> EndpointSettings:
+def _made_sync(settings: shipped.EndpointSettings) -> shipped.EndpointSettings:
     """The settings with coroutine functions run as Flask runs async views."""
     made: Any = dict(settings)
     for name in ("authenticate", "before_login"):
         function = made.get(name)
         if callable(function) and is_async(function):
             made[name] = functools.partial(_run_async, function)
-    return cast("EndpointSettings", made)
+    return cast("shipped.EndpointSettings", made)
 
 
 def _run_async(function: Callable[..., Any], *args: object) -> object:

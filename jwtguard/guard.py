@@ -22,6 +22,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
+from jwtguard import core
+from jwtguard import keys as elsewhere
 from jwtguard.core.authorization import Mode, Requirement, Rights
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF, CSRF_COOKIE
@@ -45,12 +47,8 @@ from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
-from jwtguard.core.revocation import SessionRevocation
-from jwtguard.core.rules import Rules
 from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
-from jwtguard.keys.fetched_keys import FetchedKeys
-from jwtguard.keys.introspection import Introspection
-from jwtguard.keys.issuers import PolicyDefaults, TrustedIssuer
+from jwtguard.keys.defaults import PolicyDefaults
 from jwtguard.keys.trust import Trust
 
 logger = logging.getLogger("jwtguard")
@@ -152,10 +150,10 @@ class Guard(Frozen):
     """What `iss` must be; None if `issuers` says."""
     audience: str | Iterable[str] | UncheckedType | None
     keys: KeySource | None
-    issuers: tuple[TrustedIssuer, ...]
-    introspection: Introspection | None
+    issuers: tuple[elsewhere.TrustedIssuer, ...]
+    introspection: elsewhere.Introspection | None
     tokens_from: tuple[TokenSource, ...]
-    rules: Rules | None
+    rules: core.Rules | None
     csrf: CSRF | UncheckedType
     _clock: Callable[[], float]
     _csrf: CSRF
@@ -164,7 +162,7 @@ class Guard(Frozen):
     _verifier: TokenVerifier
     _answers: Answers
     _on_event: Callable[[Event], object] | None
-    _revocation: SessionRevocation | None
+    _revocation: core.SessionRevocation | None
 
     def __init__(
         self,
@@ -172,8 +170,8 @@ class Guard(Frozen):
         issuer: str | UncheckedType | None = None,
         audience: str | Iterable[str] | UncheckedType | None = None,
         keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = None,
-        issuers: Iterable[TrustedIssuer] | None = None,
-        introspection: Introspection | None = None,
+        issuers: Iterable[elsewhere.TrustedIssuer] | None = None,
+        introspection: elsewhere.Introspection | None = None,
         tokens_from: Iterable[TokenSource] | None = None,
         leeway: timedelta = DEFAULT_LEEWAY,
         required_claims: Iterable[str] | None = None,
@@ -183,9 +181,9 @@ class Guard(Frozen):
         claims: ClaimsMapping | None = None,
         role_hierarchy: Mapping[str, Iterable[str]] | None = None,
         role_permissions: Mapping[str, Iterable[str]] | None = None,
-        rules: Rules | None = None,
+        rules: core.Rules | None = None,
         csrf: CSRF | UncheckedType | None = None,
-        revocation: SessionRevocation | None = None,
+        revocation: core.SessionRevocation | None = None,
         realm: str = "api",
         problem_body: ProblemBody = problem_details,
         on_event: Callable[[Event], object] | None = None,
@@ -220,9 +218,9 @@ class Guard(Frozen):
             )
         )
         answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
-        if rules is not None and not isinstance(rules, Rules):
+        if rules is not None and not isinstance(rules, core.Rules):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
-        if revocation is not None and not isinstance(revocation, SessionRevocation):
+        if revocation is not None and not isinstance(revocation, core.SessionRevocation):
             problems.add("revocation is SessionRevocation(store), or None for a guard that asks nothing", revocation)
         elif revocation is not None and trust is not None:
             # A name that is spelled otherwise would leave its tokens unasked, and nobody would notice.
@@ -308,7 +306,7 @@ class Guard(Frozen):
             self._tell("accepted", "accepted", token)
         return token
 
-    def _begin_perhaps_opaque(self, text: str, introspection: Introspection) -> Begun[VerifiedToken]:
+    def _begin_perhaps_opaque(self, text: str, introspection: elsewhere.Introspection) -> Begun[VerifiedToken]:
         if self._verifier.takes_as_opaque(text):
             return introspection.verifying(text, self._opaque_policy, self._clock)
         return self._verifier.begin(text)
@@ -351,6 +349,8 @@ class Guard(Frozen):
         return Flow(self._prefetch())
 
     def _prefetch(self) -> Steps[None]:
+        from jwtguard.keys.fetched_keys import FetchedKeys  # noqa: PLC0415 - only where keys are fetched
+
         outage: UnavailableError | None = None
         for source in self._trust.key_sources:
             if isinstance(source, FetchedKeys):
@@ -610,7 +610,7 @@ class Guard(Frozen):
         return self._trust
 
     @property
-    def revocation(self) -> SessionRevocation | None:
+    def revocation(self) -> core.SessionRevocation | None:
         """What asks whether a token's session has ended; None if nothing does."""
         return self._revocation
 

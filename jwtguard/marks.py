@@ -15,9 +15,9 @@ import functools
 import itertools
 from dataclasses import dataclass
 
+from jwtguard import core
 from jwtguard.core.authorization import Requirement
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
 
 _PREFIX = "_jwtguard_mark_"
@@ -35,7 +35,7 @@ class Mark:
     requirement: Requirement
     tokens_from: tuple[TokenSource, ...] | None = None
     guard: Guard | None = None
-    sessions: Sessions | None = None
+    sessions: core.Sessions | None = None
 
     @property
     def is_shipped(self) -> bool:

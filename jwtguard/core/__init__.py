@@ -4,3 +4,21 @@ The rule of this folder: no input or output, no framework, no clock of its own. 
 fetched come in as parameters or are asked for through `jwtguard.core.flow`. It imports the standard library, itself,
 and, in `jwk.py` and `jws.py` alone, PyJWT and cryptography. `tests/test_imports.py` holds it to that.
 """
+
+import typing
+
+if typing.TYPE_CHECKING:
+    from jwtguard.core.revocation import SessionRevocation as SessionRevocation
+    from jwtguard.core.rules import Rules as Rules
+    from jwtguard.core.sessions import Sessions as Sessions
+else:
+    from jwtguard.core.lazy import lazy_names as _lazy_names
+
+    __getattr__, __dir__ = _lazy_names(
+        __name__,
+        {
+            "jwtguard.core.revocation": ["SessionRevocation"],
+            "jwtguard.core.rules": ["Rules"],
+            "jwtguard.core.sessions": ["Sessions"],
+        },
+    )

@@ -192,13 +192,23 @@ class Rights:
 
 
 # The tests that a requirement is made of. `passes` decides; `failing` tells, after a refusal, which parts failed.
+# What they hold is inherited, since to make a dataclass takes longer than to import a module; kinds are never equal.
 
 
 @dataclass(frozen=True, slots=True)
-class HasRole:
+class _OfName:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _OfParts:
+    parts: tuple[Test, ...]
+
+
+class HasRole(_OfName):
     """`has_role(name)`."""
 
-    name: str
+    __slots__ = ()
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
         """Whether the role is there."""
@@ -208,11 +218,10 @@ class HasRole:
         return f"has_role({self.name!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class HasScope:
+class HasScope(_OfName):
     """`has_scope(name)`."""
 
-    name: str
+    __slots__ = ()
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
         """Whether the scope is there."""
@@ -222,11 +231,10 @@ class HasScope:
         return f"has_scope({self.name!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class HasPermission:
+class HasPermission(_OfName):
     """`has_permission(name)`."""
 
-    name: str
+    __slots__ = ()
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
         """Whether the permission is there."""
@@ -270,11 +278,10 @@ class Predicate:
         return f"predicate({getattr(self.function, '__name__', type(self.function).__name__)})"
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(_OfParts):
     """`left & right & …`."""
 
-    parts: tuple[Test, ...]
+    __slots__ = ()
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
         """Whether every part passes."""
@@ -284,11 +291,10 @@ class AllOf:
         return " & ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(_OfParts):
     """`left | right | …`."""
 
-    parts: tuple[Test, ...]
+    __slots__ = ()
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
         """Whether some part passes."""

@@ -21,16 +21,17 @@ from django.utils.module_loading import import_string
 from django.views import View as ClassBasedView
 from django.views.decorators.csrf import csrf_exempt
 
+from jwtguard import core
+from jwtguard import endpoints as shipped
 from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import settle
 from jwtguard.core.principal import Principal
-from jwtguard.core.sessions import Sessions
 from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
-from jwtguard.endpoints import ENDPOINTS, JWKS, Endpoint, Endpoints, EndpointSettings
+from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Admission, Guard
 from jwtguard.marks import Mark, mark
 
@@ -45,19 +46,21 @@ class DjangoGuard:
     `authenticate` Django's own checks passwords.
     """
 
-    def __init__(self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[EndpointSettings]) -> None:
+    def __init__(
+        self, guard: Guard, sessions: core.Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
+    ) -> None:
         self.guard = check_guard(guard, "DjangoGuard")
-        self.endpoints = Endpoints.of_adapter(guard, sessions, settings)
+        self.endpoints = endpoints_of(guard, sessions, settings)
 
     def routes(self, prefix: str = "/auth") -> list[URLPattern]:
         """The URL patterns of login, refresh, logout, the caller's sessions and the public keys, below `prefix`."""
-        return self._patterns(prefix, ENDPOINTS)
+        return self._patterns(prefix, shipped.ENDPOINTS)
 
     def jwks_route(self) -> URLPattern:
         """The URL pattern of the public keys alone, at `/.well-known/jwks.json`."""
-        return self._patterns("", (JWKS,))[0]
+        return self._patterns("", (shipped.JWKS,))[0]
 
-    def _patterns(self, prefix: str, mounted: Iterable[Endpoint]) -> list[URLPattern]:
+    def _patterns(self, prefix: str, mounted: Iterable[shipped.Endpoint]) -> list[URLPattern]:
         from jwtguard.django.routes import url_patterns  # noqa: PLC0415 - only where routes are wanted
 
         if self.endpoints is None:

@@ -15,8 +15,8 @@ from jwtguard.callers import EXEMPT, Entry, check_guard
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, run_steps
 from jwtguard.django.decorators import DjangoGuard
+from jwtguard.django.passing import finished, is_exempt
 from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user
-from jwtguard.django.routes import finished, is_exempt
 from jwtguard.django.settings import default_auth, user_of
 from jwtguard.guard import Admission, Guard
 

@@ -13,22 +13,21 @@ request: what a rotation found out about a stolen token must not be rolled back 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.urls import Resolver404, URLPattern, path, resolve
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from jwtguard.callers import EXEMPT, Pending, finishing
+from jwtguard.callers import EXEMPT
 from jwtguard.core.flow import Flow
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.django.requests import callers_of, perform, read, respond
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
-from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark
 
 
@@ -81,32 +80,3 @@ def _authenticate(request: HttpRequest, username: str, password: str) -> str | N
 
     user = authenticate(request, username=username, password=password)
     return None if user is None else str(user.pk)
-
-
-def is_exempt(request: HttpRequest, guard: Guard) -> bool:
-    """Whether the view that `request` is for reads no access token of `guard`: as far as can be told before it runs."""
-    route = request.path_info
-    endpoints = (one for one in ENDPOINTS if one.is_exempt and route.endswith(one.path))
-    if not any(request.method in endpoint.methods for endpoint in endpoints):
-        return False  # Nearly all requests, which are not routed twice for this.
-    try:
-        view = resolve(route, getattr(request, "urlconf", None)).func
-    except Resolver404:
-        return False
-    return getattr(view, EXEMPT, None) is guard
-
-
-def finished(response: HttpResponseBase, pending: Sequence[Pending]) -> Flow[HttpResponseBase]:
-    """`response` as it starts, with what is pending done."""
-    return Flow(_finishing(response, pending))
-
-
-def _finishing(response: HttpResponseBase, pending: Sequence[Pending]) -> Any:  # noqa: ANN401
-    headers = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
-    changed = yield from finishing(pending, response.status_code, headers)
-    if changed is not None:
-        response.headers["Cache-Control"] = "no-store"
-        for field in changed:
-            if field[0] == "Set-Cookie" and field not in headers:
-                response.cookies.load(field[1])
-    return response

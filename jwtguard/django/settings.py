@@ -22,10 +22,10 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from jwtguard import core
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import is_async
 from jwtguard.core.principal import Principal
-from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def default_auth() -> DjangoGuard:
     sessions = getattr(settings, "JWTGUARD_SESSIONS", None)
     if isinstance(sessions, str):
         sessions = _imported("JWTGUARD_SESSIONS", sessions)
-    if sessions is not None and not isinstance(sessions, Sessions):
+    if sessions is not None and not isinstance(sessions, core.Sessions):
         raise ConfigurationError(
             f"the setting JWTGUARD_SESSIONS is {settings.JWTGUARD_SESSIONS!r}, and that is no Sessions(...):"
             ' write JWTGUARD_SESSIONS = "project.auth.sessions"'

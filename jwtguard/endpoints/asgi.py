@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from jwtguard import core
+from jwtguard import endpoints as shipped
 from jwtguard.callers import Callers, finishing
 from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
-from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints.endpoint import Endpoint, check_prefix, requirement_of
-from jwtguard.endpoints.endpoints import Endpoints
-from jwtguard.endpoints.settings import FRESH_FOR, EndpointSettings, check_mountable
+from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard, Renew
 from jwtguard.marks import Mark
 
@@ -43,21 +42,23 @@ class MountedRoutes:
     `perform` goes the steps of a flow on this loop.
     """
 
-    def __init__(self, guard: Guard, sessions: Sessions | None, settings: EndpointSettings, perform: Perform) -> None:
+    def __init__(
+        self, guard: Guard, sessions: core.Sessions | None, settings: shipped.EndpointSettings, perform: Perform
+    ) -> None:
         self._guard = guard
         self._sessions = sessions
         self._settings = settings
         self._perform = perform
-        self._endpoints = Endpoints.of_adapter(guard, sessions, settings)
+        self._endpoints = endpoints_of(guard, sessions, settings)
         self._exempt: set[tuple[str, str]] = set()
 
-    def mount(self, prefix: str, endpoints: Iterable[Endpoint]) -> Iterator[tuple[str, Endpoint]]:
+    def mount(self, prefix: str, endpoints: Iterable[shipped.Endpoint]) -> Iterator[tuple[str, shipped.Endpoint]]:
         """Path and endpoint of each route, which from here on is exempt if it reads no access token.
 
         Raises `ConfigurationError` if there is nothing to mount.
         """
-        check_mountable(self._sessions, self._settings)
-        check_prefix(prefix)
+        shipped.check_mountable(self._sessions, self._settings)
+        shipped.check_prefix(prefix)
         for endpoint in endpoints:
             path = prefix + endpoint.path
             if endpoint.is_exempt:
@@ -69,11 +70,13 @@ class MountedRoutes:
         """Whether there are none, and none to come: then nothing below has anything to say."""
         return self._endpoints is None
 
-    def mark_of(self, endpoint: Endpoint) -> Mark:
+    def mark_of(self, endpoint: shipped.Endpoint) -> Mark:
         """What stands on the view of a route, for whoever lists them."""
-        fresh_for = self._settings.get("fresh_for", FRESH_FOR)
+        fresh_for = self._settings.get("fresh_for", shipped.FRESH_FOR)
         return Mark(
-            requirement=requirement_of(endpoint, fresh_for=fresh_for), guard=self._guard, sessions=self._sessions
+            requirement=shipped.requirement_of(endpoint, fresh_for=fresh_for),
+            guard=self._guard,
+            sessions=self._sessions,
         )
 
     def exempts_path(self, method: str, path: str) -> bool:
@@ -106,7 +109,7 @@ class MountedRoutes:
         return finishing_send
 
     async def answer(
-        self, endpoint: Endpoint, scope: Mapping[str, Any], callers: Callers, stream: AsyncIterable[bytes]
+        self, endpoint: shipped.Endpoint, scope: Mapping[str, Any], callers: Callers, stream: AsyncIterable[bytes]
     ) -> HTTPAnswer:
         """Answer a request that was routed to `endpoint`, with the `path_params` of Starlette's router."""
         endpoints = self._endpoints

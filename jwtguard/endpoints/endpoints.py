@@ -89,17 +89,6 @@ class Endpoints:
         cookies = self._settings.renewed_cookies
         self._renewal = None if cookies is None else SilentRenewal(guard, sessions, cookies)
 
-    @classmethod
-    def of_adapter(cls, guard: Guard, sessions: Sessions | None, settings: EndpointSettings) -> Endpoints | None:
-        """The routes of a guard object, None where it was made without sessions."""
-        if sessions is not None:
-            return cls(guard, sessions, **settings)
-        if settings:
-            raise ConfigurationError(
-                f"{', '.join(settings)}: only with sessions, as in FlaskGuard(guard, sessions, ...)"
-            )
-        return None
-
     def renew(self, put_off: Callable[[PendingRenewal], object]) -> Renew | None:
         """What a middleware hands to `Guard.enter`: silent renewal, where that is on."""
         return None if self._renewal is None else partial(self._renewal.renewing, put_off)

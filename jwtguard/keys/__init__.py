@@ -3,3 +3,19 @@
 The rule of this folder: it imports `jwtguard.core` and itself. What is slow to import (asyncio, urllib, ssl) is
 imported where it is first used, since `import jwtguard` imports this folder.
 """
+
+import typing
+
+if typing.TYPE_CHECKING:
+    from jwtguard.keys.introspection import Introspection as Introspection
+    from jwtguard.keys.issuers import TrustedIssuer as TrustedIssuer
+else:
+    from jwtguard.core.lazy import lazy_names as _lazy_names
+
+    __getattr__, __dir__ = _lazy_names(
+        __name__,
+        {
+            "jwtguard.keys.introspection": ["Introspection"],
+            "jwtguard.keys.issuers": ["TrustedIssuer"],
+        },
+    )

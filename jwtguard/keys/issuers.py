@@ -29,21 +29,12 @@ from jwtguard.core.jwk import VerificationKey, allow_list
 from jwtguard.core.jwk_set import KeySource, key_source
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
-from jwtguard.core.policy import DEFAULT_LEEWAY, Policy
+from jwtguard.core.policy import Policy
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.tenants import TenantPattern, has_placeholder
 from jwtguard.core.unchecked import UncheckedType
+from jwtguard.keys.defaults import PolicyDefaults
 from jwtguard.keys.openid import OpenIDProvider
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDefaults:
-    """What a guard says for all its issuers, where one does not say otherwise."""
-
-    leeway: timedelta = DEFAULT_LEEWAY
-    required_claims: Iterable[str] | None = None
-    max_token_age: timedelta | None = None
-    claims: ClaimsMapping = field(default_factory=ClaimsMapping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

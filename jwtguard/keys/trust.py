@@ -16,9 +16,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+from jwtguard import keys as elsewhere
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader, TokenSource
 from jwtguard.core.jwk import VerificationKey
@@ -26,18 +26,16 @@ from jwtguard.core.jwk_set import JWKSet, KeySource, key_source
 from jwtguard.core.policy import Policy
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED, UncheckedType
-from jwtguard.keys.introspection import Introspection
-from jwtguard.keys.issuers import PolicyDefaults, TrustedIssuer
+from jwtguard.keys.defaults import PolicyDefaults
 from jwtguard.keys.problems import Checked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class Trust(NamedTuple):
     """What is accepted from whom. `opaque_policy` is what introspected tokens must meet; None: that of their issuer."""
 
     policies: tuple[Policy, ...]
-    issuers: tuple[TrustedIssuer, ...]
-    introspection: Introspection | None
+    issuers: tuple[elsewhere.TrustedIssuer, ...]
+    introspection: elsewhere.Introspection | None
     opaque_policy: Policy | None
 
     @classmethod
@@ -47,18 +45,18 @@ class Trust:
         issuer: str | UncheckedType | None,
         audience: str | Iterable[str] | UncheckedType | None,
         keys: VerificationKey | Iterable[VerificationKey] | KeySource | None,
-        issuers: Iterable[TrustedIssuer] | None,
-        introspection: Introspection | None,
+        issuers: Iterable[elsewhere.TrustedIssuer] | None,
+        introspection: elsewhere.Introspection | None,
         defaults: PolicyDefaults,
     ) -> Self:
         """Read a guard's arguments; raises `ConfigurationError` with all problems."""
         problems: list[str] = []
         checked = Checked(problems)
-        if introspection is not None and not isinstance(introspection, Introspection):
+        if introspection is not None and not isinstance(introspection, elsewhere.Introspection):
             found = type(introspection).__name__
             problems.append(f"introspection is Introspection(endpoint, client_id=..., ...): found {found}")
             introspection = None
-        trusted: tuple[TrustedIssuer, ...] = ()
+        trusted: tuple[elsewhere.TrustedIssuer, ...] = ()
         policies: list[Policy] = []
         single: dict[str, Any] = {"issuer": issuer, "audience": audience}
         if issuers is not None:
@@ -116,10 +114,10 @@ def _arguments(defaults: PolicyDefaults) -> dict[str, Any]:
     }
 
 
-def _trusted(issuers: Iterable[TrustedIssuer]) -> tuple[TrustedIssuer, ...]:
+def _trusted(issuers: Iterable[elsewhere.TrustedIssuer]) -> tuple[elsewhere.TrustedIssuer, ...]:
     if isinstance(issuers, Iterable) and not isinstance(issuers, str | bytes | Mapping):
         trusted = tuple(issuers)
-        if trusted and all(isinstance(each, TrustedIssuer) for each in trusted):
+        if trusted and all(isinstance(each, elsewhere.TrustedIssuer) for each in trusted):
             return trusted
     raise ConfigurationError(
         "issuers is a list, not empty, of TrustedIssuer(issuer=..., audience=...) or of what jwtguard.providers makes:"

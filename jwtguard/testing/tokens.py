@@ -85,7 +85,7 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
     token_for = TokenFor(guard, policies)
     with ExitStack() as undo:
         changes: dict[str, Any] = {
-            "_trust": replace(trust, policies=policies),
+            "_trust": trust._replace(policies=policies),
             "_verifier": TokenVerifier(
                 policies,
                 max_token_bytes=verifier._max_token_bytes,

@@ -29,8 +29,7 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard import fastapi as module
-from jwtguard.asgi import GuardMiddleware
+from jwtguard.asgi import GuardMiddleware, Visit
 from jwtguard.core.extraction import TokenSource
 from jwtguard.fastapi import FastAPIGuard, RefusedRequest
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, websocket_client
@@ -392,7 +391,7 @@ def test_errors_in_the_set_up_stay_errors(monkeypatch: pytest.MonkeyPatch) -> No
     def begin(*_: object) -> None:
         raise ConfigurationError("set up wrongly")
 
-    monkeypatch.setattr(module.Visit, "begin", begin)
+    monkeypatch.setattr(Visit, "begin", begin)
     with pytest.raises(ConfigurationError, match="set up wrongly"):
         ask(application(), "/me", bearer(GOOD))
 

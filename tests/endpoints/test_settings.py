@@ -10,6 +10,7 @@ import pytest
 from jwtguard import AuthorizationHeader, ConfigurationError, Guard, SigningKey
 from jwtguard.endpoints import Endpoint, Endpoints, check_mountable, check_prefix, path_below
 from jwtguard.endpoints.endpoint import LOGIN, SESSION
+from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.testing.route_sites import RouteSite, route_site
 from tests.endpoints.requests import wsgi
 
@@ -58,9 +59,9 @@ def test_all_at_once(site: RouteSite) -> None:
 
 def test_adapters_without_sessions(site: RouteSite) -> None:
     """A guard object without sessions has no routes, and nothing to be said about them."""
-    assert Endpoints.of_adapter(site.guard, None, {}) is None
+    assert endpoints_of(site.guard, None, {}) is None
     with pytest.raises(ConfigurationError, match="remember: only with sessions"):
-        Endpoints.of_adapter(site.guard, None, {"remember": True})
+        endpoints_of(site.guard, None, {"remember": True})
 
 
 def test_mountable(site: RouteSite) -> None:

@@ -1,0 +1,73 @@
+"""What an adapter loads: what guarding a request needs, and nothing that only sessions or fetched keys need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import typing
+from importlib import import_module
+
+import pytest
+
+LATER = {
+    "jwtguard.configuration",
+    "jwtguard.core.grants",
+    "jwtguard.core.issuance",
+    "jwtguard.core.refresh_tokens",
+    "jwtguard.core.revocation",
+    "jwtguard.core.rules",
+    "jwtguard.core.session_store",
+    "jwtguard.core.sessions",
+    "jwtguard.django.routes",
+    "jwtguard.endpoints.delivery",
+    "jwtguard.endpoints.endpoint",
+    "jwtguard.endpoints.endpoints",
+    "jwtguard.endpoints.openapi",
+    "jwtguard.endpoints.settings",
+    "jwtguard.keys.fetched_keys",
+    "jwtguard.keys.fetching",
+    "jwtguard.keys.introspection",
+    "jwtguard.keys.issuers",
+    "jwtguard.keys.key_files",
+    "jwtguard.keys.openid",
+    "jwtguard.keys.remote",
+    "jwtguard.keys.signing_keys",
+    "jwtguard.keys.x509",
+    "jwtguard.sockets",
+    "jwtguard.stores",
+    "jwtguard.testing",
+}
+"""What is loaded by whoever makes sessions, mounts routes, fetches keys and so on."""
+MOST = {"asgi": 38, "flask": 38, "fastapi": 40, "django": 42}
+"""Modules of ours: one more costs each process that starts, so it is a decision."""
+adapters = pytest.mark.parametrize("adapter", list(MOST))
+GUARDS = {"asgi": "ASGIGuard", "flask": "FlaskGuard", "fastapi": "FastAPIGuard", "django": "DjangoGuard"}
+
+
+def _loaded_by(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name for name in run.stdout.split() if name.partition(".")[0] == "jwtguard"}
+
+
+@adapters
+def test_adapter_loads_what_guarding_needs(adapter: str) -> None:
+    """Sessions, routes, stores and fetched keys are loaded by whoever uses them."""
+    loaded = _loaded_by(f"import jwtguard.{adapter}")
+    assert loaded & LATER == set()
+    assert len(loaded) <= MOST[adapter]
+
+
+def test_listed_modules_exist() -> None:
+    """A module that was renamed would be missing from every interpreter."""
+    for name in LATER - {"jwtguard.django.routes", "jwtguard.testing"}:
+        import_module(name)
+
+
+@adapters
+def test_hints_of_the_guard_object_can_be_resolved(adapter: str) -> None:
+    """What stands in the constructor is found by whoever asks for the hints, though it was not loaded."""
+    kind = getattr(import_module(f"jwtguard.{adapter}"), GUARDS[adapter])
+    hints = typing.get_type_hints(kind.__init__)
+    assert hints["sessions"] == import_module("jwtguard").Sessions | None
+    assert hints["settings"] == typing.Unpack[import_module("jwtguard.endpoints").EndpointSettings]
