@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard.core.rules import is_ambiguous
+from jwtguard.core.rules import _AMBIGUOUS, is_ambiguous
 from tests.samples import calls_made
 
 A, B, C = has_role("a"), has_role("b"), has_role("c")
@@ -338,3 +339,12 @@ def test_the_rule_itself(method: str, path: str, expected: str | None) -> None:
     rules = Rules([Rule("/admin/", has_role("admin")), Rule("/admin/help", public, methods=["GET"])], default=public)
     found = rules.rule(method, path)
     assert (None if found is None else found.path) == expected
+
+
+def test_what_is_seen_at_a_glance_is_never_ambiguous() -> None:
+    """The quick look takes no path that the close one would refuse: all paths of up to six of these characters."""
+    close_look = _AMBIGUOUS.search
+    for length in range(7):
+        for characters in itertools.product("/a.\\\n", repeat=length):
+            path = "".join(characters)
+            assert is_ambiguous(path) == (close_look(path) is not None), repr(path)

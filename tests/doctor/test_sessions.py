@@ -101,7 +101,7 @@ def test_a_store_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     from jwtguard.doctor import stores
 
     def hanging(make: Any) -> None:
-        make()._steps = None
+        make().take().close()
         raise TimeoutError("there was no answer within 10 s")
 
     monkeypatch.setattr(stores, "answer_of", hanging)
