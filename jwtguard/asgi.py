@@ -408,7 +408,7 @@ class Visit:
 
     def inside(self, principal: Principal | None) -> Inside:
         """While the endpoint runs, `principal` is the caller."""
-        return Inside(self._scope, self._callers.admitting(self.guard, principal))
+        return Inside(self._scope, Admitted(self._callers, self.guard, principal))
 
 
 class Inside:

@@ -185,7 +185,7 @@ def _is_exempting(function: Callable[..., Any]) -> bool:
 
 def _needs_csrf_check(request: HttpRequest, admission: Admission) -> bool:
     """Whether Django's own check must run before the view: unless a token let the caller in that proves its origin."""
-    return not admission.proves_origin and request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}
+    return request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"} and not admission.proves_origin
 
 
 def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseBase | None:

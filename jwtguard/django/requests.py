@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.functional import SimpleLazyObject
 
-from jwtguard.callers import Callers
+from jwtguard.callers import Admitted, Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
@@ -76,14 +76,12 @@ class Inside:
 
     def __init__(self, request: HttpRequest, guard: Guard, principal: Principal | None) -> None:
         self._request = request
-        self._admitted = callers_of(request).admitting(guard, principal)
+        self._admitted = Admitted(callers_of(request), guard, principal)
         self._later = False
 
     def __enter__(self) -> Self:
-        attributes = self._request.__dict__
-        self._before: dict[str, object] = {name: attributes[name] for name in ("user", "auser") if name in attributes}
         self._admitted.__enter__()
-        show_user(self._request, self._admitted.principal)
+        self._before = show_user(self._request, self._admitted.principal)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,15 +96,19 @@ class Inside:
         return response
 
     def _end(self) -> None:
-        self._request.__dict__.update(self._before)
+        if self._before:
+            self._request.__dict__.update(self._before)
         self._admitted.__exit__()
 
 
-def show_user(request: HttpRequest, principal: Principal | None) -> None:
-    """Fill `request.user` and `request.auser`, if the project asks for it; the user is looked up when it is needed."""
+def show_user(request: HttpRequest, principal: Principal | None) -> dict[str, object] | None:
+    """Fill `request.user` and `request.auser`, if the project asks for it; the user is looked up when it is needed.
+
+    Gives what stood there before.
+    """
     find = user_of()
     if find is None or principal is None:
-        return
+        return None
 
     @cache
     def user() -> object:
@@ -120,7 +122,10 @@ def show_user(request: HttpRequest, principal: Principal | None) -> None:
     async def auser() -> object:
         return await sync_to_async(user)()
 
-    request.__dict__.update(user=SimpleLazyObject(user), auser=auser)
+    attributes = request.__dict__
+    before: dict[str, object] = {name: attributes[name] for name in ("user", "auser") if name in attributes}
+    attributes.update(user=SimpleLazyObject(user), auser=auser)
+    return before
 
 
 async def perform(begun: Begun[T]) -> T:

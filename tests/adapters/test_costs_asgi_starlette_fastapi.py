@@ -88,11 +88,11 @@ async def _ask(app: App, text: str) -> None:
 @pytest.mark.parametrize(
     ("build", "changes", "cold", "warm"),
     [
-        pytest.param(_middleware, {}, 39, 18, id="middleware"),
-        pytest.param(_middleware, {"rules": IN_FRONT}, 54, 33, id="middleware with rules"),
-        pytest.param(_decorator, {}, 58, 37, id="decorator"),
-        pytest.param(_both, {}, 67, 46, id="middleware and decorator"),
-        pytest.param(_dependency, {}, 51, 30, id="FastAPI's dependency"),
+        pytest.param(_middleware, {}, 31, 16, id="middleware"),
+        pytest.param(_middleware, {"rules": IN_FRONT}, 48, 29, id="middleware with rules"),
+        pytest.param(_decorator, {}, 55, 36, id="decorator"),
+        pytest.param(_both, {}, 60, 41, id="middleware and decorator"),
+        pytest.param(_dependency, {}, 49, 30, id="FastAPI's dependency"),
     ],
 )
 def test_a_request(build: Callable[[Guard], App], changes: dict[str, Any], cold: int, warm: int) -> None:

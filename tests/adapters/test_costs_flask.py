@@ -50,9 +50,9 @@ def _ask(app: Flask, text: str) -> None:
 @pytest.mark.parametrize(
     ("app", "cold", "warm"),
     [
-        pytest.param(_app(init=False, decorated=True), 59, 38, id="decorator"),
-        pytest.param(_app(init=True, decorated=True), 69, 48, id="init_app and decorator"),
-        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), 79, 58, id="rules"),
+        pytest.param(_app(init=False, decorated=True), 52, 33, id="decorator"),
+        pytest.param(_app(init=True, decorated=True), 62, 43, id="init_app and decorator"),
+        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), 65, 46, id="rules"),
     ],
 )
 def test_a_request(app: Flask, cold: int, warm: int) -> None:
