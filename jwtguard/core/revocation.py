@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, UnavailableError
 from jwtguard.core.flow import Steps, Wait
 from jwtguard.core.frozen import Frozen, set_once
@@ -218,11 +219,7 @@ class SessionRevocation(Frozen):
     def _remember(self, key: Key, answer: _Known) -> None:
         known = self._known
         known.pop(key, None)  # To the end of the line: the one that was not asked about for longest makes room.
-        try:
-            while len(known) >= REMEMBERED:
-                del known[next(iter(known))]
-        except (KeyError, RuntimeError, StopIteration):
-            pass  # Another thread made the room.
+        make_room(known, REMEMBERED)
         known[key] = answer
 
     def __repr__(self) -> str:

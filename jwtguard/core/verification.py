@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.frozen import draft_of
@@ -203,7 +204,8 @@ class TokenVerifier:
             raise InvalidTokenError("key")
         key.verify(jws.signing_input, jws.signature)
         if len(header_segment) <= _HEADER_BYTES:
-            _remember(self._headers, header_segment, _KnownHeader(jws.header, policy, keys, key), _HEADERS)
+            make_room(self._headers, _HEADERS)
+            self._headers[header_segment] = _KnownHeader(jws.header, policy, keys, key)
 
     def _believe(
         self, jws: UnverifiedJWS, policy: Policy, claims: ClaimsSet | None, keys: JWKSet, sha256: bytes, now: float
@@ -218,7 +220,8 @@ class TokenVerifier:
         draft.__class__ = VerifiedToken
         token: VerifiedToken = draft
         if self._cache_size:
-            _remember(self._cache, sha256, _Remembered(token, keys, validity), self._cache_size)
+            make_room(self._cache, self._cache_size)
+            self._cache[sha256] = _Remembered(token, keys, validity)
         return token
 
     def takes_as_opaque(self, text: str) -> bool:
@@ -277,13 +280,3 @@ def _broken(unforeseen: Exception) -> UnavailableError:
         "keys unavailable: unforeseen %s from the key source", name, extra=log_fields("unforeseen", reason=name)
     )
     return UnavailableError("keys")
-
-
-def _remember(memory: dict[bytes, Any], name: bytes, value: object, most: int) -> None:
-    """Add to a bounded memory, the oldest entry making room. No lock: see `TokenVerifier.__init__`."""
-    try:
-        while len(memory) >= most:
-            del memory[next(iter(memory))]
-    except (KeyError, RuntimeError, StopIteration):
-        pass  # Another thread made the room.
-    memory[name] = value

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, MalformedTokenError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, parse_object
@@ -217,8 +218,7 @@ class Introspection:
         with self._lock:
             for each in (self._active, self._inactive):
                 each.pop(sha256, None)  # What was said before no longer holds.
-            while len(memory) >= self._cache_size:
-                del memory[next(iter(memory))]
+            make_room(memory, self._cache_size)
             memory[sha256] = answer
 
     def _request(self, text: str) -> FetchRequest:
