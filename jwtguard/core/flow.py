@@ -7,7 +7,8 @@
 'sun for alice'
 
 A core function that may need input or output is a generator and hands out a `Flow`. Everything else is a plain
-function. A flow that needs nothing yields nothing, so it costs no await, no thread and no lock.
+function. A flow that needs nothing yields nothing, so it costs no await, no thread and no lock. On the path of every
+request a plain function named `begin…` stands in front of the generator, and hands it out only if it is needed.
 
 Two rules for whoever writes one: inside another flow, write `yield from` in front of it; and never hold a lock
 across a `yield`, since any other thread or task may run there.
