@@ -297,8 +297,9 @@ class Guard(Frozen):
         token = None
         try:
             token = (yield from begun) if isinstance(begun, Unfinished) else begun
-            if self._revocation is not None:
-                yield from self._revocation.checking(token, clock=self._clock)
+            asked = self._begin_asking(token)
+            if asked is not None:
+                yield from asked
         except JWTGuardError as error:
             self._tell_refused(error, token)
             raise
@@ -310,6 +311,10 @@ class Guard(Frozen):
         if self._verifier.takes_as_opaque(text):
             return introspection.verifying(text, self._opaque_policy, self._clock)
         return self._verifier.begin(text)
+
+    def _begin_asking(self, token: VerifiedToken) -> Steps[None] | None:
+        """What is left to do to know whether the token's session has ended; raises if it is known to have."""
+        return None if self._revocation is None else self._revocation.begin(token, clock=self._clock)
 
     @property
     def has_revocation(self) -> bool:
@@ -435,7 +440,7 @@ class Guard(Frozen):
                 token = yield from begun
                 if isinstance(found.source, TokenCookie):
                     self._check_csrf(request, token)
-                asked = None if self._revocation is None else self._revocation.begin(token, clock=self._clock)
+                asked = self._begin_asking(token)
             else:
                 token = begun
             if asked is not None:
@@ -487,8 +492,9 @@ class Guard(Frozen):
         token = yield from self.reading_issued(text)
         try:
             self._check_csrf(request, token)
-            if self._revocation is not None:
-                yield from self._revocation.checking(token, clock=self._clock)
+            asked = self._begin_asking(token)
+            if asked is not None:
+                yield from asked
         except JWTGuardError as error:
             self._tell_refused(error, token)
             return Authentication(error=error.with_traceback(None))

@@ -368,3 +368,49 @@ def test_answer() -> None:
     answer = guard(realm="orders").answer(InvalidRequestError("two_tokens", "Send one."), asgi(method="HEAD"))
     assert answer.headers[0][1].startswith('Bearer realm="orders", error="invalid_request"')
     assert answer.body == b""
+
+
+class Fetched:
+    """A key source that has to fetch its keys, each time."""
+
+    def current(self) -> JWKSet | None:
+        """No keys at hand."""
+        return None
+
+    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
+        """They come from elsewhere."""
+        return Flow(self._steps())
+
+    def _steps(self) -> Steps[JWKSet]:
+        keys: JWKSet = yield Call(lambda: JWKSet([KEY.verification_key]))
+        return keys
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [([("Sec-Fetch-Site", "same-origin")], "user-1"), ([EVIL], "403")],
+    ids=["our own page", "another's"],
+)
+def test_a_cookie_whose_key_must_be_fetched(fields: list[tuple[str, str]], expected: str) -> None:
+    """Another site's request is refused after the wait, too."""
+    deciding = guard(keys=Fetched(), tokens_from=[COOKIE])
+    request = asgi([cookie(GOOD), *fields], method="POST")
+
+    admitted = _said(lambda: deciding.admit(request, authenticated).run().principal)
+    assert (admitted.subject if isinstance(admitted, Principal) else admitted) == expected
+
+
+@pytest.mark.parametrize("fields", [[], [bearer(EXPIRED)]], ids=["no token", "an expired one"])
+def test_who_is_calling_cannot_be_renewed(fields: list[tuple[str, str]]) -> None:
+    """What goes wrong there is kept for whoever needs the caller, and told; a program that is wrong is not."""
+    told: list[str] = []
+    deciding = guard(on_event=lambda event: told.append(event.reason))
+
+    def failing(error: JWTGuardError) -> Steps[Authentication | None]:
+        raise error
+        yield
+
+    kept = deciding.authenticate(asgi(fields), renew=lambda *_: failing(UnavailableError("store"))).run()
+    assert (kept.error is not None and kept.error.reason, told) == ("store", ["store"])
+    with pytest.raises(ConfigurationError, match="set up wrongly"):
+        deciding.authenticate(asgi(fields), renew=lambda *_: failing(ConfigurationError("set up wrongly"))).run()

@@ -29,7 +29,8 @@ class _Described:
 
     __slots__ = ("_mapping",)
 
-    if not TYPE_CHECKING:  # For type checkers, any name at all would be an attribute.
+    # For type checkers, any name at all would be an attribute.
+    if not TYPE_CHECKING:  # pragma: no branch
 
         def __getattr__(self, name: str) -> object:  # Called only for what is not there.
             read = _READERS.get(name)

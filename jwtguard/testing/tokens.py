@@ -177,10 +177,6 @@ class _ButNotForTests:
         self.real = revocation
         self._made_for_tests = made
 
-    def checking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None]:
-        if not self._made_for_tests(token):
-            yield from self.real.checking(token, clock=clock)
-
     def begin(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None] | None:
         return None if self._made_for_tests(token) else self.real.begin(token, clock=clock)
 
