@@ -90,6 +90,7 @@ class Server:
             for process in self._processes():
                 os.kill(process, signal.SIGSTOP)
                 stalled.append(process)
+                _wait_until_stopped(process)
             yield
         finally:
             for process in stalled:
@@ -109,6 +110,21 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": str(self.folder)}
+
+
+def _wait_until_stopped(process: int) -> None:
+    """Wait for the signal to reach every thread: until then, one that runs on another core goes on to answer."""
+    deadline = time.monotonic() + PATIENCE
+    while any(state not in "TtZX" for state in _states(process)):
+        assert time.monotonic() < deadline, f"process {process} goes on after SIGSTOP"
+        time.sleep(0.001)
+
+
+def _states(process: int) -> Iterator[str]:
+    """What each of its threads does, as proc(5) has it: T is stopped; a thread that ends meanwhile does nothing."""
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield (thread / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
 
 
 def free_port() -> int:
