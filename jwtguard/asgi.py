@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
@@ -408,32 +408,35 @@ class Visit:
 
     def inside(self, principal: Principal | None) -> Inside:
         """While the endpoint runs, `principal` is the caller."""
-        return Inside(self._scope, Admitted(self._callers, self.guard, principal))
+        return Inside(self._callers, self.guard, principal, self._scope)
 
 
-class Inside:
-    """The scope while an endpoint runs for the caller that was let in. A class, as `Admitted` is."""
+class Inside(Admitted):
+    """The same for the scope, while an endpoint runs for the caller that was let in."""
 
-    __slots__ = ("_admitted", "_before", "_scope")
+    __slots__ = ("_before", "_scope")
 
-    def __init__(self, scope: Scope, admitted: Admitted) -> None:
+    def __init__(self, callers: Callers, guard: Guard, principal: Principal | None, scope: Scope) -> None:
+        self.callers = callers
+        self.guard = guard
+        self.principal = principal
         self._scope = scope
-        self._admitted = admitted
 
-    def __enter__(self) -> None:
-        self._admitted.__enter__()
-        scope, principal = self._scope, self._admitted.principal
+    def __enter__(self) -> Self:
+        self.callers.admitted.append(self)
+        scope, principal = self._scope, self.principal
         if principal is not None and scope.get("user") is principal:
             self._before: Mapping[str, Any] = _NOTHING  # The middleware in front has shown this very caller.
-            return
+            return self
         # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
         self._before = {name: scope[name] for name in ("user", "auth") if name in scope}
         scope.update(_shown(principal))
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._before:
             self._scope.update(self._before)
-        self._admitted.__exit__()
+        self.callers.admitted.remove(self)
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
@@ -62,42 +62,54 @@ def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[
     return [*kept, ("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in added)]
 
 
-class Admitted:
-    """One caller that `requires` let in, for as long as the view runs: `with callers.admitting(guard, principal):`.
+class Caller:
+    """Somebody whom `requires` let in, or None for nobody, as `guard` sees it."""
+
+    __slots__ = ("guard", "principal")
+
+    def __init__(self, guard: Guard, principal: Principal | None) -> None:
+        self.guard = guard
+        self.principal = principal
+
+
+class Admitted(Caller):
+    """A caller for as long as the view runs: `with callers.admitting(guard, principal):`.
 
     A class, since a context manager made of a generator takes four times as long.
     """
 
-    __slots__ = ("_callers", "guard", "principal")
+    __slots__ = ("callers",)
 
     def __init__(self, callers: Callers, guard: Guard, principal: Principal | None) -> None:
-        self._callers = callers
+        self.callers = callers
         self.guard = guard
         self.principal = principal
 
-    def __enter__(self) -> None:
-        self._callers._admitted.append(self)
+    def __enter__(self) -> Self:
+        self.callers.admitted.append(self)
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._callers._admitted.remove(self)  # Not the last one: of two views that run at once either may end first.
+        self.callers.admitted.remove(self)  # Not the last one: of two views that run at once either may end first.
 
 
 class Callers:
     """What the middlewares in front found out, and the callers that `requires` let in, innermost last."""
 
-    __slots__ = ("_admitted", "_found", "_in_front", "_pending")
+    __slots__ = ("_found", "_in_front", "_pending", "admitted")
 
     def __init__(self) -> None:
         self._found: dict[Guard, Entry | Asking] = {}
         self._in_front: tuple[Guard, ...] = ()
-        self._admitted: list[Admitted] = []
         self._pending: tuple[Pending, ...] = ()
+        self.admitted: list[Caller] = []
+        """Whom `requires` let in, innermost last."""
 
     def copy(self) -> Callers:
         """The same, to be added to without a change to this one, which alone finishes what is pending."""
         copied = Callers()
         copied._found, copied._in_front = dict(self._found), self._in_front
-        copied._admitted = list(self._admitted)
+        copied.admitted = list(self.admitted)
         return copied
 
     def put_off(self, pending: Pending) -> None:
@@ -140,7 +152,7 @@ class Callers:
 
     def knows(self, guard: Guard) -> bool:
         """Whether the middleware of this very guard is in front, or a view has asked it."""
-        return guard in self._found or any(caller.guard is guard for caller in self._admitted)
+        return guard in self._found or any(caller.guard is guard for caller in self.admitted)
 
     def is_kept(self, guard: Guard, error: Exception) -> bool:
         """Whether `error` is the one that the middleware of this very guard kept, raised by reading the principal."""
@@ -154,7 +166,8 @@ class Callers:
 
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
-        self._admitted.append(Admitted(self, guard, principal))
+        # No way back from here: with one, each request would be left to the garbage collector.
+        self.admitted.append(Caller(guard, principal))
 
     def admitting(self, guard: Guard, principal: Principal | None) -> Admitted:
         """While the view runs, `principal` is the caller."""
@@ -176,8 +189,8 @@ class Callers:
 
         Raises the error that the middleware kept, or `ConfigurationError` if nobody or more than one can answer.
         """
-        if self._admitted:
-            return self._admitted[-1].principal
+        if self.admitted:
+            return self.admitted[-1].principal
         return self.principal_of(self.guard())
 
     def known_principal(self) -> Principal | None:
@@ -187,7 +200,7 @@ class Callers:
 
     def principal_of(self, guard: Guard) -> Principal | None:
         """The caller as this very guard knows it; raises the error that its middleware kept."""
-        for caller in reversed(self._admitted):
+        for caller in reversed(self.admitted):
             if caller.guard is guard:
                 return caller.principal
         entry = settle(self.begin(guard))

@@ -34,7 +34,7 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import EXEMPT, Admitted, Callers, Checkpoint, check_guard, check_view
+from jwtguard.callers import EXEMPT, KEY, Admitted, Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
@@ -60,6 +60,13 @@ class RefusedRequest(HTTPException):
     def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
         super().__init__(description=error.detail, response=_response(answer))
         self.error = error
+
+    def get_response(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as in Werkzeug, whose releases differ
+        """The response. The traceback ends here, for it leads to a frame of Flask's that holds this exception: all of
+        the request would wait for the garbage collector.
+        """
+        self.__traceback__ = None
+        return super().get_response(*args, **kwargs)
 
 
 @functools.cache
@@ -226,7 +233,8 @@ class FlaskGuard:
         if endpoints is not None and self._exempts(request):
             callers.keep(guard, Admission())
         elif guard.rules is None:
-            callers.keep(guard, lambda: guard.begin_authentication(HTTPRequest.from_wsgi(request.environ), None, renew))
+            http = HTTPRequest.from_wsgi(request.environ)
+            callers.keep(guard, lambda: guard.begin_authentication(http, None, renew))
         elif _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:
@@ -262,21 +270,17 @@ def _refusal(error: JWTGuardError, by: Guard | Callers) -> Exception:
     return _refused(error.status)(error, guard.answer(error, _read()))
 
 
-# Not the key of `jwtguard.callers`, since another adapter behind the same environ keeps something else there.
-_KEY = "jwtguard.flask.callers"
-
-
 def _callers() -> Callers:
     return _callers_of(_request())
 
 
 def _callers_of(request: flask.Request) -> Callers:
-    # In the environ, not in `flask.g`: that outlives a request inside an application context that was pushed before.
-    # By request, since an environ may be handed on to another application, or be copied and changed by a view.
-    by_request: dict[flask.Request, Callers] = request.environ.setdefault(_KEY, {})
-    callers = by_request.get(request)
+    # Of this very request: `flask.g` outlives it inside an application context that was pushed before, and its environ
+    # may be handed on to another application, or be copied and changed by a view. Nothing that is kept leads back to
+    # the request, or each would be left to the garbage collector.
+    callers: Callers | None = request.__dict__.get(KEY)
     if callers is None:
-        callers = by_request[request] = Callers()
+        callers = request.__dict__[KEY] = Callers()
     return callers
 
 

@@ -603,7 +603,9 @@ class Guard(Frozen):
         return self.begin_admission(request, requirement, None, None, renew)
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
-        """The finished answer for `error`."""
+        """The finished answer for `error`, whose traceback ends here."""
+        # It leads to frames that lead back to the error: all of that request would wait for the garbage collector.
+        error.__traceback__ = None
         return self._answers.answer(error, request)
 
     def expires_at(self, token: VerifiedToken) -> float | None:

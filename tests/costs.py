@@ -6,6 +6,7 @@ framework changes them. What is parsed, decoded, hashed or prepared is counted w
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -95,6 +96,21 @@ def opcodes(function: Callable[[], object]) -> int:
         finally:
             sys.settrace(before)
     return count
+
+
+def left_to_collector(function: Callable[[], object]) -> list[object]:
+    """What of ours no reference counts free after `function`: it lies in cycles, until the garbage collector comes."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        function()
+        gc.collect()
+        return [found for found in gc.garbage if (type(found).__module__ or "").partition(".")[0] == "jwtguard"]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def _nothing() -> None:

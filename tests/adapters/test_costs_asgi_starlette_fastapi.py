@@ -18,7 +18,7 @@ from starlette.routing import Route
 from jwtguard import Guard, Principal, Rule, Rules, has_role
 from jwtguard.asgi import GuardMiddleware, requires
 from jwtguard.fastapi import FastAPIGuard
-from tests.costs import Counter, Work
+from tests.costs import Counter, Work, left_to_collector
 from tests.samples import guard, token
 
 App = Callable[..., Awaitable[None]]
@@ -57,14 +57,14 @@ def _dependency(by: Guard) -> App:
     return app
 
 
-async def _ask(app: App, text: str) -> None:
+async def _ask(app: App, text: str, status: int = 200) -> None:
     statuses = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        statuses.append(message.get("status", 200))
+        statuses.append(message.get("status", status))
 
     scope = {
         "type": "http",
@@ -82,7 +82,7 @@ async def _ask(app: App, text: str) -> None:
         "state": {},
     }
     await app(scope, receive, send)
-    assert set(statuses) <= {200}
+    assert set(statuses) <= {status}
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,23 @@ def test_a_request(build: Callable[[Guard], App], changes: dict[str, Any], cold:
     assert (first.work, second.work) == (Work(json=1, base64=2, sha256=1), Work(sha256=1))
     assert first.calls <= cold, first.names
     assert second.calls <= warm, second.names
+
+
+@pytest.mark.parametrize(
+    ("build", "changes"),
+    [
+        pytest.param(_middleware, {"rules": IN_FRONT}, id="middleware with rules"),
+        pytest.param(_decorator, {}, id="decorator"),
+        pytest.param(_both, {}, id="middleware and decorator"),
+        pytest.param(_dependency, {}, id="FastAPI's dependency"),
+    ],
+)
+@pytest.mark.parametrize(("text", "status"), [(token(roles=["admin"]), 200), ("a.b.c", 401)])
+def test_nothing_is_left_to_the_garbage_collector(
+    build: Callable[[Guard], App], changes: dict[str, Any], text: str, status: int
+) -> None:
+    """A request, admitted or refused, is freed when it ends: a cycle would keep all of it, and cost a collection."""
+    app = build(guard(**changes))
+
+    asyncio.run(_ask(app, text, status))
+    assert not left_to_collector(lambda: asyncio.run(_ask(app, text, status)))

@@ -9,7 +9,7 @@ from flask import Flask
 
 from jwtguard import Rule, Rules, has_role
 from jwtguard.flask import FlaskGuard, principal
-from tests.costs import Counter, Work
+from tests.costs import Counter, Work, left_to_collector
 from tests.samples import guard, token
 
 ADMIN = has_role("admin")
@@ -27,7 +27,7 @@ def _app(*, init: bool, decorated: bool, **changes: Any) -> Flask:
     return app
 
 
-def _ask(app: Flask, text: str) -> None:
+def _ask(app: Flask, text: str, status: int = 200) -> None:
     environ = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -39,11 +39,11 @@ def _ask(app: Flask, text: str) -> None:
         "wsgi.url_scheme": "http",
     }
 
-    def start(status: str, *_: object) -> Any:
-        assert status.startswith("200")
+    def start(found: str, *_: object) -> Any:
+        assert found.startswith(str(status))
 
     answer: Any = app.wsgi_app(environ, start)
-    assert b"".join(answer).startswith(b"user-")
+    assert b"".join(answer).startswith(b"user-" if status == 200 else b"{")
     answer.close()
 
 
@@ -65,3 +65,19 @@ def test_a_request(app: Flask, cold: int, warm: int) -> None:
     assert (first.work.locks, second.work) == (0, Work(sha256=1))
     assert first.calls <= cold, first.names
     assert second.calls <= warm, second.names
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(_app(init=False, decorated=True), id="decorator"),
+        pytest.param(_app(init=True, decorated=True), id="init_app and decorator"),
+        pytest.param(_app(init=True, decorated=False), id="init_app"),
+        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), id="rules"),
+    ],
+)
+@pytest.mark.parametrize(("text", "status"), [(token(roles=["admin"]), 200), ("a.b.c", 401)])
+def test_nothing_is_left_to_the_garbage_collector(app: Flask, text: str, status: int) -> None:
+    """A request, admitted or refused, is freed when it ends: a cycle would keep all of it, and cost a collection."""
+    _ask(app, text, status)
+    assert not left_to_collector(lambda: _ask(app, text, status))
