@@ -35,6 +35,7 @@ from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
+from jwtguard.core.request import ASGIRequest
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.guard import Admission, Authentication, Guard
@@ -127,7 +128,7 @@ class GuardMiddleware:
                 await self.app(scope, receive, send)
                 return
             raise ConfigurationError(f"a connection of type {kind!r} cannot be guarded, so it is closed")
-        request = HTTPRequest.from_asgi(scope)
+        request = ASGIRequest(scope)
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
         is_first = KEY not in scope
         callers = Callers() if is_first else scope[KEY].copy()
@@ -372,18 +373,24 @@ class Visit:
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
         self._scope = scope
         self._callers = callers_of(scope)
-        self._request = HTTPRequest.from_asgi(scope)
+        self._request = ASGIRequest(scope)
         self.guard = self._callers.guard() if guard is None else guard
 
     def begin(self, checkpoint: Checkpoint) -> Begun[Admission]:
         """Let the caller in, at once or by the steps that are left; raises `JWTGuardError`."""
         begun = checkpoint.begin(self.guard, self._request, self._callers)
-        return self._admitting(begun) if isinstance(begun, Unfinished) else self._checked(begun)
+        if isinstance(begun, Unfinished):
+            return self._admitting(begun)
+        if self._scope["type"] == "websocket":
+            self._check_subprotocol(begun)
+        return begun
 
     def _admitting(self, begun: Steps[Admission]) -> Steps[Admission]:
-        return self._checked((yield from begun))
+        admission = yield from begun
+        self._check_subprotocol(admission)
+        return admission
 
-    def _checked(self, admission: Admission) -> Admission:
+    def _check_subprotocol(self, admission: Admission) -> None:
         authentication = admission.authentication
         # A middleware would have taken the field away, and seen to it that the handshake is answered with `bearer`.
         if (
@@ -395,7 +402,6 @@ class Visit:
                 "TokenSubprotocol() needs the middleware in front, with it among the guard's tokens_from:"
                 " add GuardMiddleware(app, guard=guard)"
             )
-        return admission
 
     def answer(self, error: JWTGuardError) -> HTTPAnswer:
         """The finished answer for a refusal."""
@@ -510,10 +516,11 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
 
 def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
     """The request or websocket among an endpoint's arguments. A class-based endpoint's `self` has a scope too."""
-    for argument in (*args, *kwargs.values()):
-        # Of its type: to read the headers of a request makes an object of them.
-        if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
-            return cast("Connection", argument)
+    for arguments in (args, kwargs.values()):
+        for argument in arguments:
+            # Of its type: to read the headers of a request makes an object of them.
+            if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
+                return cast("Connection", argument)
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"
     )

@@ -235,9 +235,10 @@ class Checkpoint:
         entry = None if self.tokens_from is not None else callers.begin(guard)
         if isinstance(entry, Unfinished):
             return self._admitting(guard, request, entry)
-        return guard.begin_admission(
-            request, requirement, None if entry is None else entry.authentication, self.tokens_from
-        )
+        kept = None if entry is None else entry.authentication
+        if kept is not None:
+            return guard.admission(requirement, kept)
+        return guard.begin_admission(request, requirement, None, self.tokens_from)
 
     def _admitting(self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None]) -> Steps[Admission]:
         entry = yield from begun

@@ -38,9 +38,10 @@ from jwtguard.callers import EXEMPT, KEY, Admitted, Callers, Checkpoint, check_g
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.flow import Unfinished, is_async, run_steps, settle
+from jwtguard.core.flow import Unfinished, is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
+from jwtguard.core.request import WSGIRequest
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
 from jwtguard.guard import Admission, Guard
@@ -158,7 +159,7 @@ class FlaskGuard:
                     guard, request = self.guard, _request()
                     callers = _callers_of(request)
                     try:
-                        admission = await checkpoint.admit(guard, HTTPRequest.from_wsgi(request.environ), callers)
+                        admission = await checkpoint.admit(guard, WSGIRequest(request.environ), callers)
                     except JWTGuardError as error:
                         raise _refusal(error, guard) from None
                     with Admitted(callers, guard, admission.principal):
@@ -172,7 +173,8 @@ class FlaskGuard:
                 guard, request = self.guard, _request()
                 callers = _callers_of(request)
                 try:
-                    admission = settle(checkpoint.begin(guard, HTTPRequest.from_wsgi(request.environ), callers))
+                    begun = checkpoint.begin(guard, WSGIRequest(request.environ), callers)
+                    admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
                 except JWTGuardError as error:
                     raise _refusal(error, guard) from None
                 with Admitted(callers, guard, admission.principal):
@@ -233,13 +235,13 @@ class FlaskGuard:
         if endpoints is not None and self._exempts(request):
             callers.keep(guard, Admission())
         elif guard.rules is None:
-            http = HTTPRequest.from_wsgi(request.environ)
+            http = WSGIRequest(request.environ)
             callers.keep(guard, lambda: guard.begin_authentication(http, None, renew))
         elif _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:
             try:
-                entry = guard.begin_entry(HTTPRequest.from_wsgi(request.environ), renew)
+                entry = guard.begin_entry(WSGIRequest(request.environ), renew)
                 callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
             except JWTGuardError as error:
                 raise _refusal(error, guard) from None
@@ -250,14 +252,23 @@ class FlaskGuard:
 
 
 def _principal() -> Principal | None:
-    callers = _callers()
+    callers = _callers_of(_request())
     try:
         return callers.principal()
     except JWTGuardError as error:
         raise _refusal(error, callers) from None
 
 
-principal = cast("Principal", LocalProxy(_principal))
+class LocalPrincipal(LocalProxy[Any]):
+    """Werkzeug's, which for each attribute makes an object that reads it: most of what a view would wait for."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a principal has
+        return getattr(_principal(), name)
+
+
+principal = cast("Principal", LocalPrincipal(_principal))
 """The caller of the request at hand: the one that the innermost `requires` let in, else the one that the guard of this
 application found. A proxy: false where there is no caller and none was needed; `auth.principal` is then `None`."""
 
@@ -291,7 +302,7 @@ def _request() -> flask.Request:
 
 
 def _read() -> HTTPRequest:
-    return HTTPRequest.from_wsgi(flask.request.environ)
+    return WSGIRequest(flask.request.environ)
 
 
 def _response(answer: HTTPAnswer) -> flask.Response:
@@ -330,4 +341,4 @@ def _run_async(function: Callable[..., Any], *args: object) -> object:
 def _flask_answers_preflight(request: flask.Request) -> bool:
     """Whether Flask answers this CORS preflight by itself, so that no view can run."""
     automatic = bool(getattr(request.url_rule, "provide_automatic_options", False))
-    return automatic and is_preflight(HTTPRequest.from_wsgi(request.environ))
+    return automatic and is_preflight(WSGIRequest(request.environ))

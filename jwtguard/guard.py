@@ -39,7 +39,7 @@ from jwtguard.core.errors import (
 from jwtguard.core.events import Event, Outcome
 from jwtguard.core.extraction import AuthorizationHeader, Extracted, TokenHeader, TokenSource, check_sources, extract
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
-from jwtguard.core.frozen import Frozen, set_once
+from jwtguard.core.frozen import Frozen, new_tuple, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import KeySource
@@ -504,7 +504,8 @@ class Guard(Frozen):
         if self._on_event is not None:
             self._tell("accepted", "accepted", token)
         proves_origin = isinstance(source, _HEADERS) or (isinstance(source, TokenCookie) and self.csrf is not UNCHECKED)
-        return Authentication(token.principal, token, source, None, proves_origin)
+        accepted: Authentication = new_tuple(Authentication, (token.principal, token, source, None, proves_origin))
+        return accepted
 
     def reading_issued(self, text: str) -> Steps[VerifiedToken]:
         """Verify a token that this very program has just issued, before a browser gets it.
@@ -588,7 +589,8 @@ class Guard(Frozen):
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
         if kept is None or not requirement.mode.reads_token:
             return Admission(self.authorize(_NOBODY, requirement))
-        return Admission(self.authorize(kept, requirement), kept)
+        admission: Admission = new_tuple(Admission, (self.authorize(kept, requirement), kept))
+        return admission
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:
         """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
@@ -599,7 +601,9 @@ class Guard(Frozen):
         rules = self.rules
         if rules is None:
             return self.begin_authentication(request, None, renew)
-        requirement = rules.requirement(request.method, request.path)
+        requirement = rules.everywhere
+        if requirement is None:
+            requirement = rules.requirement(request.method, request.path)
         return self.begin_admission(request, requirement, None, None, renew)
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from jwtguard.core.cookies import TokenCookie as TokenCookie
 from jwtguard.core.cookies import values_of
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
+from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPRequest
 
 _SPACE = " \t"
@@ -50,7 +51,7 @@ def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted |
         if text is not None:
             if found is not None:
                 raise InvalidRequestError("two_tokens", "The request carries access tokens in two places: send one.")
-            found = Extracted(text, source)
+            found = new_tuple(Extracted, (text, source))
     return found
 
 

@@ -36,6 +36,12 @@ def set_once(target: object, **attributes: object) -> None:
         object.__setattr__(target, name, value)
 
 
+new_tuple: Any = tuple.__new__
+"""`new_tuple(Kind, (1, 2))` is `Kind(1, 2)` for a NamedTuple of which one is made for each request: `Kind` itself is a
+Python function, which takes twice as long (0.38 µs for five fields, 0.16 this way).
+"""
+
+
 def draft_of(kind: type) -> type[Any]:
     """A class whose objects can be filled in and then become a `kind`: `draft.__class__ = kind`.
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
+from jwtguard.core.frozen import new_tuple
 from jwtguard.core.jose import JOSEHeader, decode_segment, encode_segment, parse_object, parse_object_as
 from jwtguard.core.jwk import MAX_KID_LENGTH, SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet
@@ -106,7 +107,9 @@ def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> U
     signature = decode_segment(signature_segment)
     if header is None:
         header = read_header(header_segment, types)
-    return UnverifiedJWS(header, data[: -1 - len(signature_segment)], payload_segment, signature)
+    signing_input = data[: -1 - len(signature_segment)]
+    jws: UnverifiedJWS = new_tuple(UnverifiedJWS, (header, signing_input, payload_segment, signature))
+    return jws
 
 
 def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:

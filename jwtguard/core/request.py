@@ -101,7 +101,7 @@ class HTTPRequest:
 class _WSGIRequest(HTTPRequest):
     __slots__ = ("_environ", "_given_path", "_given_root_path", "_path_info", "_script_name")
 
-    def __init__(self, environ: Mapping[str, Any], path: str | None, root_path: str | None) -> None:
+    def __init__(self, environ: Mapping[str, Any], path: str | None = None, root_path: str | None = None) -> None:
         self._environ = environ
         self._given_path = path
         self._given_root_path = root_path
@@ -156,7 +156,7 @@ def _wsgi_text(value: object) -> str:
 class _ASGIRequest(HTTPRequest):
     __slots__ = ("_given_path", "_given_root_path", "_scope")
 
-    def __init__(self, scope: Mapping[str, Any], path: str | None, root_path: str | None) -> None:
+    def __init__(self, scope: Mapping[str, Any], path: str | None = None, root_path: str | None = None) -> None:
         self._scope = scope
         self._given_path = path
         self._given_root_path = root_path
@@ -201,6 +201,10 @@ class _ASGIRequest(HTTPRequest):
     def client(self) -> str | None:
         client = self._scope.get("client")
         return client[0] if client else None
+
+
+WSGIRequest, ASGIRequest = _WSGIRequest, _ASGIRequest
+"""What `from_wsgi` and `from_asgi` make, for adapters: a call less a request."""
 
 
 def _below_root(scope: Mapping[str, Any]) -> str:

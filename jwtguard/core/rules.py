@@ -74,10 +74,12 @@ class _Entry:
 class Rules(Frozen):
     """The rules of an application; what none names needs `default`. Raises `ConfigurationError` for two equal rules."""
 
-    __slots__ = ("_exact", "_longest", "_prefixes", "default", "rules")
+    __slots__ = ("_exact", "_longest", "_prefixes", "default", "everywhere", "rules")
 
     rules: tuple[Rule, ...]
     default: Requirement
+    everywhere: Requirement | None
+    """What every request needs, whatever its path; None if that must be looked at."""
     _exact: dict[str, _Entry]
     _prefixes: dict[str, _Entry]
     _longest: int
@@ -96,7 +98,8 @@ class Rules(Frozen):
             if isinstance(rule, Rule):
                 self._add(rule, problems)
         ConfigurationError.raise_all(problems)
-        set_once(self, _longest=max(map(len, self._prefixes), default=-1))
+        is_same = not self.rules and not default.mode.admits_anybody
+        set_once(self, _longest=max(map(len, self._prefixes), default=-1), everywhere=default if is_same else None)
         for entry in (*self._exact.values(), *self._prefixes.values()):
             if "GET" in entry.by_method:
                 entry.by_method.setdefault("HEAD", entry.by_method["GET"])
@@ -117,7 +120,7 @@ class Rules(Frozen):
 
     def requirement(self, method: str, path: str) -> Requirement:
         """What a request needs. `path` is the one that the application's router matches."""
-        if not is_ambiguous(path):
+        if _PLAIN.fullmatch(path) is not None or not is_ambiguous(path):
             rule = self.rule(method, path)
             return self.default if rule is None else rule.requirement
         # Werkzeug's router takes leading slashes, or none, for one.

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.frozen import draft_of
+from jwtguard.core.frozen import draft_of, new_tuple
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object_as
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
@@ -142,8 +142,11 @@ class TokenVerifier:
             if remembered is not None:
                 token, keys, (not_before, not_after) = remembered
                 # What time and key rotation can change is checked again; the rest cannot have changed.
-                if not_before <= now < not_after and _current_keys(token.policy) is keys:
-                    return token
+                if not_before <= now < not_after:
+                    policy = token.policy
+                    # Keys that were handed to the guard are their own source, which is seen without a call.
+                    if policy.keys is keys or _current_keys(policy) is keys:
+                        return token
             return self._verify_anew(data, sha256, now)
         except JWTGuardError:
             raise
@@ -221,7 +224,7 @@ class TokenVerifier:
         token: VerifiedToken = draft
         if self._cache_size:
             make_room(self._cache, self._cache_size)
-            self._cache[sha256] = _Remembered(token, keys, validity)
+            self._cache[sha256] = new_tuple(_Remembered, (token, keys, validity))
         return token
 
     def takes_as_opaque(self, text: str) -> bool:

@@ -27,7 +27,7 @@ from jwtguard.callers import Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.flow import settle
+from jwtguard.core.flow import Unfinished, run_steps
 from jwtguard.core.principal import Principal
 from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
@@ -104,9 +104,9 @@ def requires(
 
             @functools.wraps(view)
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-                chosen = guard_for(request, guard)
+                chosen, callers = guard_for(request, guard), callers_of(request)
                 try:
-                    admission = await perform(checkpoint.begin(chosen, read(request), callers_of(request)))
+                    admission = await perform(checkpoint.begin(chosen, read(request), callers))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
                 if _needs_csrf_check(request, admission):
@@ -114,7 +114,7 @@ def requires(
                     refused = await sync_to_async(_check_csrf)(request, view)
                     if refused is not None:
                         return refused
-                with Inside(request, chosen, admission.principal) as inside:
+                with Inside(request, callers, chosen, admission.principal) as inside:
                     return inside.kept_until_rendered(await async_view(request, *args, **kwargs))
 
             mark(guarded_async, noted)
@@ -124,15 +124,16 @@ def requires(
 
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-            chosen = guard_for(request, guard)
+            chosen, callers = guard_for(request, guard), callers_of(request)
             try:
-                admission = settle(checkpoint.begin(chosen, read(request), callers_of(request)))
+                begun = checkpoint.begin(chosen, read(request), callers)
+                admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
             except JWTGuardError as error:
                 return refuse(request, chosen, error)
             refused = _check_csrf(request, view) if _needs_csrf_check(request, admission) else None
             if refused is not None:
                 return refused
-            with Inside(request, chosen, admission.principal) as inside:
+            with Inside(request, callers, chosen, admission.principal) as inside:
                 return inside.kept_until_rendered(sync_view(request, *args, **kwargs))
 
         mark(guarded, noted)

@@ -21,6 +21,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
+from jwtguard.core.request import ASGIRequest, WSGIRequest
 from jwtguard.django.settings import user_of
 from jwtguard.guard import Guard
 
@@ -35,8 +36,8 @@ def read(request: HttpRequest) -> HTTPRequest:
     scope = getattr(request, "scope", None)
     root_path = request.path.removesuffix(request.path_info)  # FORCE_SCRIPT_NAME counts, too.
     if scope is None:
-        return HTTPRequest.from_wsgi(request.META, path=request.path_info, root_path=root_path)
-    return HTTPRequest.from_asgi(scope, path=request.path_info, root_path=root_path)
+        return WSGIRequest(request.META, request.path_info, root_path)
+    return ASGIRequest(scope, request.path_info, root_path)
 
 
 def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResponse:
@@ -71,8 +72,8 @@ class Inside(Admitted):
 
     __slots__ = ("_before", "_later", "_request")
 
-    def __init__(self, request: HttpRequest, guard: Guard, principal: Principal | None) -> None:
-        self.callers = callers_of(request)
+    def __init__(self, request: HttpRequest, callers: Callers, guard: Guard, principal: Principal | None) -> None:
+        self.callers = callers
         self.guard = guard
         self.principal = principal
         self._request = request

@@ -19,6 +19,7 @@ from jwtguard import endpoints as shipped
 from jwtguard.callers import Callers, finishing
 from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.request import ASGIRequest
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard, Renew
 from jwtguard.marks import Mark
@@ -118,7 +119,7 @@ class MountedRoutes:
         return await self._perform(
             endpoints.answer(
                 endpoint,
-                HTTPRequest.from_asgi(scope),
+                ASGIRequest(scope),
                 body,
                 callers=callers,
                 session_id=scope["path_params"].get("session_id", ""),

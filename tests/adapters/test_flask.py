@@ -281,7 +281,7 @@ def test_blueprint() -> None:
 def test_principal_outside_a_request() -> None:
     """Outside a request the proxy is unbound, as Flask's own proxies are."""
     assert not principal
-    assert repr(principal) == "<LocalProxy unbound>"
+    assert repr(principal) == "<LocalPrincipal unbound>"
     with pytest.raises(RuntimeError, match="outside of request context"):
         _ = principal.subject
 

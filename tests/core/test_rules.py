@@ -182,6 +182,18 @@ AMBIGUOUS = [
 ]
 
 
+@pytest.mark.parametrize(
+    "default", [authenticated, denied, has_role("a"), public, optional, optional_lenient], ids=repr
+)
+def test_the_same_everywhere(default: Requirement) -> None:
+    """Without a rule no path need be looked at, unless an ambiguous one needs more than the default."""
+    rules = Rules([], default=default)
+    needed = {rules.requirement("GET", path) for path in ("/", "/y", *AMBIGUOUS)}
+    assert needed == ({default} if rules.everywhere is not None else {default, authenticated})
+    assert rules.everywhere in {default, None}
+    assert Rules([Rule("/x", public)], default=default).everywhere is None
+
+
 @pytest.mark.parametrize("path", AMBIGUOUS)
 @pytest.mark.parametrize("open_to_all", [public, optional, optional_lenient], ids=repr)
 def test_ambiguous_paths(path: str, open_to_all: Requirement) -> None:
