@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import functools
 import itertools
-from dataclasses import dataclass
 
 from jwtguard import core
 from jwtguard.core.authorization import Requirement
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.extraction import TokenSource
 from jwtguard.guard import Guard
 

@@ -19,10 +19,11 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Any, NoReturn
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
 from jwtguard.core.logs import log_fields
@@ -192,16 +193,20 @@ class Rights:
 
 
 # The tests that a requirement is made of. `passes` decides; `failing` tells, after a refusal, which parts failed.
-# What they hold is inherited, since to make a dataclass takes longer than to import a module; kinds are never equal.
+# What they hold is inherited; kinds are never equal.
 
 
 @dataclass(frozen=True, slots=True)
 class _OfName:
+    """Asks for one name."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class _OfParts:
+    """Asks others."""
+
     parts: tuple[Test, ...]
 
 

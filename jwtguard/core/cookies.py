@@ -10,10 +10,11 @@ Reading never unquotes, since two readers that unquote differently see two token
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Literal
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.jws import claims_of_unverified

@@ -17,9 +17,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, CSRFError
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.jose import encode_segment

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from jwtguard.core.cookies import TokenCookie as TokenCookie
 from jwtguard.core.cookies import values_of
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
 from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPRequest

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeAlias
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, TooManyRequestsError, UnavailableError
 from jwtguard.core.request import HTTPRequest as HTTPRequest
 

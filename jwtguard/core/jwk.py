@@ -17,7 +17,6 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -34,6 +33,7 @@ from jwt.algorithms import (
     RSAPSSAlgorithm,
 )
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.jose import decode_segment, encode_segment

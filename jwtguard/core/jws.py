@@ -16,9 +16,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
 from jwtguard.core.frozen import new_tuple
 from jwtguard.core.jose import JOSEHeader, decode_segment, encode_segment, parse_object, parse_object_as

@@ -16,9 +16,10 @@ Providers tell the kinds apart in at least five ways: the header's `typ`, a payl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.jws import TOKEN_TYPES
 

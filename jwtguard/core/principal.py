@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JSONObject

@@ -14,11 +14,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwtguard.core.bounded import make_room
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, UnavailableError
 from jwtguard.core.flow import Steps, Wait
 from jwtguard.core.frozen import Frozen, set_once

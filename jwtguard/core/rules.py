@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from jwtguard.core.authorization import Requirement, authenticated, check_requirement
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.frozen import Frozen, set_once
 
@@ -63,12 +64,14 @@ class Rule:
         ConfigurationError.raise_all(problems)
 
 
-@dataclass(slots=True)
 class _Entry:
     """The rules of one path: by method, and for the methods that none names."""
 
-    by_method: dict[str, Rule] = field(default_factory=dict)
-    otherwise: Rule | None = None
+    __slots__ = ("by_method", "otherwise")
+
+    def __init__(self) -> None:
+        self.by_method: dict[str, Rule] = {}
+        self.otherwise: Rule | None = None
 
 
 class Rules(Frozen):

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.unchecked import UNCHECKED, UncheckedType
 
