@@ -58,16 +58,33 @@ class RefusedRequest(HTTPException):
     for its status too, so `errorhandler(401)` and `errorhandler(Unauthorized)` find it.
     """
 
-    def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
-        super().__init__(description=error.detail, response=_response(answer))
-        self.error = error
+    _response: flask.Response | None
 
-    def get_response(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as in Werkzeug, whose releases differ
-        """The response. The traceback ends here, for it leads to a frame of Flask's that holds this exception: all of
-        the request would wait for the garbage collector.
-        """
+    def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
+        self.error = error
+        self._answer = answer
+        super().__init__(description=error.detail)
+
+    @property  # type: ignore[override] # an attribute of Werkzeug's
+    def response(self) -> flask.Response | None:
+        """The response, made when somebody asks for it; without a handler for the exception nobody does."""
+        if self._response is None:
+            self._response = _response(self._answer)
+        return self._response
+
+    @response.setter
+    def response(self, value: flask.Response | None) -> None:
+        self._response = value
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - as in PEP 3333
+        """Answer as a WSGI application, which is what Flask takes an exception for that nobody handles."""
+        # It ends here, for it leads to a frame of Flask's that holds this exception: all of the request would wait for
+        # the garbage collector.
         self.__traceback__ = None
-        return super().get_response(*args, **kwargs)
+        if self._response is not None:
+            return self._response(environ, start_response)
+        start_response(f"{self._answer.status} {self.name}", list(self._answer.headers))
+        return [self._answer.body]
 
 
 @functools.cache

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from dataclasses import MISSING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from inspect import Signature
@@ -41,8 +42,8 @@ class _Signature:
         for field in sorted(
             filter(lambda each: each.init, dataclasses.fields(owner)), key=lambda each: bool(each.kw_only)
         ):
-            is_made = field.default_factory is not dataclasses.MISSING
-            default = Parameter.empty if field.default is dataclasses.MISSING else field.default
+            is_made = field.default_factory is not MISSING
+            default = Parameter.empty if field.default is MISSING else field.default
             kind = Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD
             parameters.append(Parameter(field.name, kind, default=_MADE if is_made else default, annotation=field.type))
         return Signature(parameters, return_annotation=None)
@@ -58,27 +59,50 @@ class _Made:
 _MADE = _Made()
 
 
+class _Layout(NamedTuple):
+    """The fields as `_init` needs them."""
+
+    positional: tuple[str, ...]
+    given: frozenset[str]
+    """Those that may be arguments."""
+    fields: tuple[tuple[str, Any, Any], ...]
+    """All of them, with the default and what makes one."""
+
+
+def _layout_of(kind: type[Instance]) -> _Layout:
+    fields = dataclasses.fields(kind)
+    return _Layout(
+        tuple(field.name for field in fields if field.init and not field.kw_only),
+        frozenset(field.name for field in fields if field.init),
+        tuple((field.name, field.default, field.default_factory) for field in fields),
+    )
+
+
 def _init(self: Instance, /, *arguments: object, **named: object) -> None:
-    fields = dataclasses.fields(self)
-    positional = [field.name for field in fields if field.init and not field.kw_only]
-    given = dict(zip(positional, arguments, strict=False))
-    if len(arguments) > len(positional) or not given.keys().isdisjoint(named):
+    positional, given, fields = self.__layout__
+    values = named
+    if arguments:
+        in_order = dict(zip(positional, arguments, strict=False))
+        if len(in_order) < len(arguments) or not named.keys().isdisjoint(in_order):
+            raise _mismatch(self, arguments, named)
+        values = in_order | named
+    if not given.issuperset(values):
         raise _mismatch(self, arguments, named)
-    given.update(named)
-    for field in fields:
-        if field.init and field.name in given:
-            value = given.pop(field.name)
-        elif field.default is not dataclasses.MISSING:
-            value = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            value = field.default_factory()
+    for name, default, factory in fields:
+        if name in values:
+            value = values[name]
+        elif default is not MISSING:
+            value = default
+        elif factory is not MISSING:
+            value = factory()
         else:
             raise _mismatch(self, arguments, named)
-        object.__setattr__(self, field.name, value)
-    if given:
-        raise _mismatch(self, arguments, named)
+        _store(self, name, value)
     if hasattr(self, "__post_init__"):
         self.__post_init__()
+
+
+_store = object.__setattr__
 
 
 def _mismatch(self: object, arguments: tuple[object, ...], named: dict[str, object]) -> TypeError:
@@ -157,7 +181,7 @@ else:
             for name, method in (_BY_VALUE if eq else _ALWAYS).items():
                 if name not in own:
                     setattr(made, name, method)
-            made.__signature__ = _Signature()
+            made.__layout__, made.__signature__ = _layout_of(made), _Signature()
             return made
 
         return decorate

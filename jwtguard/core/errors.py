@@ -30,9 +30,12 @@ class JWTGuardError(Exception):
     """Whether the answer carries a `WWW-Authenticate` challenge."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{detail} ({reason})")
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        # Written when it is read: of what comes with a bad token, next to nobody reads it.
+        return f"{self.detail} ({self.reason})"
 
     @property
     def parameters(self) -> tuple[tuple[str, str], ...]:
@@ -50,7 +53,9 @@ class ConfigurationError(JWTGuardError):
         else:
             text = f"{len(problems)} problems:\n" + "\n".join(f"- {problem}" for problem in problems)
         super().__init__("configuration", text)
-        self.args = (text,)
+
+    def __str__(self) -> str:
+        return self.detail
 
     @classmethod
     def raise_all(cls, problems: Iterable[str]) -> None:
@@ -81,7 +86,9 @@ class InvalidTokenError(JWTGuardError):
     challenges = True
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, "The access token is malformed, expired, revoked or not valid for this resource.")
+        # Set here, for one is made for each bad token: by way of the base it takes half as long again.
+        self.reason = reason
+        self.detail = "The access token is malformed, expired, revoked or not valid for this resource."
 
 
 class MalformedTokenError(InvalidTokenError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from jwtguard import (
@@ -88,3 +91,20 @@ def test_raise_all() -> None:
 def test_retry_after_has_a_default() -> None:
     """Whoever does not know better asks clients to wait five seconds."""
     assert (UnavailableError("keys").retry_after, UnavailableError("keys", retry_after=9).retry_after) == (5, 9)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationError("one", "two"),
+        ConfigurationError("only"),
+        MissingTokenError(),
+        MalformedTokenError("form"),
+        InsufficientScopeError("This needs a.", scope=("a",), missing=("has_scope('a')",)),
+        UnavailableError("keys", retry_after=7),
+    ],
+)
+def test_copies(error: JWTGuardError) -> None:
+    """An error that crosses a process boundary is the same on the other side."""
+    for copied in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (type(copied), str(copied), vars(copied)) == (type(error), str(error), vars(error))
