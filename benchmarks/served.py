@@ -1,4 +1,4 @@
-"""One application behind uvicorn: `python -m benchmarks.served FRAMEWORK NAME PORT KEY`, for the section `http`."""
+"""One application behind uvicorn, for `http`: `python -m benchmarks.served FRAMEWORK NAME PORT KEY SERVER`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ def application(framework: str, name: str, mint: Mint) -> Any:
     return made[name]()
 
 
-def main(framework: str, name: str, port: str, key: str) -> None:
-    """Serve until interrupted."""
+def main(framework: str, name: str, port: str, key: str, server: str) -> None:
+    """Serve until interrupted; without a `server`, with all that makes uvicorn fast."""
     app = application(framework, name, Mint("RS256", Path(key).read_text(encoding="utf-8")))
-    uvicorn.run(app, port=int(port), log_level="error", access_log=False, loop="uvloop", http="httptools")
+    quick: dict[str, Any] = {"loop": "uvloop", "http": "httptools"}
+    plain: dict[str, Any] = {"loop": "asyncio", "http": "h11"}
+    uvicorn.run(app, port=int(port), log_level="error", access_log=False, **(plain if server else quick))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from benchmarks.report.targets import (
     BETWEEN,
     DATABASES,
     FRAMEWORKS,
+    HTTP_GROUPS,
     LOOK_UP,
     SEEN,
     added,
@@ -113,7 +114,7 @@ def refusing(results: Results) -> str:
 def http(results: Results) -> str:
     """Requests a second, as a part of the bare route's, and latencies."""
     rows = []
-    for framework in ("Starlette", "FastAPI"):
+    for framework in HTTP_GROUPS:
         for name in results.names("http", framework):
             rounds, bare = results.rounds("http", framework, name), results.rounds("http", framework, "bare")
             latencies = [

@@ -93,6 +93,8 @@ _ADDED = {
     "starlette": {"HS256": 0.25, "RS256": 0.40, "ES256": 0.62, "EdDSA": 0.72},
     "django": {"HS256": 0.30, "RS256": 0.45, "ES256": 0.60, "EdDSA": 0.70},
 }
+_PLAIN = ", plain uvicorn"
+HTTP_GROUPS = ("Starlette", "FastAPI", f"Starlette{_PLAIN}", f"FastAPI{_PLAIN}")
 _SERVED = {"repeated": {"Starlette": 0.85, "FastAPI": 0.80}, "fresh": {"Starlette": 0.5, "FastAPI": 0.5}}
 _REFUSED = {"bad signature": "a bad signature", "expired": "an expired token"}
 
@@ -149,14 +151,16 @@ def _of_refusing(find: Finder) -> Iterator[Target]:
 
 def _of_http(find: Finder) -> Iterator[Target]:
     for kind, limits in _SERVED.items():
-        yield Target(
-            what=f"requests/s, {kind} tokens",
-            against="the bare route",
-            parts=[
-                part(name, least, find.ratio, "http", name, f"jwtguard, {kind} tokens", "bare", at_most=False)
-                for name, least in limits.items()
-            ],
-        )
+        for server in (_PLAIN, ""):
+            ours = f"jwtguard, {kind} tokens"
+            yield Target(
+                what=f"requests/s, {kind} tokens{server or ', uvloop and httptools'}",
+                against="the bare route",
+                parts=[
+                    part(name, least, find.ratio, "http", f"{name}{server}", ours, "bare", at_most=False)
+                    for name, least in limits.items()
+                ],
+            )
 
 
 def _of_state(find: Finder, results: Results) -> Iterator[Target]:

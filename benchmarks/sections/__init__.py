@@ -34,7 +34,7 @@ SECTIONS = (
     # Django and its extensions are configured once in a process, algorithm and all.
     Section(name="django", title="what a guard adds to a request in Django", seconds=60, parts=ALGORITHMS),
     Section(name="refusing", title="refusing beside accepting", seconds=90),
-    Section(name="http", title="over HTTP: uvicorn, asked by wrk", seconds=240),
+    Section(name="http", title="over HTTP: uvicorn, asked by wrk", seconds=480),
     Section(name="sessions", title="tokens and revocation beside Django's sessions", seconds=150),
     Section(name="rotation", title="taking a turn beside the raw driver", seconds=90),
     Section(name="memory", title="memory of a remembered token", seconds=60),

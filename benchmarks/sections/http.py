@@ -30,10 +30,15 @@ CONNECTIONS = 16
 _ALGORITHM = "RS256"
 _PATIENCE = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
+_OURS = ("bare", "jwtguard", "written by hand")
+PLAIN = "plain uvicorn"
 APPS = {
-    "Starlette": ("bare", "jwtguard", "written by hand"),
-    "FastAPI": ("bare", "jwtguard", "written by hand", "authx"),
+    "Starlette": _OURS,
+    "FastAPI": (*_OURS, "authx"),
+    f"Starlette, {PLAIN}": _OURS,
+    f"FastAPI, {PLAIN}": _OURS,
 }
+"""By group, which is the framework; with uvloop and httptools, but where uvicorn is as `pip install uvicorn` has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,28 +63,29 @@ def measure(pace: Pace) -> Findings:
         (path / "key.pem").write_text(mint.private_text)
         (path / "repeated").write_text(fresh[0])
         (path / "fresh").write_text("\n".join(fresh))
-        for framework, names in APPS.items():
+        for group, names in APPS.items():
             with contextlib.ExitStack() as servers:
                 loads = []
                 for name in names:
-                    port = servers.enter_context(_served(framework, name, path / "key.pem"))
+                    port = servers.enter_context(_served(group, name, path / "key.pem"))
                     if name != "bare":
-                        prove_guarded(f"{framework}, {name}", partial(_ask, port), mint)
+                        prove_guarded(f"{group}, {name}", partial(_ask, port), mint)
                     kinds = ("repeated", "fresh") if name == "jwtguard" else ("repeated",)
                     loads += [
                         Load(name=name if name == "bare" else f"{name}, {kind} tokens", port=port, tokens=path / kind)
                         for kind in kinds
                     ]
-                findings.series += _interleaved(wrk, framework, loads, rounds=rounds, seconds=seconds)
+                findings.series += _interleaved(wrk, group, loads, rounds=rounds, seconds=seconds)
     findings.facts = {"seconds": seconds, "fresh_tokens": len(fresh), "connections": CONNECTIONS}
     return findings
 
 
 @contextlib.contextmanager
-def _served(framework: str, name: str, key: Path) -> Iterator[int]:
+def _served(group: str, name: str, key: Path) -> Iterator[int]:
     """One server in a process of its own; gives its port."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.served", framework, name, str(port), str(key)]
+    framework, _, server = group.partition(", ")
+    command = [sys.executable, "-m", "benchmarks.served", framework, name, str(port), str(key), server]
     process = subprocess.Popen(command, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)})
     try:
         _pin(process.pid, 0)
@@ -87,7 +93,7 @@ def _served(framework: str, name: str, key: Path) -> Iterator[int]:
         request = b"GET /ready HTTP/1.1\r\nhost: testserver\r\nconnection: close\r\n\r\n"
         while not answers(port, send=request, expect=b"HTTP/1.1"):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the server of {framework}, {name} did not start")
+                raise AssertionError(f"the server of {group}, {name} did not start")
             time.sleep(0.05)
         yield port
     finally:
@@ -117,7 +123,7 @@ def _ask(port: int, token: str | None) -> tuple[int, bytes]:
             return error.code, error.read()
 
 
-def _interleaved(wrk: str, framework: str, loads: list[Load], *, rounds: int, seconds: int) -> list[Series]:
+def _interleaved(wrk: str, group: str, loads: list[Load], *, rounds: int, seconds: int) -> list[Series]:
     figures = ("requests/s", "p50", "p95", "p99")
     found: dict[tuple[str, str], list[float]] = {(load.name, figure): [] for load in loads for figure in figures}
     if rounds > 1:
@@ -130,7 +136,7 @@ def _interleaved(wrk: str, framework: str, loads: list[Load], *, rounds: int, se
                 found[load.name, figure].append(value)
     return [
         Series(
-            group=framework if figure == "requests/s" else f"{framework}, {figure}",
+            group=group if figure == "requests/s" else f"{group}, {figure}",
             name=name,
             rounds=values,
             unit="requests/s" if figure == "requests/s" else "ms",
