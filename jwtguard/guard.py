@@ -638,11 +638,11 @@ class Guard(Frozen):
         if logger.isEnabledFor(level):
             fields = log_fields(outcome, reason=error.reason, **_named(token))
             logger.log(level, "%s: %s", outcome, error.reason, extra=fields)
-        self._tell(outcome, error.reason, token)
+        if self._on_event is not None:
+            self._tell(outcome, error.reason, token)
 
     def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None) -> None:
-        if self._on_event is None:
-            return
+        assert self._on_event is not None  # noqa: S101 - for the type checker: who calls has looked
         try:
             self._on_event(Event(outcome=outcome, reason=reason, **_who(token)))
         except Exception:
