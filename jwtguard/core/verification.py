@@ -144,9 +144,9 @@ class TokenVerifier:
                 token, keys, (not_before, not_after) = remembered
                 # What time and key rotation can change is checked again; the rest cannot have changed.
                 if not_before <= now < not_after:
-                    policy = token.policy
-                    # Keys that were handed to the guard are their own source, which is seen without a call.
-                    if policy.keys is keys or _current_keys(policy) is keys:
+                    source = token.policy.keys
+                    # A set that was handed to the guard is its own source, which is seen without a call.
+                    if (source is keys and type(keys) is JWKSet) or _current_keys(token.policy) is keys:
                         return token
             return self._verify_anew(data, sha256, now)
         except JWTGuardError:

@@ -114,6 +114,30 @@ def test_keys_are_looked_at_again(keys: JWKSet | None, expected: str, checked: l
     assert (expected, expected != "key") == (outcome(TEXT, by), len(checked) == 1)
 
 
+class Withdrawn(JWKSet):
+    """A set that is its own source, and takes itself back."""
+
+    is_gone = False
+
+    def current(self) -> JWKSet | None:  # type: ignore[override] # as a `KeySource` may
+        """Itself, as long as it may be used."""
+        return None if self.is_gone else self
+
+    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
+        """Nothing, once it is gone."""
+        return (JWKSet([]) if self.is_gone else JWKSet(self.keys)).refreshed(kid)
+
+
+def test_a_set_with_a_word_of_its_own_is_asked() -> None:
+    """Only a plain set needs no question whether its keys still count."""
+    keys = Withdrawn([hs256().verification_key])
+    by = verifier(policy(keys))
+    first = outcome(TEXT, by)
+    keys.is_gone = True
+
+    assert (first, outcome(TEXT, by)) == (ACCEPTED, "key")
+
+
 def test_a_token_verified_by_new_keys_is_remembered_again(checked: list[bytes]) -> None:
     """One check for each set of keys."""
     source = Changing()
