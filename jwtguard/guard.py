@@ -37,7 +37,7 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.events import Event, Outcome
-from jwtguard.core.extraction import AuthorizationHeader, Extracted, TokenHeader, TokenSource, check_sources, extract
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
 from jwtguard.core.frozen import Frozen, new_tuple, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
@@ -403,32 +403,32 @@ class Guard(Frozen):
         self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None, renew: Renew | None = None
     ) -> Begun[Authentication]:
         """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
-        token = found = None
+        token = source = None
         try:
-            found = extract(request, self.tokens_from if tokens_from is None else tokens_from)
-            if found is None:
+            text, source = extract(request, self.tokens_from if tokens_from is None else tokens_from)
+            if text is None or source is None:
                 # No event: maybe nobody needs a token here.
                 missing = Authentication(error=MissingTokenError())
                 return missing if renew is None else self._renewing(renew, request, None, missing)
-            text, opaque = found.text, self.introspection
+            opaque = self.introspection
             verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
             if isinstance(verified, Unfinished):
-                return self._authenticating(request, found, verified, None, renew)
+                return self._authenticating(request, source, verified, None, renew)
             token = verified
-            if isinstance(found.source, TokenCookie):
+            if isinstance(source, TokenCookie):
                 self._check_csrf(request, token)
             if self._revocation is not None:
                 asked = self._revocation.begin(token, clock=self._clock)
                 if asked is not None:
-                    return self._authenticating(request, found, token, asked, renew)
+                    return self._authenticating(request, source, token, asked, renew)
         except JWTGuardError as error:
-            return self._begin_refusing(error, request, found, token, renew)
-        return self._accepted(token, found.source)
+            return self._begin_refusing(error, request, source, token, renew)
+        return self._accepted(token, source)
 
     def _authenticating(
         self,
         request: HTTPRequest,
-        found: Extracted,
+        source: TokenSource,
         begun: Begun[VerifiedToken],
         asked: Steps[None] | None,
         renew: Renew | None,
@@ -438,7 +438,7 @@ class Guard(Frozen):
         try:
             if isinstance(begun, Unfinished):
                 token = yield from begun
-                if isinstance(found.source, TokenCookie):
+                if isinstance(source, TokenCookie):
                     self._check_csrf(request, token)
                 asked = self._begin_asking(token)
             else:
@@ -446,16 +446,16 @@ class Guard(Frozen):
             if asked is not None:
                 yield from asked
         except JWTGuardError as error:
-            refused = self._begin_refusing(error, request, found, token, renew)
+            refused = self._begin_refusing(error, request, source, token, renew)
         else:
-            return self._accepted(token, found.source)
+            return self._accepted(token, source)
         return (yield from refused) if isinstance(refused, Unfinished) else refused
 
     def _begin_refusing(
         self,
         error: JWTGuardError,
         request: HTTPRequest,
-        found: Extracted | None,
+        source: TokenSource | None,
         token: VerifiedToken | None,
         renew: Renew | None,
     ) -> Begun[Authentication]:
@@ -463,8 +463,8 @@ class Guard(Frozen):
         if isinstance(error, ConfigurationError):
             raise error  # Nobody's request: the program is wrong, and whoever runs it must see it.
         refused = Authentication(error=error.with_traceback(None))
-        if found is not None and renew is not None and error.reason == "expired":
-            return self._renewing(renew, request, found.source, refused)
+        if source is not None and renew is not None and error.reason == "expired":
+            return self._renewing(renew, request, source, refused)
         self._tell_refused(error, token)
         return refused
 
@@ -589,7 +589,11 @@ class Guard(Frozen):
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
         if kept is None or not requirement.mode.reads_token:
             return Admission(self.authorize(_NOBODY, requirement))
-        admission: Admission = new_tuple(Admission, (self.authorize(kept, requirement), kept))
+        principal, _, _, error, _ = kept
+        if error is not None or principal is None or requirement.test is not None:
+            principal = self.authorize(kept, requirement)
+        # Else anybody will do whose token was accepted, and nothing is left to ask.
+        admission: Admission = new_tuple(Admission, (principal, kept))
         return admission
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:

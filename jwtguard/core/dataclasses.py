@@ -66,7 +66,7 @@ class _Layout(NamedTuple):
     given: frozenset[str]
     """Those that may be arguments."""
     fields: tuple[tuple[str, Any, Any], ...]
-    """All of them, with the default and what makes one."""
+    """Those that are set here, with the default and what makes one: the others are left to `__post_init__`."""
 
 
 def _layout_of(kind: type[Instance]) -> _Layout:
@@ -74,7 +74,11 @@ def _layout_of(kind: type[Instance]) -> _Layout:
     return _Layout(
         tuple(field.name for field in fields if field.init and not field.kw_only),
         frozenset(field.name for field in fields if field.init),
-        tuple((field.name, field.default, field.default_factory) for field in fields),
+        tuple(
+            (field.name, field.default, field.default_factory)
+            for field in fields
+            if field.init or field.default is not MISSING or field.default_factory is not MISSING
+        ),
     )
 
 

@@ -35,22 +35,25 @@ class TokenSource(Protocol):
 
 
 class Extracted(NamedTuple):
-    """A token and where it stood. A tuple, since one is made for each request."""
+    """A token and where it stood; neither, if there is none. A tuple, since one is made for each request."""
 
-    text: str
-    source: TokenSource
+    text: str | None
+    source: TokenSource | None
 
     def __repr__(self) -> str:
         return f"Extracted(source={self.source!r})"  # The rest is the token.
 
 
-def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted | None:
-    """The one token of `request`, or None. Two, even if equal, are refused (RFC 6750 §2: one method a request)."""
-    found: Extracted | None = None
+_NOTHING = Extracted(None, None)
+
+
+def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted:
+    """The one token of `request`. Two, even if equal, are refused (RFC 6750 §2: one method a request)."""
+    found = _NOTHING
     for source in sources:
         text = source.read(request)
         if text is not None:
-            if found is not None:
+            if found is not _NOTHING:
                 raise InvalidRequestError("two_tokens", "The request carries access tokens in two places: send one.")
             found = new_tuple(Extracted, (text, source))
     return found

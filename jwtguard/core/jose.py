@@ -137,21 +137,28 @@ def parse_object(data: bytes) -> JSONObject:
 
 
 def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
-    """`parse_object`, whose result is a `kind` from the start: a copy less."""
+    """`parse_object`, whose result is a `kind` from the start: a copy less.
+
+    The parser reads a text once and as fast as it can, without a hook: one that looks for duplicates costs more than
+    the parser itself, since it has Python build a list of pairs for each object. That no name was there twice is then
+    proven by counting: each string in the text has two quotes, so there are at least twice as many quotes as strings.
+    Of a name that is there twice the parser drops one. Hence, if what it gives holds half as many strings, names and
+    values, as there are quotes in the text, nothing was dropped. What the proof does not cover, `_strict` looks at.
+    """
     classes = data.translate(_CLASSES)
     # A count of brackets that is small proves the depth without looking for strings.
     if classes.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise MalformedTokenError("json_depth")
     try:
         # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
-        text = data.decode("utf-8")
-        members = None if _TOO_LONG in classes else _distinct_members(text)
-        if members is None:
+        text = data.decode()
+        members, end = _scan(text, 0) if text[:1] == "{" and _TOO_LONG not in classes else ({}, -1)
+        if end != len(text) or 2 * _seal(members) != text.count('"'):
             members = _strict.decode(text)
         # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
         if b"\\" in data:
-            json.dumps(members, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
+            json.dumps(members, ensure_ascii=False).encode()
+    except (ValueError, StopIteration, RecursionError):
         # The error of the JSON module holds the whole text, so it must not travel along as our context.
         members = None
     if not isinstance(members, dict):
@@ -164,20 +171,6 @@ def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
 # of brackets become one, to be counted at once.
 _CLASSES = bytes.maketrans(b"0123456789+-.eE[", b"0" * 15 + b"{")
 _TOO_LONG = b"0" * (MAX_NUMBER_LENGTH + 1)
-
-
-def _distinct_members(text: str) -> dict[str, Any] | None:
-    """The members of an object, read-only inside, if their names are proven to differ; None: `_strict` must look.
-
-    A hook that looks for duplicates costs more than the parser itself, since it has Python build a list of pairs for
-    each object. The proof without one: each string in the text has two quotes, so there are at least twice as many
-    quotes as strings. Of a name that is there twice the parser drops one. Hence, if what it returns holds half as many
-    strings, names and values, as there are quotes in the text, nothing was dropped.
-    """
-    if text[:1] != "{":
-        return None
-    members, end = _plain.raw_decode(text)  # Not `decode`, which looks for white space around the object.
-    return members if end == len(text) and 2 * _seal(members) == text.count('"') else None
 
 
 def _seal(members: dict[str, Any]) -> int:
@@ -258,6 +251,7 @@ def _constant(text: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-# Made once: `json.loads` with hooks makes a decoder at each call.
-_plain = json.JSONDecoder(parse_float=_float, parse_constant=_constant)
+# Made once: `json.loads` with hooks makes a decoder at each call. Of the plain one only what scans, in C, is used: what
+# `decode` does around it, looking for white space, takes as long as a fifth of a token.
+_scan = json.JSONDecoder(parse_float=_float, parse_constant=_constant).scan_once
 _strict = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -33,18 +33,18 @@ TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 
 
 class UnverifiedJWS(NamedTuple):
-    """A token whose form and header are sound and whose signature nobody has checked yet.
+    """A token whose form is sound and whose signature nobody has checked yet; the header is still to be read.
 
     A tuple, where the other values are frozen dataclasses: one is made for every request, in a third of the time.
     """
 
-    header: JOSEHeader
-    signing_input: bytes
+    header_segment: bytes
     payload_segment: bytes
     signature: bytes
+    signing_input: bytes
 
     def __repr__(self) -> str:
-        return f"UnverifiedJWS(header={self.header!r})"  # The rest is the token.
+        return "UnverifiedJWS()"  # All of it is the token.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +65,14 @@ def verify(
 ) -> VerifiedJWS:
     """Check form, header and signature of `text` with `key`; raises `InvalidTokenError`. The claims are not read."""
     data = check_length(text, max_token_bytes)
-    jws = parse(data, header=None, types=types)
+    jws = split(data)
+    header = read_header(jws.header_segment, types)
     keys = key if isinstance(key, JWKSet) else JWKSet([key])
-    found = keys.find(jws.header.kid, jws.header.algorithm)
+    found = keys.find(header.kid, header.algorithm)
     if found is None:
         raise InvalidTokenError("key")
     found.verify(jws.signing_input, jws.signature)
-    return VerifiedJWS(
-        header=jws.header, payload=decode_segment(jws.payload_segment), sha256=hashlib.sha256(data).digest()
-    )
+    return VerifiedJWS(header=header, payload=decode_segment(jws.payload_segment), sha256=hashlib.sha256(data).digest())
 
 
 def check_length(text: str, max_token_bytes: int) -> bytes:
@@ -95,10 +94,10 @@ def has_jws_form(text: str) -> bool:
     return _JWS_FORM.fullmatch(text) is not None
 
 
-def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> UnverifiedJWS:
-    """Steps 2 to 4. A `header` given is one that passed them before, so only the rest is read."""
-    # Step 2: exactly three parts that are not empty (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §9),
-    # and the JSON serializations have no place in a JWT (RFC 7519 §3).
+def split(data: bytes) -> UnverifiedJWS:
+    """Step 2: the three parts, with the signature decoded, and what it is to cover."""
+    # Exactly three parts that are not empty (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §9), and the
+    # JSON serializations have no place in a JWT (RFC 7519 §3).
     parts = data.split(b".", 5)
     if len(parts) != 3:
         raise MalformedTokenError("encrypted" if len(parts) == 5 else "form")
@@ -106,10 +105,8 @@ def parse(data: bytes, *, header: JOSEHeader | None, types: frozenset[str]) -> U
     if not header_segment or not payload_segment or not signature_segment:
         raise MalformedTokenError("form")
     signature = decode_segment(signature_segment)
-    if header is None:
-        header = read_header(header_segment, types)
     signing_input = data[: -1 - len(signature_segment)]
-    jws: UnverifiedJWS = new_tuple(UnverifiedJWS, (header, signing_input, payload_segment, signature))
+    jws: UnverifiedJWS = new_tuple(UnverifiedJWS, (header_segment, payload_segment, signature, signing_input))
     return jws
 
 

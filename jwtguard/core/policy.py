@@ -126,18 +126,19 @@ class Policy:
         for name in self._required:
             if name not in claims:
                 raise InvalidTokenError(f"missing_{name}")
-        if claims.get("iss") != self.issuer:
+        get = claims.get
+        if get("iss") != self.issuer:
             self._check_issuer(claims)
-        audience = claims.get("aud")
+        audience = get("aud")
         if type(audience) is not str or self._audiences is None or audience not in self._audiences:
             self._check_audience(claims)
         # RFC 7519 §4.1.2 and §4.1.7.
-        subject, mapping = claims.get("sub"), self.claims
-        # What nearly every token says is seen without a call.
-        is_usual = mapping.subject is None and type(subject) is str and subject
-        if not is_usual and not mapping.names_subject(claims):
+        subject, mapping = get("sub"), self.claims
+        if (type(subject) is not str or not subject or mapping.subject is not None) and not mapping.names_subject(
+            claims
+        ):
             raise InvalidTokenError("sub")
-        if "jti" in claims and not isinstance(claims["jti"], str):
+        if not isinstance(get("jti", ""), str):
             raise InvalidTokenError("jti")
         # RFC 8725 §3.12: another kind of token that the same issuer signs with the same keys.
         if self._kind_shows:
@@ -192,30 +193,35 @@ class Policy:
     def expires_at(self, claims: Mapping[str, Any]) -> float | None:
         """When verified `claims` cease to hold, in seconds since the epoch, leeway included; None if they always do."""
         _, not_after = self.validity(claims)
-        return None if not_after == float("inf") else not_after
+        return None if not_after == _NEVER else not_after
 
     def validity(self, claims: Mapping[str, Any]) -> Validity:
         """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none."""
-        for name in _DATES:
-            if name in claims:
-                date = claims[name]
-                # As `_is_date` has it, without a call for each.
-                if (type(date) is not int and type(date) is not float) or not date <= MAX_NUMERIC_DATE:
-                    raise InvalidTokenError(name)
+        exp, nbf, iat = claims.get("exp", _NEVER), claims.get("nbf", _EVER), claims.get("iat", _EVER)
+        # As `_is_date` has it, without a call for each.
+        if exp is not _NEVER and (type(exp) not in _NUMBERS or not exp <= MAX_NUMERIC_DATE):
+            raise InvalidTokenError("exp")
+        if nbf is not _EVER and (type(nbf) not in _NUMBERS or not nbf <= MAX_NUMERIC_DATE):
+            raise InvalidTokenError("nbf")
+        if iat is not _EVER and (type(iat) not in _NUMBERS or not iat <= MAX_NUMERIC_DATE):
+            raise InvalidTokenError("iat")
         leeway = self._leeway
-        not_after: float = claims.get("exp", _NEVER) + leeway
-        not_before: float = max(claims.get("nbf", -_NEVER), claims.get("iat", -_NEVER)) - leeway
+        not_before: float = (nbf if nbf > iat else iat) - leeway
+        not_after: float = exp + leeway
         if self._max_age is not None:
-            if "iat" not in claims:
+            if iat is _EVER:
                 raise InvalidTokenError("missing_iat")
-            not_after = min(not_after, claims["iat"] + self._max_age + leeway)
+            not_after = min(not_after, iat + self._max_age + leeway)
         if self.until is not None:
             not_after = min(not_after, self.until)
         return not_before, not_after
 
 
-_DATES = ("exp", "nbf", "iat")
-_NEVER = float("inf")
+_NEVER, _EVER = float("inf"), -float("inf")
+"""What stands for a date that is left out: no token can hold either, nor this very object."""
+_NUMBERS = frozenset(
+    (int, float)
+)  # Of these types exactly: True is an int. The parser lets only finite floats through.
 
 
 def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
@@ -228,9 +234,8 @@ def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _is_date(value: object) -> bool:
-    # `type`, not isinstance: True is an int. The parser has let only finite floats through.
-    return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE
+def _is_date(value: Any) -> bool:  # noqa: ANN401 - whatever stands in a token
+    return type(value) in _NUMBERS and bool(value <= MAX_NUMERIC_DATE)
 
 
 def _audiences(audience: object, problems: list[str]) -> frozenset[str]:

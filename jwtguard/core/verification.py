@@ -20,20 +20,28 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.frozen import draft_of, new_tuple
+from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object_as
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, UnverifiedJWS, check_length, has_jws_form, parse
+from jwtguard.core.jws import (
+    MAX_TOKEN_BYTES,
+    TOKEN_TYPES,
+    UnverifiedJWS,
+    check_length,
+    has_jws_form,
+    read_header,
+    split,
+)
 from jwtguard.core.logs import log_fields
 from jwtguard.core.no_issuer import NO_ISSUER
-from jwtguard.core.policy import UNCHECKED, Policy, Validity
+from jwtguard.core.policy import UNCHECKED, Policy
 from jwtguard.core.principal import Principal
 from jwtguard.core.tenants import TenantPattern
 
@@ -42,46 +50,34 @@ logger = logging.getLogger("jwtguard")
 CACHE_SIZE = 1024
 """Tokens remembered after they passed; 0 turns the cache off."""
 _HEADERS, _HEADER_BYTES = 256, 1024
+_UNKNOWN = (None, None, None, None)
+"""What is known of a header that did not come with a good signature yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedToken:
-    """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself."""
+    """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself.
+
+    `principal` is the caller it speaks for, by the mapping of its issuer.
+    """
 
     header: JOSEHeader
     claims: ClaimsSet
     sha256: bytes = field(repr=False)
     policy: Policy = field(repr=False, compare=False)
-    _principal: Principal | None = field(init=False, repr=False, compare=False, default=None)
+    principal: Principal = field(init=False, repr=False, compare=False)
 
-    @property
-    def principal(self) -> Principal:
-        """The caller it speaks for, by the mapping of its issuer; worked out once, if somebody asks."""
-        principal = self._principal
-        if principal is None:
-            principal = self.policy.claims.principal(self.claims)
-            object.__setattr__(self, "_principal", principal)
-        return principal
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "principal", self.policy.claims.principal(self.claims))
 
 
 _Draft = draft_of(VerifiedToken)
 
-
-class _Remembered(NamedTuple):
-    """A cached token with all that must still hold when it comes again."""
-
-    token: VerifiedToken
-    keys: JWKSet
-    validity: Validity
-
-
-class _KnownHeader(NamedTuple):
-    """A header that came with a good signature, and the key of `keys` that it led to under `policy`."""
-
-    header: JOSEHeader
-    policy: Policy
-    keys: JWKSet
-    key: VerificationKey
+# Plain tuples, for one of each is read at every request, and a name costs a look-up where unpacking costs none.
+_Remembered: TypeAlias = tuple[VerifiedToken, JWKSet, float, float]
+"""A cached token with all that must still hold when it comes again: its keys, and when it holds."""
+_KnownHeader: TypeAlias = tuple[JOSEHeader, Policy, JWKSet, VerificationKey]
+"""A header that came with a good signature, and the key of those keys that it led to under that policy."""
 
 
 class TokenVerifier:
@@ -141,7 +137,7 @@ class TokenVerifier:
             now = self._clock()
             remembered = self._cache.get(sha256)
             if remembered is not None:
-                token, keys, (not_before, not_after) = remembered
+                token, keys, not_before, not_after = remembered
                 # What time and key rotation can change is checked again; the rest cannot have changed.
                 if not_before <= now < not_after:
                     source = token.policy.keys
@@ -156,44 +152,50 @@ class TokenVerifier:
         raise _unforeseen(unforeseen)
 
     def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> VerifiedToken | Steps[VerifiedToken]:
-        # Steps 2 to 4. One issuer's tokens share a header, so it is parsed once; by its segment, so exactly.
-        header_segment = data[: data.find(b".")]
-        known = self._headers.get(header_segment)
-        jws = parse(data, header=None if known is None else known.header, types=self._types)
+        # Step 2.
+        jws = split(data)
+        header_segment, payload_segment, signature, signing_input = jws
+        # Steps 3 and 4. One issuer's tokens share a header, so it is read once; by its segment, so exactly.
+        known = self._headers.get(header_segment, _UNKNOWN)
+        header, known_policy, known_keys, key = known
+        if header is None:
+            header = read_header(header_segment, self._types)
         # Step 5: the key.
         policy, claims = self._single, None
         if policy is None:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
-            claims = parse_object_as(ClaimsSet, decode_segment(jws.payload_segment))
+            claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
             policy = self.policy_of(claims)
-        keys = _current_keys(policy)
-        if known is not None and known.policy is policy and known.keys is keys:
+        keys = policy.keys
+        if type(keys) is not JWKSet:  # It might be newer, or break: most guards have one that can do neither.
+            keys = _current_keys(policy)
+        if known_policy is policy and known_keys is keys:
             # Step 6, with the key that this header led to before: the same question has the same answer.
-            known.key.verify(jws.signing_input, jws.signature)
-            return self._believe(jws, policy, claims, known.keys, sha256, now)
-        policy.check_header(jws.header)
-        kid = jws.header.kid
-        key = None if keys is None else keys.find(kid, jws.header.algorithm)
+            key.verify(signing_input, signature)
+            return self._believe(header, payload_segment, policy, claims, keys, sha256, now)
+        policy.check_header(header)
+        kid = header.kid
+        key = None if keys is None else keys.find(kid, header.algorithm)
         if keys is None or (key is None and kid is not None and kid not in keys):
             # The issuer may have changed its keys since we last looked.
-            return self._with_fetched_key(jws, header_segment, policy, claims, sha256, now)
-        self._check_signature(jws, header_segment, policy, keys, key)
-        return self._believe(jws, policy, claims, keys, sha256, now)
+            return self._with_fetched_key(jws, header, policy, claims, sha256, now)
+        self._check_signature(jws, header, policy, keys, key)
+        return self._believe(header, payload_segment, policy, claims, keys, sha256, now)
 
     def _with_fetched_key(
         self,
         jws: UnverifiedJWS,
-        header_segment: bytes,
+        header: JOSEHeader,
         policy: Policy,
         claims: ClaimsSet | None,
         sha256: bytes,
         now: float,
     ) -> Steps[VerifiedToken]:
-        kid, algorithm = jws.header.kid, jws.header.algorithm
+        kid, algorithm = header.kid, header.algorithm
         try:
             keys = yield from _refreshed_keys(policy, kid)
-            self._check_signature(jws, header_segment, policy, keys, keys.find(kid, algorithm))
-            return self._believe(jws, policy, claims, keys, sha256, now)
+            self._check_signature(jws, header, policy, keys, keys.find(kid, algorithm))
+            return self._believe(header, jws.payload_segment, policy, claims, keys, sha256, now)
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - as in `begin`
@@ -201,31 +203,41 @@ class TokenVerifier:
         raise _unforeseen(unforeseen)
 
     def _check_signature(
-        self, jws: UnverifiedJWS, header_segment: bytes, policy: Policy, keys: JWKSet, key: VerificationKey | None
+        self, jws: UnverifiedJWS, header: JOSEHeader, policy: Policy, keys: JWKSet, key: VerificationKey | None
     ) -> None:
         """Step 6. Only what the signature covers is read from here on; a header is remembered once one held."""
         if key is None:
             raise InvalidTokenError("key")
         key.verify(jws.signing_input, jws.signature)
-        if len(header_segment) <= _HEADER_BYTES:
+        if len(jws.header_segment) <= _HEADER_BYTES:
             make_room(self._headers, _HEADERS)
-            self._headers[header_segment] = _KnownHeader(jws.header, policy, keys, key)
+            self._headers[jws.header_segment] = (header, policy, keys, key)
 
     def _believe(
-        self, jws: UnverifiedJWS, policy: Policy, claims: ClaimsSet | None, keys: JWKSet, sha256: bytes, now: float
+        self,
+        header: JOSEHeader,
+        payload_segment: bytes,
+        policy: Policy,
+        claims: ClaimsSet | None,
+        keys: JWKSet,
+        sha256: bytes,
+        now: float,
     ) -> VerifiedToken:
         """Steps 7 and 8: the claims, parsed from the very bytes that were signed."""
         if claims is None:
-            claims = parse_object_as(ClaimsSet, decode_segment(jws.payload_segment))
-        validity = policy.check(claims, now)
+            claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
+        not_before, not_after = policy.check(claims, now)
         draft = _Draft()
-        draft.header, draft.claims, draft.sha256, draft.policy = jws.header, claims, sha256, policy
-        draft._principal = None
+        draft.header = header
+        draft.claims = claims
+        draft.sha256 = sha256
+        draft.policy = policy
+        draft.principal = policy.claims.principal(claims)
         draft.__class__ = VerifiedToken
         token: VerifiedToken = draft
         if self._cache_size:
             make_room(self._cache, self._cache_size)
-            self._cache[sha256] = new_tuple(_Remembered, (token, keys, validity))
+            self._cache[sha256] = (token, keys, not_before, not_after)
         return token
 
     def takes_as_opaque(self, text: str) -> bool:

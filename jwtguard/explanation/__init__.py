@@ -21,7 +21,7 @@ from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuard
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.frozen import set_once
 from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import check_length, parse
+from jwtguard.core.jws import check_length, read_header, split
 from jwtguard.core.reasons import CSRF_STEP, reason_named
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.explanation.details import details, expected
@@ -100,7 +100,7 @@ def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> in
         is_late = all(isinstance(policy.keys, JWKSet) for policy in evidence.policies)
         return last if is_opaque or (len(evidence.policies) == 1 and is_late) else first
     try:
-        parse(check_length(evidence.text, len(evidence.text)), header=None, types=frozenset())
+        read_header(split(check_length(evidence.text, len(evidence.text))).header_segment, types=frozenset())
     except InvalidTokenError as earlier:
         return first if earlier.reason == error.reason else last
     except Exception:  # noqa: BLE001 - what the guard did not foresee either

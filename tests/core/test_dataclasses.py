@@ -28,9 +28,11 @@ def _makes(dataclass: Any) -> dict[str, Any]:
         seen: list[str] = field(default_factory=list, compare=False, kw_only=True)
         secret: str = field(default="s", repr=False, kw_only=True)
         total: int = field(init=False, default=-1)
+        later: int = field(init=False, repr=False, compare=False)
 
         def __post_init__(self) -> None:
             object.__setattr__(self, "total", self.x + self.y)
+            object.__setattr__(self, "later", self.x)
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Named:
@@ -71,7 +73,7 @@ def kinds(request: pytest.FixtureRequest) -> Any:
 def test_making(kinds: Any) -> None:
     """By position and by name, with defaults that are made anew, and what `__post_init__` adds."""
     point = kinds["Point"](1)
-    assert (point.x, point.y, point.seen, point.secret, point.total) == (1, 0, [], "s", 1)
+    assert (point.x, point.y, point.seen, point.secret, point.total, point.later) == (1, 0, [], "s", 1, 1)
     assert point.seen is not kinds["Point"](1).seen
     other = kinds["Point"](y=3, x=2, secret="t", seen=["a"])
     assert (other.x, other.y, other.seen, other.secret, other.total) == (2, 3, ["a"], "t", 5)
@@ -160,7 +162,7 @@ def test_what_tools_see(kinds: Any) -> None:
     """`match`, `asdict`, `fields`, and a frozen dataclass made of it."""
     assert (kinds["Point"].__match_args__, kinds["Point"].__doc__) == (("x", "y"), "A point.")
     assert dataclasses.asdict(kinds["Named"](name="a")) == {"name": "a", "other": None}
-    assert [each.name for each in dataclasses.fields(kinds["Point"])] == ["x", "y", "seen", "secret", "total"]
+    assert [each.name for each in dataclasses.fields(kinds["Point"])] == ["x", "y", "seen", "secret", "total", "later"]
 
     named: Any = kinds["Named"]
 

@@ -223,7 +223,7 @@ HEADER, COOKIE, NAMED = ("Authorization", "Bearer a"), ("Cookie", "access=a"), (
 def test_place(read: Reader, fields: Fields, expected: TokenSource | None) -> None:
     """The token of the one place that holds any, and which place that was."""
     found = extract(read(fields), PLACES)
-    assert found == (None if expected is None else Extracted(text="a", source=expected))
+    assert found == Extracted(text=None if expected is None else "a", source=expected)
 
 
 @either

@@ -274,6 +274,6 @@ def test_no_part_of_a_token_is_in_a_repr() -> None:
     """What goes into logs by accident shows the header at most."""
     key = SigningKey.generate("HS256")
     text = jws.sign(b"payload", key)
-    unverified = jws.parse(text.encode("ascii"), header=None, types=jws.TOKEN_TYPES)
+    unverified = jws.split(text.encode("ascii"))
     for shown in (repr(unverified), repr(jws.verify(text, key.verification_key))):
         assert not any(part in shown for part in (*text.split("."), "payload"))

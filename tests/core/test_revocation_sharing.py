@@ -65,13 +65,14 @@ class Crowd:
             self.outcomes.append("accepted")
 
     def wait_for_waiters(self, number: int) -> None:
-        """Until so many wait for the look-up that is in flight."""
-        deadline = threading.Event()
-        while True:
+        """Until so many wait for the look-up that is in flight; for ten seconds and more, if they do not come."""
+        pause = threading.Event()
+        for _ in range(10_000):
             futures = list(self.revocation._in_flight.values())
             if futures and len(vars(futures[0]._condition)["_waiters"]) >= number:
                 return
-            assert not deadline.wait(0.001)
+            pause.wait(0.001)
+        raise AssertionError(f"fewer than {number} threads wait for the look-up")
 
     def leave(self) -> None:
         self.store.go.set()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jwtguard.core import jws
+from jwtguard.core import jws, verification
 from tests.core.keys import hs256
 from tests.core.tokens import NOW, claims, compact, outcome, verifier, verify
 
@@ -23,7 +23,7 @@ def headers_read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         found.append(segment)
         return original(segment, types)
 
-    monkeypatch.setattr(jws, "read_header", counting)
+    monkeypatch.setattr(verification, "read_header", counting)
     return found
 
 

@@ -220,8 +220,8 @@ def test_a_parser_that_breaks_is_an_early_step(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("jwtguard.explanation.parse", broken)
-    monkeypatch.setattr("jwtguard.core.verification.parse", broken)
+    monkeypatch.setattr("jwtguard.explanation.split", broken)
+    monkeypatch.setattr("jwtguard.core.verification.split", broken)
     found = explain(guard(), GOOD).run()
 
     assert (found.reason, outcomes(found)[1], outcomes(found)[2]) == ("unforeseen", "failed", "not reached")
