@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
@@ -33,6 +33,7 @@ from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
+from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest
@@ -67,18 +68,18 @@ class UnauthenticatedUser:
     identity = ""
 
 
-class Credentials:
-    """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles."""
+class Credentials(NamedTuple):
+    """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles.
 
-    __slots__ = ("_principal",)
+    A tuple, since one is made for each request.
+    """
 
-    def __init__(self, principal: Principal | None) -> None:
-        self._principal = principal
+    principal: Principal | None
 
     @property
     def scopes(self) -> list[str]:
         """Made when they are asked for, which few views do."""
-        return [] if self._principal is None else ["authenticated", *sorted(self._principal.scopes)]
+        return [] if self.principal is None else ["authenticated", *sorted(self.principal.scopes)]
 
 
 NOBODY, NO_CREDENTIALS = UnauthenticatedUser(), Credentials(None)
@@ -130,13 +131,14 @@ class GuardMiddleware:
             raise ConfigurationError(f"a connection of type {kind!r} cannot be guarded, so it is closed")
         request = ASGIRequest(scope)
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
-        is_first = KEY not in scope
-        callers = Callers() if is_first else scope[KEY].copy()
+        callers = scope[KEY].copy() if KEY in scope else None
         renew = None
         is_exempt = False
         if self._has_routes:
+            callers = Callers() if callers is None else callers
             send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
             is_exempt = self._routes.exempts(request)
+        guard = self.guard
         entry: Begun[Entry]
         if self._preflight and is_preflight(request):
             entry, scope = Admission(), _without_credentials(scope)
@@ -144,23 +146,26 @@ class GuardMiddleware:
             entry = Admission()
         else:
             try:
-                entry = self.guard.begin_entry(request, renew)
+                entry = guard.begin_entry(request, renew)
                 if isinstance(entry, Unfinished):
                     entry = await perform(entry)
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
-                await send_answer(self.guard.answer(error, request), scope, send)
+                await send_answer(guard.answer(error, request), scope, send)
                 return
-        callers.keep(self.guard, entry)
-        principal = entry.principal if is_first else callers.known_principal()
-        inner = {
-            **scope,
-            KEY: callers,
-            "user": NOBODY if principal is None else principal,
-            "auth": NO_CREDENTIALS if principal is None else Credentials(principal),
-        }
-        if isinstance(entry, Authentication) and entry.error is not None:
+        if callers is None:
+            callers, principal = Callers(guard, entry), entry.principal
+        else:
+            callers.keep(guard, entry)
+            principal = callers.known_principal()
+        inner = dict(scope)
+        inner[KEY] = callers
+        if principal is None:
+            inner["user"], inner["auth"] = NOBODY, NO_CREDENTIALS
+        else:
+            inner["user"], inner["auth"] = principal, new_tuple(Credentials, (principal,))
+        if type(entry) is Authentication and entry.error is not None:
             await self._run_without_caller(inner, receive, send, callers, request)
         elif kind == "websocket":
             await self._run_socket(inner, receive, send, entry)
@@ -299,14 +304,14 @@ def requires(
                 connection = _connection(args, kwargs)
                 visit = Visit(connection.scope, guard)
                 try:
-                    admission = visit.begin(checkpoint)
-                    if isinstance(admission, Unfinished):
-                        admission = await perform(admission)
+                    begun = visit.begin(checkpoint)
+                    if isinstance(begun, Unfinished):
+                        await perform(begun)
                 except ConfigurationError:
                     raise
                 except JWTGuardError as error:
                     return await _refuse(connection, visit.answer(error))
-                with visit.inside(admission.principal):
+                with visit:
                     return await async_endpoint(*args, **kwargs)
 
             mark(guarded_async, noted)
@@ -316,12 +321,12 @@ def requires(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
             visit = Visit(_connection(args, kwargs).scope, guard)
             try:
-                admission = settle(visit.begin(checkpoint))
+                settle(visit.begin(checkpoint))
             except ConfigurationError:
                 raise
             except JWTGuardError as error:
                 return response(visit.answer(error))
-            with visit.inside(admission.principal):
+            with visit:
                 return endpoint(*args, **kwargs)
 
         mark(guarded, noted)
@@ -362,33 +367,35 @@ class ConnectionState:
         await self._send(message)
 
 
-class Visit:
+class Visit(Admitted):
     """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
 
-    Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one.
+    Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one. Once
+    `begin` has let the caller in, `with visit:` is for as long as the endpoint runs, and `enter` from here on.
     """
 
-    __slots__ = ("_callers", "_request", "_scope", "guard")
+    __slots__ = ("_before", "_scope")
 
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
         self._scope = scope
-        self._callers = callers_of(scope)
-        self._request = ASGIRequest(scope)
-        self.guard = self._callers.guard() if guard is None else guard
+        self.callers = callers_of(scope)
+        self.guard = self.callers.guard() if guard is None else guard
 
-    def begin(self, checkpoint: Checkpoint) -> Begun[Admission]:
+    def begin(self, checkpoint: Checkpoint) -> Begun[Principal | None]:
         """Let the caller in, at once or by the steps that are left; raises `JWTGuardError`."""
-        begun = checkpoint.begin(self.guard, self._request, self._callers)
+        begun = checkpoint.begin(self.guard, ASGIRequest(self._scope), self.callers)
         if isinstance(begun, Unfinished):
             return self._admitting(begun)
         if self._scope["type"] == "websocket":
             self._check_subprotocol(begun)
-        return begun
+        self.principal = principal = begun.principal
+        return principal
 
-    def _admitting(self, begun: Steps[Admission]) -> Steps[Admission]:
+    def _admitting(self, begun: Steps[Admission]) -> Steps[Principal | None]:
         admission = yield from begun
         self._check_subprotocol(admission)
-        return admission
+        self.principal = admission.principal
+        return self.principal
 
     def _check_subprotocol(self, admission: Admission) -> None:
         authentication = admission.authentication
@@ -396,7 +403,7 @@ class Visit:
         if (
             authentication is not None
             and isinstance(authentication.source, TokenSubprotocol)
-            and self._request.values("sec-websocket-protocol")
+            and ASGIRequest(self._scope).values("sec-websocket-protocol")
         ):
             raise ConfigurationError(
                 "TokenSubprotocol() needs the middleware in front, with it among the guard's tokens_from:"
@@ -405,28 +412,14 @@ class Visit:
 
     def answer(self, error: JWTGuardError) -> HTTPAnswer:
         """The finished answer for a refusal."""
-        return self.guard.answer(error, self._request)
+        return self.guard.answer(error, ASGIRequest(self._scope))
 
-    def enter(self, principal: Principal | None) -> None:
-        """From here on `principal` is the caller."""
-        self._callers.admit(self.guard, principal)
+    def enter(self) -> Principal | None:
+        """From here on it is the caller that was let in."""
+        principal = self.principal
+        self.callers.admit(self.guard, principal)
         self._scope.update(_shown(principal))
-
-    def inside(self, principal: Principal | None) -> Inside:
-        """While the endpoint runs, `principal` is the caller."""
-        return Inside(self._callers, self.guard, principal, self._scope)
-
-
-class Inside(Admitted):
-    """The same for the scope, while an endpoint runs for the caller that was let in."""
-
-    __slots__ = ("_before", "_scope")
-
-    def __init__(self, callers: Callers, guard: Guard, principal: Principal | None, scope: Scope) -> None:
-        self.callers = callers
-        self.guard = guard
-        self.principal = principal
-        self._scope = scope
+        return principal
 
     def __enter__(self) -> Self:
         self.callers.admitted.append(self)
@@ -516,11 +509,10 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
 
 def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
     """The request or websocket among an endpoint's arguments. A class-based endpoint's `self` has a scope too."""
-    for arguments in (args, kwargs.values()):
-        for argument in arguments:
-            # Of its type: to read the headers of a request makes an object of them.
-            if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
-                return cast("Connection", argument)
+    for argument in (*args, *kwargs.values()):
+        # Of its type: to read the headers of a request makes an object of them.
+        if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
+            return cast("Connection", argument)
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"
     )

@@ -22,7 +22,7 @@ from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
-from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.guard import NOBODY, Admission, Authentication, Guard
 
 KEY = "jwtguard.callers"
 """Where adapters keep the `Callers` of a request."""
@@ -94,13 +94,16 @@ class Admitted(Caller):
 
 
 class Callers:
-    """What the middlewares in front found out, and the callers that `requires` let in, innermost last."""
+    """What the middlewares in front found out, and the callers that `requires` let in, innermost last.
+
+    Given a guard, with what its middleware `found`, as `keep` has it.
+    """
 
     __slots__ = ("_found", "_in_front", "_pending", "admitted")
 
-    def __init__(self) -> None:
-        self._found: dict[Guard, Entry | Asking] = {}
-        self._in_front: tuple[Guard, ...] = ()
+    def __init__(self, guard: Guard | None = None, found: Entry | Asking = NOBODY) -> None:
+        self._found: dict[Guard, Entry | Asking] = {} if guard is None else {guard: found}
+        self._in_front: tuple[Guard, ...] = () if guard is None else (guard,)
         self._pending: tuple[Pending, ...] = ()
         self.admitted: list[Caller] = []
         """Whom `requires` let in, innermost last."""
@@ -235,10 +238,14 @@ class Checkpoint:
         entry = None if self.tokens_from is not None else callers.begin(guard)
         if isinstance(entry, Unfinished):
             return self._admitting(guard, request, entry)
-        kept = None if entry is None else entry.authentication
+        # Told by its type: to ask what the middleware kept for itself would be a call.
+        kept = entry if entry is None or type(entry) is Authentication else entry.authentication
         if kept is not None:
             return guard.admission(requirement, kept)
-        return guard.begin_admission(request, requirement, None, self.tokens_from)
+        begun = guard.begin_authentication(request, self.tokens_from)
+        if isinstance(begun, Unfinished):
+            return self._admitting(guard, request, begun)
+        return guard.admission(requirement, begun)
 
     def _admitting(self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None]) -> Steps[Admission]:
         entry = yield from begun

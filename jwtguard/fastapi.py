@@ -74,15 +74,14 @@ class _Dependency:
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         visit = Visit(connection.scope, self._guard)
         try:
-            admission = visit.begin(self._checkpoint)
-            if isinstance(admission, Unfinished):
-                admission = await perform(admission)
+            begun = visit.begin(self._checkpoint)
+            if isinstance(begun, Unfinished):
+                await perform(begun)
         except ConfigurationError:
             raise
         except JWTGuardError as error:
             raise _refusal(error, visit.answer(error), connection.scope) from None
-        visit.enter(admission.principal)
-        return admission.principal
+        return visit.enter()
 
 
 class _Places(SecurityBase):

@@ -58,7 +58,6 @@ T = TypeVar("T")
 class Authentication(NamedTuple):
     """Who sent a request, as one guard sees it: a principal with its token, or the error that stands in the way.
 
-    `proves_origin`: the token came in a header that no other site can set, or in a cookie and passed the CSRF check.
     A tuple, as `Admission` is: one is made for each request.
     """
 
@@ -66,7 +65,6 @@ class Authentication(NamedTuple):
     token: VerifiedToken | None = None
     source: TokenSource | None = None
     error: JWTGuardError | None = None
-    proves_origin: bool = False
 
     def require(self) -> Principal | None:
         """The principal; raises the error."""
@@ -81,6 +79,10 @@ class Authentication(NamedTuple):
         return self
 
 
+NOBODY = Authentication()
+"""What is known where no token was read."""
+
+
 class Admission(NamedTuple):
     """A request that may pass: with its caller, or without one where the requirement does without.
 
@@ -93,11 +95,6 @@ class Admission(NamedTuple):
     def require(self) -> Principal | None:
         """The caller, or None: who may pass has been decided."""
         return self.principal
-
-    @property
-    def proves_origin(self) -> bool:
-        """Whether a token let the caller in that no other site could have sent."""
-        return self.principal is not None and self.authentication is not None and self.authentication.proves_origin
 
 
 Renew: TypeAlias = Callable[[HTTPRequest, "TokenSource | None"], Steps[Authentication | None]]
@@ -403,9 +400,14 @@ class Guard(Frozen):
         self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None, renew: Renew | None = None
     ) -> Begun[Authentication]:
         """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
-        token = source = None
+        token = source = text = None
         try:
-            text, source = extract(request, self.tokens_from if tokens_from is None else tokens_from)
+            sources = self.tokens_from if tokens_from is None else tokens_from
+            if len(sources) == 1:  # As most guards have it: there is nothing that a token here could contradict.
+                (source,) = sources
+                text = source.read(request)
+            else:
+                text, source = extract(request, sources)
             if text is None or source is None:
                 # No event: maybe nobody needs a token here.
                 missing = Authentication(error=MissingTokenError())
@@ -423,7 +425,10 @@ class Guard(Frozen):
                     return self._authenticating(request, source, token, asked, renew)
         except JWTGuardError as error:
             return self._begin_refusing(error, request, source, token, renew)
-        return self._accepted(token, source)
+        if self._on_event is not None:
+            self._tell("accepted", "accepted", token)
+        accepted: Authentication = new_tuple(Authentication, (token.principal, token, source, None))
+        return accepted
 
     def _authenticating(
         self,
@@ -448,7 +453,9 @@ class Guard(Frozen):
         except JWTGuardError as error:
             refused = self._begin_refusing(error, request, source, token, renew)
         else:
-            return self._accepted(token, source)
+            if self._on_event is not None:
+                self._tell("accepted", "accepted", token)
+            return Authentication(token.principal, token, source)
         return (yield from refused) if isinstance(refused, Unfinished) else refused
 
     def _begin_refusing(
@@ -498,14 +505,20 @@ class Guard(Frozen):
         except JWTGuardError as error:
             self._tell_refused(error, token)
             return Authentication(error=error.with_traceback(None))
-        return self._accepted(token, source)
-
-    def _accepted(self, token: VerifiedToken, source: TokenSource) -> Authentication:
         if self._on_event is not None:
             self._tell("accepted", "accepted", token)
-        proves_origin = isinstance(source, _HEADERS) or (isinstance(source, TokenCookie) and self.csrf is not UNCHECKED)
-        accepted: Authentication = new_tuple(Authentication, (token.principal, token, source, None, proves_origin))
-        return accepted
+        return Authentication(token.principal, token, source)
+
+    def proves_origin(self, entry: Admission | Authentication) -> bool:
+        """Whether a token let the caller in that no other site could have sent.
+
+        That is one in a header that no other site can set, or in a cookie if it passed the CSRF check.
+        """
+        authentication = entry.authentication
+        if entry.principal is None or authentication is None:
+            return False
+        source = authentication.source
+        return isinstance(source, _HEADERS) or (isinstance(source, TokenCookie) and self.csrf is not UNCHECKED)
 
     def reading_issued(self, text: str) -> Steps[VerifiedToken]:
         """Verify a token that this very program has just issued, before a browser gets it.
@@ -572,11 +585,10 @@ class Guard(Frozen):
         requirement: Requirement,
         kept: Authentication | None = None,
         tokens_from: tuple[TokenSource, ...] | None = None,
-        renew: Renew | None = None,
     ) -> Begun[Admission]:
         """`admit` for adapters: at once, or the steps that are left."""
         if requirement.mode.reads_token and (kept is None or tokens_from is not None):
-            begun = self.begin_authentication(request, tokens_from, renew)
+            begun = self.begin_authentication(request, tokens_from)
             if isinstance(begun, Unfinished):
                 return self._admitting(requirement, begun)
             kept = begun
@@ -588,8 +600,8 @@ class Guard(Frozen):
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
         if kept is None or not requirement.mode.reads_token:
-            return Admission(self.authorize(_NOBODY, requirement))
-        principal, _, _, error, _ = kept
+            return Admission(self.authorize(NOBODY, requirement))
+        principal, _, _, error = kept
         if error is not None or principal is None or requirement.test is not None:
             principal = self.authorize(kept, requirement)
         # Else anybody will do whose token was accepted, and nothing is left to ask.
@@ -608,7 +620,12 @@ class Guard(Frozen):
         requirement = rules.everywhere
         if requirement is None:
             requirement = rules.requirement(request.method, request.path)
-        return self.begin_admission(request, requirement, None, None, renew)
+        if not requirement.mode.reads_token:
+            return self.admission(requirement, None)
+        begun = self.begin_authentication(request, None, renew)
+        return (
+            self._admitting(requirement, begun) if isinstance(begun, Unfinished) else self.admission(requirement, begun)
+        )
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
         """The finished answer for `error`, whose traceback ends here."""
@@ -661,7 +678,6 @@ class Guard(Frozen):
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
 
 
-_NOBODY = Authentication()
 _HEADERS = (AuthorizationHeader, TokenHeader)  # Made once: a union in the call would be made at each.
 
 

@@ -226,9 +226,9 @@ def test_tokens_from_of_a_route() -> None:
 def test_what_proves_the_origin(changes: dict[str, Any], request_: HTTPRequest, expected: bool) -> None:
     """A header that no other site can set, or a cookie that passed its check: then a framework need not check too."""
     deciding = guard(**{"tokens_from": PLACES} | changes)
-    assert deciding.authenticate(request_).run().proves_origin is expected
-    assert deciding.admit(request_, optional_lenient).run().proves_origin is expected
-    assert deciding.admit(request_, public).run().proves_origin is False
+    assert deciding.proves_origin(deciding.authenticate(request_).run()) is expected
+    assert deciding.proves_origin(deciding.admit(request_, optional_lenient).run()) is expected
+    assert deciding.proves_origin(deciding.admit(request_, public).run()) is False
 
 
 @pytest.mark.parametrize(

@@ -111,12 +111,12 @@ _store = object.__setattr__
 
 def _mismatch(self: object, arguments: tuple[object, ...], named: dict[str, object]) -> TypeError:
     """Names the argument, in the words that Python has for it; none of their values, which may be secret."""
-    kind = type(self)
+    kind, complaint = type(self), ""
     try:
         _Signature().__get__(None, kind).bind(*arguments, **named)
     except TypeError as error:
-        return TypeError(f"{kind.__qualname__}.__init__() was called with other arguments than it takes: {error}")
-    raise AssertionError(f"the arguments of {kind.__qualname__} do fit")
+        complaint = str(error)
+    return TypeError(f"{kind.__qualname__}.__init__() was called with other arguments than it takes: {complaint}")
 
 
 def _repr(self: Instance) -> str:

@@ -14,6 +14,7 @@ import binascii
 import json
 import math
 import re
+from binascii import a2b_base64
 from typing import Any, NoReturn, TypeVar
 
 from jwtguard.core.errors import MalformedTokenError
@@ -34,13 +35,11 @@ _CANONICAL_LAST = (frozenset(b""), frozenset(b""), frozenset(b"AQgw"), frozenset
 def decode_segment(segment: bytes) -> bytes:
     """Decode canonical base64url without padding (RFC 7515 §2); raises `MalformedTokenError`."""
     remainder = len(segment) & 3
-    try:
-        if not remainder:
-            return binascii.a2b_base64(segment.translate(_TO_BASE64), strict_mode=True)
-        if segment[-1] in _CANONICAL_LAST[remainder]:
-            return binascii.a2b_base64(segment.translate(_TO_BASE64) + _PADDING[remainder], strict_mode=True)
-    except binascii.Error:
-        pass
+    if not remainder or segment[-1] in _CANONICAL_LAST[remainder]:
+        try:
+            return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[remainder], strict_mode=True)
+        except binascii.Error:
+            pass
     raise MalformedTokenError("base64url")
 
 
@@ -152,11 +151,11 @@ def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
     try:
         # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
         text = data.decode()
-        members, end = _scan(text, 0) if text[:1] == "{" and _TOO_LONG not in classes else ({}, -1)
+        members, end = _scan(text, 0) if text[:1] == "{" and classes.find(_TOO_LONG) < 0 else ({}, -1)
         if end != len(text) or 2 * _seal(members) != text.count('"'):
             members = _strict.decode(text)
         # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
-        if b"\\" in data:
+        if "\\" in text:
             json.dumps(members, ensure_ascii=False).encode()
     except (ValueError, StopIteration, RecursionError):
         # The error of the JSON module holds the whole text, so it must not travel along as our context.
@@ -168,7 +167,7 @@ def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
 
 # Every character of a number becomes "0", so that a number that is too long shows as a run of zeros (perhaps within a
 # string, which the hooks find out), where a hook for integers would cost a call for each date in the token. Both kinds
-# of brackets become one, to be counted at once.
+# of brackets become one, to be counted at once. `find`, for `in` takes bytes for a number first, and 0.2 µs to fail.
 _CLASSES = bytes.maketrans(b"0123456789+-.eE[", b"0" * 15 + b"{")
 _TOO_LONG = b"0" * (MAX_NUMBER_LENGTH + 1)
 

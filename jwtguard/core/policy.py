@@ -29,6 +29,7 @@ from jwtguard.core.unchecked import UncheckedType as UncheckedType
 MAX_NUMERIC_DATE = 253402300799
 """The last second of the year 9999: a larger date is a date in milliseconds, or nonsense (RFC 7519 §2)."""
 MAX_LEEWAY = 300.0
+_GLANCED_AT = frozenset({"iss", "aud", "sub", "exp", "iat"})
 DEFAULT_LEEWAY = timedelta(seconds=10)
 
 
@@ -64,7 +65,10 @@ class Policy:
     _required: tuple[str, ...] = field(init=False, repr=False, default=())
     _leeway: float = field(init=False, repr=False, default=0.0)
     _max_age: float | None = field(init=False, repr=False, default=None)
-    _kind_shows: bool = field(init=False, repr=False, default=True)
+    _ours: frozenset[str] = field(init=False, repr=False, default=frozenset())
+    """The audiences for a glance: none where any will do."""
+    _is_usual: bool = field(init=False, repr=False, default=False)
+    """Whether a glance can tell: nothing is asked of a token but what RFC 9068 has every one say."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -87,8 +91,6 @@ class Policy:
             problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
         if not isinstance(self.kind, TokenKind):
             problems.append(f"kind is a TokenKind(...), not {type(self.kind).__name__}")
-        else:
-            store(self, "_kind_shows", self.kind.shows_in_claims)
         # A fetched source knows which it takes: then a token with another `alg` costs the provider nothing.
         algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
         if algorithms is not None:
@@ -97,6 +99,14 @@ class Policy:
             except ConfigurationError as error:
                 problems.extend(error.problems)
         ConfigurationError.raise_all(problems)
+        store(self, "_ours", self._audiences or frozenset())
+        store(self, "_is_usual", self._asks_the_usual())
+
+    def _asks_the_usual(self) -> bool:
+        is_bounded = self._max_age is not None or self.until is not None
+        maps_subject = self.claims.subject is not None
+        is_known = isinstance(self.issuer, str) and _GLANCED_AT.issuperset(self._required)
+        return is_known and not is_bounded and not maps_subject and not self.kind.shows_in_claims
 
     def _required_names(self, problems: list[str]) -> tuple[str, ...]:
         if self.required_claims is None:
@@ -120,31 +130,28 @@ class Policy:
 
     def check(self, claims: Mapping[str, Any], now: float) -> Validity:
         """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
-        # Written flat: what most tokens say is compared here, and a method is called only to look closely at the rest.
-        # With a call for each claim all this took half as long again.
-        # Step 7: the claims, in the order in which a wrong one is worth knowing about (RFC 7519 §4.1).
-        for name in self._required:
-            if name not in claims:
-                raise InvalidTokenError(f"missing_{name}")
+        # Step 7: the claims. A glance settles what nearly every token says, in a third of the time that it takes to
+        # look at each claim for itself; whatever is otherwise, in form or in content, is looked at closely.
         get = claims.get
-        if get("iss") != self.issuer:
-            self._check_issuer(claims)
-        audience = get("aud")
-        if type(audience) is not str or self._audiences is None or audience not in self._audiences:
-            self._check_audience(claims)
-        # RFC 7519 §4.1.2 and §4.1.7.
-        subject, mapping = get("sub"), self.claims
-        if (type(subject) is not str or not subject or mapping.subject is not None) and not mapping.names_subject(
-            claims
+        audience, subject, exp, iat = get("aud"), get("sub"), get("exp"), get("iat")
+        if (
+            self._is_usual
+            and get("iss") == self.issuer
+            and type(audience) is str
+            and audience in self._ours
+            and type(subject) is str
+            and subject
+            and type(get("jti", "")) is str
+            and type(exp) is int
+            and exp <= MAX_NUMERIC_DATE
+            and type(iat) is int
+            and iat <= MAX_NUMERIC_DATE
+            and "nbf" not in claims
         ):
-            raise InvalidTokenError("sub")
-        if not isinstance(get("jti", ""), str):
-            raise InvalidTokenError("jti")
-        # RFC 8725 §3.12: another kind of token that the same issuer signs with the same keys.
-        if self._kind_shows:
-            self.kind.check(claims)
-        # RFC 7519 §4.1.4 to §4.1.6. The comparisons are written so that a clock gone mad (NaN) denies.
-        validity = not_before, not_after = self.validity(claims)
+            validity = not_before, not_after = iat - self._leeway, exp + self._leeway
+        else:
+            validity = not_before, not_after = self._look_closely(claims)
+        # The comparisons are written so that a clock gone mad (NaN) denies.
         if not now < not_after:
             has_expired = "exp" in claims and not now < claims["exp"] + self._leeway
             is_retired = self.until is not None and not now < self.until
@@ -157,6 +164,22 @@ class Policy:
         if "cnf" in claims:
             raise InvalidTokenError("proof_of_possession")
         return validity
+
+    def _look_closely(self, claims: Mapping[str, Any]) -> Validity:
+        """All of step 7 but the time, in the order in which a wrong claim is worth knowing about (RFC 7519 §4.1)."""
+        for name in self._required:
+            if name not in claims:
+                raise InvalidTokenError(f"missing_{name}")
+        self._check_issuer(claims)
+        self._check_audience(claims)
+        # RFC 7519 §4.1.2 and §4.1.7.
+        if not self.claims.names_subject(claims):
+            raise InvalidTokenError("sub")
+        if not isinstance(claims.get("jti", ""), str):
+            raise InvalidTokenError("jti")
+        # RFC 8725 §3.12: another kind of token that the same issuer signs with the same keys.
+        self.kind.check(claims)
+        return self.validity(claims)
 
     def _check_issuer(self, claims: Mapping[str, Any]) -> None:
         # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
@@ -196,32 +219,26 @@ class Policy:
         return None if not_after == _NEVER else not_after
 
     def validity(self, claims: Mapping[str, Any]) -> Validity:
-        """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none."""
-        exp, nbf, iat = claims.get("exp", _NEVER), claims.get("nbf", _EVER), claims.get("iat", _EVER)
-        # As `_is_date` has it, without a call for each.
-        if exp is not _NEVER and (type(exp) not in _NUMBERS or not exp <= MAX_NUMERIC_DATE):
-            raise InvalidTokenError("exp")
-        if nbf is not _EVER and (type(nbf) not in _NUMBERS or not nbf <= MAX_NUMERIC_DATE):
-            raise InvalidTokenError("nbf")
-        if iat is not _EVER and (type(iat) not in _NUMBERS or not iat <= MAX_NUMERIC_DATE):
-            raise InvalidTokenError("iat")
+        """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none.
+
+        RFC 7519 §4.1.4 to §4.1.6.
+        """
+        for name in ("exp", "nbf", "iat"):
+            if name in claims and not _is_date(claims[name]):
+                raise InvalidTokenError(name)
         leeway = self._leeway
-        not_before: float = (nbf if nbf > iat else iat) - leeway
-        not_after: float = exp + leeway
+        not_after: float = claims.get("exp", _NEVER) + leeway
+        not_before: float = max(claims.get("nbf", -_NEVER), claims.get("iat", -_NEVER)) - leeway
         if self._max_age is not None:
-            if iat is _EVER:
+            if "iat" not in claims:
                 raise InvalidTokenError("missing_iat")
-            not_after = min(not_after, iat + self._max_age + leeway)
+            not_after = min(not_after, claims["iat"] + self._max_age + leeway)
         if self.until is not None:
             not_after = min(not_after, self.until)
         return not_before, not_after
 
 
-_NEVER, _EVER = float("inf"), -float("inf")
-"""What stands for a date that is left out: no token can hold either, nor this very object."""
-_NUMBERS = frozenset(
-    (int, float)
-)  # Of these types exactly: True is an int. The parser lets only finite floats through.
+_NEVER = float("inf")
 
 
 def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
@@ -234,8 +251,9 @@ def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _is_date(value: Any) -> bool:  # noqa: ANN401 - whatever stands in a token
-    return type(value) in _NUMBERS and bool(value <= MAX_NUMERIC_DATE)
+def _is_date(value: object) -> bool:
+    # `type`, not isinstance: True is an int. The parser has let only finite floats through.
+    return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE
 
 
 def _audiences(audience: object, problems: list[str]) -> frozenset[str]:

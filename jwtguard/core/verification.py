@@ -132,7 +132,9 @@ class TokenVerifier:
         time of a warm one.
         """
         try:
-            data = check_length(text, self._max_token_bytes)  # Step 1
+            # Step 1. As nearly every token is; what is not, the function names, and a call is saved.
+            is_sound = type(text) is str and len(text) <= self._max_token_bytes and text.isascii()
+            data = text.encode() if is_sound else check_length(text, self._max_token_bytes)
             sha256 = hashlib.sha256(data).digest()
             now = self._clock()
             remembered = self._cache.get(sha256)

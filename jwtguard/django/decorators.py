@@ -109,7 +109,7 @@ def requires(
                     admission = await perform(checkpoint.begin(chosen, read(request), callers))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
-                if _needs_csrf_check(request, admission):
+                if _needs_csrf_check(request, chosen, admission):
                     # It may read a form or a session, which blocks.
                     refused = await sync_to_async(_check_csrf)(request, view)
                     if refused is not None:
@@ -130,7 +130,7 @@ def requires(
                 admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
             except JWTGuardError as error:
                 return refuse(request, chosen, error)
-            refused = _check_csrf(request, view) if _needs_csrf_check(request, admission) else None
+            refused = _check_csrf(request, view) if _needs_csrf_check(request, chosen, admission) else None
             if refused is not None:
                 return refused
             with Inside(request, callers, chosen, admission.principal) as inside:
@@ -184,9 +184,9 @@ def _is_exempting(function: Callable[..., Any]) -> bool:
     return getattr(function, "__code__", None) in _EXEMPTING
 
 
-def _needs_csrf_check(request: HttpRequest, admission: Admission) -> bool:
+def _needs_csrf_check(request: HttpRequest, guard: Guard, admission: Admission) -> bool:
     """Whether Django's own check must run before the view: unless a token let the caller in that proves its origin."""
-    return request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"} and not admission.proves_origin
+    return request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"} and not guard.proves_origin(admission)
 
 
 def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseBase | None:

@@ -119,7 +119,7 @@ class GuardMiddleware:
 
     def _keep(self, request: HttpRequest, entry: Entry) -> None:
         callers_of(request).keep(self._guard, entry)
-        if entry.principal is not None and entry.authentication is not None and entry.authentication.proves_origin:
+        if self._guard.proves_origin(entry):
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
             request._dont_enforce_csrf_checks = PROVEN  # type: ignore[attr-defined]
