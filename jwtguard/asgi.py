@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, Ty
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_guard, check_view
+from jwtguard.callers import KEY, Admitted, Caller, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
@@ -82,7 +82,7 @@ class Credentials(NamedTuple):
         return [] if self.principal is None else ["authenticated", *sorted(self.principal.scopes)]
 
 
-NOBODY, NO_CREDENTIALS = UnauthenticatedUser(), Credentials(None)
+NOBODY = UnauthenticatedUser()
 
 
 class GuardMiddleware:
@@ -135,7 +135,7 @@ class GuardMiddleware:
         renew = None
         is_exempt = False
         if self._has_routes:
-            callers = Callers() if callers is None else callers
+            callers = callers or Callers()
             send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
             is_exempt = self._routes.exempts(request)
         guard = self.guard
@@ -161,10 +161,8 @@ class GuardMiddleware:
             principal = callers.known_principal()
         inner = dict(scope)
         inner[KEY] = callers
-        if principal is None:
-            inner["user"], inner["auth"] = NOBODY, NO_CREDENTIALS
-        else:
-            inner["user"], inner["auth"] = principal, new_tuple(Credentials, (principal,))
+        inner["user"] = NOBODY if principal is None else principal
+        inner["auth"] = new_tuple(Credentials, (principal,))
         if type(entry) is Authentication and entry.error is not None:
             await self._run_without_caller(inner, receive, send, callers, request)
         elif kind == "websocket":
@@ -377,16 +375,20 @@ class Visit(Admitted):
     __slots__ = ("_before", "_scope")
 
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
+        callers: Callers = scope.get(KEY) or callers_of(scope)
+        in_front = callers.in_front
         self._scope = scope
-        self.callers = callers_of(scope)
-        self.guard = self.callers.guard() if guard is None else guard
+        self.callers = callers
+        # The one in front, seen without a call; the function says what is wrong if it is not one.
+        self.guard = guard or (in_front[0] if len(in_front) == 1 else callers.guard())
 
     def begin(self, checkpoint: Checkpoint) -> Begun[Principal | None]:
         """Let the caller in, at once or by the steps that are left; raises `JWTGuardError`."""
-        begun = checkpoint.begin(self.guard, ASGIRequest(self._scope), self.callers)
+        scope = self._scope
+        begun = checkpoint.begin(self.guard, self.callers, ASGIRequest, scope)
         if isinstance(begun, Unfinished):
             return self._admitting(begun)
-        if self._scope["type"] == "websocket":
+        if scope["type"] == "websocket":
             self._check_subprotocol(begun)
         self.principal = principal = begun.principal
         return principal
@@ -416,9 +418,11 @@ class Visit(Admitted):
 
     def enter(self) -> Principal | None:
         """From here on it is the caller that was let in."""
-        principal = self.principal
-        self.callers.admit(self.guard, principal)
-        self._scope.update(_shown(principal))
+        principal, scope = self.principal, self._scope
+        # Nothing that leads back to the scope: each request would be left to the garbage collector.
+        self.callers.admitted.append(Caller(self.guard, principal))
+        scope["user"] = NOBODY if principal is None else principal
+        scope["auth"] = new_tuple(Credentials, (principal,))
         return principal
 
     def __enter__(self) -> Self:
@@ -520,9 +524,7 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
 
 def _shown(principal: Principal | None) -> dict[str, Any]:
     """What stands in the places that Starlette reads. They are outputs: nothing of ours goes by them."""
-    if principal is None:
-        return {"user": NOBODY, "auth": NO_CREDENTIALS}
-    return {"user": principal, "auth": Credentials(principal)}
+    return {"user": NOBODY if principal is None else principal, "auth": Credentials(principal)}
 
 
 def _without_credentials(scope: Scope) -> Scope:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, TypeVar
 
 from jwtguard.core.authorization import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError
@@ -35,6 +35,8 @@ Asking: TypeAlias = Callable[[], Flow[Authentication] | Begun[Authentication]]
 """How to find out who is calling."""
 _STEPS = (Unfinished, Flow)  # Made once: a union in the call would be made at each.
 Headers: TypeAlias = list[tuple[str, str]]
+Source = TypeVar("Source")
+"""What an adapter makes an `HTTPRequest` of."""
 
 
 class Pending(Protocol):
@@ -99,11 +101,12 @@ class Callers:
     Given a guard, with what its middleware `found`, as `keep` has it.
     """
 
-    __slots__ = ("_found", "_in_front", "_pending", "admitted")
+    __slots__ = ("_found", "_pending", "admitted", "in_front")
 
     def __init__(self, guard: Guard | None = None, found: Entry | Asking = NOBODY) -> None:
         self._found: dict[Guard, Entry | Asking] = {} if guard is None else {guard: found}
-        self._in_front: tuple[Guard, ...] = () if guard is None else (guard,)
+        self.in_front: tuple[Guard, ...] = () if guard is None else (guard,)
+        """The guards whose middlewares are in front."""
         self._pending: tuple[Pending, ...] = ()
         self.admitted: list[Caller] = []
         """Whom `requires` let in, innermost last."""
@@ -111,7 +114,7 @@ class Callers:
     def copy(self) -> Callers:
         """The same, to be added to without a change to this one, which alone finishes what is pending."""
         copied = Callers()
-        copied._found, copied._in_front = dict(self._found), self._in_front
+        copied._found, copied.in_front = dict(self._found), self.in_front
         copied.admitted = list(self.admitted)
         return copied
 
@@ -127,8 +130,8 @@ class Callers:
     def keep(self, guard: Guard, found: Entry | Asking) -> None:
         """Keep what the middleware of `guard`, which is in front, found out: or how to find it out if somebody asks."""
         self._found[guard] = found
-        if guard not in self._in_front:
-            self._in_front = (*self._in_front, guard)
+        if guard not in self.in_front:
+            self.in_front = (*self.in_front, guard)
 
     def remember(self, guard: Guard, found: Asking) -> None:
         """Remember how to find out what a view wants to know of a guard without a middleware."""
@@ -165,7 +168,7 @@ class Callers:
     @property
     def has_middleware(self) -> bool:
         """Whether a middleware is in front."""
-        return bool(self._in_front)
+        return bool(self.in_front)
 
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
@@ -178,10 +181,10 @@ class Callers:
 
     def guard(self) -> Guard:
         """The one guard whose middleware is in front; raises `ConfigurationError` if there is none, or several."""
-        if len(self._in_front) == 1:
-            return self._in_front[0]
+        if len(self.in_front) == 1:
+            return self.in_front[0]
         ask = "ask one of yours, as in auth.principal and @auth.requires(...)"
-        if self._in_front:
+        if self.in_front:
             raise ConfigurationError(f"more than one guard authenticates this request: {ask}")
         raise ConfigurationError(
             f"no jwtguard middleware (in Flask: init_app) is in front of this view: add it, or {ask}"
@@ -198,7 +201,7 @@ class Callers:
 
     def known_principal(self) -> Principal | None:
         """The caller if one guard alone is in front and found one; never raises, for places that only show it."""
-        found = self._found[self._in_front[0]] if len(self._in_front) == 1 else None
+        found = self._found[self.in_front[0]] if len(self.in_front) == 1 else None
         return None if found is None or callable(found) else found.principal
 
     def principal_of(self, guard: Guard) -> Principal | None:
@@ -228,20 +231,24 @@ class Checkpoint:
 
     def admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Flow[Admission]:
         """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used."""
-        return Flow(partial(self.begin, guard, request, callers))
+        return Flow(partial(self.begin, guard, callers, _as_it_is, request))
 
-    def begin(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Begun[Admission]:
-        """`admit` for adapters: at once, or the steps that are left."""
+    def begin(
+        self, guard: Guard, callers: Callers, read: Callable[[Source], HTTPRequest], source: Source
+    ) -> Begun[Admission]:
+        """`admit` for adapters: at once, or the steps that are left. `read(source)` is the request, if it is needed."""
         requirement = self.requirement
         if not requirement.mode.reads_token:
             return guard.admission(requirement, None)
-        entry = None if self.tokens_from is not None else callers.begin(guard)
-        if isinstance(entry, Unfinished):
-            return self._admitting(guard, request, entry)
-        # Told by its type: to ask what the middleware kept for itself would be a call.
-        kept = entry if entry is None or type(entry) is Authentication else entry.authentication
-        if kept is not None:
-            return guard.admission(requirement, kept)
+        if self.tokens_from is None and guard in callers._found:
+            entry = callers.begin(guard)
+            if isinstance(entry, Unfinished):
+                return self._admitting(guard, read(source), entry)
+            # Told by its type: to ask it for itself would be a call.
+            kept = entry if entry is None or type(entry) is Authentication else entry.authentication
+            if kept is not None:
+                return guard.admission(requirement, kept)
+        request = read(source)
         begun = guard.begin_authentication(request, self.tokens_from)
         if isinstance(begun, Unfinished):
             return self._admitting(guard, request, begun)
@@ -252,6 +259,10 @@ class Checkpoint:
         kept = None if entry is None else entry.authentication
         admitted = guard.begin_admission(request, self.requirement, kept)
         return (yield from admitted) if isinstance(admitted, Unfinished) else admitted
+
+
+def _as_it_is(request: HTTPRequest) -> HTTPRequest:
+    return request
 
 
 def check_guard(guard: object, where: str) -> Guard:

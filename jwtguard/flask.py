@@ -34,7 +34,7 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import EXEMPT, KEY, Admitted, Callers, Checkpoint, check_guard, check_view
+from jwtguard.callers import EXEMPT, KEY, Admitted, Caller, Callers, Checkpoint, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
@@ -163,8 +163,8 @@ class FlaskGuard:
 
         For functions, sync and async. `tokens_from` overrides where the token may travel.
         """
-        checkpoint = Checkpoint(requirement, tokens_from)
-        noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=self._guard)
+        checkpoint, fixed = Checkpoint(requirement, tokens_from), self._guard
+        noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=fixed)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
             check_view(view, instead="write decorators = [auth.requires(...)] into it")
@@ -173,7 +173,7 @@ class FlaskGuard:
 
                 @functools.wraps(view)
                 async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
-                    guard, request = self.guard, _request()
+                    guard, request = fixed or self.guard, _request()
                     callers = _callers_of(request)
                     try:
                         admission = await checkpoint.admit(guard, WSGIRequest(request.environ), callers)
@@ -187,15 +187,20 @@ class FlaskGuard:
 
             @functools.wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-                guard, request = self.guard, _request()
+                guard, request = fixed or self.guard, _request()
                 callers = _callers_of(request)
                 try:
-                    begun = checkpoint.begin(guard, WSGIRequest(request.environ), callers)
+                    begun = checkpoint.begin(guard, callers, WSGIRequest, request.environ)
                     admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
                 except JWTGuardError as error:
                     raise _refusal(error, guard) from None
-                with Admitted(callers, guard, admission.principal):
+                # `Admitted`, without the calls that a context manager is.
+                caller = Caller(guard, admission.principal)
+                callers.admitted.append(caller)
+                try:
                     return view(*args, **kwargs)
+                finally:
+                    callers.admitted.remove(caller)
 
             mark(guarded, noted)
             return guarded
@@ -270,6 +275,8 @@ class FlaskGuard:
 
 def _principal() -> Principal | None:
     callers = _callers_of(_request())
+    if callers.admitted:
+        return callers.admitted[-1].principal
     try:
         return callers.principal()
     except JWTGuardError as error:

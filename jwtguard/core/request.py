@@ -107,8 +107,9 @@ class _WSGIRequest(HTTPRequest):
         self._given_root_path = root_path
         # These at once: who hands a request on to another application changes them in place.
         self._method = environ["REQUEST_METHOD"]
-        self._path_info = environ.get("PATH_INFO", "")
-        self._script_name = environ.get("SCRIPT_NAME", "")
+        if path is None or root_path is None:
+            self._path_info = environ.get("PATH_INFO", "")
+            self._script_name = environ.get("SCRIPT_NAME", "")
 
     def values(self, name: str) -> list[str]:
         value = self._environ.get(_variable(name))

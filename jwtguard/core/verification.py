@@ -74,8 +74,9 @@ class VerifiedToken:
 _Draft = draft_of(VerifiedToken)
 
 # Plain tuples, for one of each is read at every request, and a name costs a look-up where unpacking costs none.
-_Remembered: TypeAlias = tuple[VerifiedToken, JWKSet, float, float]
-"""A cached token with all that must still hold when it comes again: its keys, and when it holds."""
+_Remembered: TypeAlias = tuple[VerifiedToken, JWKSet | None, float, float]
+"""A cached token with all that must still hold when it comes again: its keys, None if its issuer's cannot change, and
+when it holds."""
 _KnownHeader: TypeAlias = tuple[JOSEHeader, Policy, JWKSet, VerificationKey]
 """A header that came with a good signature, and the key of those keys that it led to under that policy."""
 
@@ -141,11 +142,8 @@ class TokenVerifier:
             if remembered is not None:
                 token, keys, not_before, not_after = remembered
                 # What time and key rotation can change is checked again; the rest cannot have changed.
-                if not_before <= now < not_after:
-                    source = token.policy.keys
-                    # A set that was handed to the guard is its own source, which is seen without a call.
-                    if (source is keys and type(keys) is JWKSet) or _current_keys(token.policy) is keys:
-                        return token
+                if not_before <= now < not_after and (keys is None or _current_keys(token.policy) is keys):
+                    return token
             return self._verify_anew(data, sha256, now)
         except JWTGuardError:
             raise
@@ -239,7 +237,7 @@ class TokenVerifier:
         token: VerifiedToken = draft
         if self._cache_size:
             make_room(self._cache, self._cache_size)
-            self._cache[sha256] = (token, keys, not_before, not_after)
+            self._cache[sha256] = (token, None if type(policy.keys) is JWKSet else keys, not_before, not_after)
         return token
 
     def takes_as_opaque(self, text: str) -> bool:

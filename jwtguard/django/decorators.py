@@ -32,7 +32,7 @@ from jwtguard.core.principal import Principal
 from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
 from jwtguard.endpoints.mounting import endpoints_of
-from jwtguard.guard import Admission, Guard
+from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark
 
 P = ParamSpec("P")
@@ -104,18 +104,23 @@ def requires(
 
             @functools.wraps(view)
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-                chosen, callers = guard_for(request, guard), callers_of(request)
+                chosen = guard if guard is not None and hasattr(request, "META") else guard_for(request, guard)
+                callers = callers_of(request)
                 try:
-                    admission = await perform(checkpoint.begin(chosen, read(request), callers))
+                    admission = await perform(checkpoint.begin(chosen, callers, read, request))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
-                if _needs_csrf_check(request, chosen, admission):
+                if request.method not in _HARMLESS and not chosen.proves_origin(admission):
                     # It may read a form or a session, which blocks.
                     refused = await sync_to_async(_check_csrf)(request, view)
                     if refused is not None:
                         return refused
-                with Inside(request, callers, chosen, admission.principal) as inside:
-                    return inside.kept_until_rendered(await async_view(request, *args, **kwargs))
+                inside, response = Inside(request, callers, chosen, admission.principal), None
+                try:
+                    response = await async_view(request, *args, **kwargs)
+                finally:
+                    inside.leave(response)
+                return response
 
             mark(guarded_async, noted)
             return cast("Callable[P, R]", _exempt(guarded_async))
@@ -124,17 +129,23 @@ def requires(
 
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-            chosen, callers = guard_for(request, guard), callers_of(request)
+            chosen = guard if guard is not None and hasattr(request, "META") else guard_for(request, guard)
+            callers = callers_of(request)
             try:
-                begun = checkpoint.begin(chosen, read(request), callers)
+                begun = checkpoint.begin(chosen, callers, read, request)
                 admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
             except JWTGuardError as error:
                 return refuse(request, chosen, error)
-            refused = _check_csrf(request, view) if _needs_csrf_check(request, chosen, admission) else None
-            if refused is not None:
-                return refused
-            with Inside(request, callers, chosen, admission.principal) as inside:
-                return inside.kept_until_rendered(sync_view(request, *args, **kwargs))
+            if request.method not in _HARMLESS and not chosen.proves_origin(admission):
+                refused = _check_csrf(request, view)
+                if refused is not None:
+                    return refused
+            inside, response = Inside(request, callers, chosen, admission.principal), None
+            try:
+                response = sync_view(request, *args, **kwargs)
+            finally:
+                inside.leave(response)
+            return response
 
         mark(guarded, noted)
         return cast("Callable[P, R]", _exempt(guarded))
@@ -184,9 +195,9 @@ def _is_exempting(function: Callable[..., Any]) -> bool:
     return getattr(function, "__code__", None) in _EXEMPTING
 
 
-def _needs_csrf_check(request: HttpRequest, guard: Guard, admission: Admission) -> bool:
-    """Whether Django's own check must run before the view: unless a token let the caller in that proves its origin."""
-    return request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"} and not guard.proves_origin(admission)
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that Django's own check lets pass; before a view with another one it runs, unless a token let the caller in
+that proves its origin."""
 
 
 def _check_csrf(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseBase | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.functional import SimpleLazyObject
 
-from jwtguard.callers import Admitted, Callers
+from jwtguard.callers import Caller, Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
@@ -67,38 +67,33 @@ def callers_of(request: HttpRequest) -> Callers:
     return callers
 
 
-class Inside(Admitted):
-    """The same for `request.user`, while a view runs for the caller that was let in."""
+class Inside(Caller):
+    """A caller, also as `request.user`, from here on until `leave`: while a view runs.
 
-    __slots__ = ("_before", "_later", "_request")
+    No context manager, which would be two calls more a request.
+    """
+
+    __slots__ = ("_before", "_callers", "_request")
 
     def __init__(self, request: HttpRequest, callers: Callers, guard: Guard, principal: Principal | None) -> None:
-        self.callers = callers
         self.guard = guard
         self.principal = principal
+        self._callers = callers
         self._request = request
-        self._later = False
+        callers.admitted.append(self)
+        self._before = None if user_of() is None else show_user(request, principal)
 
-    def __enter__(self) -> Self:
-        self.callers.admitted.append(self)
-        self._before = show_user(self._request, self.principal)
-        return self
+    def leave(self, response: HttpResponseBase | None = None) -> None:
+        """The view has returned a response, or raised.
 
-    def __exit__(self, *_: object) -> None:
-        if not self._later:
-            self._end()
-
-    def kept_until_rendered(self, response: HttpResponseBase) -> HttpResponseBase:
-        """The response; where its template is rendered later, and may ask who is calling, so long the answer stands."""
+        Where its template is rendered later, and may ask who is calling, so long the answer stands.
+        """
         if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
-            self._later = True
-            response.add_post_render_callback(lambda _: self._end())
-        return response
-
-    def _end(self) -> None:
+            response.add_post_render_callback(lambda _: self.leave())
+            return
         if self._before:
             self._request.__dict__.update(self._before)
-        self.callers.admitted.remove(self)
+        self._callers.admitted.remove(self)
 
 
 def show_user(request: HttpRequest, principal: Principal | None) -> dict[str, object] | None:
@@ -146,7 +141,8 @@ async def _to_thread(function: Callable[[], T]) -> T:
 
 def _principal(request: HttpRequest) -> Principal | None:
     """The caller: the one that the innermost `requires` let in, else the one that the middleware found."""
-    return callers_of(request).principal()
+    callers: Callers = request.__dict__.get(_CALLERS) or callers_of(request)
+    return callers.admitted[-1].principal if callers.admitted else callers.principal()
 
 
 # A property of the class, since reading it may have to raise, and None must be able to be None: no lazy object on the
