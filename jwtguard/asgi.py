@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import KEY, Admitted, Caller, Callers, Checkpoint, Entry, check_guard, check_view
+from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
@@ -68,18 +68,19 @@ class UnauthenticatedUser:
     identity = ""
 
 
-class Credentials(NamedTuple):
+class Credentials(tuple["Principal | None"]):
     """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles.
 
-    A tuple, since one is made for each request.
+    A tuple, of the principal, since one is made for each request; not a named one, which takes longer to import.
     """
 
-    principal: Principal | None
+    __slots__ = ()
 
     @property
     def scopes(self) -> list[str]:
         """Made when they are asked for, which few views do."""
-        return [] if self.principal is None else ["authenticated", *sorted(self.principal.scopes)]
+        (principal,) = self
+        return [] if principal is None else ["authenticated", *sorted(principal.scopes)]
 
 
 NOBODY = UnauthenticatedUser()
@@ -420,7 +421,7 @@ class Visit(Admitted):
         """From here on it is the caller that was let in."""
         principal, scope = self.principal, self._scope
         # Nothing that leads back to the scope: each request would be left to the garbage collector.
-        self.callers.admitted.append(Caller(self.guard, principal))
+        self.callers.admit(self.guard, principal)
         scope["user"] = NOBODY if principal is None else principal
         scope["auth"] = new_tuple(Credentials, (principal,))
         return principal
@@ -524,7 +525,7 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
 
 def _shown(principal: Principal | None) -> dict[str, Any]:
     """What stands in the places that Starlette reads. They are outputs: nothing of ours goes by them."""
-    return {"user": NOBODY if principal is None else principal, "auth": Credentials(principal)}
+    return {"user": NOBODY if principal is None else principal, "auth": Credentials((principal,))}
 
 
 def _without_credentials(scope: Scope) -> Scope:

@@ -65,13 +65,16 @@ def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[
 
 
 class Caller:
-    """Somebody whom `requires` let in, or None for nobody, as `guard` sees it."""
+    """Somebody whom `requires` let in, or None for nobody, as `guard` sees it.
+
+    Filled in by whoever makes one, and each equal to itself alone: `list.remove` finds it then without asking Python.
+    A constructor would be one more call a request.
+    """
 
     __slots__ = ("guard", "principal")
 
-    def __init__(self, guard: Guard, principal: Principal | None) -> None:
-        self.guard = guard
-        self.principal = principal
+    guard: Guard
+    principal: Principal | None
 
 
 class Admitted(Caller):
@@ -173,7 +176,9 @@ class Callers:
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
         # No way back from here: with one, each request would be left to the garbage collector.
-        self.admitted.append(Caller(guard, principal))
+        caller = Caller()
+        caller.guard, caller.principal = guard, principal
+        self.admitted.append(caller)
 
     def admitting(self, guard: Guard, principal: Principal | None) -> Admitted:
         """While the view runs, `principal` is the caller."""

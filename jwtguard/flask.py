@@ -195,7 +195,8 @@ class FlaskGuard:
                 except JWTGuardError as error:
                     raise _refusal(error, guard) from None
                 # `Admitted`, without the calls that a context manager is.
-                caller = Caller(guard, admission.principal)
+                caller = Caller()
+                caller.guard, caller.principal = guard, admission.principal
                 callers.admitted.append(caller)
                 try:
                     return view(*args, **kwargs)
@@ -283,6 +284,10 @@ def _principal() -> Principal | None:
         raise _refusal(error, callers) from None
 
 
+def _reading(name: str) -> property:
+    return property(lambda _: getattr(_principal(), name))
+
+
 class LocalPrincipal(LocalProxy[Any]):
     """Werkzeug's, which for each attribute makes an object that reads it: most of what a view would wait for."""
 
@@ -290,6 +295,13 @@ class LocalPrincipal(LocalProxy[Any]):
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a principal has
         return getattr(_principal(), name)
+
+    # What is asked for most, found at once: Python asks `__getattr__` only when it has made an error of not finding it.
+    subject = _reading("subject")
+    roles = _reading("roles")
+    scopes = _reading("scopes")
+    permissions = _reading("permissions")
+    claims = _reading("claims")
 
 
 principal = cast("Principal", LocalPrincipal(_principal))

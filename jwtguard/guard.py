@@ -278,12 +278,15 @@ class Guard(Frozen):
         return Flow(partial(self._begin_verifying, text))
 
     def _begin_verifying(self, text: str) -> Begun[VerifiedToken]:
-        try:
-            opaque = self.introspection
-            token = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
-        except JWTGuardError as error:
-            self._tell_refused(error)
-            raise
+        opaque = self.introspection
+        if opaque is None:
+            token = self._verifier.begin(text, self._tell_refused)
+        else:
+            try:
+                token = self._begin_perhaps_opaque(text, opaque)
+            except JWTGuardError as error:
+                self._tell_refused(error)
+                raise
         if isinstance(token, Unfinished) or self._revocation is not None:
             return self._verifying(token)
         if self._on_event is not None:

@@ -84,11 +84,11 @@ class InvalidTokenError(JWTGuardError):
     status = 401
     error = "invalid_token"
     challenges = True
+    detail = "The access token is malformed, expired, revoked or not valid for this resource."
 
     def __init__(self, reason: str) -> None:
-        # Set here, for one is made for each bad token: by way of the base it takes half as long again.
+        # Set here, for one is made for each bad token: by way of the base it takes twice as long.
         self.reason = reason
-        self.detail = "The access token is malformed, expired, revoked or not valid for this resource."
 
 
 class MalformedTokenError(InvalidTokenError):

@@ -73,9 +73,12 @@ class AuthorizationHeader:
         if not fields:
             return None
         # WSGI servers fold repeated fields with a comma; joining them everywhere makes all adapters agree.
-        value = (fields[0] if len(fields) == 1 else ",".join(fields)).strip(_SPACE)
-        if value[:7] == "Bearer " and "," not in value and value[7] != " ":
-            return value[7:]  # As nearly everybody writes it; all else is looked at closely.
+        value = fields[0] if len(fields) == 1 else ",".join(fields)
+        if value[:7] == "Bearer ":
+            credential = value[7:]
+            if credential and " " not in credential and "," not in credential and "\t" not in credential:
+                return credential  # As nearly everybody writes it; all else is looked at closely.
+        value = value.strip(_SPACE)
         if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
             if "," in value and _SECOND_BEARER.search(value):
                 raise _two_fields()

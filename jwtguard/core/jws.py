@@ -98,14 +98,11 @@ def split(data: bytes) -> UnverifiedJWS:
     """Step 2: the three parts, with the signature decoded, and what it is to cover."""
     # Exactly three parts that are not empty (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §9), and the
     # JSON serializations have no place in a JWT (RFC 7519 §3).
-    parts = data.split(b".", 5)
-    if len(parts) != 3:
-        raise MalformedTokenError("encrypted" if len(parts) == 5 else "form")
-    header_segment, payload_segment, signature_segment = parts
-    if not header_segment or not payload_segment or not signature_segment:
-        raise MalformedTokenError("form")
+    signing_input, _, signature_segment = data.rpartition(b".")
+    header_segment, _, payload_segment = signing_input.partition(b".")
+    if not header_segment or not payload_segment or not signature_segment or payload_segment.find(b".") >= 0:
+        raise MalformedTokenError("encrypted" if data.count(b".") == 4 else "form")
     signature = decode_segment(signature_segment)
-    signing_input = data[: -1 - len(signature_segment)]
     jws: UnverifiedJWS = new_tuple(UnverifiedJWS, (header_segment, payload_segment, signature, signing_input))
     return jws
 

@@ -153,9 +153,9 @@ class Policy:
             validity = not_before, not_after = self._look_closely(claims)
         # The comparisons are written so that a clock gone mad (NaN) denies.
         if not now < not_after:
-            has_expired = "exp" in claims and not now < claims["exp"] + self._leeway
-            is_retired = self.until is not None and not now < self.until
-            raise InvalidTokenError("expired" if has_expired else "retired" if is_retired else "too_old")
+            if "exp" in claims and not now < claims["exp"] + self._leeway:
+                raise InvalidTokenError("expired")
+            raise InvalidTokenError("too_old" if self.until is None or now < self.until else "retired")
         if not now >= not_before:
             raise InvalidTokenError("not_yet_valid")
         if self.past_claims:

@@ -30,15 +30,7 @@ from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object_as
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import (
-    MAX_TOKEN_BYTES,
-    TOKEN_TYPES,
-    UnverifiedJWS,
-    check_length,
-    has_jws_form,
-    read_header,
-    split,
-)
+from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, read_header, split
 from jwtguard.core.logs import log_fields
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED, Policy
@@ -50,7 +42,7 @@ logger = logging.getLogger("jwtguard")
 CACHE_SIZE = 1024
 """Tokens remembered after they passed; 0 turns the cache off."""
 _HEADERS, _HEADER_BYTES = 256, 1024
-_UNKNOWN = (None, None, None, None)
+_UNKNOWN: Any = (None, None, None, None)
 """What is known of a header that did not come with a good signature yet."""
 
 
@@ -126,11 +118,14 @@ class TokenVerifier:
         verified = self.begin(text)
         return verified if isinstance(verified, VerifiedToken) else (yield from verified)
 
-    def begin(self, text: str) -> VerifiedToken | Steps[VerifiedToken]:
+    def begin(
+        self, text: str, refused: Callable[[JWTGuardError], object] | None = None
+    ) -> VerifiedToken | Steps[VerifiedToken]:
         """The verified token, or the steps that are left where a key must be fetched first; raises as `verify`.
 
         A plain function, since next to no verification has to wait, and a generator for each takes a quarter of the
-        time of a warm one.
+        time of a warm one. `refused` hears of an error before it is raised: who would catch it for that, and raise it
+        again, would make refusing dearer than accepting.
         """
         try:
             # Step 1. As nearly every token is; what is not, the function names, and a call is saved.
@@ -145,19 +140,27 @@ class TokenVerifier:
                 if not_before <= now < not_after and (keys is None or _current_keys(token.policy) is keys):
                     return token
             return self._verify_anew(data, sha256, now)
-        except JWTGuardError:
+        except JWTGuardError as error:
+            if refused is not None:
+                refused(error)
             raise
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
-            unforeseen = type(error).__name__
-        raise _unforeseen(unforeseen)
+            unforeseen = _unforeseen(type(error).__name__)
+        if refused is not None:
+            refused(unforeseen)
+        raise unforeseen
 
-    def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> VerifiedToken | Steps[VerifiedToken]:
+    def _verify_anew(
+        self, data: bytes, sha256: bytes, now: float, fetched: JWKSet | None = None
+    ) -> VerifiedToken | Steps[VerifiedToken]:
+        """Steps 2 to 8, with the keys of the issuer, or with those that were `fetched` for this token.
+
+        One function, since a call in front of every step would cost what two steps cost.
+        """
         # Step 2.
-        jws = split(data)
-        header_segment, payload_segment, signature, signing_input = jws
+        header_segment, payload_segment, signature, signing_input = split(data)
         # Steps 3 and 4. One issuer's tokens share a header, so it is read once; by its segment, so exactly.
-        known = self._headers.get(header_segment, _UNKNOWN)
-        header, known_policy, known_keys, key = known
+        header, known_policy, known_keys, key = self._headers.get(header_segment, _UNKNOWN)
         if header is None:
             header = read_header(header_segment, self._types)
         # Step 5: the key.
@@ -166,64 +169,29 @@ class TokenVerifier:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
             claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
             policy = self.policy_of(claims)
-        keys = policy.keys
-        if type(keys) is not JWKSet:  # It might be newer, or break: most guards have one that can do neither.
-            keys = _current_keys(policy)
+        keys = fetched
+        if keys is None:
+            source = policy.keys
+            # A set that was handed to the guard can be neither newer nor out of reach: as most guards are set up.
+            keys = source if type(source) is JWKSet else _current_keys(policy)
         if known_policy is policy and known_keys is keys:
             # Step 6, with the key that this header led to before: the same question has the same answer.
             key.verify(signing_input, signature)
-            return self._believe(header, payload_segment, policy, claims, keys, sha256, now)
-        policy.check_header(header)
-        kid = header.kid
-        key = None if keys is None else keys.find(kid, header.algorithm)
-        if keys is None or (key is None and kid is not None and kid not in keys):
-            # The issuer may have changed its keys since we last looked.
-            return self._with_fetched_key(jws, header, policy, claims, sha256, now)
-        self._check_signature(jws, header, policy, keys, key)
-        return self._believe(header, payload_segment, policy, claims, keys, sha256, now)
-
-    def _with_fetched_key(
-        self,
-        jws: UnverifiedJWS,
-        header: JOSEHeader,
-        policy: Policy,
-        claims: ClaimsSet | None,
-        sha256: bytes,
-        now: float,
-    ) -> Steps[VerifiedToken]:
-        kid, algorithm = header.kid, header.algorithm
-        try:
-            keys = yield from _refreshed_keys(policy, kid)
-            self._check_signature(jws, header, policy, keys, keys.find(kid, algorithm))
-            return self._believe(header, jws.payload_segment, policy, claims, keys, sha256, now)
-        except JWTGuardError:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `begin`
-            unforeseen = type(error).__name__
-        raise _unforeseen(unforeseen)
-
-    def _check_signature(
-        self, jws: UnverifiedJWS, header: JOSEHeader, policy: Policy, keys: JWKSet, key: VerificationKey | None
-    ) -> None:
-        """Step 6. Only what the signature covers is read from here on; a header is remembered once one held."""
-        if key is None:
-            raise InvalidTokenError("key")
-        key.verify(jws.signing_input, jws.signature)
-        if len(jws.header_segment) <= _HEADER_BYTES:
-            make_room(self._headers, _HEADERS)
-            self._headers[jws.header_segment] = (header, policy, keys, key)
-
-    def _believe(
-        self,
-        header: JOSEHeader,
-        payload_segment: bytes,
-        policy: Policy,
-        claims: ClaimsSet | None,
-        keys: JWKSet,
-        sha256: bytes,
-        now: float,
-    ) -> VerifiedToken:
-        """Steps 7 and 8: the claims, parsed from the very bytes that were signed."""
+        else:
+            policy.check_header(header)
+            kid = header.kid
+            key = None if keys is None else keys.find(kid, header.algorithm)
+            if fetched is None and (keys is None or (key is None and kid is not None and kid not in keys)):
+                # The issuer may have changed its keys since we last looked.
+                return self._with_fetched_keys(data, sha256, now, policy, kid)
+            if keys is None or key is None:
+                raise InvalidTokenError("key")
+            # Step 6. Only what the signature covers is read from here on; a header is remembered once one held.
+            key.verify(signing_input, signature)
+            if len(header_segment) <= _HEADER_BYTES:
+                make_room(self._headers, _HEADERS)
+                self._headers[header_segment] = (header, policy, keys, key)
+        # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
         if claims is None:
             claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
         not_before, not_after = policy.check(claims, now)
@@ -239,6 +207,20 @@ class TokenVerifier:
             make_room(self._cache, self._cache_size)
             self._cache[sha256] = (token, None if type(policy.keys) is JWKSet else keys, not_before, not_after)
         return token
+
+    def _with_fetched_keys(
+        self, data: bytes, sha256: bytes, now: float, policy: Policy, kid: str | None
+    ) -> Steps[VerifiedToken]:
+        try:
+            keys = yield from _refreshed_keys(policy, kid)
+            verified = self._verify_anew(data, sha256, now, keys)
+            assert isinstance(verified, VerifiedToken)  # noqa: S101 - for the type checker: keys are fetched once
+            return verified
+        except JWTGuardError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `begin`
+            unforeseen = type(error).__name__
+        raise _unforeseen(unforeseen)
 
     def takes_as_opaque(self, text: str) -> bool:
         """Whether `text` is short enough to look at and has not the form of a JWS (RFC 7515 §7.1)."""
