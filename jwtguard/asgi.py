@@ -300,7 +300,8 @@ def requires(
 
             @functools.wraps(endpoint)
             async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
-                connection = _connection(args, kwargs)
+                first: Any = args[0] if args else None
+                connection: Connection = first if type(first) in _CONNECTIONS else _connection(args, kwargs)
                 visit = Visit(connection.scope, guard)
                 try:
                     begun = visit.begin(checkpoint)
@@ -512,11 +513,16 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
     return None
 
 
+_CONNECTIONS: set[type] = set()
+"""The classes of requests and websockets that were found so far: next to no endpoint gets another one first."""
+
+
 def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
     """The request or websocket among an endpoint's arguments. A class-based endpoint's `self` has a scope too."""
     for argument in (*args, *kwargs.values()):
         # Of its type: to read the headers of a request makes an object of them.
         if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
+            _CONNECTIONS.add(type(argument))
             return cast("Connection", argument)
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"

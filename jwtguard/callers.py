@@ -246,7 +246,8 @@ class Checkpoint:
         if not requirement.mode.reads_token:
             return guard.admission(requirement, None)
         if self.tokens_from is None and guard in callers._found:
-            entry = callers.begin(guard)
+            found = callers._found[guard]
+            entry = callers.begin(guard) if callable(found) else found
             if isinstance(entry, Unfinished):
                 return self._admitting(guard, read(source), entry)
             # Told by its type: to ask it for itself would be a call.

@@ -20,7 +20,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.dataclasses import dataclass
@@ -42,8 +42,6 @@ logger = logging.getLogger("jwtguard")
 CACHE_SIZE = 1024
 """Tokens remembered after they passed; 0 turns the cache off."""
 _HEADERS, _HEADER_BYTES = 256, 1024
-_UNKNOWN: Any = (None, None, None, None)
-"""What is known of a header that did not come with a good signature yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +67,10 @@ _Draft = draft_of(VerifiedToken)
 _Remembered: TypeAlias = tuple[VerifiedToken, JWKSet | None, float, float]
 """A cached token with all that must still hold when it comes again: its keys, None if its issuer's cannot change, and
 when it holds."""
-_KnownHeader: TypeAlias = tuple[JOSEHeader, Policy, JWKSet, VerificationKey]
+_KnownHeader: TypeAlias = tuple[JOSEHeader | None, Policy, JWKSet, VerificationKey]
 """A header that came with a good signature, and the key of those keys that it led to under that policy."""
+_UNKNOWN = cast("_KnownHeader", (None, None, None, None))
+"""What is known of a header that did not."""
 
 
 class TokenVerifier:
@@ -160,7 +160,7 @@ class TokenVerifier:
         # Step 2.
         header_segment, payload_segment, signature, signing_input = split(data)
         # Steps 3 and 4. One issuer's tokens share a header, so it is read once; by its segment, so exactly.
-        header, known_policy, known_keys, key = self._headers.get(header_segment, _UNKNOWN)
+        header, known_policy, known_keys, known_key = self._headers.get(header_segment, _UNKNOWN)
         if header is None:
             header = read_header(header_segment, self._types)
         # Step 5: the key.
@@ -176,7 +176,7 @@ class TokenVerifier:
             keys = source if type(source) is JWKSet else _current_keys(policy)
         if known_policy is policy and known_keys is keys:
             # Step 6, with the key that this header led to before: the same question has the same answer.
-            key.verify(signing_input, signature)
+            known_key.verify(signing_input, signature)
         else:
             policy.check_header(header)
             kid = header.kid

@@ -110,16 +110,18 @@ def requires(
                     admission = await perform(checkpoint.begin(chosen, callers, read, request))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
-                if request.method not in _HARMLESS and not chosen.proves_origin(admission):
-                    # It may read a form or a session, which blocks.
-                    refused = await sync_to_async(_check_csrf)(request, view)
-                    if refused is not None:
-                        return refused
-                inside, response = Inside(request, callers, chosen, admission.principal), None
+                is_proven = request.method in _HARMLESS or chosen.proves_origin(admission)
+                # It may read a form or a session, which blocks.
+                refused = None if is_proven else await sync_to_async(_check_csrf)(request, view)
+                if refused is not None:
+                    return refused
+                inside = Inside(request, callers, chosen, admission.principal)
                 try:
                     response = await async_view(request, *args, **kwargs)
-                finally:
-                    inside.leave(response)
+                except BaseException:
+                    inside.leave()
+                    raise
+                inside.leave(response)
                 return response
 
             mark(guarded_async, noted)
@@ -136,15 +138,17 @@ def requires(
                 admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
             except JWTGuardError as error:
                 return refuse(request, chosen, error)
-            if request.method not in _HARMLESS and not chosen.proves_origin(admission):
-                refused = _check_csrf(request, view)
-                if refused is not None:
-                    return refused
-            inside, response = Inside(request, callers, chosen, admission.principal), None
+            is_proven = request.method in _HARMLESS or chosen.proves_origin(admission)
+            refused = None if is_proven else _check_csrf(request, view)
+            if refused is not None:
+                return refused
+            inside = Inside(request, callers, chosen, admission.principal)
             try:
                 response = sync_view(request, *args, **kwargs)
-            finally:
-                inside.leave(response)
+            except BaseException:
+                inside.leave()
+                raise
+            inside.leave(response)
             return response
 
         mark(guarded, noted)
