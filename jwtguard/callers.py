@@ -202,6 +202,10 @@ class Callers:
         """
         if self.admitted:
             return self.admitted[-1].principal
+        if len(self.in_front) == 1:
+            entry = self._found[self.in_front[0]]
+            if type(entry) is Admission:  # As after rules: who may pass has been decided, and nothing is left to ask.
+                return entry.principal
         return self.principal_of(self.guard())
 
     def known_principal(self) -> Principal | None:

@@ -130,7 +130,7 @@ class FlaskGuard:
             guard = setting if isinstance(setting, Guard) else Guard.from_config(setting)
         endpoints = self._endpoints_of(guard)
         guards[self] = guard
-        app.before_request(self._before_request)
+        app.before_request(functools.partial(self._before_request, guard, endpoints))
         app.context_processor(lambda: {"principal": principal})
         if endpoints is not None and endpoints.renews:
             app.wsgi_app = finishing_renewals(app.wsgi_app)  # type: ignore[assignment, method-assign]
@@ -251,16 +251,16 @@ class FlaskGuard:
             self._endpoints[guard] = endpoints_of(guard, self._sessions, self._settings)
         return self._endpoints[guard]
 
-    def _before_request(self) -> None:
-        guard, request = self.guard, _request()
-        callers, endpoints = _callers_of(request), self._endpoints_of(guard)
+    def _before_request(self, guard: Guard, endpoints: shipped.Endpoints | None) -> None:
+        request = _request()
+        callers = _callers_of(request)
         renew = None if endpoints is None else endpoints.renew(put_off_in(request.environ))
         if endpoints is not None and self._exempts(request):
             callers.keep(guard, Admission())
         elif guard.rules is None:
             http = WSGIRequest(request.environ)
             callers.keep(guard, lambda: guard.begin_authentication(http, None, renew))
-        elif _flask_answers_preflight(request):
+        elif request.environ["REQUEST_METHOD"] == "OPTIONS" and _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:
             try:

@@ -68,7 +68,7 @@ class Policy:
     _ours: frozenset[str] = field(init=False, repr=False, default=frozenset())
     """The audiences for a glance: none where any will do."""
     _is_usual: bool = field(init=False, repr=False, default=False)
-    """Whether a glance can tell: nothing is asked of a token but what RFC 9068 has every one say."""
+    """Whether a glance can tell: nothing is asked of a token but what every one says (RFC 9068 §2.2)."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []

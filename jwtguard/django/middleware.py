@@ -48,8 +48,9 @@ class GuardMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        # Django calls a hook that is not async in a thread, for each request of an async stack.
-        self.process_view = self._process_view_async if self._is_async else self._process_view
+        if self._endpoints is not None:  # Else no request is let pass unasked, and Django need not call it.
+            # Django calls a hook that is not async in a thread, for each request of an async stack.
+            self.process_view = self._process_view_async if self._is_async else self._process_view
 
     @classmethod
     def own_guard(cls) -> Guard | None:
@@ -61,25 +62,25 @@ class GuardMiddleware:
         if self._is_async:
             return self._answer_async(request)
         try:
-            if not self._exempts(request):
+            if self._endpoints is None or not self._exempts(request):
                 entry = self._begin(request)
                 self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
         except JWTGuardError as error:
             response: HttpResponseBase = refuse(request, self._guard, error)
         else:
             response = cast("HttpResponseBase", self.get_response(request))
-        pending = callers_of(request).take_pending()
+        pending = () if self._endpoints is None else callers_of(request).take_pending()
         return finished(response, pending).run() if pending else response
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            if not self._exempts(request):
+            if self._endpoints is None or not self._exempts(request):
                 self._keep(request, await perform(self._begin(request)))
         except JWTGuardError as error:
             response: HttpResponseBase = refuse(request, self._guard, error)
         else:
             response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
-        pending = callers_of(request).take_pending()
+        pending = () if self._endpoints is None else callers_of(request).take_pending()
         return await perform(finished(response, pending).take()) if pending else response
 
     def _begin(self, request: HttpRequest) -> Begun[Entry]:
@@ -123,7 +124,8 @@ class GuardMiddleware:
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
             request._dont_enforce_csrf_checks = PROVEN  # type: ignore[attr-defined]
-        show_user(request, entry.principal)
+        if user_of() is not None:
+            show_user(request, entry.principal)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Answer with the refusal that reading `request.principal` raised; other errors are not ours."""
