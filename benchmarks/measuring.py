@@ -17,6 +17,8 @@ Batch = Callable[[int], object]
 """Does one operation as many times as it is told."""
 
 MICROSECONDS = "µs"
+LIMIT = "limit"
+"""The contender of `benchmarks.limit`, which checks nothing."""
 _CALIBRATIONS = 3
 
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from benchmarks.measuring import LIMIT
 from benchmarks.report.figures import Figure, figure, ratio, said, table
 from benchmarks.report.growth import Slope, slope_of
 from benchmarks.report.targets import (
@@ -54,7 +55,7 @@ def verify(results: Results) -> str:
     for name in names:
         cells: list[str] = []
         for group in ALGORITHMS:
-            rounds, limit = results.rounds("verify", group, name), results.rounds("verify", group, "limit")
+            rounds, limit = results.rounds("verify", group, name), results.rounds("verify", group, LIMIT)
             cells.append(f"{said(statistics.median(rounds))} µs, {ratio(rounds, limit)}")
         rows.append((name, *cells))
     return table(["time, multiple of the limit", *ALGORITHMS], rows)
@@ -286,4 +287,4 @@ def _groups(results: Results, section: str) -> list[str]:
 
 
 def _peers(results: Results, section: str, group: str) -> list[str]:
-    return [name for name in results.names(section, group) if not name.startswith(("bare", _OURS))]
+    return [name for name in results.names(section, group) if not name.startswith(("bare", LIMIT, _OURS))]

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.measuring import LIMIT
 from benchmarks.report.figures import said
 from benchmarks.report.performance_tables import slopes
 from benchmarks.report.scale_tables import simulated
@@ -70,7 +71,7 @@ def _median(rounds: Sequence[float]) -> float:
 
 
 def _verify(results: Results) -> Iterator[Plot]:
-    names = ("jwtguard", "PyJWT", "joserfc", "limit")
+    names = ("jwtguard", "PyJWT", "joserfc", LIMIT)
     series = {name: [_median(results.rounds("verify", group, name)) for group in ALGORITHMS] for name in names}
     yield Plot(kind="bars", title="One verification", axis="µs", rows=ALGORITHMS, series=series)
 

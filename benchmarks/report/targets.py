@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.measuring import LIMIT
 from benchmarks.report.figures import Figure, figure, less, ratio, said, table
 from benchmarks.results import NotMeasuredError, Results
 
@@ -45,6 +46,8 @@ class Target:
     against: str
     parts: Sequence[Part]
     unit: str = ""
+    limits: Sequence[Figure | None] = ()
+    """The same figures of the bare signature with base64 and JSON, below which nobody can be."""
 
 
 def added(results: Results, section: str, group: str, name: str, bare: str = "bare") -> Sequence[float]:
@@ -109,7 +112,7 @@ def _of_time(find: Finder) -> Iterator[Target]:
     yield Target(
         what="`guard.verify`, cache off",
         against="the bare signature, base64 and JSON",
-        parts=[part(name, most, find.ratio, "verify", name, "jwtguard", "limit") for name, most in _VERIFY.items()],
+        parts=[part(name, most, find.ratio, "verify", name, "jwtguard", LIMIT) for name, most in _VERIFY.items()],
     )
     for section, limits in _ADDED.items():
         yield Target(
@@ -117,6 +120,10 @@ def _of_time(find: Finder) -> Iterator[Target]:
             against=PEERS[section],
             parts=[
                 part(name, most, find.of_added, section, name, "jwtguard", PEERS[section])
+                for name, most in limits.items()
+            ],
+            limits=[
+                part(name, most, find.of_added, section, name, LIMIT, PEERS[section]).found
                 for name, most in limits.items()
             ],
         )
@@ -196,12 +203,17 @@ def targets_table(results: Results) -> str:
             target.against,
             " / ".join(part.name for part in target.parts),
             f"{_sign(target.parts[0])} {' / '.join(_once(f'{part.limit:g}' for part in target.parts))}{target.unit}",
-            " / ".join("-" if part.found is None else said(part.found.median) for part in target.parts),
+            _medians(part.found for part in target.parts),
+            _medians(target.limits),
             " / ".join(_once({True: "yes", False: "**no**", None: NOT_MEASURED}[part.is_met] for part in target.parts)),
         )
         for target in targets(results)
     ]
-    return table(["what", "against", "of", "target", "measured", "met"], rows)
+    return table(["what", "against", "of", "target", "measured", "the limit itself", "met"], rows)
+
+
+def _medians(figures: Iterable[Figure | None]) -> str:
+    return " / ".join("-" if found is None else said(found.median) for found in figures) or "-"
 
 
 def _once(words: Iterable[str]) -> list[str]:

@@ -18,7 +18,8 @@ from django.test.utils import override_settings
 from django.urls import path
 
 from benchmarks.callables import WSGIClient
-from benchmarks.measuring import Findings, Pace, interleaved
+from benchmarks.limit import limit_of_environ
+from benchmarks.measuring import LIMIT, Findings, Pace, interleaved
 from benchmarks.proof import prove_guarded
 from benchmarks.tokens import AUDIENCE, ISSUER, Mint
 from jwtguard import Rules
@@ -34,6 +35,7 @@ def measure(pace: Pace, algorithm: str) -> Findings:
 
     views = {
         "bare": bare,
+        LIMIT: limited(mint),
         "jwtguard": DjangoGuard(mint.guard(cache_size=0)).requires()(ours),
         "written by hand": by_hand(mint),
         **rest_framework(),
@@ -46,7 +48,7 @@ def measure(pace: Pace, algorithm: str) -> Findings:
     with override_settings(MIDDLEWARE=["jwtguard.django.GuardMiddleware"]):
         clients["jwtguard, middleware and rules"] = WSGIClient(WSGIHandler(), "/ruled")
     for name, client in clients.items():
-        if not name.startswith("bare"):
+        if not name.startswith(("bare", LIMIT)):
             prove_guarded(name, client.ask, mint)
     tokens = mint.tokens()
     batches = {name: client.batch(tokens) for name, client in clients.items()}
@@ -83,6 +85,12 @@ def simple_jwt(mint: Mint) -> dict[str, Any]:
 def bare(request: HttpRequest) -> HttpResponse:
     """The view without a guard."""
     return JsonResponse({"subject": "user-0"})
+
+
+def limited(mint: Mint) -> View:
+    """The limit in the view: no guard."""
+    read = limit_of_environ(mint)
+    return lambda request: JsonResponse({"subject": read(request.META)["sub"]})
 
 
 def ours(request: HttpRequest) -> HttpResponse:

@@ -15,7 +15,8 @@ from fastapi_users import BaseUserManager, FastAPIUsers
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, JWTStrategy
 
 from benchmarks.callables import ASGIClient
-from benchmarks.measuring import Findings, Pace, interleaved
+from benchmarks.limit import LimitMiddleware
+from benchmarks.measuring import LIMIT, Findings, Pace, interleaved
 from benchmarks.proof import prove_guarded
 from benchmarks.tokens import ALGORITHMS, AUDIENCE, ISSUER, Mint
 from jwtguard import Guard, Principal, Rules
@@ -41,8 +42,10 @@ def measure(pace: Pace) -> Findings:
         clients = {name: ASGIClient(app, loop=loop) for name, app in apps.items()}
         for name, client in clients.items():
             prove_guarded(name, client.ask, mint)
-        tokens, without = mint.tokens(), ASGIClient(bare(), loop=loop)
-        batches = {name: client.batch(tokens) for name, client in {"bare": without, **clients}.items()}
+        unguarded: dict[str, Any] = {"bare": bare(), LIMIT: LimitMiddleware(bare(), mint)}
+        clients = {name: ASGIClient(app, loop=loop) for name, app in unguarded.items()} | clients
+        tokens = mint.tokens()
+        batches = {name: client.batch(tokens) for name, client in clients.items()}
         findings.series += interleaved(algorithm, batches, pace)
     loop.close()
     return findings

@@ -11,7 +11,8 @@ import jwt
 from flask_jwt_extended import JWTManager, get_jwt_identity, jwt_required
 
 from benchmarks.callables import WSGIClient
-from benchmarks.measuring import Findings, Pace, interleaved
+from benchmarks.limit import limit_of_environ
+from benchmarks.measuring import LIMIT, Findings, Pace, interleaved
 from benchmarks.proof import prove_guarded
 from benchmarks.tokens import ALGORITHMS, AUDIENCE, ISSUER, Mint
 from jwtguard import Guard, Rules
@@ -32,8 +33,9 @@ def measure(pace: Pace) -> Findings:
         clients = {name: WSGIClient(app) for name, app in apps.items()}
         for name, client in clients.items():
             prove_guarded(name, client.ask, mint)
+        clients = {"bare": WSGIClient(bare()), LIMIT: WSGIClient(limited(mint)), **clients}
         tokens = mint.tokens()
-        batches = {name: client.batch(tokens) for name, client in {"bare": WSGIClient(bare()), **clients}.items()}
+        batches = {name: client.batch(tokens) for name, client in clients.items()}
         findings.series += interleaved(algorithm, batches, pace)
     return findings
 
@@ -45,6 +47,17 @@ def bare() -> flask.Flask:
     @app.get("/")
     def view() -> dict[str, str]:
         return {"subject": "user-0"}
+
+    return app
+
+
+def limited(mint: Mint) -> flask.Flask:
+    """The limit in the view: no guard."""
+    app, read = flask.Flask("limited"), limit_of_environ(mint)
+
+    @app.get("/")
+    def view() -> dict[str, str]:
+        return {"subject": read(flask.request.environ)["sub"]}
 
     return app
 

@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from benchmarks.callables import ASGIClient
-from benchmarks.measuring import Findings, Pace, interleaved
+from benchmarks.limit import LimitMiddleware
+from benchmarks.measuring import LIMIT, Findings, Pace, interleaved
 from benchmarks.proof import prove_guarded
 from benchmarks.tokens import ALGORITHMS, AUDIENCE, ISSUER, Mint
 from jwtguard import Guard, Rules
@@ -44,7 +45,8 @@ def measure(pace: Pace) -> Findings:
             clients = {name: ASGIClient(app, loop=loop) for name, app in apps.items()}
             for name, client in clients.items():
                 prove_guarded(name, client.ask, mint)
-            clients = {"bare": ASGIClient(bare(), loop=loop), **clients}
+            unguarded: dict[str, Any] = {"bare": bare(), LIMIT: LimitMiddleware(bare(), mint)}
+            clients = {name: ASGIClient(app, loop=loop) for name, app in unguarded.items()} | clients
             batches = {name: client.batch(tokens) for name, client in clients.items()}
             findings.series += interleaved(group, batches, pace)
     loop.close()

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 
-from benchmarks.measuring import Batch, Findings, Pace, interleaved
+from benchmarks.limit import limit
+from benchmarks.measuring import LIMIT, Batch, Findings, Pace, interleaved
 from benchmarks.proof import prove_verifier
 from benchmarks.tokens import ALGORITHMS, AUDIENCE, ISSUER, Mint
 
@@ -36,7 +32,7 @@ def measure(pace: Pace) -> Findings:
             prove_verifier(name, verify, mint)
         known = _jwtguard(mint)
         batches = {
-            "limit": cycling(_limit(mint), tokens),
+            LIMIT: cycling(limit(mint), tokens),
             **{name: cycling(verify, tokens) for name, verify in verifiers.items()},
             "jwtguard, seen before": cycling(known, tokens[:1]),
             # Four times what the cache holds, one after the other: none is there any more when it comes again.
@@ -94,46 +90,3 @@ def _joserfc(mint: Mint) -> Callable[[str], object]:
         return token.claims
 
     return verify
-
-
-def _limit(mint: Mint) -> Callable[[str], object]:
-    """Nothing but the signature by `cryptography`, base64 and JSON: no check of anything. Nobody should ship this."""
-    check = _signature_check(mint)
-
-    def read(text: str) -> object:
-        signed, _, signature = text.encode().rpartition(b".")
-        header, _, payload = signed.partition(b".")
-        check(_decoded(signature), signed)
-        json.loads(_decoded(header))
-        return json.loads(_decoded(payload))
-
-    return read
-
-
-def _decoded(segment: bytes) -> bytes:
-    return base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-
-
-def _signature_check(mint: Mint) -> Callable[[bytes, bytes], object]:
-    key, sha256 = mint.public_object, hashes.SHA256()
-    if mint.algorithm == "HS256":
-
-        def check(signature: bytes, signed: bytes) -> None:
-            mac = hmac.HMAC(key, sha256)
-            mac.update(signed)
-            mac.verify(signature)
-
-        return check
-    if mint.algorithm == "RS256":
-        pkcs1 = padding.PKCS1v15()
-        return lambda signature, signed: key.verify(signature, signed, pkcs1, sha256)
-    if mint.algorithm == "ES256":
-        ecdsa = ec.ECDSA(sha256)
-
-        def check_ecdsa(signature: bytes, signed: bytes) -> None:
-            r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-            key.verify(encode_dss_signature(r, s), signed, ecdsa)
-
-        return check_ecdsa
-    ed25519: Callable[[bytes, bytes], object] = key.verify
-    return ed25519

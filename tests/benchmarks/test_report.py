@@ -70,11 +70,21 @@ def test_targets_tell_met_from_missed_from_not_measured(results: Results) -> Non
     ]
     assert all(part.is_met is None for target in targets(results)[1:] for part in target.parts)
     line = "| `guard.verify`, cache off | the bare signature, base64 and JSON | HS256 / RS256 / ES256 / EdDSA |"
-    assert f"{line} ≤ 1.5 / 1.15 / 1.13 / 1.08 | 1.18 / 1.18 / 1.18 / 1.18 | yes / **no** / **no** / **no** |" in (
+    assert f"{line} ≤ 1.5 / 1.15 / 1.13 / 1.08 | 1.18 / 1.18 / 1.18 / 1.18 | - | yes / **no** / **no** / **no** |" in (
         targets_table(results).splitlines()
     )
     assert "1 meet their target, 3 miss it, and " in counted(results)
     assert "MISSED       `guard.verify`, cache off, RS256: 1.18 (1.17 to 1.19), ≤ 1.15" in summary(results)
+
+
+def test_a_target_stands_beside_what_nobody_can_be_below() -> None:
+    """The limit is compared with the same peer, over the same bare route."""
+    costs = {"bare": 10.0, "limit": 25.0, "jwtguard": 40.0, "written by hand": 110.0}
+    rounds = {(group, name): [cost, cost, cost] for group in ALGORITHMS for name, cost in costs.items()}
+    lines = targets_table(Results([document("starlette", rounds)])).splitlines()
+    line = next(line for line in lines if "request, Starlette" in line)
+
+    assert "| 0.300 / 0.300 / 0.300 / 0.300 | 0.150 / 0.150 / 0.150 / 0.150 |" in line
 
 
 def test_at_least_is_the_other_way_round() -> None:

@@ -21,7 +21,9 @@ from tests.core.tokens import AUDIENCE, ISSUER, NOW, policy
 GOOD = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "exp": NOW + 300, "iat": NOW, "jti": "a"}
 LATEST = 253402300799
 
-odd: st.SearchStrategy[Any] = st.sampled_from([None, True, False, 0, 1, "", "a", 1.5, [], {}, [AUDIENCE], [ISSUER], math.inf, -math.inf])
+odd: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, False, 0, 1, "", "a", 1.5, [], {}, [AUDIENCE], [ISSUER], math.inf, -math.inf]
+)
 dates = st.sampled_from([NOW, NOW + 10, NOW - 10, NOW + 11, NOW - 311, NOW + 300.5, LATEST, LATEST + 1, -LATEST])
 texts = st.sampled_from([ISSUER, AUDIENCE, ISSUER + "/", "user-1"])
 claim_names = st.sampled_from([*GOOD, "nbf", "cnf", "roles", "auth_time"])
