@@ -50,6 +50,9 @@ from jwtguard.marks import Mark, mark
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_request: Callable[[], flask.Request] = flask.request._get_current_object  # type: ignore[attr-defined] # it is a proxy
+"""The request itself, which `flask.request` looks up again for each attribute."""
+
 
 class RefusedRequest(HTTPException):
     """A refusal as Flask and what is built on it understand it: an HTTP exception with its response ready.
@@ -275,7 +278,8 @@ class FlaskGuard:
 
 
 def _principal() -> Principal | None:
-    callers = _callers_of(_request())
+    request = _request()
+    callers: Callers = request.__dict__.get(KEY) or _callers_of(request)
     if callers.admitted:
         return callers.admitted[-1].principal
     try:
@@ -329,12 +333,6 @@ def _callers_of(request: flask.Request) -> Callers:
     if callers is None:
         callers = request.__dict__[KEY] = Callers()
     return callers
-
-
-def _request() -> flask.Request:
-    """The request itself, for `flask.request` looks it up again for each attribute."""
-    request: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined] # it is a proxy
-    return request
 
 
 def _read() -> HTTPRequest:

@@ -258,8 +258,8 @@ def _constant(text: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-# Made once: `json.loads` with hooks makes a decoder at each call. Of the plain one only what scans, in C, is used: what
-# `decode` does around it, looking for white space, takes as long as a fifth of a token.
+# Made once: `json.loads` with hooks makes a decoder at each call. Of the plain one only what scans, in C, is used:
+# `decode`, which looks for white space around the text, takes 0.7 µs more, of 4 for a whole token.
 _scan: Callable[[str, int], tuple[Any, int]]
 _scan = json.JSONDecoder(parse_float=_float, parse_constant=_constant).scan_once  # type: ignore[attr-defined] # it is
 _strict = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

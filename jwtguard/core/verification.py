@@ -145,10 +145,8 @@ class TokenVerifier:
                 refused(error)
             raise
         except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
-            unforeseen = _unforeseen(type(error).__name__)
-        if refused is not None:
-            refused(unforeseen)
-        raise unforeseen
+            unforeseen = type(error).__name__
+        raise _unforeseen(unforeseen, refused)
 
     def _verify_anew(
         self, data: bytes, sha256: bytes, now: float, fetched: JWKSet | None = None
@@ -240,10 +238,13 @@ class TokenVerifier:
         raise InvalidTokenError("iss")
 
 
-def _unforeseen(name: str) -> InvalidTokenError:
+def _unforeseen(name: str, refused: Callable[[JWTGuardError], object] | None = None) -> InvalidTokenError:
     """For an error of this name; the error itself may quote the token."""
     logger.error("token refused: unforeseen %s while verifying", name, extra=log_fields("unforeseen", reason=name))
-    return InvalidTokenError("unforeseen")
+    error = InvalidTokenError("unforeseen")
+    if refused is not None:
+        refused(error)
+    return error
 
 
 # A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.

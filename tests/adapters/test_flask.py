@@ -529,6 +529,21 @@ def test_wrappers_of_errors(ready: Callable[[HTTPException], flask.Response]) ->
     assert answer.json()["status"] == 401
 
 
+def test_error_handler_that_adds_to_the_response() -> None:
+    """And hands the exception back, which is then answered with what was added."""
+    app = guarded_app(FlaskGuard(guard_for_tests()))
+
+    @app.errorhandler(401)
+    def handle(error: RefusedRequest) -> RefusedRequest:
+        assert error.response is not None
+        error.response.headers["X-Help"] = "https://help.example"
+        return error
+
+    answer = ask(app, "/admin")
+    assert (answer.status, answer.header("WWW-Authenticate")) == (401, ABSENT)
+    assert answer.header("X-Help") == "https://help.example"
+
+
 def test_errors_of_the_application_stay_errors() -> None:
     """A token that a view verifies for its own ends is the view's business: its error is no refusal of ours."""
     guard = guard_for_tests()
