@@ -99,12 +99,7 @@ _ADDED = {
 _PLAIN = ", plain uvicorn"
 HTTP_GROUPS = ("Starlette", "FastAPI", f"Starlette{_PLAIN}", f"FastAPI{_PLAIN}")
 _SERVED = {"repeated": {"Starlette": 0.85, "FastAPI": 0.80}, "fresh": {"Starlette": 0.5, "FastAPI": 0.5}}
-_REFUSED = {
-    "bad signature": "a bad signature",
-    "expired": "an expired token",
-    "garbage": "garbage",
-    "1 MB": "a megabyte",
-}
+_REFUSED = {"bad signature": "a bad signature", "expired": "an expired token"}
 
 
 def targets(results: Results) -> list[Target]:

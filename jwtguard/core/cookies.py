@@ -15,10 +15,9 @@ from datetime import timedelta
 from typing import Literal
 
 from jwtguard.core.dataclasses import dataclass
-from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
+from jwtguard.core.errors import ConfigurationError, InvalidRequestError
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.jws import claims_of_unverified
-from jwtguard.core.request import MAX_FIELD_LENGTH
 
 MAX_COOKIE_BYTES = 4096
 """RFC 6265 §6.1: browsers drop a larger cookie without a word."""
@@ -89,17 +88,12 @@ class TokenCookie:
             return None
         # RFC 9113 §8.2.3: a browser may split its cookies over several fields.
         text = fields[0] if len(fields) == 1 else "; ".join(fields)
-        is_long = len(text) > MAX_FIELD_LENGTH
-        if is_long:
-            text = text[:MAX_FIELD_LENGTH]
         values = values_of(text, self.sent_name, self._pattern, separator=";")
         # A server that joins fields with a comma leaves us unable to say where one cookie ends.
         if len(values) > 1 or (values and "," in values[0]) or ("," in text and self._joined.search(text)):
             raise InvalidRequestError("repeated_cookie", f"The cookie {self.sent_name} was given more than once.")
         if not values:
             return None
-        if is_long:  # It may be cut off, or be there again in what was not looked at.
-            raise MalformedTokenError("too_long")
         value = values[0].strip(" \t")
         if value:
             self.check_host(request)

@@ -22,7 +22,6 @@ from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
 from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPRequest
-from jwtguard.core.request import MAX_FIELD_LENGTH
 
 _SPACE = " \t"
 
@@ -75,10 +74,7 @@ class AuthorizationHeader:
             return None
         # WSGI servers fold repeated fields with a comma; joining them everywhere makes all adapters agree.
         value = fields[0] if len(fields) == 1 else ",".join(fields)
-        is_long = len(value) > MAX_FIELD_LENGTH
-        if is_long:
-            value = value[:MAX_FIELD_LENGTH]
-        elif value[:7] == "Bearer ":
+        if value[:7] == "Bearer ":
             credential = value[7:]
             if credential and " " not in credential and "," not in credential and "\t" not in credential:
                 return credential  # As nearly everybody writes it; all else is looked at closely.
@@ -92,8 +88,6 @@ class AuthorizationHeader:
         credential = value[6:].strip(" ")
         if not credential or value[6] != " ":
             raise MalformedTokenError("bearer_credential")
-        if is_long:
-            raise MalformedTokenError("too_long")
         return credential
 
 
@@ -128,11 +122,9 @@ class TokenHeader:
         fields = request.values(self.name.lower())
         if not fields:
             return None
-        value = fields[0][: MAX_FIELD_LENGTH + 1].strip(_SPACE)
+        value = fields[0].strip(_SPACE)
         if len(fields) > 1 or "," in value:
             raise InvalidRequestError("repeated_header", f"The {self.name} header was given more than once.")
-        if len(fields[0]) > MAX_FIELD_LENGTH:
-            raise MalformedTokenError("too_long")
         return value or None
 
 
@@ -183,10 +175,8 @@ class TokenSubprotocol:
         if not request.is_websocket:
             return None
         offered = ",".join(request.values("sec-websocket-protocol"))
-        if not _OFFERS_BEARER.search(offered[:MAX_FIELD_LENGTH]):
+        if not _OFFERS_BEARER.search(offered):
             return None
-        if len(offered) > MAX_FIELD_LENGTH:
-            raise MalformedTokenError("too_long")
         first, _, rest = offered.partition(",")
         token = rest.strip(_SPACE)
         if first.strip(_SPACE) != "bearer" or not token or "," in token:

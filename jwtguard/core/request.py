@@ -16,17 +16,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-MAX_FIELD_LENGTH = 65_536
-"""Characters of a header field that are looked at: servers allow a fraction of that for all fields together. No token
-is taken from a longer one, which to decode and to copy would take longer than to verify ten.
-"""
-
 
 class HTTPRequest:
     """What the core reads of a request, from its parts or `from_wsgi` or `from_asgi`. Read-only.
 
-    `values(name)` gives the raw fields of that (lower-case) name, in order; of one longer than `MAX_FIELD_LENGTH`
-    perhaps no more than shows that it is. `path` is the one that the router of the
+    `values(name)` gives the raw fields of that (lower-case) name, in order. `path` is the one that the router of the
     wrapped application matches, and `root_path` what stands in front of it in the URL; `scheme` is `http` or `https`,
     also for a websocket handshake. `client` is the address that the server saw, which may be a proxy's.
     """
@@ -173,8 +167,6 @@ class _ASGIRequest(HTTPRequest):
         size = len(name)  # Most fields have another, which is quicker to see than their name in lower case.
         for field_name, value in self._scope["headers"]:
             if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
-                if len(value) > MAX_FIELD_LENGTH:
-                    value = value[: MAX_FIELD_LENGTH + 1]  # noqa: PLW2901 - all that its reader asks for
                 found.append(value.decode("latin-1"))  # Not a comprehension, which is a frame of its own.
         return found
 

@@ -11,7 +11,6 @@ import pytest
 from jwtguard import ConfigurationError, JWTGuardError, TokenCookie
 from jwtguard.core.cookies import MAX_COOKIE_BYTES
 from jwtguard.core.http import HTTPRequest
-from jwtguard.core.request import MAX_FIELD_LENGTH
 from tests.samples import READERS, asgi, calls_made, token
 
 Reader = Callable[..., HTTPRequest]
@@ -87,22 +86,19 @@ def test_reading(read: Reader, values: list[str], expected: str | None) -> None:
     assert _outcome(COOKIE, read([("Cookie", value) for value in values])) == expected
 
 
-LONGEST = MAX_FIELD_LENGTH - 20
-
-
 @pytest.mark.parametrize(
     "field",
     [
-        "access=" + "a" * LONGEST,
-        "x=" + "a" * LONGEST + "; access=a",
-        ";" * LONGEST + "access=a",
-        "access" * (LONGEST // 6) + "=b;access=a",
-        "x=" + ",access" * (LONGEST // 7) + "; access=a",
+        "access=" + "a" * 1_000_000,
+        "x=" + "a" * 1_000_000 + "; access=a",
+        ";" * 1_000_000 + "access=a",
+        "access" * 150_000 + "=b;access=a",
+        "x=" + ",access" * 150_000 + "; access=a",
     ],
     ids=["value", "another value", "semicolons", "names", "commas"],
 )
-def test_long(field: str) -> None:
-    """A long field is searched, not taken apart: nothing here takes a step for each of its parts."""
+def test_megabyte(field: str) -> None:
+    """A field of a megabyte is searched, not taken apart: nothing here takes a step for each of its parts."""
     request = asgi([("Cookie", field)])
     assert COOKIE.read(request) == field.rsplit("access=", 1)[1]
     assert calls_made(lambda: COOKIE.read(request)) < 50
