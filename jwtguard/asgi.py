@@ -514,7 +514,8 @@ async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
 
 
 _CONNECTIONS: set[type] = set()
-"""The classes of requests and websockets that were found so far: next to no endpoint gets another one first."""
+"""The classes of requests and websockets that were found so far, as many as a program has."""
+_MOST_CONNECTIONS = 16
 
 
 def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
@@ -522,7 +523,8 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
     for argument in (*args, *kwargs.values()):
         # Of its type: to read the headers of a request makes an object of them.
         if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
-            _CONNECTIONS.add(type(argument))
+            if len(_CONNECTIONS) < _MOST_CONNECTIONS:
+                _CONNECTIONS.add(type(argument))
             return cast("Connection", argument)
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"

@@ -204,9 +204,8 @@ class Callers:
             return self.admitted[-1].principal
         if len(self.in_front) == 1:
             entry = self._found[self.in_front[0]]
-            if isinstance(
-                entry, Admission
-            ):  # As after rules: who may pass has been decided, and nothing is left to ask.
+            # As after rules: who may pass has been decided, and nothing is left to ask.
+            if isinstance(entry, Admission):
                 return entry.principal
         return self.principal_of(self.guard())
 

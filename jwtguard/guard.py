@@ -604,11 +604,7 @@ class Guard(Frozen):
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
         if kept is None or not requirement.mode.reads_token:
             return Admission(self.authorize(NOBODY, requirement))
-        principal, _, _, error = kept
-        if error is not None or principal is None or requirement.test is not None:
-            principal = self.authorize(kept, requirement)
-        # Else anybody will do whose token was accepted, and nothing is left to ask.
-        admission: Admission = new_tuple(Admission, (principal, kept))
+        admission: Admission = new_tuple(Admission, (self.authorize(kept, requirement), kept))
         return admission
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:

@@ -324,6 +324,27 @@ def left_over(function: Callable[[], object]) -> int:
     return sizes[1] - sizes[0]
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_verification_needs_little_memory_at_once(algorithm: str) -> None:
+    """Beside the token, no more than its parts, its claims and what is made of them: nothing is copied on the way."""
+    key = KEYS[algorithm]
+    by, text = guard(keys=key.verification_key, cache_size=0), signed(key)
+    for _ in range(3):
+        by.verify(text).run()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        by.verify(text).run()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        by.verify(text).run()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 0 < peak - before <= 3 * 1024 + 4 * len(text)
+
+
 @pytest.mark.parametrize("kind", ["accepted", *REFUSED])
 def test_nothing_is_left_of_a_request(kind: str) -> None:
     """Whether it was let in or refused, and for what."""

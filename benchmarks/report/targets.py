@@ -99,7 +99,12 @@ _ADDED = {
 _PLAIN = ", plain uvicorn"
 HTTP_GROUPS = ("Starlette", "FastAPI", f"Starlette{_PLAIN}", f"FastAPI{_PLAIN}")
 _SERVED = {"repeated": {"Starlette": 0.85, "FastAPI": 0.80}, "fresh": {"Starlette": 0.5, "FastAPI": 0.5}}
-_REFUSED = {"bad signature": "a bad signature", "expired": "an expired token"}
+_REFUSED = {
+    "bad signature": "a bad signature",
+    "expired": "an expired token",
+    "garbage": "garbage",
+    "1 MB": "a megabyte",
+}
 
 
 def targets(results: Results) -> list[Target]:

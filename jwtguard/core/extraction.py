@@ -35,7 +35,7 @@ class TokenSource(Protocol):
 
 
 class Extracted(NamedTuple):
-    """A token and where it stood; neither, if there is none. A tuple, since one is made for each request."""
+    """A token and where it stood; neither, if there is none."""
 
     text: str | None
     source: TokenSource | None
@@ -73,12 +73,9 @@ class AuthorizationHeader:
         if not fields:
             return None
         # WSGI servers fold repeated fields with a comma; joining them everywhere makes all adapters agree.
-        value = fields[0] if len(fields) == 1 else ",".join(fields)
-        if value[:7] == "Bearer ":
-            credential = value[7:]
-            if credential and " " not in credential and "," not in credential and "\t" not in credential:
-                return credential  # As nearly everybody writes it; all else is looked at closely.
-        value = value.strip(_SPACE)
+        value = (fields[0] if len(fields) == 1 else ",".join(fields)).strip(_SPACE)
+        if value[:7] == "Bearer " and "," not in value and value[7] != " ":
+            return value[7:]  # As nearly everybody writes it; all else is looked at closely.
         if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
             if "," in value and _SECOND_BEARER.search(value):
                 raise _two_fields()

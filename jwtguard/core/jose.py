@@ -145,13 +145,14 @@ def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
     Of a name that is there twice the parser drops one. Hence, if what it gives holds half as many strings, names and
     values, as there are quotes in the text, nothing was dropped. What the proof does not cover, `_strict` looks at.
     """
+    classes = data.translate(_CLASSES)
     # A count of brackets that is small proves the depth without looking for strings.
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+    if classes.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise MalformedTokenError("json_depth")
     try:
         # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
         text = data.decode()
-        members, end = _scan(text, 0) if text[:1] == "{" else ({}, -1)
+        members, end = _scan(text, 0) if text[:1] == "{" and classes.find(_TOO_LONG) < 0 else ({}, -1)
         if end != len(text) or 2 * _seal(members) != text.count('"'):
             members = _strict.decode(text)
         # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
@@ -165,24 +166,21 @@ def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
     return kind(members)
 
 
-# What a number of 40 characters can say: with a hook for integers, each date in a token would cost a call.
+# Every character of a number becomes "0", so that a number that is too long shows as a run of zeros (perhaps within a
+# string, which the hooks find out), where a hook for integers would cost a call for each date in the token. Both kinds
+# of brackets become one, to be counted at once. `find`, for `in` takes bytes for a number first, and 0.2 µs to fail.
+_CLASSES = bytes.maketrans(b"0123456789+-.eE[", b"0" * 15 + b"{")
+_TOO_LONG = b"0" * (MAX_NUMBER_LENGTH + 1)
 _STRINGS = frozenset((str,))
-_LEAST, _MOST = -(10 ** (MAX_NUMBER_LENGTH - 1)), 10**MAX_NUMBER_LENGTH
 
 
 def _seal(members: dict[str, Any]) -> int:
-    """Make what stands inside `members` read-only; gives the number of strings, names and values.
-
-    Raises `ValueError` for an integer that is too long; floats come through a hook.
-    """
+    """Make what stands inside `members` read-only; gives the number of strings, names and values."""
     strings = len(members)
     for name, member in members.items():
         kind = type(member)
         if kind is str:
             strings += 1
-        elif kind is int:
-            if not _LEAST < member < _MOST:
-                raise ValueError("number too long")
         elif kind is list:
             # Most are lists of roles, and that all of them are strings is told without a step for each.
             strings += len(member) if _STRINGS.issuperset(map(type, member)) else _seal_array(member)
@@ -199,9 +197,6 @@ def _seal_array(members: list[Any]) -> int:
         kind = type(member)
         if kind is str:
             strings += 1
-        elif kind is int:
-            if not _LEAST < member < _MOST:
-                raise ValueError("number too long")
         elif kind is list:
             strings += _seal_array(member)
             members[index] = JSONArray(member)

@@ -10,7 +10,7 @@
 >>> TokenVerifier([policy], clock=lambda: 900.0).verify(text).run().claims["sub"]
 'user-1'
 
-Steps 1 to 4 and 6 stand in `jws.py`, 7 and 8 in `policy.py`, step 5 here.
+Steps 1 to 4 and 6 stand in `jws.py`, 7 and 8 in `policy.py`, step 5 here, as the glance that settles step 1 does.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class TokenVerifier:
         """The verified token, or the steps that are left where a key must be fetched first; raises as `verify`.
 
         A plain function, since next to no verification has to wait, and a generator for each takes a quarter of the
-        time of a warm one. `refused` hears of an error before it is raised: who would catch it for that, and raise it
-        again, would make refusing dearer than accepting.
+        time of a warm one. `refused` hears of an error before it is raised, but of none in the steps: who would catch
+        it for that, and raise it again, would make refusing dearer than accepting.
         """
         try:
             # Step 1. As nearly every token is; what is not, the function names, and a call is saved.
@@ -167,9 +167,8 @@ class TokenVerifier:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
             claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
             policy = self.policy_of(claims)
-        keys = fetched
+        source, keys = policy.keys, fetched
         if keys is None:
-            source = policy.keys
             # A set that was handed to the guard can be neither newer nor out of reach: as most guards are set up.
             keys = source if type(source) is JWKSet else _current_keys(policy)
         if known_policy is policy and known_keys is keys:
@@ -179,7 +178,8 @@ class TokenVerifier:
             policy.check_header(header)
             kid = header.kid
             key = None if keys is None else keys.find(kid, header.algorithm)
-            if fetched is None and (keys is None or (key is None and kid is not None and kid not in keys)):
+            may_be_newer = fetched is None and type(source) is not JWKSet
+            if may_be_newer and (keys is None or (key is None and kid is not None and kid not in keys)):
                 # The issuer may have changed its keys since we last looked.
                 return self._with_fetched_keys(data, sha256, now, policy, kid)
             if keys is None or key is None:
@@ -203,7 +203,7 @@ class TokenVerifier:
         token: VerifiedToken = draft
         if self._cache_size:
             make_room(self._cache, self._cache_size)
-            self._cache[sha256] = (token, None if type(policy.keys) is JWKSet else keys, not_before, not_after)
+            self._cache[sha256] = (token, None if type(source) is JWKSet else keys, not_before, not_after)
         return token
 
     def _with_fetched_keys(
@@ -212,8 +212,7 @@ class TokenVerifier:
         try:
             keys = yield from _refreshed_keys(policy, kid)
             verified = self._verify_anew(data, sha256, now, keys)
-            assert isinstance(verified, VerifiedToken)  # noqa: S101 - for the type checker: keys are fetched once
-            return verified
+            return verified if isinstance(verified, VerifiedToken) else (yield from verified)
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - as in `begin`
@@ -265,11 +264,15 @@ def _current_keys(policy: Policy) -> JWKSet | None:
 
 def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
     try:
-        return (yield from policy.keys.refreshed(kid))
+        keys: object = yield from policy.keys.refreshed(kid)
     except JWTGuardError:
         raise
     except Exception as error:  # noqa: BLE001 - see above
         unforeseen = error
+    else:
+        if isinstance(keys, JWKSet):
+            return keys
+        unforeseen = TypeError(f"refreshed() of a KeySource gives a JWKSet, not {type(keys).__name__}")
     raise _broken(unforeseen)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from jwtguard import InvalidTokenError, JWTGuardError, VerificationKey
+from jwtguard import InvalidTokenError, JWTGuardError, UnavailableError, VerificationKey
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.verification import TokenVerifier
@@ -81,6 +81,28 @@ def test_what_nobody_foresaw_denies(by: TokenVerifier, caplog: pytest.LogCapture
 
     assert (caught.value.reason, caught.value.__context__, caught.value.__cause__) == ("unforeseen", None, None)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert shown(caught.value, caplog) == []
+
+
+@pytest.mark.parametrize(
+    "given", [None, [], hs256().verification_key, iter(())], ids=["nothing", "a list", "a key", "steps"]
+)
+def test_a_key_source_that_finds_something_else(given: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Is out of order, which is an outage: and nothing that is no token comes out in the place of one."""
+
+    class Astray(LateKeys):
+        def refreshed(self, kid: str | None) -> Flow[JWKSet]:
+            def looking() -> Steps[Any]:
+                return given
+                yield
+
+            return Flow(looking())
+
+    with pytest.raises(UnavailableError) as caught:
+        verify(TEXT, verifier(policy(Astray())))
+
+    assert (caught.value.reason, caught.value.__context__) == ("keys", None)
+    assert "unforeseen TypeError from the key source" in caplog.text
     assert shown(caught.value, caplog) == []
 
 
