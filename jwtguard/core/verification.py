@@ -250,11 +250,8 @@ def _unforeseen(name: str, refused: Callable[[JWTGuardError], object] | None = N
 
 
 def _current_keys(policy: Policy) -> JWKSet | None:
-    keys = policy.keys
-    if type(keys) is JWKSet:
-        return keys  # Nothing that could be newer or could break, so nothing is asked: as most guards are set up.
     try:
-        return keys.current()
+        return policy.keys.current()
     except JWTGuardError:
         raise
     except Exception as error:  # noqa: BLE001 - see above

@@ -38,6 +38,7 @@ from jwtguard import (
 )
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, requires
+from jwtguard.django.requests import callers_of
 from jwtguard.django.settings import user_of
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
@@ -574,6 +575,23 @@ def test_no_user_without_opting_in() -> None:
     """Without the setting, `request.user` is none of our business."""
     with serving(requires()(user_view), MIDDLEWARE, JWTGUARD=GUARD) as ask:
         assert ask("/", bearer(GOOD)).json() == [None, None]
+
+
+def test_a_view_that_raises_leaves_nobody_behind() -> None:
+    """Sync or async: whoever asks afterwards, an error handler for example, is told of no caller."""
+
+    def fails(request: HttpRequest) -> HttpResponse:
+        raise ZeroDivisionError
+
+    async def fails_async(request: HttpRequest) -> HttpResponse:
+        raise ZeroDivisionError
+
+    decorate = requires(guard=guard_for_tests())
+    for view in (decorate(fails), lambda request: asyncio.run(decorate(fails_async)(request))):
+        request = RequestFactory().get("/", headers=dict([bearer(GOOD)]))
+        with pytest.raises(ZeroDivisionError):
+            view(request)
+        assert callers_of(request).admitted == []
 
 
 def test_user_is_found_lazily() -> None:
