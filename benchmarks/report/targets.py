@@ -47,7 +47,7 @@ class Target:
     parts: Sequence[Part]
     unit: str = ""
     limits: Sequence[Figure | None] = ()
-    """The same figures of the bare signature with base64 and JSON, below which nobody can be."""
+    """The same figures of the bare signature with base64 and JSON, without any check: see `benchmarks.limit`."""
 
 
 def added(results: Results, section: str, group: str, name: str, bare: str = "bare") -> Sequence[float]:

@@ -77,7 +77,7 @@ def test_targets_tell_met_from_missed_from_not_measured(results: Results) -> Non
     assert "MISSED       `guard.verify`, cache off, RS256: 1.18 (1.17 to 1.19), ≤ 1.15" in summary(results)
 
 
-def test_a_target_stands_beside_what_nobody_can_be_below() -> None:
+def test_a_target_stands_beside_the_limit() -> None:
     """The limit is compared with the same peer, over the same bare route."""
     costs = {"bare": 10.0, "limit": 25.0, "jwtguard": 40.0, "written by hand": 110.0}
     rounds = {(group, name): [cost, cost, cost] for group in ALGORITHMS for name, cost in costs.items()}
