@@ -311,6 +311,8 @@ def requires(
                     raise
                 except JWTGuardError as error:
                     return await _refuse(connection, visit.answer(error))
+                if visit.is_shown:
+                    return await async_endpoint(*args, **kwargs)
                 with visit:
                     return await async_endpoint(*args, **kwargs)
 
@@ -371,10 +373,14 @@ class Visit(Admitted):
     """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
 
     Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one. Once
-    `begin` has let the caller in, `with visit:` is for as long as the endpoint runs, and `enter` from here on.
+    `begin` has let the caller in, `with visit:` is for as long as the endpoint runs, and `enter` from here on. Where
+    the caller `is_shown`, neither would change anything.
     """
 
-    __slots__ = ("_before", "_scope")
+    __slots__ = ("_before", "_scope", "is_shown")
+
+    is_shown: bool
+    """Whether everybody sees this caller anyway: the middleware of this guard alone is in front, and found the same."""
 
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
         callers: Callers = scope.get(KEY) or callers_of(scope)
@@ -393,9 +399,18 @@ class Visit(Admitted):
         if scope["type"] == "websocket":
             self._check_subprotocol(begun)
         self.principal = principal = begun.principal
+        callers = self.callers
+        self.is_shown = (
+            principal is not None
+            and scope.get("user") is principal
+            and not callers.admitted
+            and len(callers.in_front) == 1
+            and callers.in_front[0] is self.guard
+        )
         return principal
 
     def _admitting(self, begun: Steps[Admission]) -> Steps[Principal | None]:
+        self.is_shown = False
         admission = yield from begun
         self._check_subprotocol(admission)
         self.principal = admission.principal
@@ -431,7 +446,7 @@ class Visit(Admitted):
         self.callers.admitted.append(self)
         scope, principal = self._scope, self.principal
         if principal is not None and scope.get("user") is principal:
-            self._before: Mapping[str, Any] = _NOTHING  # The middleware in front has shown this very caller.
+            self._before: Mapping[str, Any] = _NOTHING  # Somebody further out has shown this very caller.
             return self
         # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
         self._before = {name: scope[name] for name in ("user", "auth") if name in scope}

@@ -248,15 +248,16 @@ class Checkpoint:
     ) -> Begun[Admission]:
         """`admit` for adapters: at once, or the steps that are left. `read(source)` is the request, if it is needed."""
         requirement = self.requirement
+        found = callers._found.get(guard) if self.tokens_from is None else None
+        if type(found) is Authentication:  # As most middlewares have it; told by its type, to save a call.
+            return guard.admission(requirement, found)
         if not requirement.mode.reads_token:
             return guard.admission(requirement, None)
-        if self.tokens_from is None and guard in callers._found:
-            found = callers._found[guard]
+        if found is not None:
             entry = callers.begin(guard) if callable(found) else found
             if isinstance(entry, Unfinished):
                 return self._admitting(guard, read(source), entry)
-            # Told by its type: to ask it for itself would be a call.
-            kept = entry if entry is None or type(entry) is Authentication else entry.authentication
+            kept = None if entry is None else entry.authentication
             if kept is not None:
                 return guard.admission(requirement, kept)
         request = read(source)

@@ -545,31 +545,7 @@ class Guard(Frozen):
 
     def authorize(self, authentication: Authentication, requirement: Requirement) -> Principal | None:
         """May the caller pass? The principal, or None where the requirement does without; raises `JWTGuardError`."""
-        mode = requirement.mode
-        if not mode.reads_token:
-            if mode is Mode.PUBLIC:
-                return None
-            denied = AccessDeniedError()
-            self._tell_refused(denied)
-            raise denied
-        error, principal = authentication.error, authentication.principal
-        if error is None and principal is not None:
-            if requirement.test is not None:
-                try:
-                    requirement.check(principal, self._rights, now=self._clock())
-                except JWTGuardError as refused:
-                    self._tell_refused(refused, authentication.token)
-                    raise
-            return principal
-        if error is None or isinstance(error, MissingTokenError):
-            if mode.admits_anybody:
-                return None
-            error = MissingTokenError()
-            self._tell_refused(error)
-            raise error
-        if mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
-            return None  # It was logged when it was found.
-        return authentication.require()
+        return self.admission(requirement, authentication).principal
 
     def admit(
         self,
@@ -602,10 +578,32 @@ class Guard(Frozen):
 
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
-        if kept is None or not requirement.mode.reads_token:
-            return Admission(self.authorize(NOBODY, requirement))
-        admission: Admission = new_tuple(Admission, (self.authorize(kept, requirement), kept))
-        return admission
+        mode = requirement.mode
+        if not mode.reads_token:
+            if mode is Mode.PUBLIC:
+                return Admission()
+            denied = AccessDeniedError()
+            self._tell_refused(denied)
+            raise denied
+        principal, token, _, error = kept or NOBODY
+        if error is None and principal is not None:
+            if requirement.test is not None:
+                try:
+                    requirement.check(principal, self._rights, now=self._clock())
+                except JWTGuardError as refused:
+                    self._tell_refused(refused, token)
+                    raise
+            admission: Admission = new_tuple(Admission, (principal, kept))
+            return admission
+        if error is None or isinstance(error, MissingTokenError):
+            if mode.admits_anybody:
+                return Admission(None, kept)
+            error = MissingTokenError()
+            self._tell_refused(error)
+            raise error
+        if mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
+            return Admission(None, kept)  # It was logged when it was found.
+        raise error.with_traceback(None)  # As `Authentication.require` does.
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:
         """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""

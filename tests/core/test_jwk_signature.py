@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import itertools
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import utils
 
 from jwtguard import InvalidTokenError, VerificationKey
 from jwtguard.core.frozen import set_once
-from jwtguard.core.jwk import _ecdsa_check
+from jwtguard.core.jose import decode_segment
+from jwtguard.core.jwk import _ecdsa_check, _hmac_check
 from tests.core.keys import ALGORITHMS, RSA_ALGORITHMS, RSA_JWK, signing_key, verification_key
 
 MESSAGE = b"message"
@@ -101,13 +106,17 @@ def test_r_and_s_lie_within_the_group(algorithm: str, part: str, value: str) -> 
     assert not holds(algorithm, numbers["r"].to_bytes(size, "big") + numbers["s"].to_bytes(size, "big"))
 
 
+def primitive(algorithm: str, calls: list[tuple[Any, ...]]) -> Any:
+    """A key that takes every signature, and keeps what it was called with."""
+    known = verification_key(algorithm)._key
+    return SimpleNamespace(curve=known.curve, key_size=known.key_size, verify=lambda *given: calls.append(given))
+
+
 @pytest.mark.parametrize("algorithm", ORDERS)
 def test_the_range_is_checked_before_any_curve(algorithm: str) -> None:
     """A number out of range is refused by us, not left to the library underneath, which here takes everything."""
-    known = verification_key(algorithm)._key
-    key = VerificationKey(known, algorithm=algorithm, kid=None)
-    anything_goes = SimpleNamespace(curve=known.curve, key_size=known.key_size, verify=lambda *_: None)
-    set_once(key, _check=_ecdsa_check(anything_goes, hashes.SHA256()))
+    key = VerificationKey(verification_key(algorithm)._key, algorithm=algorithm, kid=None)
+    set_once(key, _check=_ecdsa_check(primitive(algorithm, []), hashes.SHA256(), hashlib.sha256))
     order, size = ORDERS[algorithm], LENGTHS[algorithm] // 2
     values = (0, 1, order - 1, order, order + 1)
     accepted = set()
@@ -119,6 +128,79 @@ def test_the_range_is_checked_before_any_curve(algorithm: str) -> None:
         accepted.add((r, s))
 
     assert accepted == set(itertools.product((1, order - 1), (1, order - 1)))
+
+
+@pytest.mark.parametrize("algorithm", ORDERS)
+def test_r_and_s_are_written_as_the_library_writes_them(algorithm: str) -> None:
+    """RFC 3279 §2.2.3, in DER, which has one spelling: with a sign byte, without zeros, in short and in long."""
+    calls: list[tuple[Any, ...]] = []
+    check = _ecdsa_check(primitive(algorithm, calls), hashes.SHA256(), hashlib.sha256)
+    order, size = ORDERS[algorithm], LENGTHS[algorithm] // 2
+    edges = {1, 127, 128, 255, 256, order - 1, *(1 << bits for bits in range(0, 8 * size - 8, 7))}
+    numbers = sorted(number for edge in edges for number in (edge - 1, edge, edge + 1) if 0 < number < order)
+    pairs = list(itertools.product(numbers, numbers))
+
+    for r, s in pairs:
+        check(r.to_bytes(size, "big") + s.to_bytes(size, "big"), MESSAGE)
+
+    assert [call[0] for call in calls] == [utils.encode_dss_signature(r, s) for r, s in pairs]
+    assert {call[1] for call in calls} == {hashlib.sha256(MESSAGE).digest()}
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("length", [32, 63, 64, 65, 127, 128, 129, 1000])
+def test_a_mac_is_that_of_the_standard_library(digest: str, length: int) -> None:
+    """RFC 2104 §2: a key that is longer than a block of the hash is hashed, a shorter one filled up with zeros."""
+    key = bytes(range(256)) * 4
+    check = _hmac_check(key[:length], getattr(hashlib, digest))
+
+    for message in (b"", MESSAGE, MESSAGE * 100):  # More than one: the state of the key is used again.
+        mac = hmac.digest(key[:length], message, digest)
+        check(mac, message)
+        with pytest.raises(InvalidSignature):
+            check(mac[:-1] + bytes([mac[-1] ^ 1]), message)
+
+
+def number(member: str) -> int:
+    """A number of the RSA key."""
+    return int.from_bytes(decode_segment(RSA_JWK[member].encode()), "big")
+
+
+DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(MESSAGE).digest()
+WITHOUT_NULL = bytes.fromhex("302f300b06096086480165030402010420") + hashlib.sha256(MESSAGE).digest()
+LONG_FORM = bytes.fromhex("308131300d060960864801650304020105000420") + hashlib.sha256(MESSAGE).digest()
+
+
+def padded(text: bytes) -> bytes:
+    """RFC 8017 §9.2: as many FF as it takes."""
+    return b"\0\1" + b"\xff" * (253 - len(text)) + b"\0" + text
+
+
+@pytest.mark.parametrize(
+    ("encoded", "expected"),
+    [
+        pytest.param(padded(DIGEST_INFO), True, id="as it is"),
+        pytest.param(b"\0\1" + b"\xff" * 8 + b"\0" + DIGEST_INFO + bytes(194), False, id="garbage behind the hash"),
+        pytest.param(padded(DIGEST_INFO + b"\0"), False, id="a byte behind the hash"),
+        pytest.param(padded(b"\0" + DIGEST_INFO), False, id="a byte in front of the hash's name"),
+        pytest.param(padded(WITHOUT_NULL), False, id="without parameters"),
+        pytest.param(padded(LONG_FORM), False, id="a length in long form"),
+        pytest.param(padded(hashlib.sha256(MESSAGE).digest()), False, id="the hash without its name"),
+        pytest.param(padded(DIGEST_INFO[:-1]), False, id="less of the hash"),
+        pytest.param(padded(b""), False, id="nothing"),
+        pytest.param(padded(DIGEST_INFO).replace(b"\0\1", b"\0\2", 1), False, id="padding for encryption"),
+        pytest.param(padded(DIGEST_INFO).replace(b"\xff", b"\xfe", 1), False, id="padding of another byte"),
+        pytest.param(padded(DIGEST_INFO)[:-1] + b"\xff", False, id="another hash"),
+    ],
+)
+def test_only_one_text_is_signed_with_pkcs1(encoded: bytes, expected: bool) -> None:
+    """RFC 8017 §8.2.2: whoever parses what was signed lets forgeries pass; here it is compared, to the last byte.
+
+    Each was signed with the private key, so the number itself is sound.
+    """
+    signature = pow(int.from_bytes(encoded, "big"), number("d"), number("n")).to_bytes(256, "big")
+
+    assert expected is holds("RS256", signature)
 
 
 def test_a_der_signature_is_refused() -> None:

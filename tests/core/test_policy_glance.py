@@ -27,7 +27,7 @@ odd: st.SearchStrategy[Any] = st.sampled_from(
 dates = st.sampled_from([NOW, NOW + 10, NOW - 10, NOW + 11, NOW - 311, NOW + 300.5, LATEST, LATEST + 1, -LATEST])
 texts = st.sampled_from([ISSUER, AUDIENCE, ISSUER + "/", "user-1"])
 claim_names = st.sampled_from([*GOOD, "nbf", "cnf", "roles", "auth_time"])
-clocks = st.sampled_from([NOW, NOW + 309, NOW + 310, NOW - 10, NOW - 11, math.nan, math.inf, -math.inf, 0])
+clocks = st.sampled_from([NOW, NOW + 309, NOW + 310, NOW - 10, NOW - 11, LATEST, math.nan, math.inf, -math.inf, 0])
 
 
 def judged(by: Policy, claims: dict[str, Any], now: float) -> object:
@@ -41,7 +41,7 @@ def judged(by: Policy, claims: dict[str, Any], now: float) -> object:
 def looking_closely(by: Policy) -> Policy:
     """The same policy, which trusts no glance."""
     twin = replace(by)
-    object.__setattr__(twin, "_is_usual", False)
+    object.__setattr__(twin, "_usual", None)
     return twin
 
 
@@ -62,6 +62,8 @@ CLOSE = looking_closely(GLANCING)
 @example(changes={"iat": NOW + 11}, without=set(), now=NOW)
 @example(changes={"jti": 1}, without=set(), now=NOW)
 @example(changes={}, without={"jti"}, now=NOW)
+@example(changes={"exp": LATEST, "iat": LATEST}, without=set(), now=LATEST)
+@example(changes={"exp": LATEST, "iat": LATEST + 1}, without=set(), now=LATEST)
 def test_a_glance_says_what_a_close_look_says(changes: dict[str, Any], without: set[str], now: float) -> None:
     """Whatever the claims: accepted for the same time, or refused for the same reason."""
     claims = {name: value for name, value in {**GOOD, **changes}.items() if name not in without}
@@ -88,6 +90,8 @@ def test_the_good_token_is_settled_at_a_glance(monkeypatch: pytest.MonkeyPatch) 
         pytest.param({"issuer": UNCHECKED}, id="any issuer"),
         pytest.param({"issuer": TenantPattern("https://login.example/{tenantid}", tenants=UNCHECKED)}, id="tenants"),
         pytest.param({"audience": UNCHECKED}, id="any audience"),
+        pytest.param({"audience": [AUDIENCE, ISSUER]}, id="several audiences"),
+        pytest.param({"past_claims": ("auth_time",)}, id="a date that may not lie ahead"),
         pytest.param({"required_claims": ["exp", "client_id"]}, id="another claim is required"),
         pytest.param({"max_token_age": timedelta(minutes=5)}, id="an age"),
         pytest.param({"until": NOW + 60}, id="an end"),
