@@ -113,10 +113,10 @@ class Guard(Frozen):
 
     `tokens_from`: where tokens may travel, by default the `Authorization` header. `leeway`: allowance for clocks that
     differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default; an issuer or audience that is
-    set is asked for in any case. `max_token_bytes`: longer values are refused unread. `max_token_age`: counted from
-    `iat`. `cache_size`: verified tokens remembered, 0 for none. `claims`: where roles, scopes and permissions stand.
-    `role_hierarchy`, `role_permissions`: what roles are worth. `rules`: which path needs what. `csrf`: how cookie
-    tokens are protected (`UNCHECKED` turns it off).
+    set is asked for in any case. `max_token_bytes`: longer values are refused unread; 65536 at most. `max_token_age`:
+    counted from `iat`. `cache_size`: verified tokens remembered, 0 for none. `claims`: where roles, scopes and
+    permissions stand. `role_hierarchy`, `role_permissions`: what roles are worth. `rules`: which path needs what.
+    `csrf`: how cookie tokens are protected (`UNCHECKED` turns it off).
     `revocation`: `SessionRevocation(store)` asks whether a token's session has ended; None asks nothing.
     `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
     at each decision. `clock`: seconds since the epoch.

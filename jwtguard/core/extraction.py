@@ -1,6 +1,7 @@
 """Where a token may travel: a header, a cookie, and by choice the query string or a websocket subprotocol.
 
 >>> from jwtguard.core.http import HTTPRequest
+from jwtguard.core.request import MAX_FIELD
 >>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": "bearer abc.def.ghi"})
 >>> extract(request, [AuthorizationHeader(), TokenCookie("__Host-access")])
 Extracted(source=AuthorizationHeader())
@@ -22,6 +23,7 @@ from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
 from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPRequest
+from jwtguard.core.request import MAX_FIELD
 
 _SPACE = " \t"
 
@@ -69,11 +71,12 @@ class AuthorizationHeader:
 
     def read(self, request: HTTPRequest) -> str | None:
         """The credential of the Bearer scheme; other schemes are none of our business, hence absent."""
-        fields = request.values("authorization")
-        if not fields:
+        combined = request.combined("authorization")
+        if combined is None:
             return None
-        # WSGI servers fold repeated fields with a comma; joining them everywhere makes all adapters agree.
-        value = (fields[0] if len(fields) == 1 else ",".join(fields)).strip(_SPACE)
+        if len(combined) > MAX_FIELD:
+            combined = _far_too_long(combined, request)
+        value = combined.strip(_SPACE)
         if value[:7] == "Bearer " and "," not in value and value[7] != " ":
             return value[7:]  # As nearly everybody writes it; all else is looked at closely.
         if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
@@ -91,6 +94,17 @@ class AuthorizationHeader:
 # After the scheme comes a space. Behind anything else that is no part of a scheme's name, a bearer token was
 # attempted and botched, which is not the same as none.
 _BEARER_ENDS = frozenset(["", *'"(),/:;<=>?@[\\]{}', *map(chr, range(33)), "\x7f"])
+
+
+def _far_too_long(combined: str, request: HTTPRequest) -> str:
+    """All of the field, unless its start tells that it is a token that is too long: a megabyte costs what garbage does.
+
+    Of another scheme all is read, since there might be a token behind it.
+    """
+    start = combined[:MAX_FIELD].lstrip(_SPACE)
+    if start[:7].lower() == "bearer " and "," not in start:
+        raise MalformedTokenError("too_long")
+    return ",".join(request.values("authorization"))
 
 
 def _two_fields() -> InvalidRequestError:

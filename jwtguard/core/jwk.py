@@ -13,6 +13,7 @@ whole because it is, with `jws.py`, the only place that touches PyJWT and crypto
 from __future__ import annotations
 
 import binascii
+import functools
 import hashlib
 import hmac
 import re
@@ -555,15 +556,17 @@ def _check_rsa(key: rsa.RSAPublicKey) -> None:
         raise ConfigurationError("the RSA key was made by hardware with the ROCA weakness (CVE-2017-15361): replace it")
 
 
-# Primes for which the powers of 65537 are few: a modulus that lies among them for every one was made the ROCA way.
-_ROCA_POWERS = {
-    prime: frozenset(pow(65537, exponent, prime) for exponent in range(prime))
-    for prime in (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
-}
+# For these primes the powers of 65537 are few: a modulus that lies among them for every one was made the ROCA way.
+_ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 
 
 def _is_roca(modulus: int) -> bool:
-    return all(modulus % prime in powers for prime, powers in _ROCA_POWERS.items())
+    return all(modulus % prime in _powers(prime) for prime in _ROCA_PRIMES)
+
+
+@functools.cache  # Not for all of them at import: most moduli fail at the first or the second.
+def _powers(prime: int) -> frozenset[int]:
+    return frozenset(pow(65537, exponent, prime) for exponent in range(prime))
 
 
 _Check: TypeAlias = Callable[[bytes, bytes], object]

@@ -16,6 +16,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+MAX_FIELD = 98304
+"""Characters of a field that `HTTPRequest.combined` need not give more of: longer than any server lets pass."""
+
 
 class HTTPRequest:
     """What the core reads of a request, from its parts or `from_wsgi` or `from_asgi`. Read-only.
@@ -56,6 +59,15 @@ class HTTPRequest:
     def values(self, name: str) -> list[str]:
         """The raw fields of that (lower-case) name, in order."""
         return self._values(name)
+
+    def combined(self, name: str) -> str | None:
+        """The fields of that (lower-case) name as one, joined with commas (RFC 9110 §5.3); None if there is none.
+
+        WSGI servers have done so before; joining them everywhere makes all adapters agree. What is longer than
+        `MAX_FIELD` may be cut to any length above it: it is not worth a copy.
+        """
+        fields = self.values(name)
+        return ",".join(fields) if fields else None
 
     @property
     def method(self) -> str:
@@ -115,6 +127,9 @@ class _WSGIRequest(HTTPRequest):
         value = self._environ.get(_variable(name))
         return [] if value is None else [value]
 
+    def combined(self, name: str) -> str | None:
+        return self._environ.get(_variable(name))
+
     @property
     def path(self) -> str:
         return _wsgi_text(self._path_info) if self._given_path is None else self._given_path
@@ -168,6 +183,16 @@ class _ASGIRequest(HTTPRequest):
         for field_name, value in self._scope["headers"]:
             if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
                 found.append(value.decode("latin-1"))  # Not a comprehension, which is a frame of its own.
+        return found
+
+    def combined(self, name: str) -> str | None:
+        found = None
+        size = len(name)
+        for field_name, value in self._scope["headers"]:  # As above, without a list for what is there once.
+            if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
+                if found is not None:
+                    return super().combined(name)
+                found = value.decode("latin-1") if len(value) <= MAX_FIELD else value[: MAX_FIELD + 1].decode("latin-1")
         return found
 
     @property

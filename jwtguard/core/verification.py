@@ -27,7 +27,7 @@ from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.frozen import draft_of
-from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_segment, parse_object_as
+from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_base64, parse_object_as
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, read_header, split
@@ -42,6 +42,8 @@ logger = logging.getLogger("jwtguard")
 CACHE_SIZE = 1024
 """Tokens remembered after they passed; 0 turns the cache off."""
 _HEADERS, _HEADER_BYTES = 256, 1024
+_LONGEST = 65536
+"""What `max_token_bytes` can be: no server lets such a field pass, and `MAX_FIELD` lies above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +91,8 @@ class TokenVerifier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         problems = []
-        if type(max_token_bytes) is not int or max_token_bytes < 1:
-            problems.append(f"max_token_bytes is a number of bytes, at least 1, found {max_token_bytes!r}")
+        if type(max_token_bytes) is not int or not 0 < max_token_bytes <= _LONGEST:
+            problems.append(f"max_token_bytes is a number of bytes, 1 to {_LONGEST}, found {max_token_bytes!r}")
         if type(cache_size) is not int or cache_size < 0:
             problems.append(f"cache_size is a number of tokens, 0 for no cache, found {cache_size!r}")
         by_issuer = {policy.issuer: policy for policy in policies if policy.issuer is not UNCHECKED}
@@ -165,7 +167,7 @@ class TokenVerifier:
         policy, claims = self._single, None
         if policy is None:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
-            claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
+            claims = parse_object_as(ClaimsSet, decode_base64(payload_segment))
             policy = self.policy_of(claims)
         source, keys = policy.keys, fetched
         if keys is None:
@@ -191,7 +193,7 @@ class TokenVerifier:
                 self._headers[header_segment] = (header, policy, keys, key)
         # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
         if claims is None:
-            claims = parse_object_as(ClaimsSet, decode_segment(payload_segment))
+            claims = parse_object_as(ClaimsSet, decode_base64(payload_segment))
         not_before, not_after = policy.check(claims, now)
         draft = _Draft()
         draft.header = header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from jwtguard import (
 )
 from jwtguard.core.extraction import Extracted, TokenSource, check_sources, extract
 from jwtguard.core.http import HTTPRequest
+from jwtguard.core.request import MAX_FIELD
 from tests.samples import READERS, Fields, asgi, calls_made, handshake
 
 Reader = Callable[..., HTTPRequest]
@@ -244,17 +246,76 @@ def test_malformed_in_one_place_and_good_in_another() -> None:
 @pytest.mark.parametrize(
     ("source", "request_"),
     [
-        (AuthorizationHeader(), asgi([("Authorization", "Bearer " + MEGABYTE)])),
         (TokenHeader("X-Token"), asgi([("X-Token", MEGABYTE)])),
         (TokenQuery(), asgi(query_string=b"access_token=" + MEGABYTE.encode())),
         (TokenSubprotocol(), handshake([("Sec-WebSocket-Protocol", "bearer, " + MEGABYTE)])),
     ],
-    ids=["authorization", "header", "query", "subprotocol"],
+    ids=["header", "query", "subprotocol"],
 )
 def test_megabyte(source: TokenSource, request_: HTTPRequest) -> None:
     """A token of a megabyte comes out whole, in a few calls, for the verifier to refuse by its length."""
     assert source.read(request_) == MEGABYTE
     assert calls_made(lambda: source.read(request_)) < 50
+
+
+@either
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("Bearer ", "", "401 too_long"),
+        ("bearer ", "", "401 too_long"),
+        (" \tBearer ", "", "401 too_long"),
+        ("Bearer a,", "", TWICE),
+        ("Bearer\x01", "", MALFORMED),
+        ("Basic ", "", ABSENT),
+        ("Basic ", ", Bearer a", TWICE),
+        ("Bearerish ", "", ABSENT),
+    ],
+)
+def test_a_field_that_is_far_too_long(start: str, end: str, expected: str | None, read: Reader) -> None:
+    """A token is refused by the start of it; whatever else stands there may hold one further on."""
+    field = start + "a" * MAX_FIELD + end
+
+    assert expected == _outcome(AuthorizationHeader(), read([("Authorization", field)]))
+
+
+@either
+def test_the_longest_token_that_may_be_allowed(read: Reader) -> None:
+    """It comes out whole, and so does what a verifier refuses for its length."""
+    for length in (65536, MAX_FIELD - len("Bearer ")):
+        assert _outcome(AuthorizationHeader(), read([("Authorization", "Bearer " + "a" * length)])) == "a" * length
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["Bearer " + "a" * 70_000] * 2, TWICE),
+        (["Bearer " + "a" * MAX_FIELD, ""], "401 too_long"),
+        (["", "Bearer " + "a" * MAX_FIELD], TWICE),
+        (["Basic " + "a" * MAX_FIELD, "Bearer a"], TWICE),
+        (["Basic " + "a" * MAX_FIELD, "Basic a"], ABSENT),
+    ],
+    ids=["two", "nothing behind", "nothing in front", "another scheme in front", "another scheme"],
+)
+@either
+def test_several_fields_that_are_too_long_together(values: list[str], expected: str | None, read: Reader) -> None:
+    """They are one, whoever joins them."""
+    assert expected == _outcome(AuthorizationHeader(), read([("Authorization", value) for value in values]))
+
+
+@either
+def test_a_megabyte_is_not_copied(read: Reader) -> None:
+    """Of a field that is too long, no more is held than tells so."""
+    request, source = read([("Authorization", "Bearer " + MEGABYTE)]), AuthorizationHeader()
+    _outcome(source, request)
+    tracemalloc.start()
+    try:
+        _outcome(source, request)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 3 * MAX_FIELD
 
 
 @pytest.mark.parametrize("part", ["a", ",", ", ", ";", "&", "%41", "bearer,", ",bearer", "access_token=", "x-token"])

@@ -215,6 +215,7 @@ def test_each_of_several_policies_has_its_issuer(issuers: tuple[Any, Any]) -> No
         ({"max_token_bytes": "8192"}, 1),
         ({"max_token_bytes": 8192.0}, 1),
         ({"max_token_bytes": True}, 1),
+        ({"max_token_bytes": 65537}, 1),
         ({"cache_size": -1}, 1),
         ({"cache_size": None}, 1),
         ({"cache_size": 1.5}, 1),
