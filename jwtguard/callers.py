@@ -249,7 +249,7 @@ class Checkpoint:
         """`admit` for adapters: at once, or the steps that are left. `read(source)` is the request, if it is needed."""
         requirement = self.requirement
         found = callers._found.get(guard) if self.tokens_from is None else None
-        if type(found) is Authentication:  # As most middlewares have it; told by its type, to save a call.
+        if isinstance(found, Authentication):  # As most middlewares have it; here, to save a call.
             return guard.admission(requirement, found)
         if not requirement.mode.reads_token:
             return guard.admission(requirement, None)

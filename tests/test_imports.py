@@ -55,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
 """For each room the rooms that it may import."""
 OTHERS: dict[str, set[str]] = {
     "core.jwk": {"jwt", "cryptography"},
-    "core.jws": {"jwt", "cryptography"},
+    "core.signatures": {"cryptography"},
     "asgi": {"starlette"},
     "fastapi": {"fastapi", "starlette"},
     "flask": {"flask", "werkzeug"},

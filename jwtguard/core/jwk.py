@@ -7,14 +7,13 @@
 
 Whatever is wrong with a key is found here, when it is loaded, never while a request waits. A `VerificationKey` checks
 signatures and a `SigningKey` makes them; loading and judging keys makes up the second half of this file, which stays
-whole because it is, with `jws.py`, the only place that touches PyJWT and cryptography.
+whole because it is, with `signatures.py`, the only place that touches PyJWT and cryptography.
 """
 
 from __future__ import annotations
 
 import binascii
 import functools
-import hashlib
 import hmac
 import re
 import secrets
@@ -23,8 +22,7 @@ from typing import Any, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import (
     Algorithm,
     ECAlgorithm,
@@ -38,6 +36,7 @@ from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.jose import decode_segment, encode_segment
+from jwtguard.core.signatures import SignatureCheck, signature_check
 
 _KeyObject: TypeAlias = Any
 """What PyJWT's Algorithms take: bytes, or one of cryptography's key objects, which have no type in common."""
@@ -85,12 +84,6 @@ _SUITES: dict[str, _Suite] = {
 ALGORITHMS = frozenset(_SUITES)
 """The `alg` values that jwtguard knows. `none` is not among them, and nothing could add it."""
 
-# The order of each curve's group: a signature's r and s lie in 1 … n-1 (FIPS 186-5 §6.4.2).
-_GROUP_ORDERS: dict[str, int] = {
-    "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
-    "secp384r1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
-    "secp521r1": int("1" + "F" * 65 + "A51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
-}
 _CRV_ALGORITHM = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
 _LITTLE_VARIETY = 10
 """Different bytes: of 32 random ones, written in hexadecimal, hardly ever fewer than 13 are."""
@@ -117,12 +110,13 @@ class VerificationKey(Frozen):
     _key: _KeyObject
     _material: bytes
     _signature_length: int
-    _check: _Check
+    _check: SignatureCheck
 
     def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None, not_after: float | None = None) -> None:
         suite = _suite(algorithm)
         _check_kid(kid)
         _check_fits(key, algorithm, suite)
+        digest = None if suite.digest is None else suite.digest()
         set_once(
             self,
             algorithm=algorithm,
@@ -130,7 +124,7 @@ class VerificationKey(Frozen):
             not_after=not_after,
             names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
-            _check=_check_of(key, suite),
+            _check=signature_check(key, kty=suite.kty, digest=digest, is_pss=suite.is_pss),
             _signature_length=_signature_length(key, suite),
             _material=key if suite.kty == "oct" else _public_der(key),
         )
@@ -567,109 +561,6 @@ def _is_roca(modulus: int) -> bool:
 @functools.cache  # Not for all of them at import: most moduli fail at the first or the second.
 def _powers(prime: int) -> frozenset[int]:
     return frozenset(pow(65537, exponent, prime) for exponent in range(prime))
-
-
-_Check: TypeAlias = Callable[[bytes, bytes], object]
-"""Of a signature and what it should cover; raises `InvalidSignature`."""
-_Hash: TypeAlias = Callable[..., Any]
-"""One of `hashlib`'s, whose objects have no public type."""
-
-
-def _check_of(key: _KeyObject, suite: _Suite) -> _Check:
-    """What PyJWT's `Algorithm.verify` does, with all that it makes anew at each call made once, here.
-
-    The hash of the signing input is worked out by `hashlib`, which has hashed the token before, and the primitive is
-    given that: to look up a second library's hash takes 0.5 µs, and some 4 behind a web framework, whose own code has
-    driven that library from the caches.
-    """
-    if suite.digest is None:
-        eddsa: _Check = key.verify
-        return eddsa
-    digest = suite.digest()
-    hash_of: _Hash = getattr(hashlib, digest.name)
-    if suite.kty == "oct":
-        return _hmac_check(key, hash_of)
-    if suite.kty == "EC":
-        return _ecdsa_check(key, digest, hash_of)
-    if suite.is_pss:
-        # RFC 7518 §3.5: the salt is as long as the hash, and MGF1 uses that hash too.
-        pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
-        prehashed = Prehashed(digest)
-        return lambda signature, signing_input: key.verify(signature, hash_of(signing_input).digest(), pss, prehashed)
-    return _pkcs1_check(key, _DIGEST_INFO[digest.name], hash_of)
-
-
-def _hmac_check(key: bytes, hash_of: _Hash) -> _Check:
-    """HMAC (RFC 2104 §2), whose two hashes have read the key already, so that a check copies them.
-
-    The `hmac` module offers the same with three more Python calls for each, or from the start each time.
-    """
-    size = hash_of().block_size
-    block = (hash_of(key).digest() if len(key) > size else key).ljust(size, b"\0")
-    inner, outer = hash_of(block.translate(_INNER_PAD)), hash_of(block.translate(_OUTER_PAD))
-
-    def check(signature: bytes, signing_input: bytes) -> None:
-        text, mac = inner.copy(), outer.copy()
-        text.update(signing_input)
-        mac.update(text.digest())
-        if not hmac.compare_digest(mac.digest(), signature):  # In constant time.
-            raise InvalidSignature
-
-    return check
-
-
-_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
-
-
-# What stands before the hash in a DigestInfo (RFC 8017 §9.2, note 1): one spelling each.
-_DIGEST_INFO: dict[str, bytes] = {
-    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
-    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
-    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
-}
-
-
-def _pkcs1_check(key: rsa.RSAPublicKey, digest_info: bytes, hash_of: _Hash) -> _Check:
-    """RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2): the encoded message is compared, never parsed.
-
-    The primitive gives what the signature covers, with the padding checked, and only one text can be right: to have it
-    compare by itself takes 1 µs more, and some 6 behind a web framework, since it looks up the hash again to do so.
-    """
-    recover, pkcs1 = key.recover_data_from_signature, padding.PKCS1v15()
-
-    def check(signature: bytes, signing_input: bytes) -> None:
-        if recover(signature, pkcs1, None) != digest_info + hash_of(signing_input).digest():
-            raise InvalidSignature
-
-    return check
-
-
-def _ecdsa_check(key: _KeyObject, digest: hashes.HashAlgorithm, hash_of: _Hash) -> _Check:
-    """For signatures whose r and s are in range (FIPS 186-5 §6.4.2).
-
-    They are written for the primitive here (RFC 3279 §2.2.3), without being made numbers on the way, as the library's
-    function has them: that takes 1 µs, and some 5 behind a web framework.
-    """
-    half = (int(key.key_size) + 7) // 8
-    zero, order = bytes(half), _GROUP_ORDERS[key.curve.name].to_bytes(half, "big")
-    scheme = ec.ECDSA(Prehashed(digest))
-
-    def check(signature: bytes, signing_input: bytes) -> None:
-        r, s = signature[:half], signature[half:]
-        # Bytes of one length compare as the numbers that they write.
-        if not (zero < r < order and zero < s < order):
-            raise InvalidSignature
-        # An INTEGER is as short as it can be, and without a sign bit (X.690 §8.3).
-        r, s = r.lstrip(b"\0"), s.lstrip(b"\0")
-        if r[0] > 127:
-            r = b"\0" + r
-        if s[0] > 127:
-            s = b"\0" + s
-        length = len(r) + len(s) + 4
-        sequence = b"0%c\x02%c%b\x02%c%b" if length < 128 else b"0\x81%c\x02%c%b\x02%c%b"
-        key.verify(sequence % (length, len(r), r, len(s), s), hash_of(signing_input).digest(), scheme)
-
-    return check
 
 
 def _okp_name(key: object) -> str:

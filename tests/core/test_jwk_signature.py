@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import utils
 from jwtguard import InvalidTokenError, VerificationKey
 from jwtguard.core.frozen import set_once
 from jwtguard.core.jose import decode_segment
-from jwtguard.core.jwk import _ecdsa_check, _hmac_check
+from jwtguard.core.signatures import ecdsa_check, hmac_check
 from tests.core.keys import ALGORITHMS, RSA_ALGORITHMS, RSA_JWK, signing_key, verification_key
 
 MESSAGE = b"message"
@@ -116,7 +116,7 @@ def primitive(algorithm: str, calls: list[tuple[Any, ...]]) -> Any:
 def test_the_range_is_checked_before_any_curve(algorithm: str) -> None:
     """A number out of range is refused by us, not left to the library underneath, which here takes everything."""
     key = VerificationKey(verification_key(algorithm)._key, algorithm=algorithm, kid=None)
-    set_once(key, _check=_ecdsa_check(primitive(algorithm, []), hashes.SHA256(), hashlib.sha256))
+    set_once(key, _check=ecdsa_check(primitive(algorithm, []), hashes.SHA256(), hashlib.sha256))
     order, size = ORDERS[algorithm], LENGTHS[algorithm] // 2
     values = (0, 1, order - 1, order, order + 1)
     accepted = set()
@@ -134,7 +134,7 @@ def test_the_range_is_checked_before_any_curve(algorithm: str) -> None:
 def test_r_and_s_are_written_as_the_library_writes_them(algorithm: str) -> None:
     """RFC 3279 §2.2.3, in DER, which has one spelling: with a sign byte, without zeros, in short and in long."""
     calls: list[tuple[Any, ...]] = []
-    check = _ecdsa_check(primitive(algorithm, calls), hashes.SHA256(), hashlib.sha256)
+    check = ecdsa_check(primitive(algorithm, calls), hashes.SHA256(), hashlib.sha256)
     order, size = ORDERS[algorithm], LENGTHS[algorithm] // 2
     edges = {1, 127, 128, 255, 256, order - 1, *(1 << bits for bits in range(0, 8 * size - 8, 7))}
     numbers = sorted(number for edge in edges for number in (edge - 1, edge, edge + 1) if 0 < number < order)
@@ -152,7 +152,7 @@ def test_r_and_s_are_written_as_the_library_writes_them(algorithm: str) -> None:
 def test_a_mac_is_that_of_the_standard_library(digest: str, length: int) -> None:
     """RFC 2104 §2: a key that is longer than a block of the hash is hashed, a shorter one filled up with zeros."""
     key = bytes(range(256)) * 4
-    check = _hmac_check(key[:length], getattr(hashlib, digest))
+    check = hmac_check(key[:length], getattr(hashlib, digest))
 
     for message in (b"", MESSAGE, MESSAGE * 100):  # More than one: the state of the key is used again.
         mac = hmac.digest(key[:length], message, digest)
