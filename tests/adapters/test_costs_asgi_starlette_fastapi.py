@@ -89,10 +89,10 @@ async def _ask(app: App, text: str, status: int = 200) -> None:
     ("build", "changes", "cold", "warm"),
     [
         pytest.param(_middleware, {}, 19, 8, id="middleware"),
-        pytest.param(_middleware, {"rules": IN_FRONT}, 34, 19, id="middleware with rules"),
-        pytest.param(_decorator, {}, 35, 20, id="decorator"),
-        pytest.param(_both, {}, 34, 19, id="middleware and decorator"),
-        pytest.param(_dependency, {}, 33, 18, id="FastAPI's dependency"),
+        pytest.param(_middleware, {"rules": IN_FRONT}, 33, 18, id="middleware with rules"),
+        pytest.param(_decorator, {}, 34, 19, id="decorator"),
+        pytest.param(_both, {}, 31, 16, id="middleware and decorator"),
+        pytest.param(_dependency, {}, 32, 17, id="FastAPI's dependency"),
     ],
 )
 def test_a_request(build: Callable[[Guard], App], changes: dict[str, Any], cold: int, warm: int) -> None:

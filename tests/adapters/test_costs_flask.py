@@ -50,9 +50,9 @@ def _ask(app: Flask, text: str, status: int = 200) -> None:
 @pytest.mark.parametrize(
     ("app", "cold", "warm"),
     [
-        pytest.param(_app(init=False, decorated=True), 34, 19, id="decorator"),
-        pytest.param(_app(init=True, decorated=True), 40, 25, id="init_app and decorator"),
-        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), 41, 26, id="rules"),
+        pytest.param(_app(init=False, decorated=True), 30, 15, id="decorator"),
+        pytest.param(_app(init=True, decorated=True), 36, 21, id="init_app and decorator"),
+        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), 37, 22, id="rules"),
     ],
 )
 def test_a_request(app: Flask, cold: int, warm: int) -> None:
