@@ -295,46 +295,54 @@ def requires(
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
         check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
-        if is_async(endpoint):
-            async_endpoint = cast("Callable[P, Awaitable[object]]", endpoint)
-
-            @functools.wraps(endpoint)
-            async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
-                first: Any = args[0] if args else None
-                connection: Connection = first if type(first) in _CONNECTIONS else _connection(args, kwargs)
-                visit = Visit(connection.scope, guard)
-                try:
-                    begun = visit.begin(checkpoint)
-                    if isinstance(begun, Unfinished):
-                        await perform(begun)
-                except ConfigurationError:
-                    raise
-                except JWTGuardError as error:
-                    return await _refuse(connection, visit.answer(error))
-                if visit.is_shown:
-                    return await async_endpoint(*args, **kwargs)
-                with visit:
-                    return await async_endpoint(*args, **kwargs)
-
-            mark(guarded_async, noted)
-            return cast("Callable[P, R]", guarded_async)
-
-        @functools.wraps(endpoint)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
-            visit = Visit(_connection(args, kwargs).scope, guard)
-            try:
-                settle(visit.begin(checkpoint))
-            except ConfigurationError:
-                raise
-            except JWTGuardError as error:
-                return response(visit.answer(error))
-            with visit:
-                return endpoint(*args, **kwargs)
-
+        guarding = _guarding_async if is_async(endpoint) else _guarding
+        guarded = guarding(endpoint, checkpoint, guard)
         mark(guarded, noted)
         return cast("Callable[P, R]", guarded)
 
     return decorate
+
+
+def _guarding_async(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
+    @functools.wraps(endpoint)
+    async def guarded(*args: object, **kwargs: object) -> object:
+        first: Any = args[0] if args else None
+        connection: Connection = first if type(first) in _CONNECTIONS else _connection(args, kwargs)
+        scope, visit = connection.scope, None
+        try:
+            # As most routes behind a middleware have it: all is known, and no visit changes it.
+            callers = scope.get(KEY)
+            if callers is None or not checkpoint.passes_as_shown(guard, callers, scope.get("user")):
+                visit = Visit(scope, guard)
+                begun = visit.begin(checkpoint)
+                if isinstance(begun, Unfinished):
+                    await perform(begun)
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            return await _refuse(connection, Visit(scope, guard).answer(error))
+        if visit is None:
+            return await endpoint(*args, **kwargs)
+        with visit:
+            return await endpoint(*args, **kwargs)
+
+    return guarded
+
+
+def _guarding(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
+    @functools.wraps(endpoint)
+    def guarded(*args: object, **kwargs: object) -> object:
+        visit = Visit(_connection(args, kwargs).scope, guard)
+        try:
+            settle(visit.begin(checkpoint))
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            return response(visit.answer(error))
+        with visit:
+            return endpoint(*args, **kwargs)
+
+    return guarded
 
 
 class ConnectionState:
@@ -373,14 +381,10 @@ class Visit(Admitted):
     """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
 
     Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one. Once
-    `begin` has let the caller in, `with visit:` is for as long as the endpoint runs, and `enter` from here on. Where
-    the caller `is_shown`, neither would change anything.
+    `begin` has let the caller in, `with visit:` is for as long as the endpoint runs, and `enter` from here on.
     """
 
-    __slots__ = ("_before", "_scope", "is_shown")
-
-    is_shown: bool
-    """Whether everybody sees this caller anyway: the middleware of this guard alone is in front, and found the same."""
+    __slots__ = ("_before", "_scope")
 
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
         callers: Callers = scope.get(KEY) or callers_of(scope)
@@ -399,18 +403,9 @@ class Visit(Admitted):
         if scope["type"] == "websocket":
             self._check_subprotocol(begun)
         self.principal = principal = begun.principal
-        callers = self.callers
-        self.is_shown = (
-            principal is not None
-            and scope.get("user") is principal
-            and not callers.admitted
-            and len(callers.in_front) == 1
-            and callers.in_front[0] is self.guard
-        )
         return principal
 
     def _admitting(self, begun: Steps[Admission]) -> Steps[Principal | None]:
-        self.is_shown = False
         admission = yield from begun
         self._check_subprotocol(admission)
         self.principal = admission.principal

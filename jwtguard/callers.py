@@ -266,6 +266,22 @@ class Checkpoint:
             return self._admitting(guard, request, begun)
         return guard.admission(requirement, begun)
 
+    def passes_as_shown(self, guard: Guard | None, callers: Callers, shown: object) -> bool:
+        """Whether the caller that is `shown` is the one that the only middleware in front found, and may pass.
+
+        Then everybody further in sees this caller anyway, and nothing is left to do. Raises as `begin` does; False says
+        no more than that `begin` has to find out.
+        """
+        if len(callers.in_front) != 1 or callers.admitted or self.tokens_from is not None:
+            return False
+        (by,) = callers.in_front
+        found = callers._found[by]
+        if not isinstance(found, Authentication) or found.principal is None or found.principal is not shown:
+            return False
+        if guard is not None and guard is not by:
+            return False
+        return by.admission(self.requirement, found).principal is shown
+
     def _admitting(self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None]) -> Steps[Admission]:
         entry = yield from begun
         kept = None if entry is None else entry.authentication

@@ -91,7 +91,7 @@ async def _ask(app: App, text: str, status: int = 200) -> None:
         pytest.param(_middleware, {}, 19, 8, id="middleware"),
         pytest.param(_middleware, {"rules": IN_FRONT}, 33, 18, id="middleware with rules"),
         pytest.param(_decorator, {}, 34, 19, id="decorator"),
-        pytest.param(_both, {}, 31, 16, id="middleware and decorator"),
+        pytest.param(_both, {}, 29, 14, id="middleware and decorator"),
         pytest.param(_dependency, {}, 32, 17, id="FastAPI's dependency"),
     ],
 )
