@@ -269,8 +269,9 @@ class Checkpoint:
     def passes_as_shown(self, guard: Guard | None, callers: Callers, shown: object) -> bool:
         """Whether the caller that is `shown` is the one that the only middleware in front found, and may pass.
 
-        Then everybody further in sees this caller anyway, and nothing is left to do. Raises as `begin` does; False says
-        no more than that `begin` has to find out.
+        Then everybody further in sees this caller anyway, until a middleware there finds another, and nothing is left
+        to do. `shown` is an output, and no more than a reason to do so: who may pass is decided by what was found.
+        Raises as `begin` does; False says no more than that `begin` has to find out.
         """
         if len(callers.in_front) != 1 or callers.admitted or self.tokens_from is not None:
             return False

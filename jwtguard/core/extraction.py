@@ -1,7 +1,6 @@
 """Where a token may travel: a header, a cookie, and by choice the query string or a websocket subprotocol.
 
 >>> from jwtguard.core.http import HTTPRequest
-from jwtguard.core.request import MAX_FIELD
 >>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": "bearer abc.def.ghi"})
 >>> extract(request, [AuthorizationHeader(), TokenCookie("__Host-access")])
 Extracted(source=AuthorizationHeader())

@@ -186,14 +186,18 @@ class _ASGIRequest(HTTPRequest):
         return found
 
     def combined(self, name: str) -> str | None:
-        found = None
+        found, fields = None, None
         size = len(name)
         for field_name, value in self._scope["headers"]:  # As above, without a list for what is there once.
             if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
-                if found is not None:
-                    return super().combined(name)
-                found = value.decode("latin-1") if len(value) <= MAX_FIELD else value[: MAX_FIELD + 1].decode("latin-1")
-        return found
+                text = value.decode("latin-1") if len(value) <= MAX_FIELD else value[: MAX_FIELD + 1].decode("latin-1")
+                if found is None:
+                    found = text
+                elif fields is None:
+                    fields = [found, text]
+                else:
+                    fields.append(text)
+        return found if fields is None else ",".join(fields)
 
     @property
     def method(self) -> str:

@@ -101,7 +101,7 @@ def _pkcs1_check(key: rsa.RSAPublicKey, digest_info: bytes, hash_of: _Hash) -> S
 
 
 def ecdsa_check(key: ec.EllipticCurvePublicKey, digest: hashes.HashAlgorithm, hash_of: _Hash) -> SignatureCheck:
-    """ECDSA, whose r and s must be in range (FIPS 186-5 §6.4.2).
+    """ECDSA, of whose signatures, of the right length, r and s must be in range (FIPS 186-5 §6.4.2).
 
     They are written for the primitive here (RFC 3279 §2.2.3), without being made numbers on the way, as the library's
     function has them: that takes 1 µs, and some 5 behind a web framework.

@@ -28,6 +28,7 @@ from jwtguard import (
     TokenSubprotocol,
     has_role,
     optional,
+    predicate,
     public,
 )
 from jwtguard.asgi import ASGIApp, ASGIGuard, GuardMiddleware, requires
@@ -366,6 +367,79 @@ def test_decorator_beside_the_middleware() -> None:
     assert ask(app, "/", bearer(GOOD), ("X-Token", other)).body == b"user-3"
     assert ask(app, "/", bearer(GOOD)).status == 401
     assert seen == ["user-1", "user-1"]
+
+
+def test_user_that_the_application_sets() -> None:
+    """`scope["user"]` is an output: who is calling goes by what was found, whatever stands there."""
+    guard = guard_for_tests()
+    auth, place = ASGIGuard(guard), [TokenHeader("X-Token")]
+    other = token(subject="user-3")
+
+    class Setting:
+        """Shows the caller of the other header, the very object that the guard remembers."""
+
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["user"] = guard.verify(other).run().principal
+            await self.app(scope, receive, send)
+
+    async def who(request: Request) -> Response:
+        mine = auth.principal(request)
+        return JSONResponse([request.user.identity, None if mine is None else mine.subject])
+
+    in_front = (Middleware(GuardMiddleware, guard=guard), Middleware(Setting))
+    elsewhere, here = auth.requires(tokens_from=place)(who), auth.requires()(who)
+    both = [bearer(GOOD), ("X-Token", other)]
+
+    assert ask(application(elsewhere, *in_front), "/", *both).json() == ["user-3", "user-3"]
+    assert ask(application(elsewhere, *in_front), "/", ("X-Token", other)).json() == ["user-3", "user-3"]
+    assert ask(application(here, *in_front), "/", *both).json() == ["user-1", "user-1"]
+    assert ask(application(here, *in_front), "/", ("X-Token", other)).status == 401
+
+    asked: list[str | None] = []
+    once = auth.requires(predicate(lambda caller: not asked.append(caller.subject)))(who)
+    assert ask(application(once, *in_front), "/", *both).json() == ["user-1", "user-1"]
+    assert asked == ["user-1"]
+
+
+def test_two_helpers_at_once() -> None:
+    """Whichever ends first, each has its own caller."""
+    guard = guard_for_tests()
+    auth, other = ASGIGuard(guard), token(subject="user-3")
+    first_may_end, second_may_end = asyncio.Event(), asyncio.Event()
+
+    async def who(request: Request) -> str:
+        mine = auth.principal(request)
+        return mine.subject or "" if mine else ""
+
+    @auth.requires(tokens_from=[TokenHeader("X-Token")])
+    async def elsewhere(request: Request, may_end: asyncio.Event, then: asyncio.Event) -> str:
+        then.set()
+        await may_end.wait()
+        return await who(request)
+
+    @auth.requires()
+    async def here(request: Request) -> str:
+        first_may_end.set()
+        await second_may_end.wait()
+        return await who(request)
+
+    async def endpoint(request: Request) -> Response:
+        began = asyncio.Event()
+        first = asyncio.create_task(elsewhere(request, first_may_end, began))
+        await began.wait()
+        second = asyncio.create_task(here(request))
+        found = [await first]
+        second_may_end.set()
+        found.append(await second)
+        begun = asyncio.Event()
+        begun.set()
+        return JSONResponse([*found, await elsewhere(request, begun, begun)])
+
+    app = application(endpoint, Middleware(GuardMiddleware, guard=guard))
+    assert ask(app, "/", bearer(GOOD), ("X-Token", other)).json()[-1] == "user-3"
 
 
 @pytest.mark.parametrize("requirement", [optional, public])
