@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from jwtguard import (
     ConfigurationError,
     JWKSet,
+    Principal,
     Rule,
     Rules,
     TokenHeader,
@@ -399,7 +400,12 @@ def test_user_that_the_application_sets() -> None:
     assert ask(application(here, *in_front), "/", ("X-Token", other)).status == 401
 
     asked: list[str | None] = []
-    once = auth.requires(predicate(lambda caller: not asked.append(caller.subject)))(who)
+
+    def noted(caller: Principal) -> bool:
+        asked.append(caller.subject)
+        return True
+
+    once = auth.requires(predicate(noted))(who)
     assert ask(application(once, *in_front), "/", *both).json() == ["user-1", "user-1"]
     assert asked == ["user-1"]
 
