@@ -414,3 +414,26 @@ def test_who_is_calling_cannot_be_renewed(fields: list[tuple[str, str]]) -> None
     assert (kept.error is not None and kept.error.reason, told) == ("store", ["store"])
     with pytest.raises(ConfigurationError, match="set up wrongly"):
         deciding.authenticate(asgi(fields), renew=lambda *_: failing(ConfigurationError("set up wrongly"))).run()
+
+
+def test_an_error_outweighs_a_principal() -> None:
+    """Whoever stands beside an error is not let in."""
+    by = guard()
+    known = by.authenticate(REQUESTS["admin"]).run()
+
+    for mode in (authenticated, ADMIN, optional):
+        with pytest.raises(InvalidTokenError):
+            by.authorize(known._replace(error=InvalidTokenError("expired")), mode)
+
+
+def test_a_kept_error_does_not_grow() -> None:
+    """It is raised at every `requires`, each time with a traceback of its own."""
+    by = guard()
+    kept = by.authenticate(REQUESTS["forged"]).run()
+    depths = set()
+    for _ in range(3):
+        with pytest.raises(InvalidTokenError) as refused:
+            by.authorize(kept, authenticated)
+        depths.add(len(traceback.extract_tb(refused.value.__traceback__)))
+
+    assert len(depths) == 1

@@ -448,6 +448,71 @@ def test_two_helpers_at_once() -> None:
     assert ask(app, "/", bearer(GOOD), ("X-Token", other)).json()[-1] == "user-3"
 
 
+def test_caller_that_was_shown_before_another_came() -> None:
+    """The innermost `requires` says who is calling, also where the scope shows its caller and another is in between."""
+    auth = ASGIGuard(guard_for_tests())
+
+    @auth.requires()
+    async def inner(request: Request) -> Response:
+        principal = auth.principal(request)
+        return PlainTextResponse(principal and principal.subject)
+
+    @auth.requires(tokens_from=[TokenHeader("X-Token")])
+    async def endpoint(request: Request) -> Response:
+        return await inner(Request(request.state.before))
+
+    class Copying:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app({**scope, "state": {"before": dict(scope)}}, receive, send)
+
+    app = application(endpoint, Middleware(GuardMiddleware, guard=auth.guard), Middleware(Copying))
+    assert ask(app, "/", bearer(GOOD), ("X-Token", token(subject="user-3"))).body == b"user-1"
+
+
+@pytest.mark.parametrize("requirement", [optional, public])
+def test_nobody_where_the_user_was_taken_away(requirement: Any) -> None:
+    """`request.user` is there, whatever somebody in between did to the scope."""
+
+    @requires(requirement)
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(request.user.is_authenticated)
+
+    class Removing:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            del scope["user"]
+            await self.app(scope, receive, send)
+
+    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests()), Middleware(Removing))
+    assert ask(app).json() is False
+
+
+def test_another_guard_than_the_one_in_front() -> None:
+    """Its principal can be asked for, also where somebody else had shown that very caller."""
+    auth = ASGIGuard(guard_for_tests())
+
+    class Showing:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["user"] = auth.guard.verify(GOOD).run().principal
+            await self.app(scope, receive, send)
+
+    @auth.requires()
+    async def endpoint(request: Request) -> Response:
+        principal = auth.principal(request)
+        return PlainTextResponse(principal and principal.subject)
+
+    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests()), Middleware(Showing))
+    assert ask(app, "/", bearer(GOOD)).body == b"user-1"
+
+
 @pytest.mark.parametrize("requirement", [optional, public])
 def test_nobody(requirement: Any) -> None:
     """Where no caller is needed, `request.user` is nobody and `auth.principal` is None."""

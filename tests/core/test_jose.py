@@ -189,6 +189,10 @@ def test_json_is_parsed(data: bytes, value: dict[str, Any]) -> None:
         pytest.param(b'{"a":-1e999}', id="a float that is infinite, below zero"),
         pytest.param(b'{"a":' + b"9" * 41 + b"}", id="a number of 41 characters"),
         pytest.param(b'{"a":-' + b"9" * 40 + b"}", id="a number of 41 characters with its sign"),
+        pytest.param(b'{"a":1' + b"0" * 40 + b"}", id="the least number of 41 characters"),
+        pytest.param(b'{"a":-1' + b"0" * 39 + b"}", id="the least number of 41 characters with its sign"),
+        pytest.param(b'{"a":["b",1' + b"0" * 40 + b"]}", id="a number of 41 characters in an array"),
+        pytest.param(b'{"a":[[-1' + b"0" * 39 + b"]]}", id="a number of 41 characters with its sign, further in"),
         pytest.param(b'{"a":0.' + b"1" * 39 + b"}", id="a float of 41 characters"),
         pytest.param(b'{"a":1e' + b"0" * 38 + b"1}", id="an exponent of 41 characters"),
         pytest.param(b'{"a":' + b"9" * 8000 + b"}", id="a number of 8000 characters"),
@@ -245,6 +249,18 @@ def test_closing_brackets_do_not_make_room() -> None:
     with pytest.raises(MalformedTokenError) as caught:
         parse_object(b"]" * 1000 + b"[" * 1000)
     assert caught.value.reason == "json"
+
+
+def test_a_long_text_with_a_long_number_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython takes quadratic time for it, so the hooks, which look at its length first, are what reads such a text."""
+
+    def scan(*_: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr("jwtguard.core.jose._scan", scan)
+
+    with pytest.raises(MalformedTokenError):
+        parse_object(b'{"a":' + b"9" * 4000 + b"}")
 
 
 def test_the_limits_are_the_published_ones() -> None:

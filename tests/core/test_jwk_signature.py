@@ -161,6 +161,22 @@ def test_a_mac_is_that_of_the_standard_library(digest: str, length: int) -> None
             check(mac[:-1] + bytes([mac[-1] ^ 1]), message)
 
 
+def test_a_mac_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes tells nothing about how much of it is right: both go to `hmac.compare_digest`, whole."""
+    compared: list[tuple[bytes, bytes]] = []
+    check = hmac_check(b"k" * 32, hashlib.sha256)
+    mac = hmac.digest(b"k" * 32, MESSAGE, "sha256")
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return True
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+
+    check(bytes(32), MESSAGE)
+    assert compared == [(mac, bytes(32))]
+
+
 def number(member: str) -> int:
     """A number of the RSA key."""
     return int.from_bytes(decode_segment(RSA_JWK[member].encode()), "big")

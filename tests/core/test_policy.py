@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -310,3 +311,21 @@ def test_what_is_unchecked_and_what_is_required(
 def test_when_a_token_ends(payload: dict[str, Any], settings: dict[str, Any], expected: float | None) -> None:
     """For whoever must close a connection then: leeway included."""
     assert expected == policy(**settings).expires_at(payload)
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (None, ACCEPTED),
+        (NOW + 10, ACCEPTED),
+        (NOW + 11, "auth_time"),
+        ("now", "auth_time"),
+        (True, "auth_time"),
+    ],
+)
+def test_a_date_that_may_not_lie_ahead(date: Any, expected: str) -> None:
+    """Each of `past_claims` is a date, if it is there, and has come, with the leeway of ten seconds."""
+    by = verifier(replace(policy(), past_claims=("auth_time",)), clock=Clock(NOW))
+
+    for more in ({}, {"iat": NOW}):
+        assert expected == outcome(compact(payload=claims(auth_time=date, **more)), by)

@@ -62,7 +62,13 @@ CLOSE = looking_closely(GLANCING)
 @example(changes={"iat": NOW + 11}, without=set(), now=NOW)
 @example(changes={"jti": 1}, without=set(), now=NOW)
 @example(changes={}, without={"jti"}, now=NOW)
+@example(changes={"iss": "https://other.example"}, without=set(), now=NOW)
+@example(changes={"aud": "https://other.example"}, without=set(), now=NOW)
+@example(changes={"aud": [AUDIENCE]}, without=set(), now=NOW)
+@example(changes={"sub": ""}, without=set(), now=NOW)
+@example(changes={"sub": 5}, without=set(), now=NOW)
 @example(changes={"exp": LATEST, "iat": LATEST}, without=set(), now=LATEST)
+@example(changes={"exp": LATEST + 1}, without=set(), now=NOW)
 @example(changes={"exp": LATEST, "iat": LATEST + 1}, without=set(), now=LATEST)
 def test_a_glance_says_what_a_close_look_says(changes: dict[str, Any], without: set[str], now: float) -> None:
     """Whatever the claims: accepted for the same time, or refused for the same reason."""

@@ -231,6 +231,13 @@ def test_a_limit_out_of_range_is_refused(limits: dict[str, Any], problems: int) 
     assert problems == len(caught.value.problems)
 
 
+def test_the_limits_may_be_large() -> None:
+    """The largest that is taken."""
+    by = TokenVerifier([policy(KEYS)], max_token_bytes=65536, clock=Clock())
+
+    assert outcome(TEXT, by) == ACCEPTED
+
+
 def test_the_limits_may_be_small() -> None:
     """One byte, and no cache: of little use, and no mistake."""
     by = TokenVerifier([policy(KEYS)], max_token_bytes=1, cache_size=0)
