@@ -112,6 +112,8 @@ class GuardMiddleware:
                 " middleware inside, with app.add_middleware(GuardMiddleware, guard=guard)"
             )
         self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
+        # What `begin_entry` does without rules, which a guard has or has not for ever; one call less a request.
+        self._begin = self.guard.begin_authentication if self.guard.rules is None else self.guard.begin_entry
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._has_routes = not self._routes.is_empty
         self._preflight = preflight
@@ -147,7 +149,7 @@ class GuardMiddleware:
             entry = Admission()
         else:
             try:
-                entry = guard.begin_entry(request, renew)
+                entry = self._begin(request, renew)
                 if isinstance(entry, Unfinished):
                     entry = await perform(entry)
             except ConfigurationError:

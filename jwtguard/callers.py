@@ -261,7 +261,7 @@ class Checkpoint:
             if kept is not None:
                 return guard.admission(requirement, kept)
         request = read(source)
-        begun = guard.begin_authentication(request, self.tokens_from)
+        begun = guard.begin_authentication(request, None, self.tokens_from)
         if isinstance(begun, Unfinished):
             return self._admitting(guard, request, begun)
         return guard.admission(requirement, begun)

@@ -262,7 +262,7 @@ class FlaskGuard:
             callers.keep(guard, Admission())
         elif guard.rules is None:
             http = WSGIRequest(request.environ)
-            callers.keep(guard, lambda: guard.begin_authentication(http, None, renew))
+            callers.keep(guard, lambda: guard.begin_authentication(http, renew))
         elif request.environ["REQUEST_METHOD"] == "OPTIONS" and _flask_answers_preflight(request):
             callers.keep(guard, Admission())
         else:

@@ -397,10 +397,10 @@ class Guard(Frozen):
         renew: Renew | None = None,
     ) -> Flow[Authentication]:
         """Who sent `request`? An error is kept in the result, for whoever needs to know the caller."""
-        return Flow(partial(self.begin_authentication, request, tokens_from, renew))
+        return Flow(partial(self.begin_authentication, request, renew, tokens_from))
 
     def begin_authentication(
-        self, request: HTTPRequest, tokens_from: tuple[TokenSource, ...] | None = None, renew: Renew | None = None
+        self, request: HTTPRequest, renew: Renew | None = None, tokens_from: tuple[TokenSource, ...] | None = None
     ) -> Begun[Authentication]:
         """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
         token = source = text = None
@@ -567,7 +567,7 @@ class Guard(Frozen):
     ) -> Begun[Admission]:
         """`admit` for adapters: at once, or the steps that are left."""
         if requirement.mode.reads_token and (kept is None or tokens_from is not None):
-            begun = self.begin_authentication(request, tokens_from)
+            begun = self.begin_authentication(request, None, tokens_from)
             if isinstance(begun, Unfinished):
                 return self._admitting(requirement, begun)
             kept = begun
@@ -613,13 +613,13 @@ class Guard(Frozen):
         """`enter` for adapters: at once, or the steps that are left."""
         rules = self.rules
         if rules is None:
-            return self.begin_authentication(request, None, renew)
+            return self.begin_authentication(request, renew)
         requirement = rules.everywhere
         if requirement is None:
             requirement = rules.requirement(request.method, request.path)
         if not requirement.mode.reads_token:
             return self.admission(requirement, None)
-        begun = self.begin_authentication(request, None, renew)
+        begun = self.begin_authentication(request, renew)
         return (
             self._admitting(requirement, begun) if isinstance(begun, Unfinished) else self.admission(requirement, begun)
         )

@@ -76,7 +76,7 @@ class AuthorizationHeader:
         if len(combined) > MAX_FIELD:
             combined = _far_too_long(combined, request)
         value = combined.strip(_SPACE)
-        if value[:7] == "Bearer " and "," not in value and value[7] != " ":
+        if value.startswith("Bearer ") and "," not in value and value[7] != " ":
             return value[7:]  # As nearly everybody writes it; all else is looked at closely.
         if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
             if "," in value and _SECOND_BEARER.search(value):
