@@ -332,6 +332,7 @@ def _guarding_async(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard:
 
 
 def _guarding(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
+    # Without the short way above, which is nothing beside the thread that a sync endpoint runs on.
     @functools.wraps(endpoint)
     def guarded(*args: object, **kwargs: object) -> object:
         visit = Visit(_connection(args, kwargs).scope, guard)

@@ -157,7 +157,7 @@ def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
     try:
         # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
         text = data.decode()
-        is_plain = text[:1] == "{" and (len(data) <= _SHORT or data.translate(_DIGITS).find(_TOO_LONG) < 0)
+        is_plain = text[:1] == "{" and (len(data) <= _SHORT or _TOO_LONG not in data.translate(_DIGITS))
         members, end = _scan(text, 0) if is_plain else ({}, -1)
         if end != len(text) or 2 * _seal(members) != text.count('"'):
             members = _strict.decode(text)
@@ -184,7 +184,7 @@ _LOWEST, _HIGHEST = -(10 ** (MAX_NUMBER_LENGTH - 1)), 10**MAX_NUMBER_LENGTH
 
 def _seal(members: dict[str, Any]) -> int:
     """Make what stands inside `members` read-only; gives the number of strings, names and values."""
-    strings = 2 * len(members)  # As it is in most; so next to nothing is done for a string, which most members are.
+    strings = 2 * len(members)  # As if all values were strings: next to nothing is left to do for one, as most are.
     for name, member in members.items():
         if type(member) is str:
             continue

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 MAX_FIELD = 98304
-"""Characters of a field that `HTTPRequest.combined` need not give more of: longer than any server lets pass."""
+"""Characters of a field beyond which `HTTPRequest.combined` may cut it: no server lets such a field pass."""
 
 
 class HTTPRequest:

@@ -10,7 +10,8 @@
 >>> TokenVerifier([policy], clock=lambda: 900.0).verify(text).run().claims["sub"]
 'user-1'
 
-Steps 1 to 4 and 6 stand in `jws.py`, 7 and 8 in `policy.py`, step 5 here, as the glance that settles step 1 does.
+Steps 1 to 4 stand in `jws.py`, 6 in `jwk.py` and `signatures.py`, 7 and 8 in `policy.py`, step 5 here, as the glance
+that settles step 1 does.
 """
 
 from __future__ import annotations
