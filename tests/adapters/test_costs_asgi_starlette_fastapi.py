@@ -18,7 +18,7 @@ from starlette.routing import Route
 from jwtguard import Guard, Principal, Rule, Rules, has_role
 from jwtguard.asgi import GuardMiddleware, requires
 from jwtguard.fastapi import FastAPIGuard
-from tests.costs import Counter, Work, left_to_collector
+from tests.costs import Counter, Work
 from tests.samples import guard, token
 
 App = Callable[..., Awaitable[None]]
@@ -86,16 +86,16 @@ async def _ask(app: App, text: str, status: int = 200) -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "changes", "cold", "warm"),
+    ("build", "changes"),
     [
-        pytest.param(_middleware, {}, 19, 8, id="middleware"),
-        pytest.param(_middleware, {"rules": IN_FRONT}, 33, 18, id="middleware with rules"),
-        pytest.param(_decorator, {}, 34, 19, id="decorator"),
-        pytest.param(_both, {}, 29, 14, id="middleware and decorator"),
-        pytest.param(_dependency, {}, 32, 17, id="FastAPI's dependency"),
+        pytest.param(_middleware, {}, id="middleware"),
+        pytest.param(_middleware, {"rules": IN_FRONT}, id="middleware with rules"),
+        pytest.param(_decorator, {}, id="decorator"),
+        pytest.param(_both, {}, id="middleware and decorator"),
+        pytest.param(_dependency, {}, id="FastAPI's dependency"),
     ],
 )
-def test_a_request(build: Callable[[Guard], App], changes: dict[str, Any], cold: int, warm: int) -> None:
+def test_a_request(build: Callable[[Guard], App], changes: dict[str, Any]) -> None:
     """From the scope to the endpoint, with the token new and seen before."""
     app = build(guard(**changes))
     asyncio.run(_ask(app, token(roles=["admin"])))
@@ -103,25 +103,3 @@ def test_a_request(build: Callable[[Guard], App], changes: dict[str, Any], cold:
     first, second = (Counter(lambda: asyncio.run(_ask(app, text))) for _ in range(2))
 
     assert (first.work, second.work) == (Work(json=1, base64=2, sha256=1), Work(sha256=1))
-    assert first.calls <= cold, first.names
-    assert second.calls <= warm, second.names
-
-
-@pytest.mark.parametrize(
-    ("build", "changes"),
-    [
-        pytest.param(_middleware, {"rules": IN_FRONT}, id="middleware with rules"),
-        pytest.param(_decorator, {}, id="decorator"),
-        pytest.param(_both, {}, id="middleware and decorator"),
-        pytest.param(_dependency, {}, id="FastAPI's dependency"),
-    ],
-)
-@pytest.mark.parametrize(("text", "status"), [(token(roles=["admin"]), 200), ("a.b.c", 401)])
-def test_nothing_is_left_to_the_garbage_collector(
-    build: Callable[[Guard], App], changes: dict[str, Any], text: str, status: int
-) -> None:
-    """A request, admitted or refused, is freed when it ends: a cycle would keep all of it, and cost a collection."""
-    app = build(guard(**changes))
-
-    asyncio.run(_ask(app, text, status))
-    assert not left_to_collector(lambda: asyncio.run(_ask(app, text, status)))

@@ -13,7 +13,7 @@ from django.test.utils import override_settings
 from jwtguard import Guard, Rule, Rules, has_role
 from jwtguard.django import GuardMiddleware, requires
 from tests.adapters import django_site as django_site  # Sets Django up.
-from tests.costs import Counter, Work, left_to_collector
+from tests.costs import Counter, Work
 from tests.samples import guard, token
 
 ADMIN = has_role("admin")
@@ -39,14 +39,14 @@ def _both(by: Guard) -> View:
 
 
 @pytest.mark.parametrize(
-    ("build", "changes", "cold", "warm"),
+    ("build", "changes"),
     [
-        pytest.param(_decorator, {}, 32, 17, id="decorator"),
-        pytest.param(_middleware, {"rules": Rules([Rule("/x", ADMIN)])}, 39, 24, id="rules"),
-        pytest.param(_both, {}, 40, 25, id="middleware and decorator"),
+        pytest.param(_decorator, {}, id="decorator"),
+        pytest.param(_middleware, {"rules": Rules([Rule("/x", ADMIN)])}, id="rules"),
+        pytest.param(_both, {}, id="middleware and decorator"),
     ],
 )
-def test_a_request(build: Callable[[Guard], View], changes: dict[str, Any], cold: int, warm: int) -> None:
+def test_a_request(build: Callable[[Guard], View], changes: dict[str, Any]) -> None:
     """From Django's request to the view, with the token new and seen before."""
     with override_settings(MIDDLEWARE=[]):
         app = build(guard(**changes))
@@ -59,29 +59,3 @@ def test_a_request(build: Callable[[Guard], View], changes: dict[str, Any], cold
         first, second = (Counter(lambda: ask(text)) for _ in range(2))
 
     assert (first.work, second.work) == (Work(json=1, base64=2, sha256=1), Work(sha256=1))
-    assert first.calls <= cold, first.names
-    assert second.calls <= warm, second.names
-
-
-@pytest.mark.parametrize(
-    ("build", "changes"),
-    [
-        pytest.param(_decorator, {}, id="decorator"),
-        pytest.param(_middleware, {"rules": Rules([Rule("/x", ADMIN)])}, id="rules"),
-        pytest.param(_both, {}, id="middleware and decorator"),
-    ],
-)
-@pytest.mark.parametrize(("text", "status"), [(token(roles=["admin"]), 200), ("a.b.c", 401)])
-def test_nothing_is_left_to_the_garbage_collector(
-    build: Callable[[Guard], View], changes: dict[str, Any], text: str, status: int
-) -> None:
-    """A request, admitted or refused, is freed when it ends: a cycle would keep all of it, and cost a collection."""
-    with override_settings(MIDDLEWARE=[]):
-        app = build(guard(**changes))
-
-        def ask() -> None:
-            request = RequestFactory().get("/x", headers={"authorization": f"Bearer {text}"})
-            assert app(request).status_code == status
-
-        ask()
-        assert not left_to_collector(ask)

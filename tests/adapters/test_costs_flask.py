@@ -9,7 +9,7 @@ from flask import Flask
 
 from jwtguard import Rule, Rules, has_role
 from jwtguard.flask import FlaskGuard, principal
-from tests.costs import Counter, Work, left_to_collector
+from tests.costs import Counter, Work
 from tests.samples import guard, token
 
 ADMIN = has_role("admin")
@@ -48,14 +48,14 @@ def _ask(app: Flask, text: str, status: int = 200) -> None:
 
 
 @pytest.mark.parametrize(
-    ("app", "cold", "warm"),
+    "app",
     [
-        pytest.param(_app(init=False, decorated=True), 30, 15, id="decorator"),
-        pytest.param(_app(init=True, decorated=True), 36, 21, id="init_app and decorator"),
-        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), 37, 22, id="rules"),
+        pytest.param(_app(init=False, decorated=True), id="decorator"),
+        pytest.param(_app(init=True, decorated=True), id="init_app and decorator"),
+        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), id="rules"),
     ],
 )
-def test_a_request(app: Flask, cold: int, warm: int) -> None:
+def test_a_request(app: Flask) -> None:
     """From the environ to the view, with the token new and seen before."""
     _ask(app, token(roles=["admin"]))
     text = token("user-2", roles=["admin"])
@@ -63,21 +63,3 @@ def test_a_request(app: Flask, cold: int, warm: int) -> None:
 
     assert (first.work.json, first.work.base64, second.work.json, second.work.base64) == (1, 2, 0, 0)
     assert (first.work.locks, second.work) == (0, Work(sha256=1))
-    assert first.calls <= cold, first.names
-    assert second.calls <= warm, second.names
-
-
-@pytest.mark.parametrize(
-    "app",
-    [
-        pytest.param(_app(init=False, decorated=True), id="decorator"),
-        pytest.param(_app(init=True, decorated=True), id="init_app and decorator"),
-        pytest.param(_app(init=True, decorated=False), id="init_app"),
-        pytest.param(_app(init=True, decorated=False, rules=Rules([Rule("/x", ADMIN)])), id="rules"),
-    ],
-)
-@pytest.mark.parametrize(("text", "status"), [(token(roles=["admin"]), 200), ("a.b.c", 401)])
-def test_nothing_is_left_to_the_garbage_collector(app: Flask, text: str, status: int) -> None:
-    """A request, admitted or refused, is freed when it ends: a cycle would keep all of it, and cost a collection."""
-    _ask(app, text, status)
-    assert not left_to_collector(lambda: _ask(app, text, status))
