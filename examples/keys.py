@@ -27,7 +27,7 @@ def secret(name: str, directory: Path) -> str:
         return given
     path = directory / f"{name}-secret"
     if not path.exists():
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Written whole under another name first, so that of two processes that start together none reads half of it.
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:

@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from jwtguard.cli.output import Problem, printable
+from jwtguard.keys import private_files
 
 
 def check_absent(*paths: Path) -> None:
@@ -25,22 +25,19 @@ def check_absent(*paths: Path) -> None:
 
 
 def write(path: Path, content: bytes, *, private: bool, force: bool = False) -> None:
-    """Write a file that is not there yet, or with `force` in place of the one that is; raises `Problem` or `OSError`.
+    """Write a file that is not there yet, or with `force` in place of the one that is.
 
-    A private file has mode 0600, whatever the umask says. No link is followed: what stands there is replaced whole.
+    A private file has mode 0600, whatever the umask says, and other users must not be able to exchange it. Links are
+    not followed. Raises `Problem`, `ConfigurationError` or `OSError`.
     """
-    target = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp") if force else path
+    if private:
+        private_files.check_directory(path.parent)
+    mode = 0o600 if private else 0o644
+    if force:
+        private_files.replace(path, content, mode=mode)
+        return
     try:
-        # O_EXCL: nobody else has prepared this file, with another mode or as a link.
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+        private_files.create(path, content, mode=mode)
     except FileExistsError:
         check_absent(path)
-        raise
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        if force:
-            target.replace(path)
-    except BaseException:
-        target.unlink(missing_ok=True)
         raise

@@ -18,9 +18,7 @@ may read them.
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +27,8 @@ from typing import Any, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.jwk import SigningKey
+from jwtguard.keys import private_files
+from jwtguard.keys.private_files import check_directory, replace
 
 _KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
 _STATE = "state.json"
@@ -88,7 +88,10 @@ class KeyFiles:
         return [path for path in sorted(self.path.iterdir()) if path.suffix in _KEYS]
 
     def read(self) -> list[StoredKey]:
-        """All keys; raises `ConfigurationError` for a file that is not what it should be, or `OSError`."""
+        """All keys; raises `ConfigurationError` for a file that is not what it should be, or a directory whose files
+        other users can exchange, or `OSError`.
+        """
+        check_directory(self._folder)
         if self._is_file:
             entries = _json(self.path).get("keys", []) if self.path.exists() else []
             if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -113,46 +116,39 @@ class KeyFiles:
                 continue  # Another process has just deleted it, because all that it signed has expired.
 
     def write(self, keys: Iterable[StoredKey]) -> None:
-        """Make the files hold exactly these keys; raises `OSError`."""
+        """Make the files hold exactly these keys; raises `ConfigurationError` or `OSError`."""
         keys = list(keys)
         for stored in keys:
             check_kid(stored.key.kid)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_directory(self._folder)
         if self._is_file:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             entries = [stored.key.to_private_jwk() | _about(stored) for stored in keys]
-            _replace(self.path, json.dumps({"keys": entries}, indent=1).encode("ascii"))
+            replace(self.path, json.dumps({"keys": entries}, indent=1).encode("ascii"))
             return
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = {_STATE}
         for stored in keys:
             name = f"{stored.kid}.{'jwk' if stored.key.verification_key.is_symmetric else 'pem'}"
             names.add(name)
             if not (self.path / name).exists():
-                _replace(self.path / name, _content(stored.key))
+                replace(self.path / name, _content(stored.key))
         # After the keys that it speaks of, and before those go that it no longer does.
         about = {stored.kid: {"alg": stored.key.algorithm} | _about(stored) for stored in keys}
-        _replace(self.path / _STATE, json.dumps(about, indent=1).encode("ascii"))
+        replace(self.path / _STATE, json.dumps(about, indent=1).encode("ascii"))
         for path in self.path.iterdir():
             if path.suffix in _KEYS and path.name not in names:
                 path.unlink()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from writing meanwhile."""
+        """Keep other processes from writing meanwhile; raises `ConfigurationError` or `OSError`."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            if sys.platform == "win32":  # pragma: no cover - the tests run where there is fcntl
-                import msvcrt  # noqa: PLC0415 - not everywhere
-
-                msvcrt.locking(lock, msvcrt.LK_LOCK, 1)
-            else:
-                import fcntl  # noqa: PLC0415 - not everywhere
-
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with private_files.locked(self.path.with_name(self.path.name + ".lock")):
             yield
-        finally:
-            os.close(lock)  # Which gives up the lock too.
+
+    @property
+    def _folder(self) -> Path:
+        return self.path.parent if self._is_file else self.path
 
 
 def check_kid(kid: str | None) -> None:
@@ -232,14 +228,3 @@ def _json(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path} holds no JSON object")
     return document
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace a file whole, readable by nobody else."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
