@@ -19,22 +19,38 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jwtguard.core.errors import InvalidGrantError
 from jwtguard.core.flow import Steps
+from jwtguard.core.grace import age_at_arrival
 from jwtguard.core.grants import Grants, TokenResponse
 from jwtguard.core.refresh_tokens import RefreshToken
 from jwtguard.core.session_events import EventKind, SessionEvents
-from jwtguard.core.session_store import Session, SessionStore, Taken, Turn, asking
+from jwtguard.core.session_store import Session, SessionStore, Turn, asking
 from jwtguard.core.session_tokens import SessionTokens
 
 
 class PreparedRefresh:
     """A refresh that was verified, whose user was loaded and whose tokens are signed: what can fail comes before.
 
-    `answer` is what a taken turn gives. `grace` and `idle_lifetime` are in seconds, `now` in seconds since the epoch.
+    `answer` is what a taken turn gives. `grace` and `idle_lifetime` are in seconds. `now` is when the request arrived,
+    in seconds since the epoch; `clock` gives the time of each call of the store.
     """
 
-    __slots__ = ("_events", "_grace", "_grants", "_idle", "_now", "_settled", "_store", "_tokens", "answer", "token")
+    __slots__ = (
+        "_clock",
+        "_events",
+        "_grace",
+        "_grants",
+        "_idle",
+        "_now",
+        "_settled",
+        "_store",
+        "_tokens",
+        "answer",
+        "token",
+    )
 
     def __init__(
         self,
@@ -46,6 +62,7 @@ class PreparedRefresh:
         events: SessionEvents,
         grace: float,
         idle_lifetime: float,
+        clock: Callable[[], float],
         now: float,
     ) -> None:
         self.token = token
@@ -54,6 +71,7 @@ class PreparedRefresh:
         self._store = store
         self._tokens = tokens
         self._events = events
+        self._clock = clock
         self._grace = grace
         self._idle = idle_lifetime
         self._now = now
@@ -64,7 +82,7 @@ class PreparedRefresh:
 
         Raises what `take` would raise by the row as it is now.
         """
-        session = self._usable((yield from asking(self._store.find, self.token.session_id, now=self._now)))
+        session = self._usable((yield from asking(self._store.find, self.token.session_id, now=self._clock())))
         if session.generation != self.token.generation:
             # Not the current turn, so there is none to take: what it is, a replay or a theft, is settled at once.
             self._settled = yield from self.take()
@@ -78,25 +96,27 @@ class PreparedRefresh:
             return self._settled
         token = self.token
         turn = Turn(session_id=token.session_id, generation=token.generation)
-        taken = yield from asking(
-            self._store.take_turn, turn, now=self._now, grace=self._grace, idle_lifetime=self._idle
-        )
+        called_at = self._clock()
+        # The store counts to now. The request came before: a view may have run since, or `load` may have waited.
+        grace = self._grace + max(called_at - self._now, 0.0) if self._grace else 0.0
+        taken = yield from asking(self._store.take_turn, turn, now=called_at, grace=grace, idle_lifetime=self._idle)
         if not taken.is_taken:
-            return (yield from self._not_taken(taken))
+            age = age_at_arrival(taken, arrived_at=self._now, called_at=called_at, answered_at=self._clock())
+            return (yield from self._not_taken(taken.session, age))
         self._tell("refreshed")
         return self.answer
 
-    def _not_taken(self, taken: Taken) -> Steps[TokenResponse]:
-        session, generation = self._usable(taken.session), self.token.generation
+    def _not_taken(self, row: Session | None, age: float) -> Steps[TokenResponse]:
+        session, generation = self._usable(row), self.token.generation
         if generation == session.generation:
             # The current turn, made a moment ago: two tabs that share it, one of which was late.
             self._tell("replayed", "current_turn")
             return self._tokens.answer(self.token, self._grants, now=self._now)
-        if generation == session.generation - 1 and taken.age < self._grace:
+        if generation == session.generation - 1 and age < self._grace:
             # The turn just before: the answer to the first request was lost, or a second tab came at once.
             self._tell("replayed", "previous_turn")
             return self.answer
-        yield from asking(self._store.revoke, self.token.session_id, now=self._now)
+        yield from asking(self._store.revoke, self.token.session_id, now=self._clock())
         if generation > session.generation:
             # Nobody can have been given this turn by the store as it is: a backup was restored, or a failover lost it.
             self._tell("future_turn")

@@ -148,7 +148,8 @@ class Taken:
     """What became of taking a turn.
 
     If it was not taken, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
-    turn was taken, by the store's clock, never below 0 (infinite if it was never refreshed).
+    turn was taken, as `jwtguard.core.grace.age_of_turn` counts them: to the time of that read by the store's own clock,
+    or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set back since.
     """
 
     is_taken: bool
@@ -166,7 +167,8 @@ class SessionStore(Protocol):
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> MaybeAsync[Taken]:
         """Take the turn: one atomic write, if the row has this generation, is alive, and was not refreshed less than
-        `grace` seconds ago. It adds one to the generation, notes the time, and moves the idle deadline.
+        `grace` seconds ago. It adds one to the generation, notes the time, and moves the idle deadline. A row that was
+        refreshed more than 60 seconds in the future (its clock was set back) is none that was refreshed just now.
 
         If it changed no row, read the row again, afresh: the state that the write saw may be old.
         """

@@ -34,8 +34,9 @@ from typing import Any
 from jwtguard.core.errors import ConfigurationError, InvalidGrantError, UnavailableError
 from jwtguard.core.flow import Call, Flow, Steps, is_async
 from jwtguard.core.frozen import Frozen, set_once
+from jwtguard.core.grace import checked_grace
 from jwtguard.core.grants import Grants, Load, TokenResponse, names
-from jwtguard.core.issuance import TokenIssuer
+from jwtguard.core.issuance import ACCESS_TOKEN_LIFETIME, TokenIssuer
 from jwtguard.core.jwk import SigningKey
 from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
@@ -57,8 +58,6 @@ from jwtguard.core.session_tokens import SessionTokens
 
 IDLE_LIFETIME = timedelta(days=14)
 ABSOLUTE_LIFETIME = timedelta(days=90)
-GRACE = timedelta(seconds=10)
-MAX_GRACE = 60.0
 
 
 class Sessions(Frozen):
@@ -67,8 +66,9 @@ class Sessions(Frozen):
     `issuer` makes the access tokens; `store` keeps one row for a session; `load(subject)`, sync or async, returns
     today's `Grants` of a user, or None if the user may no longer log in; `refresh_keys` (HMAC, with kid, oldest first)
     sign the refresh tokens and nothing else. A session ends `idle_lifetime` after its last refresh and
-    `absolute_lifetime` after login. Within `grace` (at most 60 s) a turn may be asked for again, so that a lost answer
-    or two tabs log nobody out. `on_event` is called with a `SessionEvent`. `clock` gives seconds since the epoch.
+    `absolute_lifetime` after login. Within `grace` a turn may be asked for again, so that a lost answer or two tabs do
+    not end the session: 10 seconds by default, 0 allowed, at most half the lifetime of an access token and at most
+    2 minutes. `on_event` is called with a `SessionEvent`. `clock` gives seconds since the epoch.
     Raises `ConfigurationError` with all problems. Read-only afterwards.
     """
 
@@ -93,7 +93,7 @@ class Sessions(Frozen):
         refresh_keys: Iterable[SigningKey],
         idle_lifetime: timedelta = IDLE_LIFETIME,
         absolute_lifetime: timedelta = ABSOLUTE_LIFETIME,
-        grace: timedelta = GRACE,
+        grace: timedelta | None = None,
         on_event: Callable[[SessionEvent], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -110,12 +110,13 @@ class Sessions(Frozen):
             and not 1 <= idle <= absolute
         ):
             problems.append("idle_lifetime must be at least a second, and not longer than absolute_lifetime")
-        grace_seconds = seconds("grace", grace, problems, at_most=MAX_GRACE)
         if not callable(clock):
             problems.append(f"clock is a function that gives seconds since the epoch, found {clock!r}")
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.append("on_event is a function that is not async: it may put the event into a queue")
         refresh_tokens = refresh_tokens_of(issuer, refresh_keys, problems)
+        lifetime = issuer.access_token_lifetime if isinstance(issuer, TokenIssuer) else ACCESS_TOKEN_LIFETIME
+        grace_seconds = checked_grace(grace, lifetime, problems)
         ConfigurationError.raise_all(problems)
         tokens = SessionTokens(issuer, refresh_tokens, idle_lifetime=idle, absolute_lifetime=absolute)
         set_once(
@@ -215,6 +216,7 @@ class Sessions(Frozen):
             events=self._events,
             grace=self._grace,
             idle_lifetime=self._idle,
+            clock=self._clock,
             now=now,
         )
 

@@ -28,6 +28,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.grace import age_of_turn
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.django.database_clock import DatabaseClock, clock_of
 from jwtguard.django.turn_statement import write_turn
@@ -104,9 +105,7 @@ class DjangoStore:
             if not found:
                 return Taken(is_taken=False)
             session, read_at = found[0]
-            refreshed_at = session.refreshed_at
-            age = float("inf") if refreshed_at is None else max(read_at - refreshed_at, 0.0)
-            return Taken(is_taken=False, session=session, age=age)
+            return Taken(is_taken=False, session=session, age=age_of_turn(session.refreshed_at, now=read_at))
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""

@@ -13,6 +13,7 @@ from functools import cache
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from jwtguard.core.grace import MAX_CLOCK_STEP
 from jwtguard.core.session_store import Turn
 from jwtguard.django.database_clock import CLOCKS
 
@@ -38,8 +39,12 @@ def write_turn(connection: BaseDatabaseWrapper, turn: Turn, *, now: float, grace
 def turn_statement(vendor: str, *, graceful: bool) -> str:
     """The text for a kind of database, as Django calls it."""
     now = CLOCKS.get(vendor, "%(now)s")
-    # Without a grace time the age does not matter: it is never below 0, however clocks were set.
-    late = f"AND (refreshed_at IS NULL OR refreshed_at <= {now} - %(grace)s)" if graceful else ""
+    # Without a grace time the age does not matter. A row from the future was written before the clock was set back.
+    late = (
+        f"AND (refreshed_at IS NULL OR refreshed_at <= {now} - %(grace)s OR refreshed_at > {now} + {MAX_CLOCK_STEP})"
+        if graceful
+        else ""
+    )
     # No LEAST, which SQLite calls MIN.
     return f"""
 UPDATE jwtguard_session

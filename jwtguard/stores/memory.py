@@ -15,6 +15,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jwtguard.core.grace import age_of_turn
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
 
 _PURGE_AT = 1024
@@ -48,7 +49,7 @@ class _Row:
         )
 
     def age(self, now: float) -> float:
-        return float("inf") if self.refreshed_at is None else max(now - self.refreshed_at, 0.0)
+        return age_of_turn(self.refreshed_at, now=now)
 
 
 class MemoryStore:

@@ -19,6 +19,7 @@ from typing import Any
 from redis.exceptions import NoScriptError
 
 from jwtguard.core.flow import Call, Steps, flow
+from jwtguard.core.grace import MAX_CLOCK_STEP
 from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.stores.rows import Row
 
@@ -54,11 +55,12 @@ if ARGV[5] then redis.call('HSET', KEYS[1], 'label', ARGV[5]) end
 delete_at(expires_at)
 return seconds(ends_at)
 """)
-_TAKE_TURN = Script("""
+_TAKE_TURN = Script(f"""
 local row = redis.call('HMGET', KEYS[1], 'generation', 'refreshed_at', 'revoked_at', 'expires_at', 'ends_at')
 if not row[1] then return false end
 local is_alive = not row[3] and now < tonumber(row[4])
-local is_late = not row[2] or math.max(now - tonumber(row[2]), 0) >= tonumber(ARGV[2])
+local age = row[2] and now - tonumber(row[2])
+local is_late = not age or age < -{MAX_CLOCK_STEP} or math.max(age, 0) >= tonumber(ARGV[2])
 if is_alive and is_late and tonumber(row[1]) == tonumber(ARGV[1]) then
     local expires_at = math.min(now + tonumber(ARGV[3]), tonumber(row[5]))
     redis.call('HINCRBY', KEYS[1], 'generation', 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from jwtguard.core.grace import age_of_turn
 from jwtguard.core.session_store import Session, Taken
 
 FEW = 4
@@ -53,8 +54,7 @@ class Row(NamedTuple):
 
     def not_taken(self, now: float) -> Taken:
         """The answer to somebody who could not take the turn at `now`."""
-        age = float("inf") if self.refreshed_at is None else max(now - self.refreshed_at, 0.0)
-        return Taken(is_taken=False, session=self.session(now), age=age)
+        return Taken(is_taken=False, session=self.session(now), age=age_of_turn(self.refreshed_at, now=now))
 
 
 def in_batches(delete: Callable[[], int]) -> int:

@@ -45,6 +45,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from jwtguard.core.grace import MAX_CLOCK_STEP
 from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.stores.rows import FEW, MANY, UNGRACIOUS, Row, in_batches
 from jwtguard.stores.session_table import session_table
@@ -111,10 +112,11 @@ class SessionStatements:
         )
         idle_deadline = now + idle
         age = now - columns.refreshed_at
+        set_back = literal_column(str(-MAX_CLOCK_STEP), Double)
         self._take_turn = Statement(
             update(session_table)
             .where(one, columns.generation == bindparam("turn", type_=BigInteger), is_alive)
-            .where(or_(columns.refreshed_at.is_(None), age >= bindparam("grace", type_=Double)))
+            .where(or_(columns.refreshed_at.is_(None), age >= bindparam("grace", type_=Double), age < set_back))
             .values(
                 generation=columns.generation + literal_column("1"),
                 refreshed_at=now,

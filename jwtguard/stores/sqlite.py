@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Self
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.grace import MAX_CLOCK_STEP
 from jwtguard.core.policy import seconds
 from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
 from jwtguard.stores.rows import FEW, MANY, UNGRACIOUS, Row, in_batches
@@ -55,12 +56,12 @@ _INSERT = """
 INSERT INTO jwtguard_session (session_id, issuer, subject, label, generation, created_at, expires_at, ends_at)
 VALUES (?, ?, ?, ?, 0, ?, ?, ?)
 """
-_TAKE_TURN = """
+_TAKE_TURN = f"""
 UPDATE jwtguard_session
 SET generation = generation + 1, refreshed_at = :now, expires_at = min(:now + :idle_lifetime, ends_at)
 WHERE session_id = :session_id AND generation = :generation AND revoked_at IS NULL AND expires_at > :now
-  AND (refreshed_at IS NULL OR :now - refreshed_at >= :grace)
-"""
+  AND (refreshed_at IS NULL OR :now - refreshed_at >= :grace OR :now - refreshed_at < -{MAX_CLOCK_STEP})
+"""  # noqa: S608 - a number of our own
 _SELECT = f"SELECT {', '.join(Row._fields)} FROM jwtguard_session"  # noqa: S608 - names of our own
 _FIND = f"{_SELECT} WHERE session_id = ?"
 _LIST = f"""

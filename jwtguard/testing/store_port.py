@@ -265,16 +265,22 @@ class StorePortConformance(StoreFixtures):
             assert bench.found(session_id).is_alive
             assert not bench.take(session_id, 1, grace=60).is_taken
             return
-        assert ages == [0, 9, 10, HOUR, 0], "a negative age counts as 0"
-        bench.now = start - 10 * HOUR
-        assert not bench.take(session_id, 1, grace=10).is_taken, "set back, the turn is as new as can be"
+        assert ages == [float("inf"), 9, 10, HOUR, 0], "a clock that was set back tells no age"
+        for back, age in ((0.2, 0), (60, 0), (60.5, float("inf")), (HOUR, float("inf"))):
+            bench.now = start - back
+            assert bench.take(session_id, 5, grace=10).age == age, "an age down to -60 s counts as 0"
+        bench.now = start - 60
+        assert not bench.take(session_id, 1, grace=10).is_taken, "a little back, the turn is as new as can be"
         bench.now = start + HOUR
         assert bench.found(session_id).state == "expired"
         assert not bench.take(session_id, 1, grace=10).is_taken
         bench.now = start + 10
         assert bench.take(session_id, 1, grace=10).is_taken, "set right again, it goes on"
-        bench.now = start - 10 * HOUR
-        assert bench.take(session_id, 2, grace=0).is_taken, "without a grace time no clock stands in the way"
+        for generation, back in ((2, 10), (3, 10 * HOUR)):
+            bench.now = start - back
+            assert bench.take(session_id, generation, grace=0).is_taken, "without a grace time no clock counts"
+        bench.now = start - 20 * HOUR
+        assert bench.take(session_id, 4, grace=10).is_taken, "set back by more than a minute, there is no grace"
 
     def test_what_ended_stays_so_when_the_clock_is_set_back(self, bench: StoreBench) -> None:
         """A session that had expired when it was ended does not come to life by the clock."""

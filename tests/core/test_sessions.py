@@ -371,7 +371,7 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ({"idle_lifetime": timedelta(0)}, "at least a second"),
     ({"idle_lifetime": timedelta(days=91)}, "not longer than absolute_lifetime"),
     ({"absolute_lifetime": timedelta(days=-1)}, "absolute_lifetime"),
-    ({"grace": timedelta(seconds=61)}, "at most 60"),
+    ({"grace": timedelta(seconds=121)}, "grace may be at most 120 seconds: half the access_token_lifetime"),
     ({"grace": timedelta(seconds=-1)}, "grace"),
     ({"grace": 10}, "timedelta"),
     ({"clock": 1}, "clock is a function"),
@@ -405,7 +405,7 @@ def test_all_problems_at_once() -> None:
     assert len(caught.value.problems) == 7
 
 
-@pytest.mark.parametrize("grace", [0, 60])
+@pytest.mark.parametrize("grace", [0, 60, 120])
 def test_grace_at_its_ends(grace: int) -> None:
     """None at all, and a minute, are allowed."""
     assert World(grace=timedelta(seconds=grace)).start().scope == "reports:read"

@@ -58,9 +58,14 @@ GIVEN: list[tuple[int, float, int, tuple[str, str], int]] = [
     (1, 0, 0, ("replayed", "previous_turn"), 1),
     (1, GRACE - 0.001, 0, ("replayed", "previous_turn"), 1),
     (3, 5, 2, ("replayed", "previous_turn"), 3),
-    # Clocks jump: a negative age is 0.
-    (1, -3600, 1, ("replayed", "current_turn"), 1),
-    (1, -3600, 0, ("replayed", "previous_turn"), 1),
+    # Clocks differ a little, and requests cross: an age down to -60 s is 0.
+    (1, -0.2, 1, ("replayed", "current_turn"), 1),
+    (1, -0.2, 0, ("replayed", "previous_turn"), 1),
+    (1, -60, 1, ("replayed", "current_turn"), 1),
+    (1, -60, 0, ("replayed", "previous_turn"), 1),
+    # A clock that was set back by more is no grace: the current turn is rotated.
+    (1, -60.5, 1, ("refreshed", "refreshed"), 2),
+    (3, -4000, 3, ("refreshed", "refreshed"), 4),
 ]
 
 
@@ -90,6 +95,10 @@ REUSED: list[tuple[int, float, int, tuple[str, str]]] = [
     (2, 0, 0, ("reuse_detected", "reuse")),
     (3, 5, 1, ("reuse_detected", "reuse")),
     (3, -3600, 0, ("reuse_detected", "reuse")),
+    # The turn just before, once the clock was set back by more than a minute.
+    (1, -60.5, 0, ("reuse_detected", "reuse")),
+    (1, -4000, 0, ("reuse_detected", "reuse")),
+    (3, -4000, 2, ("reuse_detected", "reuse")),
     (3, 3600, 0, ("reuse_detected", "reuse")),
     # A turn newer than the row.
     (0, 0, 1, ("future_turn", "future_turn")),
@@ -187,6 +196,71 @@ def test_a_row_that_is_somebody_elses(changes: dict[str, str]) -> None:
     world.store.take_turn = take_turn  # type: ignore[method-assign]
     assert world.refused(world.text(0)) == "another_session"
     assert world.store.calls == []
+
+
+# The grace time counts to the arrival of the request.
+
+
+@pytest.mark.parametrize("has_own_clock", [False, True], ids=["the caller's clock", "a clock of its own"])
+@pytest.mark.parametrize(
+    ("arrives", "presented", "outcome"),
+    [
+        (GRACE - 1, 0, ("replayed", "previous_turn")),
+        (0, 0, ("replayed", "previous_turn")),
+        (GRACE, 0, ("reuse_detected", "reuse")),
+        (GRACE + 1, 0, ("reuse_detected", "reuse")),
+    ],
+)
+@pytest.mark.parametrize("stalls", ["load", "take_turn"])
+def test_an_outage_while_a_request_waits(
+    stalls: str, arrives: float, presented: int, outcome: tuple[str, str], has_own_clock: bool
+) -> None:
+    """The user or the store answers after half a minute: what counts is when the client asked."""
+    world = Played(1, arrives)
+    skew = 1000.0 if has_own_clock else 0.0
+    take_turn, row = world.store.take_turn, world.before
+
+    def stall(method: str) -> None:
+        world.clock.now += 30 if method == stalls else 0
+
+    def judging(turn: Turn, *, now: float, **more: Any) -> Taken:
+        """By a clock that is a quarter of an hour ahead, and that runs on while the store is away."""
+        taken = take_turn(turn, now=now, **more)
+        members = {name: getattr(row, name) for name in Session.__slots__}
+        session = Session(**{**members, "refreshed_at": (row.refreshed_at or 0) + skew})
+        return Taken(is_taken=False, session=session, age=world.clock.now - (row.refreshed_at or 0)) if skew else taken
+
+    world.store.before = stall
+    world.store.take_turn = judging  # type: ignore[method-assign]
+    if outcome[0] == "replayed":
+        world.refresh(world.text(presented))
+    else:
+        world.refused(world.text(presented))
+    assert world.told() == outcome
+
+
+def test_the_current_turn_while_a_request_waits() -> None:
+    """In time on arrival, it is replayed however long `load` took; a moment too late, it is rotated."""
+    for arrives, event in ((GRACE - 1, "replayed"), (GRACE, "refreshed")):
+        world = Played(1, arrives)
+        world.store.before = lambda method, world=world: setattr(  # type: ignore[misc]
+            world.clock, "now", world.clock.now + (30 if method == "load" else 0)
+        )
+        world.refresh(world.text(1))
+        assert world.told()[0] == event
+
+
+def test_a_view_that_runs_for_minutes_before_the_turn_is_taken() -> None:
+    """Silent renewal takes the turn when the response starts: another tab may have taken it long before."""
+    world = Played(1, 60)
+    prepared = Flow(world.sessions.prepare(world.text(1))).run()
+    Flow(prepared.check()).run()
+    world.clock.now += 1
+    world.refresh(world.text(1))
+    world.clock.now += 300
+    answer = Flow(prepared.take()).run()
+    assert claims_of(answer.refresh_token)["gen"] == 2
+    assert world.kinds() == ["refreshed", "replayed"]
 
 
 # The order of work.
