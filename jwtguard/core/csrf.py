@@ -1,14 +1,16 @@
-"""Cross-site request forgery: when a browser sent the token by itself, did one of our own pages ask for it?
+"""Cross-site request forgery: when a browser added the token by itself, did one of our own pages send the request?
 
 >>> from jwtguard.core.http import HTTPRequest
 >>> post = {"REQUEST_METHOD": "POST", "HTTP_HOST": "app.example", "HTTP_ORIGIN": "https://evil.example"}
->>> CSRF().check_headers(HTTPRequest.from_wsgi(post))
-Traceback (most recent call last):
-    ...
-jwtguard.core.errors.CSRFError: The Origin header is not this site's own or in trusted_origins. (csrf_origin)
+>>> try:
+...     CSRF().check_headers(HTTPRequest.from_wsgi(post))
+... except CSRFError as error:
+...     error.status, error.reason
+(403, 'csrf_origin')
 
-Cookies travel with requests that other sites start, headers do not; so only tokens from cookies come here.
-`SameSite` is no replacement: two ports of one host are one site.
+A browser adds cookies to requests that other sites start, and a gateway that knows the browser by a cookie adds its
+header to them; so only tokens that come in these two ways are checked here. `SameSite` is no replacement: two ports of
+one host are one site.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, CSRFError
@@ -44,6 +46,9 @@ class _Origin(NamedTuple):
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_OWN_SITES = frozenset({"same-origin", "none"})
+"""What `Sec-Fetch-Site` says of our own pages, and of what the user did without any page (W3C Fetch Metadata §2.1)."""
+_LONGEST_SHOWN = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,31 +99,52 @@ class CSRF:
         ConfigurationError.raise_all(problems)
 
     def check(self, request: HTTPRequest, token: VerifiedToken) -> None:
-        """Check a request that was let in by a cookie; raises `CSRFError` and says what was expected."""
+        """Check a request whose token a browser or a gateway added; raises `CSRFError` and says what was expected."""
         if request.method in SAFE_METHODS:
             return
         if not self.check_headers(request) or self.require_token:
             self._check_token(request, token)
 
     def check_headers(self, request: HTTPRequest) -> bool:
-        """Check `Sec-Fetch-Site` and `Origin`; False if the client sent neither. Raises `CSRFError`."""
-        origins, sites = request.values("origin"), request.values("sec-fetch-site")
-        if not origins and not sites:
-            return False
-        origin = _parse_origin(origins[0]) if len(origins) == 1 else None
-        trusted = origin is not None and origin in self._trusted
-        repeated = len(sites) > 1 or "," in "".join(sites)
-        if repeated or (sites and not trusted and sites[0] not in {"same-origin", "none"}):
-            raise CSRFError("csrf_site", "The Sec-Fetch-Site header must be same-origin, or Origin in trusted_origins.")
-        if origins and not trusted and not _is_own(origin, request):
-            raise CSRFError("csrf_origin", "The Origin header is not this site's own or in trusted_origins.")
-        return True
+        """Check `Sec-Fetch-Site`, or `Origin` without it; False if the client sent neither. Raises `CSRFError`.
+
+        The browser itself says in `Sec-Fetch-Site` (Fetch Metadata) whether one of our own pages asked. It knows the
+        name under which it called us, which a proxy may have replaced in the Host header.
+        """
+        origins, sites = _checked_fields(request)
+        if not sites:
+            return bool(origins) and self._check_origin(origins, request)
+        if sites[0] in _OWN_SITES or self._trusts(origins, request):
+            return True
+        raise CSRFError(
+            "csrf_site",
+            "The Sec-Fetch-Site header must be same-origin or none, or the Origin header must be in trusted_origins.",
+        )
 
     def check_handshake(self, request: HTTPRequest) -> None:
-        """Check a websocket handshake, which browsers send across sites with all cookies (RFC 6455 §10.2)."""
-        if not request.values("origin"):
+        """Check a websocket handshake, which browsers send across sites with all cookies (RFC 6455 §10.2).
+
+        `Origin` decides, since not every browser sends `Sec-Fetch-Site` here; a contradiction is refused.
+        """
+        origins, sites = _checked_fields(request)
+        if not origins:
             raise CSRFError("csrf_origin", "A websocket handshake with a cookie needs an Origin header.")
-        self.check_headers(request)
+        if sites:
+            self.check_headers(request)
+        self._check_origin(origins, request)
+
+    def _trusts(self, origins: list[str], request: HTTPRequest) -> bool:
+        origin = _parse_origin(origins[0]) if origins else None
+        return origin is not None and (origin in self._trusted or request.trusts_origin(origins[0]))
+
+    def _check_origin(self, origins: list[str], request: HTTPRequest) -> Literal[True]:
+        if self._trusts(origins, request) or _is_own(_parse_origin(origins[0]), request):
+            return True
+        raise CSRFError(
+            "csrf_origin",
+            f'The Origin header is "{_shown(origins[0])}", which is neither this host ("{_shown(request.host or "")}")'
+            " nor in trusted_origins: add it there, or let the proxy forward Host.",
+        )
 
     def _check_token(self, request: HTTPRequest, token: VerifiedToken) -> None:
         if self._key is None:
@@ -154,6 +180,25 @@ class CSRF:
         return encode_segment(hmac.new(self._key, message, hashlib.sha256).digest())
 
 
+def _checked_fields(request: HTTPRequest) -> tuple[list[str], list[str]]:
+    """The Origin and Sec-Fetch-Site fields, at most one of each: a repeated one is a refusal, also a folded one."""
+    origins, sites = request.values("origin"), request.values("sec-fetch-site")
+    if _is_repeated(sites):
+        raise CSRFError("csrf_site", "The Sec-Fetch-Site header was given more than once.")
+    if _is_repeated(origins):
+        raise CSRFError("csrf_origin", "The Origin header was given more than once.")
+    return origins, sites
+
+
+def _is_repeated(fields: list[str]) -> bool:
+    return len(fields) > 1 or "," in "".join(fields)
+
+
+def _shown(value: str) -> str:
+    """A value of a header field for the developer who reads the refusal: only what an origin or a host can hold."""
+    return re.sub(r"[^A-Za-z0-9._:/\[\]-]", "?", value)[:_LONGEST_SHOWN]
+
+
 def _parse_origin(text: object) -> _Origin | None:
     match = _ORIGIN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
@@ -163,12 +208,11 @@ def _parse_origin(text: object) -> _Origin | None:
 
 
 def _is_own(origin: _Origin | None, request: HTTPRequest) -> bool:
-    """Whether `origin` is the Host that the request was sent to, by https or the request's own scheme.
+    """Whether `origin` is the host that the request was sent to, by https or the request's own scheme.
 
     Behind a proxy that ends TLS our own scheme is http while the browser's is https, hence either.
     """
-    hosts = request.values("host")
-    match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    match = _HOST.fullmatch(request.host or "")
     if origin is None or match is None or origin.scheme not in {"https", request.scheme}:
         return False
     host, port = match.groups()

@@ -129,7 +129,10 @@ REASONS: dict[str, Reason] = {
     "introspection": _reason(2, remedy=_OUTAGE),
     "introspection_busy": _reason(2, remedy="Too many questions are under way: try again, or raise max_in_flight."),
     "csrf_site": _reason(CSRF_STEP, remedy="Send the request from a page of the same site, or of a trusted origin."),
-    "csrf_origin": _reason(CSRF_STEP, remedy="Add the page's origin to CSRF(trusted_origins=[...]), if it is yours."),
+    "csrf_origin": _reason(
+        CSRF_STEP,
+        remedy="Add the page's origin to CSRF(trusted_origins=[...]), if it is yours, or let the proxy forward Host.",
+    ),
     "csrf_headers": _reason(CSRF_STEP, remedy="Send the Origin header, or the token in the Authorization header."),
     "csrf_token_missing": _reason(CSRF_STEP, remedy="Copy the CSRF cookie into the X-CSRF-Token header."),
     "csrf_token": _reason(CSRF_STEP, remedy="Read the CSRF cookie again: it is another one after a login."),

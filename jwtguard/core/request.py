@@ -14,10 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 MAX_FIELD = 98304
 """Characters of a field beyond which `HTTPRequest.combined` may cut it: no server lets such a field pass."""
+
+
+class OwnSite(Protocol):
+    """What a framework's own settings say about the site that a request was sent to (Django's do)."""
+
+    def host(self) -> str | None:
+        """Host and port that the client asked for; None if they are not valid."""
+        ...
+
+    def trusts_origin(self, origin: str) -> bool:
+        """Whether pages of another `origin` may send requests that change something."""
+        ...
 
 
 class HTTPRequest:
@@ -25,10 +37,11 @@ class HTTPRequest:
 
     `values(name)` gives the raw fields of that (lower-case) name, in order. `path` is the one that the router of the
     wrapped application matches, and `root_path` what stands in front of it in the URL; `scheme` is `http` or `https`,
-    also for a websocket handshake. `client` is the address that the server saw, which may be a proxy's.
+    also for a websocket handshake. `client` is the address that the server saw, which may be a proxy's. `site` is what
+    the framework's settings say about our own host and the origins that it trusts; without it the Host header says it.
     """
 
-    __slots__ = ("_client", "_is_websocket", "_method", "_path", "_query", "_root_path", "_scheme", "_values")
+    __slots__ = ("_client", "_is_websocket", "_method", "_path", "_query", "_root_path", "_scheme", "_site", "_values")
 
     def __init__(
         self,
@@ -41,10 +54,12 @@ class HTTPRequest:
         is_websocket: bool = False,
         root_path: str = "",
         client: str | None = None,
+        site: OwnSite | None = None,
     ) -> None:
         self._method, self._path, self._query, self._scheme = method, path, query, scheme
         self._is_websocket, self._root_path, self._client = is_websocket, root_path, client
         self._values = values
+        self._site = site
 
     @staticmethod
     def from_wsgi(environ: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None) -> HTTPRequest:
@@ -68,6 +83,18 @@ class HTTPRequest:
         """
         fields = self.values(name)
         return ",".join(fields) if fields else None
+
+    @property
+    def host(self) -> str | None:
+        """Host and port that the request was sent to, as the framework's settings read them, else the Host header."""
+        if self._site is not None:
+            return self._site.host()
+        hosts = self.values("host")
+        return hosts[0] if len(hosts) == 1 else None
+
+    def trusts_origin(self, origin: str) -> bool:
+        """Whether the framework's own settings trust pages of `origin`."""
+        return self._site is not None and self._site.trusts_origin(origin)
 
     @property
     def method(self) -> str:
@@ -113,7 +140,14 @@ class HTTPRequest:
 class _WSGIRequest(HTTPRequest):
     __slots__ = ("_environ", "_given_path", "_given_root_path", "_path_info", "_script_name")
 
-    def __init__(self, environ: Mapping[str, Any], path: str | None = None, root_path: str | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, Any],
+        path: str | None = None,
+        root_path: str | None = None,
+        site: OwnSite | None = None,
+    ) -> None:
+        self._site = site
         self._environ = environ
         self._given_path = path
         self._given_root_path = root_path
@@ -172,7 +206,14 @@ def _wsgi_text(value: object) -> str:
 class _ASGIRequest(HTTPRequest):
     __slots__ = ("_given_path", "_given_root_path", "_scope")
 
-    def __init__(self, scope: Mapping[str, Any], path: str | None = None, root_path: str | None = None) -> None:
+    def __init__(
+        self,
+        scope: Mapping[str, Any],
+        path: str | None = None,
+        root_path: str | None = None,
+        site: OwnSite | None = None,
+    ) -> None:
+        self._site = site
         self._scope = scope
         self._given_path = path
         self._given_root_path = root_path

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import is_same_domain
 
 from jwtguard.callers import Caller, Callers
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
@@ -35,9 +39,38 @@ def read(request: HttpRequest) -> HTTPRequest:
     """The request as the core reads it: under ASGI from the raw header fields, which Django joins and tidies."""
     scope = getattr(request, "scope", None)
     root_path = request.path.removesuffix(request.path_info)  # FORCE_SCRIPT_NAME counts, too.
+    site = _Site(request)
     if scope is None:
-        return WSGIRequest(request.META, request.path_info, root_path)
-    return ASGIRequest(scope, request.path_info, root_path)
+        return WSGIRequest(request.META, request.path_info, root_path, site)
+    return ASGIRequest(scope, request.path_info, root_path, site)
+
+
+class _Site:
+    """What the project's settings say about its own host and the origins that it trusts."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def host(self) -> str | None:
+        """The host by `USE_X_FORWARDED_HOST` and the Host header; None if `ALLOWED_HOSTS` does not allow it."""
+        try:
+            return self._request.get_host()
+        except DisallowedHost:
+            return None
+
+    def trusts_origin(self, origin: str) -> bool:
+        """Whether `CSRF_TRUSTED_ORIGINS` holds `origin`, or a wildcard that covers it as Django reads wildcards."""
+        return any(
+            origin == trusted or ("*" in trusted and _covers(urlsplit(trusted), urlsplit(origin)))
+            for trusted in settings.CSRF_TRUSTED_ORIGINS
+        )
+
+
+def _covers(wildcard: SplitResult, origin: SplitResult) -> bool:
+    """Whether `https://*.example.com` covers `origin`: any subdomain, and `https://example.com` itself."""
+    return wildcard.scheme == origin.scheme and is_same_domain(origin.netloc, wildcard.netloc.lstrip("*"))
 
 
 def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResponse:

@@ -31,7 +31,7 @@ def csrf(guard: Guard, route: Route) -> Step:
     elif method in SAFE_METHODS:
         found = f"{method} changes nothing"
     else:
-        found = "asked only if the token comes in a cookie: then Origin or Sec-Fetch-Site must show a page of yours"
+        found = "asked only if the token comes in a cookie: then Sec-Fetch-Site or Origin must show a page of yours"
     return step(CSRF_STEP, "skipped", found=found)
 
 

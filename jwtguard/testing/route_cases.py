@@ -79,6 +79,8 @@ def _origins() -> Iterator[RouteCase]:
     """Login CSRF: whoever may set or clear cookies is asked where it comes from."""
     for at in ("cookies", "cookies, csrf token", "refresh cookie", "silent renewal"):
         yield login("from our own page", ALICE, 200, at=at, asked=1)
+        rewritten = (("Origin", "https://shop.example"), ("Sec-Fetch-Site", "same-origin"))
+        yield login("behind a proxy that rewrites Host", ALICE, 200, at=at, origin=rewritten, asked=1)
         yield login("a form of our own page", ALICE_FORM, 200, at=at, headers=[FORM], asked=1)
         yield login("JSON from no browser", ALICE, 200, at=at, origin=[], asked=1)
         yield login("a form from no browser", ALICE_FORM, 403, at=at, headers=[FORM], origin=[])
@@ -86,6 +88,8 @@ def _origins() -> Iterator[RouteCase]:
             more: dict[str, Any] = {"site": at, "path": path, "status": 403, "body": ALICE_FORM, "headers": [FORM]}
             yield RouteCase(name=f"{path} by a form of another site", origin=ELSEWHERE, **more)
             yield RouteCase(name=f"{path} by a form of another port", origin=OTHER_PORT, **more)
+            twice = [("Origin", "https://api.example")] * 2
+            yield RouteCase(name=f"{path} with two origins", origin=twice, **more)
             yield RouteCase(name=f"{path} by a page without origin", origin=[("Origin", "null")], **more)
             with_json = {**more, "headers": [JSON], "body": ALICE}
             yield RouteCase(name=f"{path} by JSON of another site", origin=ELSEWHERE, **with_json)

@@ -184,6 +184,50 @@ def test_order_of_checks(guarding: Any) -> None:
         assert ask(cookie(GOOD), ("Origin", "https://evil.example")).json()["detail"].startswith("The Origin header")
 
 
+# What Django's settings say of the host and of other origins.
+
+
+@pytest.mark.parametrize("asgi", [False, True])
+@pytest.mark.parametrize(
+    ("changed", "headers", "status"),
+    [
+        ({}, [("Origin", "https://shop.example")], 403),
+        ({}, [("Origin", "https://shop.example"), ("X-Forwarded-Host", "shop.example")], 403),
+        ({}, [("Origin", "https://shop.example"), ("Sec-Fetch-Site", "same-origin")], 200),
+        (
+            {"USE_X_FORWARDED_HOST": True},
+            [("Origin", "https://shop.example"), ("X-Forwarded-Host", "shop.example")],
+            200,
+        ),
+        ({"USE_X_FORWARDED_HOST": True}, [OWN, ("X-Forwarded-Host", "shop.example")], 403),
+        ({"USE_X_FORWARDED_HOST": True}, [OWN], 200),
+        ({"ALLOWED_HOSTS": ["shop.example"]}, [OWN], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://app.example"]}, [("Origin", "https://app.example")], 200),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://app.example"]}, [("Origin", "http://app.example")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://app.example"]}, [("Origin", "https://sub.app.example")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://.app.example"]}, [("Origin", "https://sub.app.example")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]}, [("Origin", "https://a.b.app.example")], 200),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]}, [("Origin", "https://app.example")], 200),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]}, [("Origin", "https://evilapp.example")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]}, [("Origin", "http://sub.app.example")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]}, [("Origin", "https://sub.app.example:444")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example:444"]}, [("Origin", "https://sub.app.example:444")], 200),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*"]}, [("Origin", "https://sub.app.example")], 403),
+        ({"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]}, [("Origin", "null")], 403),
+        (
+            {"CSRF_TRUSTED_ORIGINS": ["https://*.app.example"]},
+            [("Origin", "https://sub.app.example"), ("Sec-Fetch-Site", "same-site")],
+            200,
+        ),
+    ],
+)
+def test_settings_of_the_project(changed: dict[str, Any], headers: Headers, status: int, *, asgi: bool) -> None:
+    """Our check takes over how Django finds the host, and which other origins the project trusts."""
+    guarded: Any = requires(guard=GUARD)(view_async if asgi else view)
+    with serving(guarded, CSRF, **changed) as ask:
+        assert ask(cookie(GOOD), *headers, asgi=asgi).status == status
+
+
 # What the project exempts or protects itself.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -79,9 +80,12 @@ def test_methods(read: Reader, method: str, expected: str | None) -> None:
         (None, "", "csrf_origin"),
         ("same-origin", OWN, PASSES),
         ("same-origin", TRUSTED, PASSES),
-        ("same-origin", EVIL, "csrf_origin"),
-        ("same-origin", "null", "csrf_origin"),
+        ("same-origin", EVIL, PASSES),
+        ("same-origin", "null", PASSES),
+        ("same-origin", "", PASSES),
+        ("none", EVIL, PASSES),
         ("none", OWN, PASSES),
+        ("same-site", "null", "csrf_site"),
         ("same-site", OWN, "csrf_site"),
         ("same-site", TRUSTED, PASSES),
         ("cross-site", OWN, "csrf_site"),
@@ -89,10 +93,11 @@ def test_methods(read: Reader, method: str, expected: str | None) -> None:
         ("cross-site", EVIL, "csrf_site"),
         ("nonsense", TRUSTED, PASSES),
         ("same-origin,same-origin", TRUSTED, "csrf_site"),
+        ("same-origin", f"{TRUSTED},{TRUSTED}", "csrf_origin"),
     ],
 )
 def test_headers(read: Reader, site: str | None, origin: str | None, expected: str | None) -> None:
-    """`Sec-Fetch-Site` and `Origin`, each where it is there: both must be right."""
+    """`Sec-Fetch-Site` decides where it is sent; `Origin` decides without it, and lets trusted origins pass."""
     request = read(_fields(site=site, origin=origin), method="POST")
     assert _outcome(HEADERS, request) == expected
 
@@ -168,6 +173,7 @@ def test_own_origin(origin: str, host: str | None, scheme: str, expected: str | 
         ([("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "same-origin")], "csrf_site"),
         ([("Sec-Fetch-Site", "none"), ("Sec-Fetch-Site", "none"), ("Origin", TRUSTED)], "csrf_site"),
         ([("Origin", OWN), ("Host", "api.example")], "csrf_origin"),
+        ([("Origin", OWN), ("Origin", OWN), ("Sec-Fetch-Site", "same-origin")], "csrf_origin"),
     ],
 )
 def test_repeated_fields(read: Reader, fields: list[tuple[str, str]], expected: str) -> None:
@@ -253,8 +259,10 @@ def test_refusals_say_what_was_expected() -> None:
         "csrf_headers": "The request needs an Origin or Sec-Fetch-Site header, as browsers send them by themselves.",
         "csrf_token_missing": "The X-CSRF-Token header is needed, with the value of the __Host-csrf cookie.",
         "csrf_token": "The X-CSRF-Token header does not fit the token: read the __Host-csrf cookie again.",
-        "csrf_site": "The Sec-Fetch-Site header must be same-origin, or Origin in trusted_origins.",
-        "csrf_origin": "The Origin header is not this site's own or in trusted_origins.",
+        "csrf_site": "The Sec-Fetch-Site header must be same-origin or none, or the Origin header must be in"
+        " trusted_origins.",
+        "csrf_origin": 'The Origin header is "https://evil.example", which is neither this host ("api.example") nor in'
+        " trusted_origins: add it there, or let the proxy forward Host.",
     }
 
 
@@ -270,6 +278,8 @@ def test_refusals_say_what_was_expected() -> None:
         ([("Origin", "null")], "csrf_origin"),
         ([("Origin", OWN), ("Origin", OWN)], "csrf_origin"),
         ([("Origin", OWN), ("Sec-Fetch-Site", "cross-site")], "csrf_site"),
+        ([("Origin", EVIL), ("Sec-Fetch-Site", "same-origin")], "csrf_origin"),
+        ([("Origin", OWN), ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "same-origin")], "csrf_site"),
     ],
 )
 def test_handshake(fields: list[tuple[str, str]], expected: str | None) -> None:
@@ -281,6 +291,72 @@ def test_handshake(fields: list[tuple[str, str]], expected: str | None) -> None:
     except CSRFError as error:
         reason = error.reason
     assert reason == expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "shown"),
+    [
+        (EVIL, "api.example:8000", ['"https://evil.example"', '"api.example:8000"']),
+        ("https://a.example/path", "api.example", ['"https://a.example/path"']),
+        ("<script>alert('\xe4')</script>", "a\x1b[31m", ['"?script?alert??????/script?"', '"a?[31m"']),
+        ("x" * 1000, "y" * 1000, ["x" * 64 + '"', "y" * 64 + '"']),
+        (EVIL, None, ['("")']),
+    ],
+)
+def test_a_refusal_shows_what_was_compared(origin: str, host: str | None, shown: list[str]) -> None:
+    """Both values are shown, without any character that neither an origin nor a host can hold, and not at length."""
+    handshaking = handshake(_fields(host=host, origin=origin))
+    posting = asgi(_fields(host=host, origin=origin), method="POST")
+    checks: list[Callable[[], object]] = [
+        lambda: HEADERS.check_handshake(handshaking),
+        lambda: HEADERS.check_headers(posting),
+    ]
+    for check in checks:
+        with pytest.raises(CSRFError) as refused:
+            check()
+        assert all(text in refused.value.detail for text in [*shown, "trusted_origins", "forward Host"])
+
+
+class _Settings:
+    """What a framework's settings say, as those of Django do."""
+
+    def host(self) -> str | None:
+        return "shop.example"
+
+    def trusts_origin(self, origin: str) -> bool:
+        return origin == EVIL
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (_fields(origin="https://shop.example"), PASSES),
+        (_fields(origin="https://api.example"), "csrf_origin"),
+        (_fields(origin=EVIL), PASSES),
+        (_fields(origin=EVIL, site="cross-site"), PASSES),
+        (_fields(origin=TRUSTED, site="cross-site"), PASSES),
+        (_fields(origin="null", site="cross-site"), "csrf_site"),
+        (_fields(origin="null"), "csrf_origin"),
+    ],
+)
+def test_settings_of_a_framework(fields: list[tuple[str, str]], expected: str | None) -> None:
+    """A framework may know the host better than the Host header, and trust origins of its own settings besides."""
+    raw = asgi(fields, method="POST")
+    request = HTTPRequest(method="POST", path="/", values=raw.values, scheme="https", site=_Settings())
+    assert _outcome(HEADERS, request) == expected
+
+
+def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes tells nothing about how much of it is right: both go to `hmac.compare_digest`, whole."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return True
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    assert _outcome(WITH_SECRET, asgi(_fields(token="wrong"), method="POST")) is PASSES
+    assert compared == [(b"wrong", GOOD.encode())]
 
 
 @pytest.mark.parametrize(

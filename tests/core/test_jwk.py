@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 import pytest
@@ -205,3 +206,17 @@ def test_a_key_is_read_only(key: object, attribute: str) -> None:
 def test_only_shared_secrets_are_symmetric(algorithm: str) -> None:
     """Who can check HS256 can sign it too."""
     assert verification_key(algorithm).is_symmetric is algorithm.startswith("HS")
+
+
+def test_keys_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes tells nothing about how much of a secret is the same: both go to `hmac.compare_digest`."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return True
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    first, second = (VerificationKey.from_secret(letter * 32, algorithm="HS256") for letter in "ab")
+    assert first.is_same_key(second)
+    assert compared == [(b"a" * 32, b"b" * 32)]

@@ -260,9 +260,9 @@ def test_a_route_is_decided_by_the_guard(
     [
         ({}, "POST", "no token from a cookie"),
         ({"tokens_from": [TokenCookie("__Host-access")]}, "GET", "GET changes nothing"),
-        ({"tokens_from": [TokenCookie("__Host-access")]}, "POST", "Origin or Sec-Fetch-Site"),
+        ({"tokens_from": [TokenCookie("__Host-access")]}, "POST", "Sec-Fetch-Site or Origin"),
         ({"tokens_from": [TokenCookie("__Host-access")], "csrf": UNCHECKED}, "POST", "UNCHECKED"),
-        ({"tokens_from": [TokenCookie("__Host-access")], "csrf": CSRF()}, "post", "Origin or Sec-Fetch-Site"),
+        ({"tokens_from": [TokenCookie("__Host-access")], "csrf": CSRF()}, "post", "Sec-Fetch-Site or Origin"),
     ],
 )
 def test_what_a_cookie_would_need_is_said(settings: dict[str, Any], method: str, words: str) -> None:
