@@ -1,4 +1,8 @@
-"""How refusals are answered: `EXCEPTION_HANDLER = "jwtguard.django.rest_framework.exception_handler"`."""
+"""How refusals are answered: `EXCEPTION_HANDLER = "jwtguard.django.rest_framework.exception_handler"`.
+
+REST framework imports this package from inside `rest_framework.views`, when it reads `DEFAULT_AUTHENTICATION_CLASSES`.
+So no module of this package imports `rest_framework.views`, or what imports it, at module level.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,7 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from rest_framework.exceptions import NotAuthenticated
-from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
-from rest_framework.views import exception_handler as default_handler
-from rest_framework.views import set_rollback
 
 from jwtguard.core.errors import MissingTokenError
 from jwtguard.django.requests import read, respond
@@ -22,15 +23,19 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponseBa
 
     The browsable API shows them in its page; what is not ours is left to REST framework's own handler.
     """
+    from rest_framework import views  # noqa: PLC0415 - see the head of this module
+
     request: Request = context["request"]
     by = authenticator_of(request)
     if isinstance(exc, NotAuthenticated) and by is not None:
         exc = RefusedRequest(by.guard_for(http_of(request)), MissingTokenError())
     if not isinstance(exc, RefusedRequest) or _is_for_people(request):
-        return default_handler(exc, context)
-    set_rollback()
+        return views.exception_handler(exc, context)
+    views.set_rollback()
     return respond(exc.guard.answer(exc.error, read(http_of(request))))
 
 
 def _is_for_people(request: Request) -> bool:
+    from rest_framework.renderers import BrowsableAPIRenderer  # noqa: PLC0415 - see the head of this module
+
     return isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer)

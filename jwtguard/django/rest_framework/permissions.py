@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import HttpRequest
 from rest_framework.permissions import NOT, BasePermission, BasePermissionMetaclass
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from jwtguard.callers import Checkpoint, check_guard
 from jwtguard.core.authorization import (
@@ -30,6 +29,9 @@ from jwtguard.django.requests import callers_of, read
 from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in
 from jwtguard.django.rest_framework.refusals import RefusedRequest
 from jwtguard.guard import Admission, Authentication, Guard
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 
 class _PermissionType(BasePermissionMetaclass):
