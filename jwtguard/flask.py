@@ -318,7 +318,27 @@ def _refusal(error: JWTGuardError, by: Guard | Callers) -> Exception:
     if isinstance(error, ConfigurationError):
         return error
     guard = by.guard() if isinstance(by, Callers) else by
-    return _refused(error.status)(error, guard.answer(error, _read()))
+    answer = guard.answer(error, _read())
+    flask.after_this_request(functools.partial(_keep_header_fields, answer))
+    return _refused(error.status)(error, answer)
+
+
+_KEPT = frozenset({"WWW-Authenticate", "Retry-After", "Cache-Control"})
+
+
+def _keep_header_fields(answer: HTTPAnswer, response: flask.Response) -> flask.Response:
+    """Add what a refusal says in its header fields to the response that an error handler made in its place.
+
+    The handlers of APIFlask, flask-smorest and many applications write each HTTP exception anew, as JSON, and drop the
+    challenge. A handler of our own for the exception would be found before the application's, and take its answers
+    away; so the body stays the handler's, and the fields are added.
+    """
+    if response.status_code == answer.status:
+        missing = {name for name in _KEPT if name not in response.headers}
+        for name, value in answer.headers:
+            if name in missing:
+                response.headers.add(name, value)
+    return response
 
 
 def _callers() -> Callers:
