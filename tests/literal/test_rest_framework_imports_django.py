@@ -9,7 +9,7 @@ import pytest
 
 from tests.literal.django_project import DjangoProject
 
-AUTH = '''
+AUTH = """
 from jwtguard import Guard, VerificationKey
 
 guard = Guard(
@@ -17,8 +17,8 @@ guard = Guard(
     audience="https://api.example",
     keys=VerificationKey.from_secret("an example secret of 32 bytes!!!", algorithm="HS256"),
 )
-'''
-SETTINGS = '''
+"""
+SETTINGS = """
 INSTALLED_APPS = [*INSTALLED_APPS, {apps}]
 JWTGUARD = "project.auth.guard"
 REST_FRAMEWORK = {{
@@ -26,13 +26,13 @@ REST_FRAMEWORK = {{
     "DEFAULT_PERMISSION_CLASSES": ["project.permissions.MayRead"],
     "EXCEPTION_HANDLER": "jwtguard.django.rest_framework.exception_handler",
 }}
-'''
-PERMISSIONS = '''
+"""
+PERMISSIONS = """
 from jwtguard.django.rest_framework import HasRole
 
 MayRead = HasRole("reader")
-'''
-VIEWS = '''
+"""
+VIEWS = """
 from {first} import *
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -41,16 +41,16 @@ from rest_framework.views import APIView
 class Me(APIView):
     def get(self, request):
         return Response({{"for": request.user.pk}})
-'''
-URLS = '''
+"""
+URLS = """
 from django.urls import path
 
 from project.views import Me
 
 urlpatterns = [path("me", Me.as_view())]
-'''
+"""
 # One interpreter, with everything set up and REST framework not imported, forks once for each module.
-WALK = '''
+WALK = """
 import importlib, os, pkgutil, sys, traceback
 import django
 django.setup()
@@ -80,7 +80,7 @@ for name in ["rest_framework", *names]:
     failed += os.waitpid(child, 0)[1] != 0
 print(len(names), "modules", failed, "failed")
 sys.exit(failed and 1)
-'''
+"""
 
 
 def project(folder: Path, *apps: str, first: str = "rest_framework.views") -> DjangoProject:
