@@ -90,8 +90,8 @@ class BottleGuard:
 
 
 def _read() -> HTTPRequest:
-    # Bottle has decoded PATH_INFO by now, which is what its router matches.
-    return HTTPRequest.from_wsgi(request.environ, path=request.environ["PATH_INFO"])
+    # Bottle has decoded PATH_INFO by now, without the bytes that are not UTF-8, which rules refuse.
+    return HTTPRequest.from_wsgi({**request.environ, "PATH_INFO": request.environ["bottle.raw_path"]})
 
 
 def _callers() -> Callers:

@@ -32,6 +32,7 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.cookies import TokenCookie as TokenCookie
     from jwtguard.core.csrf import CSRF as CSRF
     from jwtguard.core.errors import AccessDeniedError as AccessDeniedError
+    from jwtguard.core.errors import AmbiguousPathError as AmbiguousPathError
     from jwtguard.core.errors import ConfigurationError as ConfigurationError
     from jwtguard.core.errors import CSRFError as CSRFError
     from jwtguard.core.errors import InsufficientScopeError as InsufficientScopeError
@@ -105,6 +106,7 @@ else:
             "jwtguard.core.csrf": ["CSRF"],
             "jwtguard.core.errors": [
                 "AccessDeniedError",
+                "AmbiguousPathError",
                 "ConfigurationError",
                 "CSRFError",
                 "InsufficientScopeError",

@@ -112,8 +112,6 @@ class GuardMiddleware:
                 " middleware inside, with app.add_middleware(GuardMiddleware, guard=guard)"
             )
         self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
-        # What `begin_entry` does without rules, which a guard has or has not for ever; one call less a request.
-        self._begin = self.guard.begin_authentication if self.guard.rules is None else self.guard.begin_entry
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._has_routes = not self._routes.is_empty
         self._preflight = preflight
@@ -142,21 +140,17 @@ class GuardMiddleware:
             send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
             is_exempt = self._routes.exempts(request)
         guard = self.guard
-        entry: Begun[Entry]
         if self._preflight and is_preflight(request):
-            entry, scope = Admission(), _without_credentials(scope)
-        elif is_exempt:
-            entry = Admission()
-        else:
-            try:
-                entry = self._begin(request, renew)
-                if isinstance(entry, Unfinished):
-                    entry = await perform(entry)
-            except ConfigurationError:
-                raise
-            except JWTGuardError as error:
-                await send_answer(guard.answer(error, request), scope, send)
-                return
+            is_exempt, scope = True, _without_credentials(scope)
+        try:
+            entry: Begun[Entry] = guard.begin_entry(request, renew, is_exempt=is_exempt)
+            if isinstance(entry, Unfinished):
+                entry = await perform(entry)
+        except ConfigurationError:
+            raise
+        except JWTGuardError as error:
+            await send_answer(guard.answer(error, request), scope, send)
+            return
         if callers is None:
             callers, principal = Callers(guard, entry), entry.principal
         else:

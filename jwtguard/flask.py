@@ -44,7 +44,7 @@ from jwtguard.core.principal import Principal
 from jwtguard.core.request import WSGIRequest
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
-from jwtguard.guard import Admission, Guard
+from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark
 
 P = ParamSpec("P")
@@ -258,19 +258,16 @@ class FlaskGuard:
         request = _request()
         callers = _callers_of(request)
         renew = None if endpoints is None else endpoints.renew(put_off_in(request.environ))
-        if endpoints is not None and self._exempts(request):
-            callers.keep(guard, Admission())
-        elif guard.rules is None:
-            http = WSGIRequest(request.environ)
+        http = WSGIRequest(request.environ)
+        is_shipped = endpoints is not None and self._exempts(request)
+        if guard.rules is None and not is_shipped:
             callers.keep(guard, lambda: guard.begin_authentication(http, renew))
-        elif request.environ["REQUEST_METHOD"] == "OPTIONS" and _flask_answers_preflight(request):
-            callers.keep(guard, Admission())
-        else:
-            try:
-                entry = guard.begin_entry(WSGIRequest(request.environ), renew)
-                callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
-            except JWTGuardError as error:
-                raise _refusal(error, guard) from None
+            return
+        try:
+            entry = guard.begin_entry(http, renew, is_exempt=is_shipped or _flask_answers_preflight(request, http))
+            callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
+        except JWTGuardError as error:
+            raise _refusal(error, guard) from None
 
     def _exempts(self, request: flask.Request) -> bool:
         view = flask.current_app.view_functions.get(request.endpoint or "")
@@ -392,7 +389,6 @@ def _run_async(function: Callable[..., Any], *args: object) -> object:
     return flask.current_app.async_to_sync(function)(*args)
 
 
-def _flask_answers_preflight(request: flask.Request) -> bool:
+def _flask_answers_preflight(request: flask.Request, http: HTTPRequest) -> bool:
     """Whether Flask answers this CORS preflight by itself, so that no view can run."""
-    automatic = bool(getattr(request.url_rule, "provide_automatic_options", False))
-    return automatic and is_preflight(WSGIRequest(request.environ))
+    return bool(getattr(request.url_rule, "provide_automatic_options", False)) and is_preflight(http)

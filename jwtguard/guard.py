@@ -29,6 +29,7 @@ from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF, CSRF_COOKIE
 from jwtguard.core.errors import (
     AccessDeniedError,
+    AmbiguousPathError,
     ConfigurationError,
     CSRFError,
     InvalidTokenError,
@@ -609,14 +610,24 @@ class Guard(Frozen):
         """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
         return Flow(partial(self.begin_entry, request, renew))
 
-    def begin_entry(self, request: HTTPRequest, renew: Renew | None = None) -> Begun[Admission | Authentication]:
-        """`enter` for adapters: at once, or the steps that are left."""
+    def begin_entry(
+        self, request: HTTPRequest, renew: Renew | None = None, *, is_exempt: bool = False
+    ) -> Begun[Admission | Authentication]:
+        """`enter` for adapters: at once, or the steps that are left.
+
+        `is_exempt`: the request needs no token, because it is for a shipped route that reads none, or is a preflight
+        that no view answers. Rules still refuse it if its path is ambiguous.
+        """
         rules = self.rules
         if rules is None:
-            return self.begin_authentication(request, renew)
-        requirement = rules.everywhere
-        if requirement is None:
+            return Admission() if is_exempt else self.begin_authentication(request, renew)
+        try:
             requirement = rules.requirement(request.method, request.path)
+        except AmbiguousPathError as error:
+            self._tell_refused(error)
+            raise
+        if is_exempt:
+            return Admission()
         if not requirement.mode.reads_token:
             return self.admission(requirement, None)
         begun = self.begin_authentication(request, renew)

@@ -184,6 +184,15 @@ def test_rules() -> None:
     assert (plain.default, with_default.default) == (authenticated, denied)
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, False), ({"allow_double_slash": True}, True)])
+def test_allow_double_slash(given: dict[str, Any], expected: bool) -> None:
+    """Two slashes in a row are allowed beside the list of rules."""
+    rules = Guard.from_config({**PLAIN, "rules": {"rules": [{"path": "/a", "requirement": "public"}], **given}}).rules
+    assert isinstance(rules, Rules)
+    assert rules.allow_double_slash is expected
+    assert rules.is_ambiguous("//a") is not expected
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -345,6 +354,8 @@ def test_files_that_hold_no_keys(tmp_path: Path, content: bytes) -> None:
         ({"rules": "public"}, ["rules: write a list"]),
         ({"rules": {"rules": {"path": "/"}}}, ["rules: write a list"]),
         ({"rules": {"deny": []}}, ["rules: unknown key 'deny'"]),
+        ({"rules": {"allow_double_slash": "yes"}}, ["rules: allow_double_slash is True or False: found 'yes'"]),
+        ({"rules": {"allow_slashes": True}}, ["unknown key 'allow_slashes': did you mean 'allow_double_slash'?"]),
         ({"rules": {"default": "open"}}, ["rules: a requirement is one of"]),
         ({"rules": ["/admin"]}, ["rules: Rules holds a list of Rule"]),
         (

@@ -11,6 +11,7 @@ import jwtguard
 
 EXPORTED = {
     "AccessDeniedError",
+    "AmbiguousPathError",
     "AuthorizationHeader",
     "CSRF",
     "CSRFError",

@@ -27,19 +27,20 @@ from jwtguard.core.rules import Rule, Rules
 
 
 def rules_from_config(value: Any) -> Any:
-    """A list of rules, or `{"rules": [...], "default": requirement}`."""
+    """A list of rules, or `{"rules": [...], "default": requirement, "allow_double_slash": true}`."""
     if isinstance(value, Rules):
         return value
     if isinstance(value, Mapping):
-        ConfigurationError.raise_all(unknown_keys(value, ("rules", "default")))
+        ConfigurationError.raise_all(unknown_keys(value, ("rules", "default", "allow_double_slash")))
         rules, default = value.get("rules", []), requirement_from_config(value.get("default", authenticated))
+        allow_double_slash = value.get("allow_double_slash", False)
     elif value is None:
         return None
     else:
-        rules, default = value, authenticated
+        rules, default, allow_double_slash = value, authenticated, False
     if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
         raise ConfigurationError('write a list, as in [{"path": "/admin/", "requirement": {"role": "admin"}}]')
-    return Rules(each(rules, _rule), default=default)
+    return Rules(each(rules, _rule), default=default, allow_double_slash=allow_double_slash)
 
 
 def _rule(rule: Any) -> Any:

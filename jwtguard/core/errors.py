@@ -103,6 +103,22 @@ class InvalidRequestError(JWTGuardError):
     challenges = True
 
 
+class AmbiguousPathError(JWTGuardError):
+    """The path has more than one reading, so rules cannot say which route it leads to; no token was read.
+
+    Raised only where the guard has `Rules`. Without a challenge: no token would help (RFC 9110 §15.5.1).
+    """
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ambiguous_path",
+            "The path has more than one reading: send it without '//', '.' and '..' segments, backslashes and control"
+            " characters, and as UTF-8.",
+        )
+
+
 class InsufficientScopeError(JWTGuardError):
     """Authenticated, but not allowed: a role, scope or permission is missing. RFC 6750 §3.1.
 

@@ -148,6 +148,11 @@ REASONS: dict[str, Reason] = {
     ),
     "stale_login": _reason(AUTHORIZATION_STEP, remedy="Log in again: this route wants a recent login."),
     "denied": _reason(AUTHORIZATION_STEP, remedy="Change the rule, if anybody is to pass here."),
+    "ambiguous_path": _reason(
+        AUTHORIZATION_STEP,
+        remedy="Send the path without double slashes, dot segments, backslashes and control characters; or allow double"
+        " slashes: Rules(..., allow_double_slash=True).",
+    ),
     "missing_token": _reason(AUTHORIZATION_STEP, remedy="Send the token in the Authorization header."),
     # Wherever it was: of the later steps none is said to have passed.
     "unforeseen": _reason(

@@ -199,8 +199,11 @@ def _variable(name: str) -> str:
 
 
 def _wsgi_text(value: object) -> str:
-    """PEP 3333 hands over bytes disguised as latin-1."""
-    return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
+    """The UTF-8 text of bytes that PEP 3333 hands over as latin-1; U+FFFD for what is not UTF-8.
+
+    A character above U+00FF breaks the PEP. Its escape begins with a backslash, so rules refuse such a path.
+    """
+    return str(value).encode("latin-1", "backslashreplace").decode("utf-8", "replace")
 
 
 class _ASGIRequest(HTTPRequest):

@@ -7,25 +7,43 @@
 
 A path that ends in `/` is a prefix and covers the same path without the slash; any other is exact and covers itself
 with a slash. Exact beats prefix, longer beats shorter, with methods beats without.
+
+An ambiguous path, which routers, servers and file systems do not all read in the same way, is refused whatever the
+rules say: the rule that was found for one reading would not hold for another.
+
+>>> rules.is_ambiguous("/help/../admin")
+True
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import field
 
-from jwtguard.core.authorization import Requirement, authenticated, check_requirement
+from jwtguard.core.authorization import Mode, Requirement, authenticated, check_requirement
 from jwtguard.core.dataclasses import dataclass
-from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.errors import AmbiguousPathError, ConfigurationError
 from jwtguard.core.frozen import Frozen, set_once
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
-# Segments that servers, proxies and routers resolve differently, and characters that some of them treat as a slash
-# or drop: on such a path nobody can say which route it is in the end.
-_AMBIGUOUS = re.compile(r"^[^/]|//|/\.{1,2}(?:/|$)|[\\\x00-\x1f\x7f-\x9f]")
-# As most paths are: segments that do not begin with a dot, and nothing of the above. Half of the time.
-_PLAIN = re.compile(r"(?:/[^/.\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*+)*+/?")
+# Each alternative is a path that two programs read differently.
+_AMBIGUOUS = re.compile(
+    r"^[^/]"  # An absolute URL, `*`, or no slash in front: Werkzeug routes `admin` as `/admin`.
+    r"|//"  # Proxies, Werkzeug and file systems merge slashes, other routers do not.
+    r"|/\.{1,2}(?:/|\Z)"  # Clients, servers and file systems resolve `.` and `..` (RFC 3986 §5.2.4), routers do not.
+    r"|\\"  # A slash to Windows and to browsers.
+    # Control characters, of which `$` in a regular expression, as in the routes of Starlette, ignores a final U+000A,
+    # and a file system may end a name at U+0000.
+    r"|[\x00-\x1f\x7f-\x9f]"
+    # Bytes that are not UTF-8, as servers and frameworks decode them: some replace them, others drop them.
+    r"|[\ufffd\ud800-\udfff]"
+)
+_SLASHES = re.compile("/{2,}")
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+_STRICTNESS = (Mode.PUBLIC, Mode.OPTIONAL_LENIENT, Mode.OPTIONAL, Mode.AUTHENTICATED, Mode.DENIED)
+"""Each mode admits only requests that the modes before it admit, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,11 @@ class Rule:
                 f"a rule's path is plain, without '.', '..' or empty segments, '*', '?' or '#': found {self.path!r};"
                 " a path that ends in '/' covers all below it"
             )
+        elif _ESCAPE.search(self.path):
+            from urllib.parse import unquote  # noqa: PLC0415 - slow to import, and only this message needs it
+
+            # Requests are compared when they are decoded, so such a rule would cover none of those it is written for.
+            problems.append(f"a rule's path is not percent-encoded: write {unquote(self.path)!r}, found {self.path!r}")
         try:
             check_requirement(self.requirement)
         except ConfigurationError as error:
@@ -75,34 +98,45 @@ class _Entry:
 
 
 class Rules(Frozen):
-    """The rules of an application; what none names needs `default`. Raises `ConfigurationError` for two equal rules."""
+    """The rules of an application; what none names needs `default`.
 
-    __slots__ = ("_exact", "_longest", "_prefixes", "default", "everywhere", "rules")
+    With `allow_double_slash=True`, a path with two slashes in a row is not refused: the rules of the path as it is, of
+    the path without the extra slashes at its start, and of the path with all slashes merged must pass, each of them.
+    Where they differ, the strictest mode decides whether a token is read (`denied`, `authenticated`, `optional`,
+    `optional_lenient`, `public`), the tests of all are combined with `&`, and the principal is the one of that token.
+
+    Raises `ConfigurationError` for two equal rules.
+    """
+
+    __slots__ = ("_exact", "_longest", "_prefixes", "allow_double_slash", "default", "rules")
 
     rules: tuple[Rule, ...]
     default: Requirement
-    everywhere: Requirement | None
-    """What every request needs, whatever its path; None if that must be looked at."""
+    allow_double_slash: bool
     _exact: dict[str, _Entry]
     _prefixes: dict[str, _Entry]
     _longest: int
 
-    def __init__(self, rules: Iterable[Rule], *, default: Requirement = authenticated) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], *, default: Requirement = authenticated, allow_double_slash: bool = False
+    ) -> None:
         problems: list[str] = []
         try:
             check_requirement(default)
         except ConfigurationError as error:
             problems += [f"default: {problem}" for problem in error.problems]
+        if not isinstance(allow_double_slash, bool):
+            problems.append(f"allow_double_slash is True or False: found {allow_double_slash!r}")
         listed = isinstance(rules, Iterable) and not isinstance(rules, str)
-        set_once(self, rules=tuple(rules) if listed else (), default=default, _exact={}, _prefixes={})
+        set_once(self, rules=tuple(rules) if listed else (), default=default, allow_double_slash=allow_double_slash)
+        set_once(self, _exact={}, _prefixes={})
         wrong = [rule for rule in self.rules if not isinstance(rule, Rule)] if listed else [rules]
         problems += [f"Rules holds a list of Rule(path, requirement), found {rule!r}" for rule in wrong]
         for rule in self.rules:
             if isinstance(rule, Rule):
                 self._add(rule, problems)
         ConfigurationError.raise_all(problems)
-        is_same = not self.rules and not default.mode.admits_anybody
-        set_once(self, _longest=max(map(len, self._prefixes), default=-1), everywhere=default if is_same else None)
+        set_once(self, _longest=max(map(len, self._prefixes), default=-1))
         for entry in (*self._exact.values(), *self._prefixes.values()):
             if "GET" in entry.by_method:
                 entry.by_method.setdefault("HEAD", entry.by_method["GET"])
@@ -122,14 +156,22 @@ class Rules(Frozen):
                 entry.by_method[method] = rule
 
     def requirement(self, method: str, path: str) -> Requirement:
-        """What a request needs. `path` is the one that the application's router matches."""
-        if _PLAIN.fullmatch(path) is not None or not is_ambiguous(path):
-            rule = self.rule(method, path)
-            return self.default if rule is None else rule.requirement
-        # Werkzeug's router takes leading slashes, or none, for one.
-        rule = self.rule(method, "/" + path.lstrip("/") if path else path)
-        found = self.default if rule is None else rule.requirement
-        return authenticated if found.mode.admits_anybody else found
+        """What a request for `path`, as the application's router matches it, needs; raises `AmbiguousPathError`."""
+        if self.is_ambiguous(path):
+            raise AmbiguousPathError
+        if "//" not in path:
+            return self._of_reading(method, path)
+        # Werkzeug and FastAPI's frontends drop extra slashes at the start, file systems and proxies all of them.
+        readings = (path, "/" + path.lstrip("/"), _SLASHES.sub("/", path))
+        return functools.reduce(_both, (self._of_reading(method, reading) for reading in readings))
+
+    def is_ambiguous(self, path: str) -> bool:
+        """Whether requests for `path` are refused because it has more than one reading."""
+        return is_ambiguous(_SLASHES.sub("/", path) if self.allow_double_slash else path)
+
+    def _of_reading(self, method: str, path: str) -> Requirement:
+        rule = self.rule(method, path)
+        return self.default if rule is None else rule.requirement
 
     def rule(self, method: str, path: str) -> Rule | None:
         """The rule that covers a request, None where `default` does. What it needs is `requirement` to say.
@@ -155,9 +197,21 @@ class Rules(Frozen):
             is_last, prefix = cut < 0, prefix[:cut]
 
     def __repr__(self) -> str:
-        return f"Rules({list(self.rules)!r}, default={self.default!r})"
+        slashes = ", allow_double_slash=True" if self.allow_double_slash else ""
+        return f"Rules({list(self.rules)!r}, default={self.default!r}{slashes})"
 
 
 def is_ambiguous(path: str) -> bool:
-    """Whether `path` has `.`, `..` or empty segments, a backslash or a control character, or no slash in front."""
-    return _PLAIN.fullmatch(path) is None and _AMBIGUOUS.search(path) is not None
+    """Whether `path`, decoded, has more than one reading.
+
+    That is one with a `.` or `..` segment, two slashes in a row, a backslash, a character of U+0000 to U+001F or U+007F
+    to U+009F, bytes that are not UTF-8 (U+FFFD, or surrogates), or without a slash in front, unless it is empty.
+    """
+    return _AMBIGUOUS.search(path) is not None
+
+
+def _both(first: Requirement, second: Requirement) -> Requirement:
+    """What admits the requests that both admit."""
+    if first.test is not None and second.test is not None:
+        return first if first == second else first & second
+    return max(first, second, key=lambda each: (_STRICTNESS.index(each.mode), each.test is not None))

@@ -18,7 +18,7 @@ from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.passing import finished, is_exempt
 from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user
 from jwtguard.django.settings import default_auth, user_of
-from jwtguard.guard import Admission, Guard
+from jwtguard.guard import Guard
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -62,9 +62,8 @@ class GuardMiddleware:
         if self._is_async:
             return self._answer_async(request)
         try:
-            if self._endpoints is None or not self._exempts(request):
-                entry = self._begin(request)
-                self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
+            entry = self._begin(request, is_exempt=self._exempts(request))
+            self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
         except JWTGuardError as error:
             response: HttpResponseBase = refuse(request, self._guard, error)
         else:
@@ -74,8 +73,7 @@ class GuardMiddleware:
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            if self._endpoints is None or not self._exempts(request):
-                self._keep(request, await perform(self._begin(request)))
+            self._keep(request, await perform(self._begin(request, is_exempt=self._exempts(request))))
         except JWTGuardError as error:
             response: HttpResponseBase = refuse(request, self._guard, error)
         else:
@@ -83,15 +81,14 @@ class GuardMiddleware:
         pending = () if self._endpoints is None else callers_of(request).take_pending()
         return await perform(finished(response, pending).take()) if pending else response
 
-    def _begin(self, request: HttpRequest) -> Begun[Entry]:
+    def _begin(self, request: HttpRequest, *, is_exempt: bool = False) -> Begun[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)
-        return self._guard.begin_entry(read(request), renew)
+        return self._guard.begin_entry(read(request), renew, is_exempt=is_exempt)
 
     def _exempts(self, request: HttpRequest) -> bool:
-        """Let a request pass unasked whose view reads no access token, and remember that it was not asked."""
+        """Whether the view of a request reads no access token; remembers that no token was asked for."""
         if self._endpoints is None or not is_exempt(request, self._guard):
             return False
-        callers_of(request).keep(self._guard, Admission())
         request.__dict__.setdefault(_UNASKED, []).append(self._guard)
         return True
 

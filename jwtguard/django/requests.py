@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -41,7 +42,7 @@ def read(request: HttpRequest) -> HTTPRequest:
     root_path = request.path.removesuffix(request.path_info)  # FORCE_SCRIPT_NAME counts, too.
     site = _Site(request)
     if scope is None:
-        return WSGIRequest(request.META, request.path_info, root_path, site)
+        return WSGIRequest(request.META, _ESCAPES.sub(_undecodable, request.path_info), root_path, site)
     return ASGIRequest(scope, request.path_info, root_path, site)
 
 
@@ -71,6 +72,14 @@ class _Site:
 def _covers(wildcard: SplitResult, origin: SplitResult) -> bool:
     """Whether `https://*.example.com` covers `origin`: any subdomain, and `https://example.com` itself."""
     return wildcard.scheme == origin.scheme and is_same_domain(origin.netloc, wildcard.netloc.lstrip("*"))
+
+
+_ESCAPES = re.compile("(?:%[89A-F][0-9A-F])+")
+
+
+def _undecodable(escapes: re.Match[str]) -> str:
+    """U+FFFD for bytes of a path that are not UTF-8, as in every other framework: under WSGI, Django escapes them."""
+    return "\ufffd" if "\ufffd" in unquote(escapes[0], errors="replace") else escapes[0]
 
 
 def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResponse:

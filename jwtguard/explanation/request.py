@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import SAFE_METHODS
-from jwtguard.core.errors import InsufficientScopeError, JWTGuardError
+from jwtguard.core.errors import AmbiguousPathError, InsufficientScopeError, JWTGuardError
 from jwtguard.core.principal import Principal
 from jwtguard.core.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATION_STEP, reason_named
 from jwtguard.core.unchecked import UNCHECKED
@@ -59,7 +59,10 @@ def authorization(guard: Guard, who: Authentication, route: Route) -> tuple[Step
     """What the rule of the path and the decorators say of the caller; with the refusal, if it is one."""
     asked = list(route.requirements)
     if guard.rules is not None and route.path is not None:
-        asked.insert(0, guard.rules.requirement(route.method, route.path))
+        try:
+            asked.insert(0, guard.rules.requirement(route.method, route.path))
+        except AmbiguousPathError as refused:
+            return _ambiguous(route.path, who, refused)
     if not asked:
         return step(AUTHORIZATION_STEP, "skipped", found="no rule names it, and no decorator is known of"), who.error
     wanted = " and ".join(dict.fromkeys(map(repr, asked)))
@@ -76,6 +79,16 @@ def authorization(guard: Guard, who: Authentication, route: Route) -> tuple[Step
             failed = step(AUTHORIZATION_STEP, "failed", expected=wanted, found=found, remedy=helps)
             return failed, refused.with_traceback(None)
     return step(AUTHORIZATION_STEP, "passed", expected=wanted, found=has), None
+
+
+def _ambiguous(path: str, who: Authentication, error: AmbiguousPathError) -> tuple[Step, JWTGuardError]:
+    """Said after the steps of the token, though a guard refuses the path before it reads one."""
+    wanted = "a path with one reading"
+    if who.error is not None:
+        return step(AUTHORIZATION_STEP, "not reached", expected=wanted), who.error
+    helps = reason_named(error.reason).remedy
+    failed = step(AUTHORIZATION_STEP, "failed", expected=wanted, found=cut(repr(path)), remedy=helps)
+    return failed, error.with_traceback(None)
 
 
 def _rights(principal: Principal) -> str:

@@ -95,6 +95,12 @@ def ambiguous(name: str, at: str, headers: Headers, target: str = "/me") -> Case
     return refused(name, at, headers, target, status=400, challenge=_STARTS_INVALID_REQUEST, error="invalid_request")
 
 
+def unreadable(name: str, at: str, headers: Headers = (), target: str = "/me", **more: Any) -> Case:  # noqa: ANN401
+    """A case of 400 for a path with more than one reading, which rules refuse without a challenge."""
+    expected = {"status": 400, "challenge": None, "error": None, "detail": "more than one reading", **more}
+    return refused(name, at, headers, target, **expected)
+
+
 # Compared by its beginning: the description says which part of the request was ambiguous.
 _STARTS_INVALID_REQUEST = 'Bearer realm="api", error="invalid_request", error_description="The '
 

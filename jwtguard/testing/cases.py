@@ -28,6 +28,7 @@ from jwtguard.testing.case import (
     passes,
     refused,
     token,
+    unreadable,
 )
 from jwtguard.testing.sites import NOW, OTHER_KEY
 
@@ -209,26 +210,14 @@ def _rules() -> Iterable[Case]:
     yield passes("rule and decorator pass", at, [bearer(ADMIN)], "/both")
     yield absent("a decorator behind a public rule", at, target="/public/inner")
     yield passes("a decorator behind a public rule, with a token", at, [bearer(GOOD)], "/public/inner")
-    for path in (
-        "/docs/../admin",
-        "/docs/./intro",
-        "/docs/..",
-        "//docs/intro",
-        "/docs//intro",
-        "//public",
-        "/public//",
-        "/public/.",
-        "//optional",
-        "//lenient",
-        "/docs/%2e%2e/admin",
-        "/docs%2f..%2fadmin",
-        "/docs/%5cintro",
-        "/docs/%00",
-        "/public%0a",
-        "/public%7f",
-    ):
-        yield absent(f"no public rule for the ambiguous path {path}", at, target=path)
-    yield forbidden("two leading slashes are no way round", at, GOOD, "//admin/users", "has_role('admin')")
+    for path in _AMBIGUOUS:
+        yield unreadable(f"the ambiguous path {path!r}", at, target=path)
+    for path in ("/docs/../admin", "//public", "/admin/users%0a", "/denied%0a", "/public%ff"):
+        yield unreadable(f"the ambiguous path {path!r} with a token", at, [bearer(ADMIN)], path)
+        yield unreadable(f"the ambiguous path {path!r} with a broken token", at, [bearer(EXPIRED)], path)
+    yield unreadable("an ambiguous path, asked by HEAD", at, target="/public%0a", method="HEAD")
+    yield unreadable("an ambiguous path, asked by POST", at, [bearer(ADMIN)], "/items//", method="POST")
+    yield from _double_slashes()
     mounted = replace(passes("", at, [], "/public").request, root_path="/mounted")
     yield Case(name="a mounted application", site=at, request=mounted, status=200, subject=None, needs=_MOUNTING)
     confused = replace(mounted, root_path="/docs", target="/unnamed")
@@ -243,12 +232,80 @@ def _rules() -> Iterable[Case]:
     asks = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")]
     yield absent("OPTIONS that is no preflight", at, asks[:1], "/unnamed", method="OPTIONS")
     yield absent("a preflight that nothing answers", at, asks, "/nowhere", method="OPTIONS")
+    yield unreadable("a preflight for an ambiguous path", at, asks, "/public//", method="OPTIONS")
+    yield unreadable(
+        "a preflight for an ambiguous path that something answers", "preflight", asks, "//public", method="OPTIONS"
+    )
     yield absent("a preflight is OPTIONS", at, asks, "/unnamed", method="POST")
     preflight = refused("a preflight that something answers", "preflight", asks, "/unnamed", method="OPTIONS")
     yield replace(preflight, status=200, challenge=None, error=None, needs=frozenset({"preflight"}))
 
 
 _MOUNTING = frozenset({"mounting"})
+_AMBIGUOUS = (
+    "/docs/../admin",
+    "/docs/./intro",
+    "/docs/..",
+    "/docs/%2e%2e/admin",
+    "/docs%2f..%2fadmin",
+    "/docs/.%2e/admin",
+    "/public/.",
+    "/..",
+    "//docs/intro",
+    "/docs//intro",
+    "/docs/%2fintro",
+    "//public",
+    "///public",
+    "/public//",
+    "//optional",
+    "//lenient",
+    "//admin/users",
+    "//denied",
+    "/docs/%5cintro",
+    "/docs\\intro",
+    "/docs/..\\admin",
+    "/docs/%00",
+    "/public%00",
+    "/public%09",
+    "/public%0a",
+    "/public%0a/",
+    "/%0apublic",
+    "/pub%0alic",
+    "/public%0d",
+    "/public%1f",
+    "/public%7f",
+    "/public%c2%80",
+    "/public%c2%85",
+    "/public%c2%9f",
+    "/public%ff",
+    "/public%c0%af",
+    "/public%c3",
+    "/%e0%80%afpublic",
+    "/public%ed%a0%80",
+    "/denied%0a",
+    "/admin/users%0a",
+    "/unnamed%0a",
+    "/nowhere%0a",
+    "public",
+    "admin/users",
+    "*",
+    "https://api.example/public",
+)
+
+
+def _double_slashes() -> Iterable[Case]:
+    """Where two slashes in a row are allowed, the rule of each reading must pass; routers differ in what they serve."""
+    at = "double slashes"
+    nobody: dict[str, Any] = {"status": 403, "challenge": None, "error": None}
+    yield absent("slashes at the start: no rule names the path as it is", at, target="//public")
+    yield refused("slashes at the start of a denied path", at, [bearer(ADMIN)], "//denied", **nobody)
+    yield forbidden("slashes at the start of a path that needs a role", at, GOOD, "//admin/users", "has_role('admin')")
+    yield forbidden("slashes inside a path that needs a role", at, GOOD, "/docs//internal", "has_role('admin')")
+    yield absent("slashes inside, without a token", at, target="/docs//internal")
+    yield refused("slashes at the end of a denied path", at, [bearer(ADMIN)], "/denied//", **nobody)
+    yield unreadable("allowed slashes allow no dots", at, target="/docs//../admin")
+    yield unreadable("allowed slashes allow no control characters", at, target="//public%0a")
+    yield unreadable("allowed slashes need one at the start", at, target="docs//intro")
 
 
 _NO_CSRF = frozenset({"no csrf of its own"})

@@ -130,6 +130,20 @@ class WebSocketConformance:
         assert [message["type"] for message in closed] == ["websocket.close"]
         assert closed[0]["code"] == (1013 if status == 503 else 1008)
 
+    @pytest.mark.parametrize("target", ["/socket%0a", "//socket", "/x/../socket", "/socket%ff", "socket"])
+    def test_ambiguous_path(self, target: str) -> None:
+        """A path with more than one reading is refused behind rules, with a good token too, and without a challenge."""
+        request = replace(_handshake(bearer(GOOD)), target=target)
+        denial = self.websocket(site("rules"), request)
+        assert [message["type"] for message in denial] == [
+            "websocket.http.response.start",
+            "websocket.http.response.body",
+        ]
+        assert denial[0]["status"] == 400
+        assert b"www-authenticate" not in {field.lower() for field, _ in denial[0]["headers"]}
+        closed = self.websocket(site("rules"), request, can_deny=False)
+        assert closed == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+
     def test_cookie_from_our_own_page(self) -> None:
         """A cookie opens a socket for our own page, which sends its Origin."""
         request = _handshake(cookie(GOOD), ("Origin", "https://api.example"))

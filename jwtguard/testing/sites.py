@@ -212,6 +212,12 @@ def _sites() -> Mapping[str, Site]:
         "middleware async": Site(guard=main, other=other, routes=plain, middleware=True, async_views=True),
         "two middlewares": Site(guard=main, other=other, routes=plain, middleware=True, other_middleware=True),
         "rules": Site(guard=ruled, other=other, routes=RULED, middleware=True),
+        "double slashes": Site(
+            guard=guard_for_tests(rules=Rules(RULES.rules, allow_double_slash=True)),
+            other=other,
+            routes=RULED,
+            middleware=True,
+        ),
         "preflight": Site(guard=ruled, other=other, routes=RULED, middleware=True, preflight=True),
         "cookies": Site(guard=cookies, other=other, routes=ROUTES),
         "cookies middleware": Site(guard=cookies, other=other, routes=plain, middleware=True),

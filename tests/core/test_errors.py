@@ -9,6 +9,7 @@ import pytest
 
 from jwtguard import (
     AccessDeniedError,
+    AmbiguousPathError,
     ConfigurationError,
     CSRFError,
     InsufficientScopeError,
@@ -32,6 +33,7 @@ from jwtguard import (
         (InsufficientScopeError("."), 403, "insufficient_scope", "insufficient_scope", True),
         (InsufficientUserAuthenticationError(5), 401, "insufficient_user_authentication", "stale_login", True),
         (AccessDeniedError(), 403, None, "denied", False),
+        (AmbiguousPathError(), 400, None, "ambiguous_path", False),
         (CSRFError("csrf_site", "."), 403, None, "csrf_site", False),
         (UnavailableError("keys"), 503, None, "keys", False),
         (ConfigurationError("wrong"), 500, None, "configuration", False),

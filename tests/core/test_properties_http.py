@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jwtguard import (
     CSRF,
+    AmbiguousPathError,
     AuthorizationHeader,
     InsufficientScopeError,
     JWTGuardError,
@@ -224,7 +226,11 @@ def test_rules_as_a_plain_matcher_matches(keys: list[tuple[str, str | None]], me
 
 @given(paths, methods)
 @examples
-def test_ambiguous_paths_are_closed(path: str, method: str) -> None:
-    """Whatever the path, what is ambiguous admits nobody without a token."""
-    requirement = Rules([Rule("/", public)], default=public).requirement(method, path)
-    assert requirement == (authenticated if is_ambiguous(path) else public)
+def test_ambiguous_paths_are_refused(path: str, method: str) -> None:
+    """Whatever the path, an ambiguous one is refused, and no other."""
+    rules = Rules([Rule("/", public)], default=public)
+    if is_ambiguous(path):
+        with pytest.raises(AmbiguousPathError):
+            rules.requirement(method, path)
+    else:
+        assert rules.requirement(method, path) == public

@@ -240,6 +240,8 @@ RULES = Rules([Rule("/admin/", has_role("admin")), Rule("/open", public), Rule("
         ("/open", (), GOOD, "accepted", "passed"),
         ("/maybe", (), of(exp=1), "accepted", "passed"),
         ("/open", (authenticated,), of(exp=1), "expired", "not reached"),
+        ("/open/../admin", (), of(roles=["admin"]), "ambiguous_path", "failed"),
+        ("/open/../admin", (), of(exp=1), "expired", "not reached"),
         ("/admin/", (has_role("root"),), of(roles=["admin"]), "insufficient_scope", "failed"),
         (None, (has_role("root"),), of(roles=["root"]), "accepted", "passed"),
         (None, (), GOOD, "accepted", "skipped"),

@@ -225,6 +225,7 @@ WORLDS: list[tuple[str, World]] = [
     ("store", World(guard(revocation=SessionRevocation(BrokenStore())), of(sid="s"), 10)),
     ("insufficient_scope", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/admin/x"))),
     ("stale_login", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/fresh"))),
+    ("ambiguous_path", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/fresh//x"))),
     ("denied", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/never"))),
     ("unforeseen", World(guard(keys=Broken([hs256().verification_key])), GOOD, 5)),
 ]
