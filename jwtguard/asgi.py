@@ -33,6 +33,7 @@ from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
+from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
@@ -223,7 +224,7 @@ class Connection(Protocol):
     """The ASGI scope."""
 
 
-class ASGIGuard:
+class ASGIGuard(FromGuard):
     """The decorator of one guard: `auth = ASGIGuard(guard)`, then `@auth.requires(has_role("admin"))`.
 
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.

@@ -20,13 +20,14 @@ For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guar
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Unpack
+from typing import Annotated, Any, NoReturn, Unpack
 
 try:
     from fastapi import APIRouter, Depends, FastAPI, Request
     from fastapi.encoders import jsonable_encoder
     from fastapi.openapi.models import APIKey, HTTPBearer
     from fastapi.openapi.models import SecurityBase as SecurityModel
+    from fastapi.params import Depends as DependsClass
     from fastapi.security.base import SecurityBase
     from starlette.exceptions import HTTPException, WebSocketException
     from starlette.requests import HTTPConnection
@@ -42,6 +43,7 @@ from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished
+from jwtguard.core.from_guard import NoParameter
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
 from jwtguard.endpoints.security_scheme import security_scheme
@@ -106,6 +108,52 @@ class _Scheme(_Dependency, SecurityBase):
         self.places, self.scheme_name, self.model = shown.places, shown.scheme_name, shown.model
 
 
+_WRITE = (
+    "in FastAPI write `caller: Annotated[Principal, auth.requires()]` in the signature, or"
+    " `dependencies=[auth.requires()]`; a requirement goes into the parentheses"
+)
+_IN_DEPENDS = f"`auth.requires()` is a dependency already and does not go into Depends(...): {_WRITE}"
+
+
+class _Required(DependsClass):
+    """What `auth.requires()` gives: FastAPI's own `Depends`, which also knows where it does not belong.
+
+    It can be called so that both slips are told in our words: as a decorator it is called with the view, and in
+    `Depends(auth.requires())` FastAPI reads its signature, where `NoParameter` raises.
+    """
+
+    def __call__(self, view: Annotated[object, NoParameter(_IN_DEPENDS)]) -> NoReturn:
+        raise ConfigurationError(f"`requires` is no decorator here: {_WRITE}")
+
+
+class _Requires(DependsClass):
+    """`auth.requires` of one guard: a function, and for FastAPI a `Depends` without a dependency.
+
+    FastAPI ignores a plain function in `Annotated[...]`, and the parameter would be read from the request. It looks at
+    each `Depends`, wherever it stands, so forgotten parentheses are an error when the route is made.
+    """
+
+    _function: Callable[..., Any]
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_function", function)  # FastAPI's class is frozen.
+
+    @property
+    def dependency(self) -> NoReturn:  # an attribute of FastAPI's
+        """What FastAPI asks every `Depends` for; raises `ConfigurationError`."""
+        raise ConfigurationError(f"`auth.requires` was used without parentheses: {_WRITE}")
+
+    def __call__(
+        self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
+    ) -> Any:  # noqa: ANN401 - see `FastAPIGuard.requires`
+        if callable(requirement) and not isinstance(requirement, Requirement):
+            raise ConfigurationError(f"`requires` was used without parentheses: write requires(), and {_WRITE}")
+        return self._function(requirement, tokens_from=tokens_from)
+
+    # FastAPI's compare by what they depend on, and this one must not be asked.
+    __eq__, __hash__, __repr__ = object.__eq__, object.__hash__, object.__repr__
+
+
 class FastAPIGuard(ASGIGuard):
     """The guard of a FastAPI application: `auth = FastAPIGuard(guard)`, then `auth.requires(...)` in a signature.
 
@@ -117,6 +165,7 @@ class FastAPIGuard(ASGIGuard):
     ) -> None:
         super().__init__(guard, sessions, **settings)
         self._places: dict[str, dict[str, SecurityModel]] = {}
+        self.requires = _Requires(self.requires)  # type: ignore[method-assign] # the same, when it is called
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -124,13 +173,15 @@ class FastAPIGuard(ASGIGuard):
         """The dependency that lets only callers in that `requirement` admits; its value is the `Principal`.
 
         For a parameter, `caller: Annotated[Principal, auth.requires()]`, or a whole router, `dependencies=[...]`.
+        Without the parentheses, inside `Depends(...)` and as a decorator it raises `ConfigurationError` when the route
+        is made.
         """
         checkpoint = Checkpoint(requirement, tokens_from)
         if not checkpoint.requirement.mode.reads_token:
-            return Depends(_Dependency(self.guard, checkpoint))
+            return _Required(_Dependency(self.guard, checkpoint))
         scheme = _Scheme(self.guard, checkpoint)
         self._places[scheme.scheme_name] = scheme.places
-        return Depends(scheme)
+        return _Required(scheme)
 
     def routes(self, prefix: str = "/auth") -> APIRouter:  # type: ignore[override]
         """The router of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.

@@ -40,6 +40,7 @@ from jwtguard.core.errors import (
 from jwtguard.core.events import Event, Outcome
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
+from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import Frozen, new_tuple, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
 from jwtguard.core.jwk import VerificationKey
@@ -103,7 +104,7 @@ Renew: TypeAlias = Callable[[HTTPRequest, "TokenSource | None"], Steps[Authentic
 if nobody can tell. Silent renewal is one."""
 
 
-class Guard(Frozen):
+class Guard(Frozen, FromGuard):
     """Finds a token in a request, verifies it, and decides whether its bearer may pass.
 
     `issuer` and `audience` (one or several) are what the token's `iss` and `aud` must be; `keys` is a

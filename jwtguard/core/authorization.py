@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
 from jwtguard.core.flow import is_async
+from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.logs import log_fields
 from jwtguard.core.principal import SCOPE_TOKEN, Principal
 
@@ -61,7 +62,7 @@ class Mode(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(FromGuard):
     """What a route needs. Made by the functions of this module; those that look at the caller combine with & and |."""
 
     mode: Mode

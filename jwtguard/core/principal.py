@@ -8,15 +8,15 @@ A claim that is missing, or is not what it should be, gives nothing. A role is c
 found inside `"administrator"`.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: FastAPI must find `NoParameter` in the constructor, not the text of it.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.from_guard import FromGuard, NoParameter, never_read
 from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JSONObject
 
@@ -43,14 +43,17 @@ class _Described:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Principal(_Described):
+class Principal(_Described, FromGuard):
     """The caller that a verified token speaks for.
+
+    It comes from the guard alone: FastAPI and pydantic refuse to read one from a request. Tests of an application make
+    one with `jwtguard.testing.principal`.
 
     `roles`, `scopes` and `permissions` are what the token says, without any hierarchy. `session_id` is the `sid`
     claim. `auth_time` and `expires_at` are seconds since the epoch, or None.
     """
 
-    subject: str | None
+    subject: Annotated[str | None, NoParameter(never_read("Principal"))]
     issuer: str | None = None
     roles: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()

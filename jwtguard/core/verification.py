@@ -14,19 +14,19 @@ Steps 1 to 4 stand in `jws.py`, 6 in `jwk.py` and `signatures.py`, 7 and 8 in `p
 that settles step 1 does.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: FastAPI must find `NoParameter` in the constructor, not the text of it.
 import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.from_guard import FromGuard, NoParameter, never_read
 from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_base64, parse_object_as
 from jwtguard.core.jwk import VerificationKey
@@ -48,13 +48,13 @@ _LONGEST = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedToken:
+class VerifiedToken(FromGuard):
     """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself.
 
     `principal` is the caller it speaks for, by the mapping of its issuer.
     """
 
-    header: JOSEHeader
+    header: Annotated[JOSEHeader, NoParameter(never_read("VerifiedToken"))]
     claims: ClaimsSet
     sha256: bytes = field(repr=False)
     policy: Policy = field(repr=False, compare=False)

@@ -26,6 +26,7 @@ from jwtguard.testing.clients import asgi_client as asgi_client
 from jwtguard.testing.clients import websocket_client as websocket_client
 from jwtguard.testing.clients import wsgi_client as wsgi_client
 from jwtguard.testing.clock import FrozenClock as FrozenClock
+from jwtguard.testing.principals import principal as principal
 from jwtguard.testing.provider import FakeProvider as FakeProvider
 from jwtguard.testing.route_sites import RouteSite as RouteSite
 from jwtguard.testing.route_sites import SiteView as SiteView

@@ -1,0 +1,240 @@
+"""A slip of the hand in a FastAPI application is an error when the route is made, and no client says who it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, Optional, TypeVar
+
+import pytest
+from fastapi import APIRouter, Body, Cookie, Depends, FastAPI, Header, Query, Request, Security, WebSocket
+from fastapi.params import Depends as DependsClass
+from pydantic import BaseModel, TypeAdapter, create_model
+
+from jwtguard import ConfigurationError, Guard, Principal, Requirement, VerifiedToken, has_role, optional
+from jwtguard.fastapi import FastAPIGuard
+from jwtguard.testing import RawRequest, asgi_client, principal
+from jwtguard.testing.sites import guard_for_tests
+
+AUTH = FastAPIGuard(guard_for_tests())
+SHOWN = r"Annotated\[Principal, auth.requires\(\)\]"
+Alias = Annotated[Principal, AUTH.requires]
+T = TypeVar("T")
+
+
+class Mine(Principal):
+    """A subclass of the application's own."""
+
+    __slots__ = ()
+
+
+@dataclasses.dataclass
+class Holder(Generic[T]):
+    """A dataclass with anything in it."""
+
+    value: T
+
+
+def taking(annotation: Any, default: Any = dataclasses.MISSING) -> Callable[..., Any]:
+    """A function with one parameter of this annotation."""
+
+    async def view(caller: Any) -> str:
+        raise AssertionError
+
+    view.__annotations__["caller"] = annotation
+    if default is not dataclasses.MISSING:
+        view.__defaults__ = (default,)
+    return view
+
+
+def taken_by_a_class(annotation: Any) -> type:
+    """A class whose constructor has one parameter of this annotation, to be a dependency."""
+
+    class Service:
+        def __init__(self, caller: Any) -> None:
+            raise AssertionError
+
+    Service.__init__.__annotations__["caller"] = annotation
+    return Service
+
+
+ANNOTATIONS: list[Any] = [
+    # The parentheses forgotten.
+    Annotated[Principal, AUTH.requires],
+    Annotated[Principal | None, AUTH.requires],
+    Annotated[dict[str, Any], AUTH.requires],
+    Annotated[Request, AUTH.requires],
+    Annotated[None, AUTH.requires],
+    Annotated[str, Query(), AUTH.requires],
+    Annotated[Principal, Depends(AUTH.requires)],
+    Alias,
+    Optional[Alias],  # noqa: UP045
+    "Alias",
+    # Nothing that says where it comes from.
+    Principal,
+    Principal | None,
+    Optional[Principal],  # noqa: UP045
+    list[Principal],
+    dict[str, Principal],
+    tuple[Principal, ...],
+    Annotated[Principal, "the caller"],
+    Annotated[Principal, AUTH],
+    Annotated[Principal, AUTH.guard],
+    Annotated[Principal, has_role("admin")],
+    "Principal",
+    "Principal | None",
+    Mine,
+    Holder[Principal],
+    VerifiedToken,
+    Guard,
+    FastAPIGuard,
+    Requirement,
+    # A place in the request.
+    Annotated[Principal, Body()],
+    Annotated[Principal, Query()],
+    Annotated[Principal, Header()],
+    Annotated[Principal, Cookie()],
+    # The constructor as a dependency.
+    Annotated[Principal, Depends()],
+    Annotated[Any, Depends(Principal)],
+    Annotated[Principal, Security()],
+    Annotated[Mine, Depends()],
+    Annotated[Any, Depends(functools.partial(Principal, issuer="x"))],
+    Annotated[VerifiedToken, Depends()],
+    Annotated[FastAPIGuard, Depends()],
+    # A dependency inside another.
+    Annotated[Principal, Depends(AUTH.requires())],
+    Annotated[Principal, Security(AUTH.requires(has_role("admin")), scopes=["read"])],
+]
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS, ids=str)
+def test_annotations(annotation: Any) -> None:
+    """A parameter that would take the caller from the request is an error that shows what to write."""
+    app = FastAPI()
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        app.get("/")(taking(annotation))
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        app.websocket("/ws")(taking(annotation))
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS, ids=str)
+def test_annotations_further_in(annotation: Any) -> None:
+    """So it is in a dependency, in a class that serves as one, and in what a router or an application depends on."""
+    for dependency in (taking(annotation), taken_by_a_class(annotation)):
+        with pytest.raises(ConfigurationError, match=SHOWN):
+            FastAPI().get("/")(taking(Any, Depends(dependency)))
+        with pytest.raises(ConfigurationError, match=SHOWN):
+            APIRouter(dependencies=[Depends(dependency)]).get("/")(taking(str))
+
+
+@pytest.mark.parametrize("default", [Depends(), Depends(Principal), AUTH.requires, Depends(AUTH.requires()), None])
+def test_defaults(default: Any) -> None:
+    """So is the older spelling, with what is meant as the default of the parameter."""
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        FastAPI().post("/")(taking(Principal, default))
+
+
+@pytest.mark.parametrize("dependency", [AUTH.requires, Depends(AUTH.requires()), Depends(Principal)])
+def test_lists_of_dependencies(dependency: Any) -> None:
+    """So is the list of dependencies of an application, a router or a route."""
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        FastAPI(dependencies=[dependency]).get("/")(taking(str))
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        APIRouter(dependencies=[dependency]).get("/")(taking(str))
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        FastAPI().get("/", dependencies=[dependency])(taking(str))
+
+
+@pytest.mark.parametrize("decorator", [AUTH.requires, AUTH.requires(), AUTH.requires(has_role("admin"))])
+def test_decorators(decorator: Any) -> None:
+    """On the line of a decorator it is an error that says where it belongs."""
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        decorator(taking(str))
+
+
+@pytest.mark.parametrize("model", [Principal, list[Principal], VerifiedToken, Principal | None])
+def test_answers(model: Any) -> None:
+    """A caller as a whole is no answer: it would show all claims."""
+    app, view = FastAPI(), taking(str)
+    with pytest.raises(ConfigurationError, match="names the fields that it shows"):
+        app.get("/", response_model=model)(view)
+    view.__annotations__["return"] = model
+    with pytest.raises(ConfigurationError, match="names the fields that it shows"):
+        app.get("/")(view)
+
+
+@pytest.mark.parametrize("kind", [Principal, VerifiedToken, Guard, Requirement])
+def test_pydantic(kind: Any) -> None:
+    """Pydantic has no schema for what comes from the guard, in a model or alone."""
+    with pytest.raises(ConfigurationError, match=f"^{kind.__name__} is never read from a request"):
+        TypeAdapter(kind)
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        create_model("Model", caller=(kind, ...))
+    with pytest.raises(ConfigurationError, match=SHOWN):
+        create_model("Model", caller=(kind, ...), __config__={"arbitrary_types_allowed": True})
+
+
+# What is right stays so.
+
+
+def test_right_spellings() -> None:
+    """With parentheses it works in each place, and asks for a token."""
+    app = FastAPI(dependencies=[AUTH.requires()])
+    caller: Any = AUTH.requires()
+
+    @app.get("/annotated", dependencies=[AUTH.requires(has_role("admin"))])
+    async def annotated(caller: Annotated[Principal, AUTH.requires()]) -> str:
+        raise AssertionError
+
+    @app.get("/default")
+    async def default(caller: Principal = caller) -> str:
+        raise AssertionError
+
+    @app.websocket("/ws")
+    async def socket(websocket: WebSocket, caller: Annotated[Principal | None, AUTH.requires(optional)]) -> None:
+        raise AssertionError
+
+    for path in ("/annotated", "/default"):
+        assert asgi_client(app)(RawRequest(target=path)).status == 401
+
+
+def test_identity() -> None:
+    """`auth.requires` can be compared, shown and kept in a set, as typing does with what stands in `Annotated`."""
+    other = FastAPIGuard(guard_for_tests())
+    assert AUTH.requires == AUTH.requires
+    assert AUTH.requires != other.requires
+    assert len({AUTH.requires, other.requires}) == 2
+    assert "_Requires" in repr(AUTH.requires)
+    assert isinstance(AUTH.requires, DependsClass)
+
+
+def test_overrides_with_a_caller_for_tests() -> None:
+    """Tests of an application put a caller of their own in the place of the dependency."""
+    app = FastAPI()
+    requires: Any = AUTH.requires()
+
+    @app.get("/")
+    async def view(caller: Principal = requires) -> list[str]:
+        return [str(caller.subject), *caller.roles]
+
+    app.dependency_overrides[requires.dependency] = lambda: principal("alice", roles=["admin"])
+    assert asgi_client(app)(RawRequest()).json() == ["alice", "admin"]
+
+
+class Model(BaseModel):
+    """A body of the application's own."""
+
+    subject: str
+
+
+def test_models_beside_the_caller() -> None:
+    """Bodies go on being read beside a caller from the guard."""
+    app = FastAPI()
+
+    @app.post("/")
+    async def view(body: Model, caller: Annotated[Principal, AUTH.requires()]) -> str:
+        raise AssertionError
+
+    assert asgi_client(app)(RawRequest(method="POST")).status == 401
