@@ -19,7 +19,8 @@ For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guar
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, NoReturn, Unpack
 
 try:
@@ -46,6 +47,7 @@ from jwtguard.core.flow import Unfinished
 from jwtguard.core.from_guard import NoParameter
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.core.principal import Principal
+from jwtguard.core.request import ASGIRequest
 from jwtguard.endpoints.security_scheme import security_scheme
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark, marks_of
@@ -186,7 +188,8 @@ class FastAPIGuard(ASGIGuard):
     def routes(self, prefix: str = "/auth") -> APIRouter:  # type: ignore[override]
         """The router of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.
 
-        Paths are exempt as they stand here: `include_router(auth.routes("/v1/auth"))`, not with a prefix of its own.
+        Write the whole prefix here, `include_router(auth.routes("/v1/auth"))`: with a prefix of `include_router` the
+        application does not start, and without a lifespan each of these routes raises `ConfigurationError`.
         """
         return self._router(self.mounted.mount(prefix, shipped.ENDPOINTS))
 
@@ -197,13 +200,23 @@ class FastAPIGuard(ASGIGuard):
     def _router(self, mounted: "Iterable[tuple[str, shipped.Endpoint]]") -> APIRouter:
         from jwtguard.endpoints.openapi import operation, responses  # noqa: PLC0415 - only where routes are wanted
 
-        router, shown = APIRouter(tags=["auth"]), _Places(self.guard.tokens_from)
+        paths: dict[object, str] = {}
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            for path, endpoint in _routes_of(app):
+                _check_path(path, paths.get(endpoint, path))
+            yield
+
+        router, shown = APIRouter(tags=["auth"], lifespan=lifespan), _Places(self.guard.tokens_from)
         self._places[shown.scheme_name] = shown.places
         for path, endpoint in mounted:
             for method in endpoint.methods:
+                view = _fastapi_view(self._view(endpoint), path)
+                paths[view] = path
                 router.add_api_route(
                     path,
-                    _fastapi_view(self._view(endpoint)),
+                    view,
                     methods=[method],
                     name=f"jwtguard_{endpoint.name}",
                     summary=endpoint.summary,
@@ -229,14 +242,37 @@ class FastAPIGuard(ASGIGuard):
         app.openapi = with_all_places  # type: ignore[method-assign]
 
 
-def _fastapi_view(view: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def _fastapi_view(
+    view: Callable[[Request], Awaitable[Response]], path: str
+) -> Callable[[Request], Awaitable[Response]]:
     # FastAPI goes by the annotations, which must be the classes themselves.
     async def fastapi_view(request: Request) -> Response:
+        _check_path(ASGIRequest(request.scope).path, path)
         return await view(request)
 
     for each in marks_of(view):
         mark(fastapi_view, each)
     return fastapi_view
+
+
+def _check_path(found: str, path: str) -> None:
+    """Raise `ConfigurationError` where a shipped route for `path` stands elsewhere, where no middleware exempts it."""
+    if not found.startswith(path.partition("{")[0]):
+        raise ConfigurationError(
+            f"the shipped route {path} stands at {found}: write the whole prefix in auth.routes(prefix), and none in"
+            ' include_router, as in app.include_router(auth.routes("/v1/auth"))'
+        )
+
+
+def _routes_of(app: FastAPI) -> Iterator[tuple[str, object]]:
+    """The path of each route of `app`, with prefixes, and its endpoint."""
+    try:
+        from fastapi.routing import iter_route_contexts  # noqa: PLC0415 - newer FastAPIs keep included routers apart
+    except ImportError:
+        found: Iterable[Any] = app.routes
+    else:
+        found = iter_route_contexts(app.routes)
+    return ((getattr(route, "path", None) or "", getattr(route, "endpoint", None)) for route in found)
 
 
 def _refusal(error: JWTGuardError, answer: HTTPAnswer, scope: Scope) -> Exception:

@@ -10,14 +10,17 @@ from typing import Annotated, Any, Generic, Optional, TypeVar
 import pytest
 from fastapi import APIRouter, Body, Cookie, Depends, FastAPI, Header, Query, Request, Security, WebSocket
 from fastapi.params import Depends as DependsClass
+from fastapi.testclient import TestClient
 from pydantic import BaseModel, TypeAdapter, create_model
 
 from jwtguard import ConfigurationError, Guard, Principal, Requirement, VerifiedToken, has_role, optional
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawRequest, asgi_client, principal
+from jwtguard.testing.route_sites import route_site
 from jwtguard.testing.sites import guard_for_tests
 
 AUTH = FastAPIGuard(guard_for_tests())
+SITE = route_site("bearer")
 SHOWN = r"Annotated\[Principal, auth.requires\(\)\]"
 Alias = Annotated[Principal, AUTH.requires]
 T = TypeVar("T")
@@ -238,3 +241,40 @@ def test_models_beside_the_caller() -> None:
         raise AssertionError
 
     assert asgi_client(app)(RawRequest(method="POST")).status == 401
+
+
+# The shipped routes below a prefix of `include_router`.
+
+
+def mounted(prefix: str, *, within: str = "", jwks: bool = False) -> FastAPI:
+    """An application whose shipped routes were included with a prefix, and in another router with one."""
+    app, outer, auth = FastAPI(), APIRouter(prefix=within), FastAPIGuard(SITE.guard, SITE.sessions, **SITE.settings)
+    outer.include_router(auth.jwks_route() if jwks else auth.routes(), prefix=prefix)
+    app.include_router(outer)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("prefix", "within", "jwks"), [("/auth", "", False), ("/v1", "", False), ("", "/v1", False), ("/v1", "", True)]
+)
+def test_prefixes(prefix: str, within: str, *, jwks: bool) -> None:
+    """The application does not start, and says where the prefix goes."""
+    app = mounted(prefix, within=within, jwks=jwks)
+    with pytest.raises(ConfigurationError, match=r"include_router\(auth\.routes\("), TestClient(app):
+        raise AssertionError
+
+
+def test_prefixes_without_a_lifespan() -> None:
+    """Where no server runs the lifespan, the routes themselves say so."""
+    request = RawRequest(method="POST", target="/v1/auth/login")
+    with pytest.raises(ConfigurationError, match="/auth/login stands at /v1/auth/login"):
+        asgi_client(mounted("/v1"))(request)
+
+
+def test_routers_without_a_prefix() -> None:
+    """In a router without a prefix, and in an application that is mounted somewhere, they are where they say."""
+    outer = FastAPI()
+    outer.mount("/v1", mounted(""))
+    with TestClient(mounted("")) as client:
+        assert client.get("/auth/.well-known/jwks.json").status_code == 200
+    assert asgi_client(outer)(RawRequest(target="/v1/auth/.well-known/jwks.json")).status == 200
