@@ -74,6 +74,7 @@ class Wait(Generic[T]):
         self.timeout = timeout
 
 
+_NO_RESULT = "it is no result yet; await it or call .run(), and in a generator of a flow write `yield from`"
 Step: TypeAlias = Call[Any] | Wait[Any]
 Steps: TypeAlias = Generator[Step, Any, T]
 Begun: TypeAlias = T | Generator[Step, Any, T]
@@ -120,14 +121,41 @@ class Flow(Generic[T]):
             raise _run_already()
         return waiting if isinstance(waiting, Unfinished) else _steps_of(waiting)
 
+    # A question that only the result can answer means a missing `await` or `.run()`: `if guard.verify(text):` would be
+    # true for every token there is. `__iter__` stays as it is, for `yield from`.
+
     def __bool__(self) -> bool:
-        # `if guard.verify(text):` would otherwise be true for every token there is.
-        raise TypeError("a Flow is no result yet: await it, call .run(), or write `yield from` in front of it")
+        raise TypeError(f"a Flow cannot be tested for truth: {_NO_RESULT}")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError(f"a Flow cannot be compared: {_NO_RESULT}")
+
+    __hash__ = object.__hash__  # asyncio keeps what it waits for in sets, each equal to itself alone.
+
+    def __repr__(self) -> str:
+        return f"<Flow: {_NO_RESULT}>"
+
+    # For type checkers, a flow has none of these.
+    if not TYPE_CHECKING:  # pragma: no branch
+        __lt__ = __le__ = __gt__ = __ge__ = __eq__
+
+        def __len__(self) -> int:
+            raise TypeError(f"a Flow has no length: {_NO_RESULT}")
+
+        def __contains__(self, item: object) -> bool:
+            raise TypeError(f"a Flow has no members: {_NO_RESULT}")
+
+        def __getitem__(self, item: object) -> object:
+            raise TypeError(f"a Flow has no items: {_NO_RESULT}")
+
+        def __getattr__(self, name: str) -> object:  # Called only for what is not there.
+            message = f"a Flow has no attribute {name!r}: {_NO_RESULT}"
+            raise AttributeError(message, name=name, obj=self)
 
     def __del__(self) -> None:
         # A check that was never run must not pass silently for one that was.
         if getattr(self, "_waiting", None) is not None:
-            message = "a Flow was never run: await it, call .run(), or write `yield from` in front of it"
+            message = f"a Flow was never run: {_NO_RESULT}"
             warnings.warn(message, RuntimeWarning, stacklevel=2, source=self)
 
 

@@ -7,12 +7,16 @@ import functools
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from jwtguard import ConfigurationError
+from jwtguard import ConfigurationError, JWTGuardError, authenticated
 from jwtguard.core.flow import Call, Flow, Steps, ToThread, Wait, flow, is_async, run_async, run_sync
+from jwtguard.core.request import ASGIRequest
+from jwtguard.testing.sites import guard_for_tests
+from tests.core.session_world import World
 
 
 async def _awaited(made: Flow[Any]) -> Any:
@@ -329,12 +333,81 @@ def test_abandoned_coroutine_cleans_up() -> None:
     assert seen == ["finally"]
 
 
-def test_truth_testing_is_refused() -> None:
-    """`if guard.verify(text):` would be true for every token there is."""
+@pytest.mark.parametrize(
+    "ask",
+    [
+        bool,
+        len,
+        lambda made: not made,
+        lambda made: made == "sun",
+        lambda made: made != "sun",
+        lambda made: made < 1,
+        lambda made: made >= 1,
+        lambda made: "sun" in made,
+        lambda made: made["sub"],
+        lambda made: made[0],
+    ],
+)
+def test_asking_a_flow_for_its_result_is_refused(ask: Callable[[Any], object]) -> None:
+    """`if guard.verify(text):` would be true for every token there is; the error says what to write."""
     made = _calling(_later)
-    with pytest.raises(TypeError, match="no result yet"):
-        bool(made)
+    with pytest.raises(TypeError, match=r"a Flow .*: it is no result yet; await it or call \.run\(\)"):
+        ask(made)
     made.take().close()
+
+
+@pytest.mark.parametrize("name", ["subject", "claims", "principal", "__wrapped__", "_private"])
+def test_an_attribute_of_the_result_is_refused(name: str) -> None:
+    """So is what only the result has; `hasattr` and `getattr` with a default work as with any object."""
+    made = _calling(_later)
+    with pytest.raises(
+        AttributeError, match=rf"no attribute '{name}': it is no result yet; await it or call \.run\(\)"
+    ):
+        getattr(made, name)
+    assert getattr(made, name, None) is None
+    made.take().close()
+
+
+def _flows() -> dict[str, Callable[[], Any]]:
+    """What applications call and get a flow from."""
+    guard = guard_for_tests()
+    sessions = World().made()
+    request = ASGIRequest({"type": "http", "method": "GET", "path": "/", "headers": []})
+    return {
+        "verify": lambda: guard.verify("a.b.c"),
+        "prefetch": guard.prefetch,
+        "authenticate": lambda: guard.authenticate(request),
+        "admit": lambda: guard.admit(request, authenticated),
+        "enter": lambda: guard.enter(request),
+        "start": lambda: sessions.start("alice"),
+        "refresh": lambda: sessions.refresh("a.b.c"),
+        "end": lambda: sessions.end("a.b.c"),
+        "end_all": lambda: sessions.end_all("alice"),
+        "end_session": lambda: sessions.end_session("alice", "1"),
+        "list": lambda: sessions.list("alice"),
+    }
+
+
+@pytest.mark.parametrize("name", _flows())
+def test_public_methods(name: str) -> None:
+    """Each of them says so when `await` or `.run()` was forgotten, also where it is printed."""
+    made = _flows()[name]()
+    with pytest.raises(AttributeError, match=r"await it or call \.run\(\)"):
+        _ = made.subject
+    with pytest.raises(TypeError, match=r"await it or call \.run\(\)"):
+        bool(made)
+    assert "await it or call .run()" in f"{made}"
+    with suppress(JWTGuardError):
+        made.run()
+
+
+def test_flows_wait_together() -> None:
+    """asyncio keeps flows in sets and compares them with themselves alone."""
+
+    async def together() -> list[Any]:
+        return list(await asyncio.gather(_calling(_later), _calling(_later), asyncio.wait_for(_calling(_later), 5)))
+
+    assert asyncio.run(together()) == ["later", "later", "later"]
 
 
 def test_never_run_warns() -> None:
