@@ -31,7 +31,7 @@ from jwtguard import endpoints as shipped
 from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource, TokenSubprotocol
+from jwtguard.core.extraction import TokenSource, TokenSubprotocol, subprotocols_without_token
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
 from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import new_tuple
@@ -196,9 +196,12 @@ class GuardMiddleware:
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):
-            # The token is no subprotocol, and no business of the application.
-            scope["headers"] = [field for field in scope["headers"] if field[0].lower() != b"sec-websocket-protocol"]
-            scope["subprotocols"] = []
+            # The token is no subprotocol: the application sees its own alone.
+            own = subprotocols_without_token(ASGIRequest(scope))
+            headers = [field for field in scope["headers"] if field[0].lower() != b"sec-websocket-protocol"]
+            if own:
+                headers.append((b"sec-websocket-protocol", ", ".join(own).encode("latin-1")))
+            scope["headers"], scope["subprotocols"] = headers, own
             send = _choosing_bearer(send)
         token = authentication.token
         socket = GuardedSocket(
@@ -411,11 +414,11 @@ class Visit(Admitted):
 
     def _check_subprotocol(self, admission: Admission) -> None:
         authentication = admission.authentication
-        # A middleware would have taken the field away, and seen to it that the handshake is answered with `bearer`.
+        # A middleware would have taken the token away, and seen to it that the handshake is answered with `bearer`.
         if (
             authentication is not None
             and isinstance(authentication.source, TokenSubprotocol)
-            and ASGIRequest(self._scope).values("sec-websocket-protocol")
+            and authentication.source.read(ASGIRequest(self._scope)) is not None
         ):
             raise ConfigurationError(
                 "TokenSubprotocol() needs the middleware in front, with it among the guard's tokens_from:"

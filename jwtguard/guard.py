@@ -38,7 +38,7 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.events import Event, Outcome
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract, is_ambient
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
 from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import Frozen, new_tuple, set_once
@@ -118,7 +118,7 @@ class Guard(Frozen, FromGuard):
     set is asked for in any case. `max_token_bytes`: longer values are refused unread; 65536 at most. `max_token_age`:
     counted from `iat`. `cache_size`: verified tokens remembered, 0 for none. `claims`: where roles, scopes and
     permissions stand. `role_hierarchy`, `role_permissions`: what roles are worth. `rules`: which path needs what.
-    `csrf`: how cookie tokens are protected (`UNCHECKED` turns it off).
+    `csrf`: how tokens that a browser or a gateway adds are protected (`UNCHECKED` turns it off).
     `revocation`: `SessionRevocation(store)` asks whether a token's session has ended; None asks nothing.
     `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
     at each decision. `clock`: seconds since the epoch.
@@ -422,7 +422,7 @@ class Guard(Frozen, FromGuard):
             if isinstance(verified, Unfinished):
                 return self._authenticating(request, source, verified, None, renew)
             token = verified
-            if isinstance(source, TokenCookie):
+            if is_ambient(source):
                 self._check_csrf(request, token)
             if self._revocation is not None:
                 asked = self._revocation.begin(token, clock=self._clock)
@@ -448,7 +448,7 @@ class Guard(Frozen, FromGuard):
         try:
             if isinstance(begun, Unfinished):
                 token = yield from begun
-                if isinstance(source, TokenCookie):
+                if is_ambient(source):
                     self._check_csrf(request, token)
                 asked = self._begin_asking(token)
             else:
@@ -517,13 +517,18 @@ class Guard(Frozen, FromGuard):
     def proves_origin(self, entry: Admission | Authentication) -> bool:
         """Whether a token let the caller in that no other site could have sent.
 
-        That is one in a header that no other site can set, or in a cookie if it passed the CSRF check.
+        That is one in a header that the client itself sets, or one that passed our CSRF check. Other sites can have a
+        browser or a gateway add a token by itself.
         """
         authentication = entry.authentication
         if entry.principal is None or authentication is None:
             return False
         source = authentication.source
-        return isinstance(source, _HEADERS) or (isinstance(source, TokenCookie) and self.csrf is not UNCHECKED)
+        if source is None:
+            return False
+        if is_ambient(source):
+            return self.csrf is not UNCHECKED
+        return isinstance(source, AuthorizationHeader | TokenHeader)
 
     def reading_issued(self, text: str) -> Steps[VerifiedToken]:
         """Verify a token that this very program has just issued, before a browser gets it.
@@ -685,9 +690,6 @@ class Guard(Frozen, FromGuard):
         if self.issuers:
             return f"Guard(issuers=[{', '.join(repr(each.issuer) for each in self.issuers)}])"
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
-
-
-_HEADERS = (AuthorizationHeader, TokenHeader)  # Made once: a union in the call would be made at each.
 
 
 def _who(token: VerifiedToken | None) -> dict[str, str | None]:

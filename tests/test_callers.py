@@ -231,7 +231,7 @@ def test_checkpoint_of_another_guard_reads_by_itself() -> None:
 def test_checkpoint_with_its_own_places_reads_again() -> None:
     """With `tokens_from` the request is read again, there and only there."""
     callers = _callers((ONE, AS_ALICE))
-    checkpoint = Checkpoint(authenticated, iter([TokenHeader("X-Token")]))
+    checkpoint = Checkpoint(authenticated, iter([TokenHeader("X-Token", from_proxy=False)]))
     request = asgi([("X-Token", token("bob"))])
     caller = checkpoint.admit(ONE, request, callers).run().require()
     assert caller is not None

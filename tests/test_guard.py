@@ -196,7 +196,7 @@ def test_rules_see_method_and_path() -> None:
 def test_tokens_from_of_a_route() -> None:
     """A route with its own places reads the request again, whatever was kept, and looks nowhere else."""
     deciding = guard()
-    own = (TokenHeader("X-Token"),)
+    own = (TokenHeader("X-Token", from_proxy=False),)
     kept = deciding.authenticate(asgi([bearer(GOOD)])).run()
     assert kept.principal is not None
 
@@ -216,7 +216,7 @@ def test_tokens_from_of_a_route() -> None:
         ({}, asgi([cookie(GOOD), ("Origin", "https://api.example"), ("Host", "api.example")], method="POST"), True),
         ({"csrf": UNCHECKED}, asgi([cookie(GOOD)]), False),
         ({"csrf": UNCHECKED}, asgi([bearer(GOOD)]), True),
-        ({"tokens_from": [TokenHeader("X-Token")]}, asgi([("X-Token", GOOD)]), True),
+        ({"tokens_from": [TokenHeader("X-Token", from_proxy=False)]}, asgi([("X-Token", GOOD)]), True),
         ({"tokens_from": [TokenQuery()]}, asgi(query_string=f"access_token={GOOD}".encode()), False),
         ({}, asgi(), False),
         ({}, asgi([bearer(forged())]), False),

@@ -100,7 +100,13 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
     ("keys", [KEY.verification_key, OTHER_KEY.verification_key], lambda g: len(list(g.keys.current())), 1, 2),  # type: ignore[arg-type,union-attr]
     ("issuers", [TRUSTED], lambda g: _outcome(g, signed(iss="https://other.example")), "iss", "accepted"),
     ("introspection", ASKING, lambda g: _outcome(g, "opaque"), "form", "accepted"),
-    ("tokens_from", [TokenHeader("X-Token")], lambda g: _status(g, asgi([("X-Token", token())])), 401, 200),
+    (
+        "tokens_from",
+        [TokenHeader("X-Token", from_proxy=False)],
+        lambda g: _status(g, asgi([("X-Token", token())])),
+        401,
+        200,
+    ),
     ("leeway", timedelta(0), lambda g: _outcome(g, signed(exp=NOW - 5)), "accepted", "expired"),
     ("leeway", timedelta(seconds=300), lambda g: _outcome(g, signed(exp=NOW - 299)), "expired", "accepted"),
     ("required_claims", ["nbf"], lambda g: _outcome(g, signed()), "accepted", "missing_nbf"),

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from jwtguard.checks.finding import Finding
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF
-from jwtguard.core.extraction import TokenQuery
+from jwtguard.core.extraction import TokenQuery, is_ambient
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED
 from jwtguard.guard import Guard
@@ -26,12 +26,14 @@ LONG_LEEWAY = 60.0
 def findings_of(guard: Guard) -> Iterator[Finding]:
     """What is insecure in how one guard takes tokens, as far as it alone tells."""
     cookies = [source for source in guard.tokens_from if isinstance(source, TokenCookie)]
-    if cookies and guard.csrf is UNCHECKED:
+    ambient = [source for source in guard.tokens_from if is_ambient(source)]
+    if ambient and guard.csrf is UNCHECKED:
+        place = "a cookie" if cookies else "a header that a gateway adds"
         yield Finding(
             "error",
             "csrf_unchecked",
-            "tokens travel in a cookie, and csrf is unchecked: any site can act for a user who is logged in",
-            why="A browser sends the cookie along with requests that other sites start.",
+            f"tokens travel in {place}, and csrf is unchecked: any site can act for a user who is logged in",
+            why="A browser or a gateway adds the token to requests that other sites start.",
             remedy="leave csrf out, or set its trusted_origins",
         )
     for cookie in cookies:
@@ -44,7 +46,8 @@ def findings_of(guard: Guard) -> Iterator[Finding]:
             why="Whoever reads such a log can be the user until the token expires.",
             remedy="send them in the Authorization header",
         )
-    yield from _of_origins(guard, cookies)
+    if ambient:
+        yield from _of_origins(guard)
     yield from _of_issuers(guard)
 
 
@@ -83,15 +86,15 @@ def _of_cookie(cookie: TokenCookie) -> Iterator[Finding]:
         )
 
 
-def _of_origins(guard: Guard, cookies: list[TokenCookie]) -> Iterator[Finding]:
-    origins = guard.csrf.trusted_origins if cookies and isinstance(guard.csrf, CSRF) else ()
+def _of_origins(guard: Guard) -> Iterator[Finding]:
+    origins = guard.csrf.trusted_origins if isinstance(guard.csrf, CSRF) else ()
     for origin in origins:
         if origin.startswith("http://") and not origin.startswith(("http://localhost", "http://127.", "http://[::1]")):
             yield Finding(
                 "warning",
                 "origin_insecure",
                 f"csrf trusts {origin}, whose pages anybody on the way can change",
-                why="A changed page acts with the user's cookie.",
+                why="A changed page acts with the user's token.",
                 remedy="trust its https origin",
             )
 

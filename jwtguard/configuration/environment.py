@@ -30,6 +30,9 @@ _VARIABLES = (
     "KID",
     "LEEWAY",
     "COOKIE",
+    "HEADER",
+    "HEADER_FROM_PROXY",
+    "HEADER_SCHEME",
 )
 
 
@@ -37,8 +40,10 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     """The arguments of `Guard(...)` that `JWTGUARD_…` variables describe; raises `ConfigurationError`.
 
     `JWTGUARD_AUDIENCE` and `JWTGUARD_ALGORITHM` take several with commas, `JWTGUARD_LEEWAY` is in seconds,
-    `JWTGUARD_COOKIE` names a cookie that may hold the token beside the `Authorization` header. An empty variable
-    counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets keys come over plain http from this machine.
+    `JWTGUARD_COOKIE` names a cookie that may hold the token beside the `Authorization` header, and `JWTGUARD_HEADER`
+    another header; with it go `JWTGUARD_HEADER_FROM_PROXY` (1 or 0: does a gateway set the header?) and
+    `JWTGUARD_HEADER_SCHEME`. An empty variable counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets
+    keys come over plain http from this machine.
     """
     if environ is None:
         import os  # noqa: PLC0415 - the one place that looks outside
@@ -62,9 +67,32 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
             config["leeway"] = float(variables["LEEWAY"])
         except ValueError:
             problems.append(f"{ENVIRONMENT_PREFIX}LEEWAY is a number of seconds: found {variables['LEEWAY']!r}")
-    if "COOKIE" in variables:
-        config["tokens_from"] = ["authorization", {"cookie": variables["COOKIE"]}]
+    places = _places_from_env(variables, problems)
+    if places:
+        config["tokens_from"] = places
     return collected(config, problems)
+
+
+def _places_from_env(variables: Mapping[str, str], problems: list[str]) -> list[Any]:
+    """Where tokens travel, none where no variable says so."""
+    places: list[Any] = [{"cookie": variables["COOKIE"]}] if "COOKIE" in variables else []
+    with_header = [f"HEADER_{name}" for name in ("FROM_PROXY", "SCHEME") if f"HEADER_{name}" in variables]
+    if "HEADER" not in variables:
+        problems += [
+            f"{ENVIRONMENT_PREFIX}{name} is for {ENVIRONMENT_PREFIX}HEADER: set that too" for name in with_header
+        ]
+        return ["authorization", *places] if places else []
+    header: dict[str, Any] = {"header": variables["HEADER"]}
+    if "HEADER_FROM_PROXY" in variables:
+        if variables["HEADER_FROM_PROXY"] not in {"0", "1"}:
+            problems.append(
+                f"{ENVIRONMENT_PREFIX}HEADER_FROM_PROXY is 1 if a gateway sets the header, 0 if the client does"
+            )
+        header["from_proxy"] = variables["HEADER_FROM_PROXY"] == "1"
+    if "HEADER_SCHEME" in variables:
+        header["scheme"] = variables["HEADER_SCHEME"]
+    is_authorization = variables["HEADER"].lower() == "authorization"
+    return [header, *places] if is_authorization else ["authorization", *places, header]
 
 
 def _listed(text: str) -> list[str]:

@@ -18,7 +18,7 @@ from jwtguard.core.principal import ClaimPath, ClaimsMapping
 
 
 def sources_from_config(value: Any) -> Any:
-    """The places of a token: `"authorization"`, `{"cookie": name}`, `{"header": name}` and so on."""
+    """The places of a token: `"authorization"`, `{"cookie": name}`, `{"header": name, "from_proxy": ...}` and so on."""
     if value is None:
         return None
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
@@ -36,16 +36,27 @@ def _token_source(place: Any) -> TokenSource:
             known = ("cookie", "path", "domain", "samesite", "development", "secure")
             ConfigurationError.raise_all(unknown_keys(place, known))
             return TokenCookie(place["cookie"], **{name: place[name] for name in known[1:] if name in place})
-        if len(place) == 1 and "header" in place:
-            return TokenHeader(place["header"])
+        if "header" in place:
+            return _header(place)
         if len(place) == 1 and "query" in place:
             return TokenQuery(place["query"])
     elif isinstance(place, TokenSource) and not isinstance(place, type):
         return place
     raise ConfigurationError(
-        'a place is "authorization", {"cookie": name}, {"header": name}, {"query": name} or "subprotocol",'
+        'a place is "authorization", {"cookie": name}, {"header": name, "from_proxy": true or false}, {"query": name}'
+        ' or "subprotocol",'
         f" found {place!r}"
     )
+
+
+def _header(place: Mapping[str, Any]) -> TokenSource:
+    """`{"header": "Authorization", "from_proxy": true}`, or a header of another name with what `TokenHeader` takes."""
+    if isinstance(place["header"], str) and place["header"].lower() == "authorization":
+        ConfigurationError.raise_all(unknown_keys(place, ("header", "from_proxy")))
+        return AuthorizationHeader(from_proxy=place.get("from_proxy", False))
+    known = ("header", "from_proxy", "scheme")
+    ConfigurationError.raise_all(unknown_keys(place, known))
+    return TokenHeader(place["header"], **{name: place[name] for name in known[1:] if name in place})
 
 
 def claims_from_config(value: Any) -> Any:

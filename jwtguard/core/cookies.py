@@ -95,9 +95,10 @@ class TokenCookie:
         if not values:
             return None
         value = values[0].strip(" \t")
-        if value:
-            self.check_host(request)
-        return value or None
+        if value in {"", '""'}:  # Both are how an empty cookie is written (RFC 6265 §4.1.1).
+            return None
+        self.check_host(request)
+        return value
 
     def check_host(self, request: HTTPRequest) -> None:
         """Raise `InvalidRequestError` if this cookie, set up for development, would leave this machine."""

@@ -128,7 +128,9 @@ class CSRF:
         """
         origins, sites = _checked_fields(request)
         if not origins:
-            raise CSRFError("csrf_origin", "A websocket handshake with a cookie needs an Origin header.")
+            raise CSRFError(
+                "csrf_origin", "A websocket handshake whose token a browser or a gateway adds needs an Origin header."
+            )
         if sites:
             self.check_headers(request)
         self._check_origin(origins, request)

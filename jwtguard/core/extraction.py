@@ -3,7 +3,7 @@
 >>> from jwtguard.core.http import HTTPRequest
 >>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "HTTP_AUTHORIZATION": "bearer abc.def.ghi"})
 >>> extract(request, [AuthorizationHeader(), TokenCookie("__Host-access")])
-Extracted(source=AuthorizationHeader())
+Extracted(source=AuthorizationHeader(from_proxy=False))
 
 Absent is `None`; a token that was attempted and is malformed, or is there twice, raises. Nothing here looks into the
 token: that is the verifier's work.
@@ -60,13 +60,23 @@ def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted:
     return found
 
 
-# What looks like a second bearer credential behind a comma.
-_SECOND_BEARER = re.compile(r",[ \t]*bearer ", re.IGNORECASE)
+# What looks like a second credential behind a comma.
+_SECOND_CREDENTIAL = re.compile(r",[ \t]*(?:bearer|dpop) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationHeader:
-    """`Authorization: Bearer <token>` (RFC 6750 §2.1); the scheme is compared without case (RFC 9110 §11.1)."""
+    """`Authorization: Bearer <token>` (RFC 6750 §2.1); the scheme is compared without case (RFC 9110 §11.1).
+
+    `from_proxy=True`: a gateway adds the header for a browser that it knows by a cookie (oauth2-proxy can do so). The
+    gateway does that for requests of other sites too, so such a token passes the CSRF check like one in a cookie.
+    """
+
+    from_proxy: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.from_proxy, bool):
+            raise ConfigurationError(f"from_proxy is True or False, found {self.from_proxy!r}")
 
     def read(self, request: HTTPRequest) -> str | None:
         """The credential of the Bearer scheme; other schemes are none of our business, hence absent."""
@@ -76,23 +86,18 @@ class AuthorizationHeader:
         if len(combined) > MAX_FIELD:
             combined = _far_too_long(combined, request)
         value = combined.strip(_SPACE)
-        if value.startswith("Bearer ") and "," not in value and value[7] != " ":
-            return value[7:]  # As nearly everybody writes it; all else is looked at closely.
-        if value[:6].lower() != "bearer" or value[6:7] not in _BEARER_ENDS:
-            if "," in value and _SECOND_BEARER.search(value):
+        if value[:6].lower() != "bearer" or value[6:7] not in _SCHEME_ENDS:
+            if "," in value and _SECOND_CREDENTIAL.search(value):
                 raise _two_fields()
             return None
         if "," in value:
             raise _two_fields()
-        credential = value[6:].strip(" ")
-        if not credential or value[6] != " ":
-            raise MalformedTokenError("bearer_credential")
-        return credential
+        return _credential(value, "Bearer")
 
 
 # After the scheme comes a space. Behind anything else that is no part of a scheme's name, a bearer token was
 # attempted and botched, which is not the same as none.
-_BEARER_ENDS = frozenset(["", *'"(),/:;<=>?@[\\]{}', *map(chr, range(33)), "\x7f"])
+_SCHEME_ENDS = frozenset(["", *'"(),/:;<=>?@[\\]{}', *map(chr, range(33)), "\x7f"])
 
 
 def _far_too_long(combined: str, request: HTTPRequest) -> str:
@@ -110,32 +115,89 @@ def _two_fields() -> InvalidRequestError:
     return InvalidRequestError("two_credentials", "The request carries more than one Authorization credential.")
 
 
-_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""What names a field or a scheme (RFC 9110 §5.6.2)."""
+_GATEWAY_FIELDS = re.compile(
+    r"cf-access-jwt-assertion|x-goog-iap-jwt-assertion|x-amzn-oidc-.*|x-forwarded-access-token"
+    r"|x-forwarded-authorization|x-auth-request-access-token|x-ms-token-.*"
+)
+"""Fields that gateways alone set, for browsers that they know by a cookie: Cloudflare Access, Google's
+Identity-Aware Proxy, the load balancers of AWS, oauth2-proxy, Azure App Service."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenHeader:
-    """A header of another name that holds the bare token, for gateways that keep `Authorization` to themselves."""
+    """A header of another name: for gateways, and for clients that need `Authorization` for something else.
+
+    `from_proxy` says who sets it, and has no default. True: a gateway adds it for a browser that it knows by a cookie.
+    It does so for requests of other sites too, so such a token passes the CSRF check like one in a cookie. False: the
+    client itself sets it, which a page of another site cannot do. The header holds the bare token, or with
+    `scheme="Bearer"` what `Authorization` would hold. Raises `ConfigurationError`.
+    """
 
     name: str
+    from_proxy: bool | None = field(default=None, kw_only=True)
+    scheme: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _FIELD_NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _TOKEN.fullmatch(self.name):
             raise ConfigurationError(f"a header's name is letters, digits and hyphens (RFC 9110 §5.1): {self.name!r}")
-        if self.name.lower() in {"authorization", "cookie"}:
-            raise ConfigurationError(
-                f"TokenHeader({self.name!r}) would read the field whole: use AuthorizationHeader() or TokenCookie(name)"
+        ConfigurationError.raise_all(self._problems())
+
+    def _problems(self) -> list[str]:
+        # A WSGI server makes no difference between a hyphen and an underscore.
+        name, written = self.name.lower().replace("_", "-"), f"TokenHeader({self.name!r}"
+        if name in {"authorization", "cookie"}:
+            return [f"{written}) would read the field whole: use AuthorizationHeader() or TokenCookie(name)"]
+        problems = []
+        if self.scheme is not None and not (isinstance(self.scheme, str) and _TOKEN.fullmatch(self.scheme)):
+            problems.append(
+                f'scheme is a name as in scheme="Bearer", or None for the bare token: found {self.scheme!r}'
             )
+        if self.from_proxy is None:
+            problems.append(
+                f"who sets the header {self.name}? Write {written}, from_proxy=True) if a gateway adds it for a browser"
+                f" that it knows by a cookie, or {written}, from_proxy=False) if the client itself sets it"
+            )
+        elif not isinstance(self.from_proxy, bool):
+            problems.append(f"from_proxy is True or False, found {self.from_proxy!r}")
+        elif not self.from_proxy and _GATEWAY_FIELDS.fullmatch(name):
+            problems.append(
+                f"gateways set the header {self.name}, also for requests that other sites start: write"
+                f" {written}, from_proxy=True)"
+            )
+        return problems
 
     def read(self, request: HTTPRequest) -> str | None:
-        """The value of the field; a repeated one is refused, as is a comma, which is how servers fold them."""
+        """The token in the field; a repeated field is refused, as is a comma, which is how servers fold fields."""
         fields = request.values(self.name.lower())
         if not fields:
             return None
         value = fields[0].strip(_SPACE)
         if len(fields) > 1 or "," in value:
             raise InvalidRequestError("repeated_header", f"The {self.name} header was given more than once.")
-        return value or None
+        return _credential(value, self.scheme) if self.scheme is not None else value or None
+
+
+def _credential(value: str, scheme: str) -> str | None:
+    """The credential behind `scheme`, None behind another one; raises `MalformedTokenError` if there is none."""
+    length = len(scheme)
+    if value[:length].lower() != scheme.lower() or value[length : length + 1] not in _SCHEME_ENDS:
+        return None
+    credential = value[length:].strip(" ")
+    if not credential or value[length] != " ":
+        raise MalformedTokenError("bearer_credential")
+    return credential
+
+
+def is_ambient(source: TokenSource) -> bool:
+    """Whether a browser or a gateway adds the token by itself, also to requests that other sites start.
+
+    RFC 6265 §8.2 calls that ambient authority: such a token needs the CSRF check.
+    """
+    return isinstance(source, TokenCookie) or (
+        isinstance(source, AuthorizationHeader | TokenHeader) and source.from_proxy is True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,29 +231,42 @@ class TokenQuery:
 _MAX_ESCAPED = 65536
 """Characters of a query parameter that are unescaped, which takes Python a step for each escape."""
 
-_OFFERS_BEARER = re.compile(r"(?:^|,)[ \t]*bearer[ \t]*(?:,|$)")
+_BEARER_OFFER = re.compile(r"(?:^|,)[ \t]*bearer[ \t]*(?=,|$)")
+_SUBPROTOCOLS = "sec-websocket-protocol"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSubprotocol:
     """`Sec-WebSocket-Protocol: bearer, <token>`: for browsers, whose websockets cannot set other headers.
 
-    Only handshakes are read. A middleware answers with the subprotocol `bearer`, and the application sees neither; so
-    this place needs one in front: a decorator alone cannot keep the token from the application.
+    Subprotocols of the application may stand before and behind these two. Only handshakes are read. A middleware hides
+    both from the application, and answers with the application's choice or else with `bearer`; so this place needs a
+    middleware: a decorator alone cannot keep the token from the application.
     """
 
     def read(self, request: HTTPRequest) -> str | None:
-        """The value behind `bearer`, of exactly two; any other list is the application's own."""
+        """The offer behind `bearer`; a list without `bearer` is the application's own."""
         if not request.is_websocket:
             return None
-        offered = ",".join(request.values("sec-websocket-protocol"))
-        if not _OFFERS_BEARER.search(offered):
+        offered = ",".join(request.values(_SUBPROTOCOLS))
+        bearer = _BEARER_OFFER.search(offered)
+        if bearer is None:
             return None
-        first, _, rest = offered.partition(",")
-        token = rest.strip(_SPACE)
-        if first.strip(_SPACE) != "bearer" or not token or "," in token:
+        if _BEARER_OFFER.search(offered, bearer.end()):
+            raise InvalidRequestError("two_tokens", "The subprotocol bearer was offered more than once.")
+        token = offered[bearer.end() + 1 :].partition(",")[0].strip(_SPACE)
+        if not token:
             raise MalformedTokenError("subprotocol")
         return token
+
+
+def subprotocols_without_token(request: HTTPRequest) -> list[str]:
+    """The subprotocols that a handshake offers to the application: without `bearer` and the token behind it."""
+    offered = [each.strip(_SPACE) for each in ",".join(request.values(_SUBPROTOCOLS)).split(",")]
+    if "bearer" in offered:
+        position = offered.index("bearer")
+        del offered[position : position + 2]
+    return [each for each in offered if each]
 
 
 def check_sources(tokens_from: object) -> tuple[TokenSource, ...]:
@@ -205,7 +280,8 @@ def check_sources(tokens_from: object) -> tuple[TokenSource, ...]:
     if wrong or not sources:
         found = f"found {wrong[0]!r}" if wrong else "found none"
         raise ConfigurationError(
-            "tokens_from holds AuthorizationHeader(), TokenCookie(name), TokenHeader(name) or TokenQuery(name),"
+            "tokens_from holds AuthorizationHeader(), TokenCookie(name), TokenHeader(name, from_proxy=...) or"
+            " TokenQuery(name),"
             f" {found}"
         )
     named = [_place(source) for source in sources]
@@ -220,4 +296,4 @@ def _place(source: TokenSource) -> object:
         return TokenHeader, source.name.lower()
     if isinstance(source, TokenCookie):
         return TokenCookie, source.sent_name
-    return source
+    return AuthorizationHeader if isinstance(source, AuthorizationHeader) else source

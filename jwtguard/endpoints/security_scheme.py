@@ -18,7 +18,10 @@ def security_scheme(source: TokenSource) -> tuple[str, dict[str, str]]:
     if isinstance(source, TokenCookie):
         return _scheme_name("CookieToken", source.sent_name), _api_key("cookie", source.sent_name)
     if isinstance(source, TokenHeader):
-        return _scheme_name("HeaderToken", source.name), _api_key("header", source.name)
+        scheme = _api_key("header", source.name)
+        if source.scheme is not None:
+            scheme["description"] = f"The value is the scheme and the token: {source.scheme} <token>"
+        return _scheme_name("HeaderToken", source.name), scheme
     if isinstance(source, TokenQuery):
         return _scheme_name("QueryToken", source.name), _api_key("query", source.name)
     return "BearerToken", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

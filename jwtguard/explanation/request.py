@@ -13,6 +13,7 @@ from __future__ import annotations
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import SAFE_METHODS
 from jwtguard.core.errors import AmbiguousPathError, InsufficientScopeError, JWTGuardError
+from jwtguard.core.extraction import is_ambient
 from jwtguard.core.principal import Principal
 from jwtguard.core.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATION_STEP, reason_named
 from jwtguard.core.unchecked import UNCHECKED
@@ -22,16 +23,18 @@ from jwtguard.guard import Authentication, Guard
 
 
 def csrf(guard: Guard, route: Route) -> Step:
-    """What would be asked of a request that brings the token in a cookie."""
+    """What would be asked of a request to which a browser or a gateway adds the token."""
     method = route.method.upper()
-    if not any(isinstance(source, TokenCookie) for source in guard.tokens_from):
-        found = "this guard takes no token from a cookie"
+    ambient = [source for source in guard.tokens_from if is_ambient(source)]
+    place = "in a cookie" if any(isinstance(source, TokenCookie) for source in ambient) else "from a gateway"
+    if not ambient:
+        found = "this guard takes no token from a cookie or a gateway"
     elif guard.csrf is UNCHECKED:
-        found = "csrf=UNCHECKED: requests with a cookie are not protected"
+        found = f"csrf=UNCHECKED: requests with a token {place} are not protected"
     elif method in SAFE_METHODS:
         found = f"{method} changes nothing"
     else:
-        found = "asked only if the token comes in a cookie: then Sec-Fetch-Site or Origin must show a page of yours"
+        found = f"asked only if the token comes {place}: then Sec-Fetch-Site or Origin must show a page of yours"
     return step(CSRF_STEP, "skipped", found=found)
 
 

@@ -87,11 +87,11 @@ def place_of(source: TokenSource) -> str:
     """Where a token may travel, in words."""
     match source:
         case AuthorizationHeader():
-            return "Authorization"
+            return "Authorization from a proxy" if source.from_proxy else "Authorization"
         case TokenCookie():
             return f"cookie {source.sent_name}"
         case TokenHeader():
-            return f"header {source.name}"
+            return f"header {source.name}{' from a proxy' if source.from_proxy else ''}"
         case TokenQuery():
             return f"query {source.name}"
         case TokenSubprotocol():

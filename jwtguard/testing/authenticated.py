@@ -22,7 +22,7 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar, Unpack
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF, CSRF_HEADER
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource
+from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, is_ambient
 from jwtguard.core.flow import Flow
 from jwtguard.testing.issuer_claims import TokenSettings
 from jwtguard.testing.tokens import TokenFor
@@ -50,9 +50,9 @@ class Authenticated:
         """Let `client` send a token for `subject` with each request; returns the same client.
 
         Whoever it was logged in as before is logged out. `via` is where the token travels: "header" or "cookie", as the
-        guard has it, or a place of a route's own; by default the first of the guard's. With a cookie go the browser's
-        `Sec-Fetch-Site`, and the CSRF cookie and header where the guard makes them; `csrf=False` leaves these out, for
-        a test that must fail. `settings` are those of the token.
+        guard has it, or a place of a route's own; by default the first of the guard's. With a cookie, or a
+        gateway's header, go the browser's `Sec-Fetch-Site`, and the CSRF cookie and header where the guard makes them;
+        `csrf=False` leaves these out, for a test that must fail. `settings` are those of the token.
 
         Raises `ConfigurationError` if the guard reads no token there, `TypeError` for something that is no test client.
         """
@@ -65,11 +65,11 @@ class Authenticated:
         if isinstance(place, AuthorizationHeader):
             fields["Authorization"] = f"Bearer {text}"
         elif isinstance(place, TokenHeader):
-            fields[place.name] = text
+            fields[place.name] = text if place.scheme is None else f"{place.scheme} {text}"
         else:
             cookies[place.sent_name] = text
-            if csrf:
-                self._add_csrf(text, fields, cookies)
+        if csrf and is_ambient(place):
+            self._add_csrf(text, fields, cookies)
         undo = [sender.set_header(name, value) for name, value in fields.items()]
         undo += [sender.set_cookie(name, value) for name, value in cookies.items()]
         self._clients[id(client)] = client, undo

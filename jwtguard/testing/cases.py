@@ -68,6 +68,7 @@ def _reading(at: str) -> Iterable[Case]:
     yield ambiguous("two fields", at, [bearer(GOOD), bearer(GOOD)])
     yield ambiguous("one field with two tokens", at, [bearer(f"{GOOD},{GOOD}")])
     yield ambiguous("a second bearer behind another scheme", at, [("Authorization", f"Basic YTpi, Bearer {GOOD}")])
+    yield ambiguous("a DPoP credential behind another scheme", at, [("Authorization", f"Basic YTpi, DPoP {GOOD}")])
     yield ambiguous("another scheme in a second field", at, [bearer(GOOD), ("Authorization", "Basic YTpi")])
     yield ambiguous("another scheme in the first field", at, [("Authorization", "Basic YTpi"), bearer(GOOD)])
     yield ambiguous("an empty field and another", at, [("Authorization", ""), bearer(GOOD)])
@@ -80,6 +81,12 @@ def _reading(at: str) -> Iterable[Case]:
     yield refused("a megabyte in a named header", at, [("X-Token", "a" * _MEGABYTE)], "/gateway")
     yield ambiguous("a named header twice", at, [("X-Token", GOOD), ("X-Token", GOOD)], "/gateway")
     yield ambiguous("a named header with a comma", at, [("X-Token", f"{GOOD},b")], "/gateway")
+    proxied = "X-Forwarded-Authorization"
+    yield passes("a header with a scheme", at, [(proxied, f"bEARER  {GOOD}")], "/proxy")
+    yield absent("another scheme in a header with a scheme", at, [(proxied, f"Basic {GOOD}")], "/proxy")
+    yield absent("a bare token in a header with a scheme", at, [(proxied, GOOD)], "/proxy")
+    yield refused("no credential in a header with a scheme", at, [(proxied, "Bearer")], "/proxy")
+    yield ambiguous("a header with a scheme twice", at, [(proxied, f"Bearer {GOOD}")] * 2, "/proxy")
     yield passes("a query where it is asked for", at, [], f"/query?access_token={GOOD}")
     yield absent("an empty query", at, [], "/query?access_token=&other=1")
     yield absent("a query of nearly the name", at, [], f"/query?xaccess_token={GOOD}")
@@ -309,6 +316,8 @@ def _double_slashes() -> Iterable[Case]:
 
 
 _NO_CSRF = frozenset({"no csrf of its own"})
+_CSRF_REFUSED: dict[str, Any] = {"status": 403, "challenge": None, "error": None, "detail": "Origin header"}
+_NO_ORIGIN: dict[str, Any] = {**_CSRF_REFUSED, "detail": "Origin or Sec-Fetch-Site"}
 
 
 def _cookies() -> Iterable[Case]:
@@ -322,6 +331,7 @@ def _cookies() -> Iterable[Case]:
         yield passes("a cookie beside another scheme", at, [bearer("YTpi", "Basic"), cookie(GOOD)])
         yield passes("a cookie beside an empty field", at, [("Authorization", ""), cookie(GOOD)])
         yield absent("an empty cookie", at, [cookie("")])
+        yield absent("a cookie with nothing in its quotes", at, [cookie('""')])
         yield absent("a cookie without a value", at, [("Cookie", "__Host-access")])
         yield absent("the case of a cookie's name counts", at, [cookie(GOOD, "__host-access")])
         yield absent("a cookie's name in another's value", at, [("Cookie", f"a=__Host-access={GOOD}")])
@@ -394,6 +404,21 @@ def _cookies() -> Iterable[Case]:
         yield passes("a public POST", at, [cookie(GOOD), *evil], "/public", **nobody)
         yield passes("an optional POST without a token", at, evil, "/optional", **nobody)
         yield passes("a POST by query", at, evil, f"/query?access_token={GOOD}", method="POST", needs=_NO_CSRF)
+        gateway = ("X-Forwarded-Authorization", f"Bearer {GOOD}")
+        yield passes("a gateway's header, for our own page", at, [gateway, own], "/proxy", method="POST")
+        yield passes("a gateway's header, read only", at, [gateway, *evil], "/proxy")
+        yield refused(
+            "a gateway's header, for another site", at, [gateway, *evil], "/proxy", method="POST", **_CSRF_REFUSED
+        )
+    at, evil = "proxy", [("Origin", "https://evil.example")]
+    yield passes("a gateway's Authorization", at, [bearer(GOOD)])
+    yield passes("a gateway's Authorization, for our own page", at, [bearer(GOOD), same], method="POST")
+    yield refused(
+        "a gateway's Authorization, for another site", at, [bearer(GOOD), *evil], method="POST", **_CSRF_REFUSED
+    )
+    yield refused("a gateway's Authorization, unknown from where", at, [bearer(GOOD)], method="POST", **_NO_ORIGIN)
+    unprotected = "proxy middleware"
+    yield passes("a gateway's header, unchecked", unprotected, [bearer(GOOD), *evil], method="POST", needs=_NO_CSRF)
     at, fits = "cookies with token", csrf_token("cookies with token", GOOD)
     yield passes("the token on top", at, [cookie(GOOD), own, ("X-CSRF-Token", fits)], method="POST")
     yield csrf_refused("the token on top is missing", at, [own], "X-CSRF-Token header is needed")

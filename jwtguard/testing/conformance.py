@@ -71,6 +71,9 @@ class AdapterConformance:
             assert problem == (expected if case.error is None else {**expected, "error": case.error})
 
 
+_OWN_SITE = ("Sec-Fetch-Site", "same-origin")
+
+
 class WebSocketConformance:
     """What an adapter for websockets must do besides. Every site has a websocket at `/socket`, which needs a token.
 
@@ -114,6 +117,10 @@ class WebSocketConformance:
             ([cookie(GOOD), ("Origin", "https://evil.example")], "cookies", 403),
             ([cookie(GOOD), ("Origin", "https://evil.example")], "cookies unchecked", 403),
             ([cookie(GOOD), *[("Origin", "https://api.example")] * 2], "cookies", 403),
+            ([bearer(GOOD)], "proxy", 403),
+            ([bearer(GOOD), ("Origin", "https://evil.example")], "proxy", 403),
+            ([bearer(GOOD), ("Origin", "https://evil.example"), _OWN_SITE], "proxy", 403),
+            ([bearer(GOOD), ("Origin", "https://evil.example")], "proxy middleware", 403),
         ],
     )
     def test_denied(self, headers: Sequence[tuple[str, str]], name: str, status: int) -> None:
@@ -144,10 +151,11 @@ class WebSocketConformance:
         closed = self.websocket(site("rules"), request, can_deny=False)
         assert closed == [{"type": "websocket.close", "code": 1008, "reason": ""}]
 
-    def test_cookie_from_our_own_page(self) -> None:
-        """A cookie opens a socket for our own page, which sends its Origin."""
-        request = _handshake(cookie(GOOD), ("Origin", "https://api.example"))
-        sent = self.websocket(site("cookies"), request, incoming=self.gone)
+    @pytest.mark.parametrize(("name", "token"), [("cookies", cookie(GOOD)), ("proxy", bearer(GOOD))])
+    def test_from_our_own_page(self, name: str, token: tuple[str, str]) -> None:
+        """A cookie, or a gateway's header, opens a socket for our own page, which sends its Origin."""
+        request = _handshake(token, ("Origin", "https://api.example"))
+        sent = self.websocket(site(name), request, incoming=self.gone)
         assert sent[0]["type"] == "websocket.accept"
 
     def test_closed_when_the_token_expires(self) -> None:
@@ -168,9 +176,10 @@ class WebSocketConformance:
         # Five minutes of life and ten seconds of leeway.
         assert sum(naps) == 310
 
-    def test_subprotocol(self) -> None:
-        """A browser sends the token as a subprotocol, and gets the one that is none of the token's."""
-        request = _handshake(("Sec-WebSocket-Protocol", f"bearer, {GOOD}"))
+    @pytest.mark.parametrize("offered", [f"bearer, {GOOD}", f"graphql-transport-ws, bearer, {GOOD}, chat"])
+    def test_subprotocol(self, offered: str) -> None:
+        """A browser sends the token as a subprotocol, beside others, and gets the one that is none of the token's."""
+        request = _handshake(("Sec-WebSocket-Protocol", offered))
         sent = self.websocket(site("subprotocol"), request, incoming=self.gone)
         assert (sent[0]["type"], sent[0]["subprotocol"]) == ("websocket.accept", "bearer")
         assert sent[1]["text"] == "user-1"

@@ -134,6 +134,7 @@ def _raising(principal: Principal) -> bool:
 
 
 COOKIE = TokenCookie("__Host-access")
+PROXY = TokenHeader("X-Forwarded-Authorization", from_proxy=True, scheme="Bearer")
 COOKIE_PLACES = (AuthorizationHeader(), COOKIE)
 ROUTES = (
     Route(path="/me", requirement=authenticated),
@@ -149,7 +150,8 @@ ROUTES = (
     Route(path="/lenient", requirement=optional_lenient),
     Route(path="/public", requirement=public),
     Route(path="/denied", requirement=denied),
-    Route(path="/gateway", requirement=authenticated, tokens_from=(TokenHeader("X-Token"),)),
+    Route(path="/gateway", requirement=authenticated, tokens_from=(TokenHeader("X-Token", from_proxy=False),)),
+    Route(path="/proxy", requirement=authenticated, tokens_from=(PROXY,)),
     Route(path="/query", requirement=authenticated, tokens_from=(TokenQuery("access_token"),)),
     Route(path="/other", requirement=authenticated, by_other=True),
 )
@@ -227,6 +229,15 @@ def _sites() -> Mapping[str, Site]:
             routes=ROUTES,
         ),
         "cookies without secret": Site(guard=guard_for_tests(tokens_from=COOKIE_PLACES), other=other, routes=ROUTES),
+        "proxy": Site(
+            guard=guard_for_tests(tokens_from=[AuthorizationHeader(from_proxy=True)]), other=other, routes=ROUTES
+        ),
+        "proxy middleware": Site(
+            guard=guard_for_tests(tokens_from=[AuthorizationHeader(from_proxy=True)], csrf=UNCHECKED),
+            other=other,
+            routes=plain,
+            middleware=True,
+        ),
         "cookies unchecked": Site(
             guard=guard_for_tests(tokens_from=COOKIE_PLACES, csrf=UNCHECKED), other=other, routes=ROUTES
         ),

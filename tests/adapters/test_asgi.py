@@ -487,14 +487,26 @@ def test_errors_in_the_set_up_stay_errors(rules: Rules | None) -> None:
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "bearer"), ("chat", "chat")])
-def test_subprotocol(chosen: str | None, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("offered", "own", "fields"),
+    [
+        (["bearer", GOOD], [], []),
+        (["chat", "bearer", GOOD], ["chat"], [b"chat"]),
+        (["bearer", GOOD, "chat", "superchat"], ["chat", "superchat"], [b"chat, superchat"]),
+    ],
+)
+def test_subprotocol(
+    offered: list[str], own: list[str], fields: list[bytes], chosen: str | None, expected: str
+) -> None:
     """The token is no subprotocol that the application can choose; the answer names one, or browsers hang up."""
     guard = guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()])
     accept = {"type": "websocket.accept", "subprotocol": chosen}
     inner = Inner(accept, CLOSE, then=lambda scope: None)
-    scope = scope_of(("Sec-WebSocket-Protocol", f"bearer, {GOOD}"), kind="websocket", subprotocols=["bearer", GOOD])
+    scope = scope_of(("Sec-WebSocket-Protocol", ", ".join(offered)), kind="websocket", subprotocols=offered)
     sent = sent_by(GuardMiddleware(inner, guard), scope)
-    assert ([message.get("subprotocol") for message in sent], inner.scope["subprotocols"]) == ([expected, None], [])
+    assert ([message.get("subprotocol") for message in sent], inner.scope["subprotocols"]) == ([expected, None], own)
+    seen = [value for name, value in inner.scope["headers"] if name.lower() == b"sec-websocket-protocol"]
+    assert seen == fields
 
 
 def test_other_subprotocols() -> None:

@@ -295,7 +295,7 @@ def test_principal_in_the_wrong_place() -> None:
 def test_innermost_requires() -> None:
     """Inside `requires` it is the caller it let in; behind it, the one before."""
     auth, other = DjangoGuard(GUARD), DjangoGuard(OTHER)
-    inner = other.requires(tokens_from=[TokenHeader("X-Token")])(hello)
+    inner = other.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])(hello)
 
     @auth.requires()
     def view(request: HttpRequest) -> HttpResponse:
@@ -350,7 +350,7 @@ def test_template_that_is_rendered_later(*, is_async: bool, asgi: bool) -> None:
         return page(request)
 
     inner: Any = requires(guard=GUARD)(page_async if is_async else page)
-    view = outer.requires(optional, tokens_from=[TokenHeader("X-Token")])(inner)
+    view = outer.requires(optional, tokens_from=[TokenHeader("X-Token", from_proxy=False)])(inner)
     with serving(view) as ask:
         assert ask("/", bearer(GOOD), asgi=asgi).body == b"hello user-1"
         assert ask("/", bearer(GOOD), ("X-Token", THEIRS), asgi=asgi).body == b"hello user-1"
@@ -612,7 +612,7 @@ def test_user_who_is_gone() -> None:
 
 def test_user_of_the_innermost_requires() -> None:
     """Behind a decorator, the user is again the one before."""
-    inner = requires(guard=GUARD, tokens_from=[TokenHeader("X-Token")])(user_view)
+    inner = requires(guard=GUARD, tokens_from=[TokenHeader("X-Token", from_proxy=False)])(user_view)
 
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(b"".join(response(request).content for response in (user_view, inner, user_view)))

@@ -51,10 +51,17 @@ from tests.adapters.django_site import CSRF
 MIDDLEWARE = "jwtguard.django.GuardMiddleware"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
-PLACES: list[TokenSource] = [AuthorizationHeader(), TokenCookie("__Host-access"), TokenHeader("X-Token")]
+PLACES: list[TokenSource] = [
+    AuthorizationHeader(),
+    TokenCookie("__Host-access"),
+    TokenHeader("X-Token", from_proxy=False),
+]
 GUARD = guard_for_tests(tokens_from=PLACES)
 UNPROTECTED = guard_for_tests(tokens_from=PLACES, csrf=UNCHECKED)
 QUERY = guard_for_tests(tokens_from=[TokenQuery("t")])
+GATEWAY_PLACES: list[TokenSource] = [AuthorizationHeader(from_proxy=True), TokenHeader("X-Token", from_proxy=True)]
+GATEWAY = guard_for_tests(tokens_from=GATEWAY_PLACES)
+GATEWAY_UNPROTECTED = guard_for_tests(tokens_from=GATEWAY_PLACES, csrf=UNCHECKED)
 CSRF_SECRET = "a" * 32
 HOST = ("Host", "api.example")
 OWN = ("Origin", "https://api.example")
@@ -105,6 +112,8 @@ SKIPPED: list[tuple[Guard, Requirement, Headers, str]] = [
     (GUARD, optional, [bearer(GOOD)], "/"),
     (GUARD, optional_lenient, [cookie(GOOD), OWN], "/"),
     (UNPROTECTED, authenticated, [bearer(GOOD)], "/"),
+    (GATEWAY, authenticated, [bearer(GOOD), OWN], "/"),
+    (GATEWAY, authenticated, [("X-Token", GOOD), ("Sec-Fetch-Site", "same-origin")], "/"),
 ]
 """A token let the caller in, and no other site could have sent it."""
 
@@ -118,6 +127,9 @@ KEPT: list[tuple[Guard, Requirement, Headers, str]] = [
     (UNPROTECTED, authenticated, [cookie(GOOD)], "/"),
     (UNPROTECTED, authenticated, [cookie(GOOD), OWN], "/"),
     (QUERY, authenticated, [], f"/?t={GOOD}"),
+    (GATEWAY_UNPROTECTED, authenticated, [bearer(GOOD)], "/"),
+    (GATEWAY_UNPROTECTED, authenticated, [("X-Token", GOOD)], "/"),
+    (GATEWAY, optional_lenient, [bearer(GOOD), ("Origin", "https://evil.example")], "/"),
     (QUERY, optional, [], "/"),
 ]
 """No token let the caller in, or one that any site can have sent along."""
@@ -182,6 +194,16 @@ def test_order_of_checks(guarding: Any) -> None:
     with serving(guarded, *middleware, CSRF, JWTGUARD=setting) as ask:
         assert ask().status == 401
         assert ask(cookie(GOOD), ("Origin", "https://evil.example")).json()["detail"].startswith("The Origin header")
+
+
+@pytest.mark.parametrize("asgi", [False, True])
+@pytest.mark.parametrize("token", [bearer(GOOD), ("X-Token", GOOD)])
+def test_gateways_token_from_elsewhere(guarding: Any, token: tuple[str, str], *, asgi: bool) -> None:
+    """A form of another site to which a gateway adds the token is refused by our check."""
+    guarded, middleware, setting = guarding(GATEWAY, authenticated, view_async if asgi else view)
+    with serving(guarded, *middleware, CSRF, JWTGUARD=setting) as ask:
+        refused = ask(token, ("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"), asgi=asgi)
+        assert (refused.status, refused.header("Content-Type")) == (403, "application/problem+json")
 
 
 # What Django's settings say of the host and of other origins.

@@ -379,7 +379,7 @@ def test_objects() -> None:
 
 def test_a_guard_of_each() -> None:
     """Two guards on one view: each takes its own callers, and the permission goes by the one that did."""
-    other = guard(issuer="https://other.example", tokens_from=[TokenHeader("X-Machine")])
+    other = guard(issuer="https://other.example", tokens_from=[TokenHeader("X-Machine", from_proxy=False)])
     made = drf.view(
         authentications=[*OURS, drf.authentication(DjangoGuard(other))], permissions=[permissions.IsAuthenticated]
     )
@@ -393,7 +393,7 @@ def test_a_guard_of_each() -> None:
 
 def test_places_of_a_view_s_own() -> None:
     """`tokens_from` on the class or on the permission: there is looked, and nowhere else."""
-    header = [TokenHeader("X-Token")]
+    header = [TokenHeader("X-Token", from_proxy=False)]
     text = bearer(roles=["admin"])["Authorization"].removeprefix("Bearer ")
     by_class = drf.view(authentications=[drf.authentication(OWN, header)], permissions=[HasRole("admin")])
     by_permission = drf.view(authentications=OURS, permissions=[Requires(has_role("admin"), tokens_from=header)])
@@ -594,7 +594,7 @@ BOTH = guard(tokens_from=[AuthorizationHeader(), TokenCookie()])
         (GuardAuthentication, {"JWTGUARD": OWN}, {"BearerToken": BEARER}),
         (GuardAuthentication, {"MIDDLEWARE": [f"{__name__}.Front"]}, {"BearerToken": BEARER}),
         (
-            drf.authentication(OWN, [TokenHeader("X-Token"), TokenQuery()]),
+            drf.authentication(OWN, [TokenHeader("X-Token", from_proxy=False), TokenQuery()]),
             {},
             {
                 "HeaderToken.X-Token": {"type": "apiKey", "in": "header", "name": "X-Token"},

@@ -44,7 +44,7 @@ OUT = FastAPIGuard(guard_for_tests(keys=OutOfReach()))
 Caller = Annotated[Principal, AUTH.requires()]
 Admin = Annotated[Principal, AUTH.requires(has_role("admin"))]
 Anybody = Annotated[Principal | None, AUTH.requires(optional)]
-Theirs = Annotated[Principal, OTHER.requires(tokens_from=[TokenHeader("X-Token")])]
+Theirs = Annotated[Principal, OTHER.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])]
 Nobody = Annotated[Principal, OUT.requires()]
 THEIRS = token(key=OTHER_KEY, subject="user-2")
 
@@ -137,7 +137,22 @@ def test_cookie_scheme_without_init_app() -> None:
     [
         (TokenCookie("__Host-access"), "CookieToken.__Host-access", COOKIE),
         (TokenCookie("__Host-access", development=True), "CookieToken.access", {**COOKIE, "name": "access"}),
-        (TokenHeader("X-Token"), "HeaderToken.X-Token", {"type": "apiKey", "in": "header", "name": "X-Token"}),
+        (
+            TokenHeader("X-Token", from_proxy=False),
+            "HeaderToken.X-Token",
+            {"type": "apiKey", "in": "header", "name": "X-Token"},
+        ),
+        (
+            TokenHeader("X-Forwarded-Authorization", from_proxy=True, scheme="Bearer"),
+            "HeaderToken.X-Forwarded-Authorization",
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Forwarded-Authorization",
+                "description": "The value is the scheme and the token: Bearer <token>",
+            },
+        ),
+        (AuthorizationHeader(from_proxy=True), "BearerToken", BEARER),
         (TokenQuery("t"), "QueryToken.t", {"type": "apiKey", "in": "query", "name": "t"}),
         (AuthorizationHeader(), "BearerToken", BEARER),
     ],
@@ -163,9 +178,9 @@ def test_places_of_one_kind() -> None:
 def test_each_operation_names_its_own_places() -> None:
     """A route with places of its own is not said to take a token anywhere else."""
     app = FastAPI()
-    auth = FastAPIGuard(guard_for_tests(tokens_from=[AuthorizationHeader(), TokenHeader("X-A")]))
+    auth = FastAPIGuard(guard_for_tests(tokens_from=[AuthorizationHeader(), TokenHeader("X-A", from_proxy=False)]))
     auth.init_app(app)
-    own: list[TokenSource] = [TokenHeader("X-B"), TokenQuery("t")]
+    own: list[TokenSource] = [TokenHeader("X-B", from_proxy=False), TokenQuery("t")]
     app.add_api_route("/guard", lambda: None, dependencies=[auth.requires()])
     app.add_api_route("/bearer", lambda: None, dependencies=[auth.requires(tokens_from=[AuthorizationHeader()])])
     app.add_api_route("/own", lambda: None, dependencies=[auth.requires(tokens_from=own)])

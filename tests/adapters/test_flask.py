@@ -235,7 +235,7 @@ def test_async_keys_in_a_sync_view() -> None:
 def test_helpers_that_run_at_once() -> None:
     """Of two decorated coroutines that run at once, each ends for itself, whichever is first."""
     auth, other, app = FlaskGuard(guard_for_tests()), FlaskGuard(guard_for_tests(OTHER_KEY)), flask.Flask(__name__)
-    places = [TokenHeader("X-Token")]
+    places = [TokenHeader("X-Token", from_proxy=False)]
 
     @app.get("/")
     async def view() -> list[str]:
@@ -297,7 +297,7 @@ def test_principal_of_the_innermost_requires() -> None:
     """Inside `requires` the proxy is the caller it let in; behind it, the one that `init_app` found."""
     auth, other, app = FlaskGuard(guard_for_tests()), FlaskGuard(guard_for_tests(OTHER_KEY)), flask.Flask(__name__)
     auth.init_app(app)
-    inner = other.requires(tokens_from=[TokenHeader("X-Token")])(subject)
+    inner = other.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])(subject)
 
     @app.get("/")
     @auth.requires()

@@ -314,7 +314,7 @@ def test_innermost_requires() -> None:
     """`request.user` is the caller that the innermost `requires` let in, and then the outer one's again."""
     auth, other = ASGIGuard(guard_for_tests()), ASGIGuard(guard_for_tests(OTHER_KEY))
 
-    @other.requires(tokens_from=[TokenHeader("X-Token")])
+    @other.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
     async def inner(request: Request) -> list[str]:
         mine, theirs = auth.principal(request), other.principal(request)
         assert mine is not None
@@ -351,7 +351,7 @@ def test_decorator_beside_the_middleware() -> None:
     guard = guard_for_tests()
     seen: list[str] = []
 
-    @requires(tokens_from=[TokenHeader("X-Token")])
+    @requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
     async def endpoint(request: Request) -> Response:
         return await hello(request)
 
@@ -373,7 +373,7 @@ def test_decorator_beside_the_middleware() -> None:
 def test_user_that_the_application_sets() -> None:
     """`scope["user"]` is an output: who is calling goes by what was found, whatever stands there."""
     guard = guard_for_tests()
-    auth, place = ASGIGuard(guard), [TokenHeader("X-Token")]
+    auth, place = ASGIGuard(guard), [TokenHeader("X-Token", from_proxy=False)]
     other = token(subject="user-3")
 
     class Setting:
@@ -420,7 +420,7 @@ def test_two_helpers_at_once() -> None:
         mine = auth.principal(request)
         return mine.subject or "" if mine else ""
 
-    @auth.requires(tokens_from=[TokenHeader("X-Token")])
+    @auth.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
     async def elsewhere(request: Request, may_end: asyncio.Event, then: asyncio.Event) -> str:
         then.set()
         await may_end.wait()
@@ -457,7 +457,7 @@ def test_caller_that_was_shown_before_another_came() -> None:
         principal = auth.principal(request)
         return PlainTextResponse(principal and principal.subject)
 
-    @auth.requires(tokens_from=[TokenHeader("X-Token")])
+    @auth.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
     async def endpoint(request: Request) -> Response:
         return await inner(Request(request.state.before))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jwtguard import CSRF, UNCHECKED, Introspection, TokenCookie, TokenQuery, TrustedIssuer
+from jwtguard import CSRF, UNCHECKED, AuthorizationHeader, Introspection, TokenCookie, TokenQuery, TrustedIssuer
 from jwtguard.checks import findings_of
 from jwtguard.migration import flask_jwt_extended
 from tests.samples import KEY, guard
@@ -22,6 +22,8 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"tokens_from": [COOKIE]}, []),
     ({"csrf": UNCHECKED}, []),
     ({"tokens_from": [COOKIE], "csrf": UNCHECKED}, [("error", "csrf_unchecked")]),
+    ({"tokens_from": [AuthorizationHeader(from_proxy=True)], "csrf": UNCHECKED}, [("error", "csrf_unchecked")]),
+    ({"tokens_from": [AuthorizationHeader(from_proxy=True)]}, []),
     ({"tokens_from": [TokenCookie("access", development=True)]}, [("warning", "cookie_development")]),
     ({"tokens_from": [TokenCookie("access", secure=False)]}, [("error", "cookie_insecure")]),
     ({"tokens_from": [TokenCookie("access", http_only=False)]}, [("warning", "cookie_readable")]),

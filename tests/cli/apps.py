@@ -46,7 +46,11 @@ async def view(request: Request) -> Response:
 needs = (has_role("admin") | has_scope("users:write") | has_permission("users.delete")) & fresh(max_age=600)
 app = Starlette(
     routes=[
-        Route("/users/{name}", auth.requires(needs, tokens_from=[TokenHeader("X-Token")])(view), methods=["PUT"]),
+        Route(
+            "/users/{name}",
+            auth.requires(needs, tokens_from=[TokenHeader("X-Token", from_proxy=False)])(view),
+            methods=["PUT"],
+        ),
         Route("/users/{name}", view),
         WebSocketRoute("/feed", auth.requires()(view)),
     ],

@@ -44,7 +44,7 @@ def test_in_words() -> None:
         "ERROR  csrf_unchecked",
         "  tokens travel in a cookie, and csrf is unchecked: any site can act for a user",
         "  who is logged in",
-        "  Why: A browser sends the cookie along with requests that other sites start.",
+        "  Why: A browser or a gateway adds the token to requests that other sites start.",
         "  Do:  leave csrf out, or set its trusted_origins",
         "",
         f"Examined: the guard of {ISSUER}",

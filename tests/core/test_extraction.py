@@ -20,7 +20,14 @@ from jwtguard import (
     TokenQuery,
     TokenSubprotocol,
 )
-from jwtguard.core.extraction import Extracted, TokenSource, check_sources, extract
+from jwtguard.core.extraction import (
+    Extracted,
+    TokenSource,
+    check_sources,
+    extract,
+    is_ambient,
+    subprotocols_without_token,
+)
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.request import MAX_FIELD
 from tests.samples import READERS, Fields, asgi, calls_made, handshake
@@ -96,6 +103,11 @@ TWICE = "400 two_credentials"
         (["Basic YTpi,Bearer a"], TWICE),
         (["Basic YTpi, \t bearer a"], TWICE),
         (['Digest a="b", c="d", Bearer a'], TWICE),
+        (["Basic YTpi, DPoP a"], TWICE),
+        (["Basic YTpi,dpop a"], TWICE),
+        (["DPoP a"], ABSENT),
+        (["DPoP a, DPoP b"], TWICE),
+        (["Basic YTpi, DPoP"], ABSENT),
         (["Basic YTpi, Bearer"], ABSENT),
         (["Basic YTpi, Bearers a"], ABSENT),
         (["Basic YTpi, Xbearer a"], ABSENT),
@@ -135,7 +147,7 @@ def test_authorization(read: Reader, values: list[str], expected: str | None) ->
 )
 def test_named_header(read: Reader, fields: Fields, expected: str | None) -> None:
     """A header of another name holds the bare token, once."""
-    assert _outcome(TokenHeader("X-Token"), read(fields)) == expected
+    assert _outcome(TokenHeader("X-Token", from_proxy=False), read(fields)) == expected
 
 
 @pytest.mark.parametrize(
@@ -182,15 +194,19 @@ def test_query(query: str, expected: str | None) -> None:
         (["bearer", "a.b.c"], "a.b.c"),
         (["bearer"], "401 subprotocol"),
         (["bearer,"], "401 subprotocol"),
-        (["bearer, a.b.c, chat"], "401 subprotocol"),
-        (["bearer, a.b.c,"], "401 subprotocol"),
+        (["bearer, , a.b.c"], "401 subprotocol"),
         (["chat, bearer"], "401 subprotocol"),
-        (["chat, bearer, a.b.c"], "401 subprotocol"),
         (["a.b.c, bearer"], "401 subprotocol"),
+        (["bearer, a.b.c, chat"], "a.b.c"),
+        (["bearer, a.b.c,"], "a.b.c"),
+        (["graphql-transport-ws, bearer, a.b.c"], "a.b.c"),
+        (["chat", "bearer", "a.b.c", "superchat"], "a.b.c"),
+        (["bearer, bearer"], "400 two_tokens"),
+        (["bearer, a.b.c, bearer, a.b.c"], "400 two_tokens"),
     ],
 )
 def test_subprotocol(offered: list[str], expected: str | None) -> None:
-    """`Sec-WebSocket-Protocol: bearer, <token>`, exactly these two."""
+    """`Sec-WebSocket-Protocol: bearer, <token>`, before, behind or between subprotocols of the application."""
     fields = [("Sec-WebSocket-Protocol", value) for value in offered]
     assert _outcome(TokenSubprotocol(), handshake(fields)) == expected
 
@@ -201,10 +217,26 @@ def test_subprotocol_is_for_handshakes_only(read: Reader) -> None:
     assert TokenSubprotocol().read(read([("Sec-WebSocket-Protocol", "bearer, a.b.c")])) is None
 
 
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        ("bearer, a.b.c", []),
+        ("graphql-transport-ws, bearer, a.b.c", ["graphql-transport-ws"]),
+        ("bearer,a.b.c,graphql-ws,\tgraphql-transport-ws", ["graphql-ws", "graphql-transport-ws"]),
+        ("a, bearer, a.b.c, b", ["a", "b"]),
+        ("a, , b", ["a", "b"]),
+        ("", []),
+    ],
+)
+def test_subprotocols_of_the_application(offered: str, expected: list[str]) -> None:
+    """What is left of the offers is without `bearer` and the token, in its order."""
+    assert subprotocols_without_token(handshake([("Sec-WebSocket-Protocol", offered)])) == expected
+
+
 PLACES: list[TokenSource] = [
     AuthorizationHeader(),
     TokenCookie("access", secure=False),
-    TokenHeader("X-Token"),
+    TokenHeader("X-Token", from_proxy=False),
     TokenQuery(),
 ]
 HEADER, COOKIE, NAMED = ("Authorization", "Bearer a"), ("Cookie", "access=a"), ("X-Token", "a")
@@ -246,7 +278,7 @@ def test_malformed_in_one_place_and_good_in_another() -> None:
 @pytest.mark.parametrize(
     ("source", "request_"),
     [
-        (TokenHeader("X-Token"), asgi([("X-Token", MEGABYTE)])),
+        (TokenHeader("X-Token", from_proxy=False), asgi([("X-Token", MEGABYTE)])),
         (TokenQuery(), asgi(query_string=b"access_token=" + MEGABYTE.encode())),
         (TokenSubprotocol(), handshake([("Sec-WebSocket-Protocol", "bearer, " + MEGABYTE)])),
     ],
@@ -326,17 +358,114 @@ def test_megabyte_of_anything(part: str) -> None:
     request = handshake(fields, query_string=field.encode())
 
     def read() -> None:
-        for source in (AuthorizationHeader(), TokenHeader("X-Token"), TokenQuery(), TokenSubprotocol()):
+        for source in (
+            AuthorizationHeader(),
+            TokenHeader("X-Token", from_proxy=False),
+            TokenQuery(),
+            TokenSubprotocol(),
+        ):
             _outcome(source, request)
 
     assert calls_made(read) < 200
 
 
+@either
+@pytest.mark.parametrize(
+    ("scheme", "value", "expected"),
+    [
+        ("Bearer", "Bearer a.b.c", "a.b.c"),
+        ("Bearer", "bEARER   a.b.c ", "a.b.c"),
+        ("bearer", "Bearer a.b.c", "a.b.c"),
+        ("Token", "token a.b.c", "a.b.c"),
+        ("Bearer", "", ABSENT),
+        ("Bearer", " ", ABSENT),
+        ("Bearer", "a.b.c", ABSENT),
+        ("Bearer", "Basic YTpi", ABSENT),
+        ("Bearer", "Bearers a.b.c", ABSENT),
+        ("Bearer", "Bearer", MALFORMED),
+        ("Bearer", "Bearer ", MALFORMED),
+        ("Bearer", "Bearer\ta.b.c", MALFORMED),
+        ("Bearer", "Bearer a, Bearer b", "400 repeated_header"),
+    ],
+)
+def test_named_header_with_a_scheme(read: Reader, scheme: str, value: str, expected: str | None) -> None:
+    """With a scheme, a named header holds what `Authorization` would hold."""
+    source = TokenHeader("X-Access-Token", from_proxy=False, scheme=scheme)
+    assert _outcome(source, read([("X-Access-Token", value)])) == expected
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "ä", "a\n", 5, "Authorization", "authorization", "Cookie"])
-def test_header_names(name: Any) -> None:
+@pytest.mark.parametrize("from_proxy", [None, False, True])
+def test_header_names(name: Any, from_proxy: bool | None) -> None:
     """A header's name is an RFC 9110 token, and none of the fields that hold more than a token."""
-    with pytest.raises(ConfigurationError):
-        TokenHeader(name)
+    with pytest.raises(ConfigurationError, match=r"a header's name is|would read the field whole"):
+        TokenHeader(name, from_proxy=from_proxy)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "problem"),
+    [
+        ("X-Token", {}, "who sets the header X-Token"),
+        ("X-Token", {"from_proxy": None}, "who sets the header X-Token"),
+        ("X-Token", {"from_proxy": 1}, "from_proxy is True or False, found 1"),
+        ("X-Token", {"from_proxy": "false"}, "from_proxy is True or False, found 'false'"),
+        ("X-Token", {"from_proxy": False, "scheme": ""}, 'scheme is a name as in scheme="Bearer"'),
+        ("X-Token", {"from_proxy": False, "scheme": "Bearer "}, 'scheme is a name as in scheme="Bearer"'),
+        ("X-Token", {"from_proxy": False, "scheme": 5}, 'scheme is a name as in scheme="Bearer"'),
+        *(
+            (name, {"from_proxy": False}, "gateways set the header")
+            for name in (
+                "Cf-Access-Jwt-Assertion",
+                "CF-ACCESS-JWT-ASSERTION",
+                "cf_access_jwt_assertion",
+                "X-Goog-IAP-JWT-Assertion",
+                "X-Amzn-Oidc-Data",
+                "x-amzn-oidc-accesstoken",
+                "X-Forwarded-Access-Token",
+                "X-Forwarded-Authorization",
+                "X-Auth-Request-Access-Token",
+                "X-MS-TOKEN-AAD-ID-TOKEN",
+                "x-ms-token-google-access-token",
+            )
+        ),
+    ],
+)
+def test_who_sets_a_header(name: str, settings: dict[str, Any], problem: str) -> None:
+    """It must be said whether a gateway sets the header, and of names that only gateways set it is known."""
+    with pytest.raises(ConfigurationError, match=problem):
+        TokenHeader(name, **settings)
+
+
+def test_all_that_is_wrong_with_a_header() -> None:
+    """Everything is said at once."""
+    with pytest.raises(ConfigurationError) as refused:
+        TokenHeader("X-Token", scheme="a b")
+    assert len(refused.value.problems) == 2
+
+
+@pytest.mark.parametrize("from_proxy", [None, 0, "yes"])
+def test_authorization_from_a_proxy_is_a_switch(from_proxy: Any) -> None:
+    """`from_proxy` of the Authorization header is False, or True."""
+    with pytest.raises(ConfigurationError, match="from_proxy is True or False"):
+        AuthorizationHeader(from_proxy=from_proxy)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (AuthorizationHeader(), False),
+        (AuthorizationHeader(from_proxy=True), True),
+        (TokenHeader("X-Token", from_proxy=False), False),
+        (TokenHeader("X-Token", from_proxy=True), True),
+        (TokenHeader("X-Forwarded-Access-Token", from_proxy=True), True),
+        (TokenCookie(), True),
+        (TokenQuery(), False),
+        (TokenSubprotocol(), False),
+    ],
+)
+def test_what_is_added_by_itself(source: TokenSource, expected: bool) -> None:
+    """A browser adds cookies, and a gateway its header, to requests that other sites start."""
+    assert is_ambient(source) is expected
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a=b", "a&b", "a;b", "ä", None])
@@ -362,7 +491,8 @@ def test_names_are_taken_literally() -> None:
         (["authorization"], "found 'authorization'"),
         ([AuthorizationHeader], "found <class"),
         ([AuthorizationHeader(), AuthorizationHeader()], "names one place twice"),
-        ([TokenHeader("x"), TokenHeader("x")], "names one place twice"),
+        ([TokenHeader("x", from_proxy=False), TokenHeader("X", from_proxy=True)], "names one place twice"),
+        ([AuthorizationHeader(), AuthorizationHeader(from_proxy=True)], "names one place twice"),
     ],
 )
 def test_sources_that_are_none(tokens_from: object, message: str) -> None:
@@ -392,12 +522,12 @@ class Unhashable:
 @pytest.mark.parametrize(
     ("places", "are_two"),
     [
-        ([TokenHeader("X-Token"), TokenHeader("x-token")], False),
+        ([TokenHeader("X-Token", from_proxy=False), TokenHeader("x-token", from_proxy=False)], False),
         ([TokenCookie("access"), TokenCookie("access", path="/x")], False),
         ([TokenCookie("__Host-access", development=True), TokenCookie("access")], False),
         ([Unhashable(), Unhashable()], False),
         ([Unhashable(), AuthorizationHeader()], True),
-        ([TokenHeader("X-Token"), TokenHeader("X-Other")], True),
+        ([TokenHeader("X-Token", from_proxy=False), TokenHeader("X-Other", from_proxy=False)], True),
         ([TokenQuery("a"), TokenQuery("b")], True),
     ],
 )

@@ -43,7 +43,7 @@ GUARD = guard(
     tokens_from=[
         AuthorizationHeader(),
         TokenCookie("access"),
-        TokenHeader("X-Token"),
+        TokenHeader("X-Token", from_proxy=False),
         TokenQuery(),
         TokenSubprotocol(),
     ],

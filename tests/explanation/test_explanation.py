@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jwtguard import (
     CSRF,
     UNCHECKED,
+    AuthorizationHeader,
     ConfigurationError,
     FetchRequest,
     FetchResponse,
@@ -261,6 +262,16 @@ def test_a_route_is_decided_by_the_guard(
     ("settings", "method", "words"),
     [
         ({}, "POST", "no token from a cookie"),
+        (
+            {"tokens_from": [AuthorizationHeader(from_proxy=True)]},
+            "POST",
+            "asked only if the token comes from a gateway",
+        ),
+        (
+            {"tokens_from": [AuthorizationHeader(from_proxy=True)], "csrf": UNCHECKED},
+            "POST",
+            "token from a gateway are",
+        ),
         ({"tokens_from": [TokenCookie("__Host-access")]}, "GET", "GET changes nothing"),
         ({"tokens_from": [TokenCookie("__Host-access")]}, "POST", "Sec-Fetch-Site or Origin"),
         ({"tokens_from": [TokenCookie("__Host-access")], "csrf": UNCHECKED}, "POST", "UNCHECKED"),

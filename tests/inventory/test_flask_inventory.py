@@ -173,7 +173,7 @@ def test_where_the_token_may_travel() -> None:
     """The places are the guard's, or those of the decorator."""
     app, auth = app_with()
     app.add_url_rule("/usual", "usual", auth.requires()(view))
-    app.add_url_rule("/own", "own", auth.requires(tokens_from=[TokenHeader("X-Token")])(view))
+    app.add_url_rule("/own", "own", auth.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])(view))
     app.add_url_rule("/none", "none", auth.requires(public)(view))
 
     places = [route.gates[0].places for route in inventory(app).routes]

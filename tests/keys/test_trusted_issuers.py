@@ -415,6 +415,6 @@ def test_secrets_stay_out_of_messages() -> None:
 
 def test_where_tokens_travel() -> None:
     """All places of all issuers, in order."""
-    header = TokenHeader("X-Token")
+    header = TokenHeader("X-Token", from_proxy=False)
     first = TrustedIssuer(issuer=ISSUER, audience="a", keys=FIRST.verification_key, tokens_from=[header])
     assert guard(first, TWO_ISSUER).tokens_from == (header, AuthorizationHeader())

@@ -92,16 +92,31 @@ def test_a_token_that_is_refused_has_no_csrf_token(token_for: TokenFor) -> None:
 @pytest.mark.parametrize("via", [None, "header"])
 def test_another_header(via: Any) -> None:
     """A guard with a header of another name is spoken to by that name."""
-    with made_for(tokens_from=[TokenHeader("X-Token")]) as made, Authenticated(made) as authenticated:
+    with made_for(tokens_from=[TokenHeader("X-Token", from_proxy=False)]) as made, Authenticated(made) as authenticated:
         assert subject_of(made, sent(authenticated(client(), "alice", via=via))["x-token"]) == "alice"
 
 
 def test_a_place_of_a_route_s_own(token_for: TokenFor) -> None:
     """What `tokens_from` of a route names can be named here."""
     with Authenticated(token_for) as authenticated:
-        assert sent(authenticated(client(), via=TokenHeader("X-Token"))).keys() == {"x-token"}
+        assert sent(authenticated(client(), via=TokenHeader("X-Token", from_proxy=False))).keys() == {"x-token"}
         fields = sent(authenticated(client(), via=TokenCookie("session"), csrf=False))
         assert fields["cookie"].startswith("session=ey")
+
+
+@pytest.mark.parametrize(
+    ("place", "expected", "start"),
+    [
+        (TokenHeader("X-Token", from_proxy=False, scheme="Bearer"), {"x-token"}, "Bearer ey"),
+        (TokenHeader("X-Token", from_proxy=True), {"x-token", "sec-fetch-site"}, "ey"),
+    ],
+)
+def test_the_header_of_a_gateway(place: TokenHeader, expected: set[str], start: str) -> None:
+    """A scheme stands in front, and with a gateway's header goes what a browser says of our own pages."""
+    with made_for(tokens_from=[place]) as made, Authenticated(made) as authenticated:
+        fields = sent(authenticated(client()))
+        assert expected == fields.keys() - {"x-csrf-token", "cookie"}
+        assert fields["x-token"].startswith(start)
 
 
 @pytest.mark.parametrize(

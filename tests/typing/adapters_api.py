@@ -53,7 +53,7 @@ def flask_user(number: int) -> str:
 
 
 @blueprint.get("/")
-@flask_auth.requires(tokens_from=[TokenHeader("X-Token")])
+@flask_auth.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
 async def flask_async(number: int, *, kind: str = "") -> str:
     return kind
 
@@ -118,7 +118,7 @@ async def calls_starlette(request: Request) -> None:
     assert_type(sync_endpoint(request), PlainTextResponse)
     await endpoint("request")  # type: ignore[arg-type]
     asgi_requires("admin")  # type: ignore[arg-type]
-    asgi_requires(has_role("admin"), [TokenHeader("X-Token")])  # type: ignore[call-arg]
+    asgi_requires(has_role("admin"), [TokenHeader("X-Token", from_proxy=False)])  # type: ignore[call-arg]
 
 
 # FastAPI.
@@ -156,7 +156,7 @@ def django_view(request: HttpRequest, number: int) -> HttpResponse:
     return HttpResponse(number)
 
 
-@django_auth.requires(optional, tokens_from=[TokenHeader("X-Token")])
+@django_auth.requires(optional, tokens_from=[TokenHeader("X-Token", from_proxy=False)])
 async def django_async(request: StaffRequest, *, kind: str = "") -> HttpResponse:
     assert_type(django_auth.principal(request), Principal | None)
     return HttpResponse(kind)
@@ -184,7 +184,7 @@ class Reports(APIView):
 
 class MachineAuthentication(GuardAuthentication):
     guard = django_auth
-    tokens_from = (TokenHeader("X-Machine-Token"),)
+    tokens_from = (TokenHeader("X-Machine-Token", from_proxy=False),)
 
 
 assert_type(HasRole("admin"), type[GuardPermission])

@@ -69,7 +69,7 @@ Guard(
     tokens_from=[
         AuthorizationHeader(),
         TokenCookie("__Host-access"),
-        TokenHeader("X"),
+        TokenHeader("X", from_proxy=False),
         TokenQuery(),
         TokenSubprotocol(),
     ],

@@ -26,7 +26,7 @@ def test_clients(authenticated: Authenticated) -> None:
     assert_type(authenticated(Client(), "alice"), Client)
     assert_type(authenticated(AsyncClient(), "alice", via="cookie", csrf=False), AsyncClient)
     assert_type(authenticated(Flask(__name__).test_client(), roles=["admin"]), FlaskClient)
-    assert_type(authenticated(httpx.Client(), via=TokenHeader("X-Token")), httpx.Client)
+    assert_type(authenticated(httpx.Client(), via=TokenHeader("X-Token", from_proxy=False)), httpx.Client)
     authenticated(httpx.Client(), via="body")  # type: ignore[arg-type]
     authenticated(httpx.Client(), role="admin")  # type: ignore[call-arg]
 

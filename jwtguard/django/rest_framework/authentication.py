@@ -39,7 +39,7 @@ class GuardAuthentication(BaseAuthentication):
 
         class MachineAuthentication(GuardAuthentication):
             guard = machines
-            tokens_from = [TokenHeader("X-Machine-Token")]
+            tokens_from = [TokenHeader("X-Machine-Token", from_proxy=False)]
 
     Put it first among a view's authentication classes: REST framework asks the first one for the challenge. Without a
     token the next one is asked; a token that is there and no good is refused. Raises `RefusedRequest`.
