@@ -1,9 +1,9 @@
 """An adapter for Bottle: all that a framework needs to be guarded like the others.
 
 >>> from bottle import Bottle
->>> from jwtguard import SigningKey, has_role
+>>> from jwtguard import Rules, SigningKey, has_role
 >>> key = SigningKey.generate("HS256")
->>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> guard = Guard(issuer="https://i.example", audience="https://a.example", keys=key.verification_key, rules=Rules([]))
 >>> app, auth = Bottle(), BottleGuard(guard)
 >>> plugin = app.install(auth)
 >>> @app.get("/admin")
@@ -11,7 +11,7 @@
 ... def admin():
 ...     return f"hello {auth.principal.subject}"
 
-`install` authenticates each request and enforces the guard's `Rules` if it has them; `requires` works without it too.
+`install` authenticates each request and enforces the guard's `rules`; `requires` works without it too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 from bottle import Bottle, HTTPResponse, request
 
 from jwtguard import ConfigurationError, Guard, JWTGuardError, Principal, Requirement, authenticated
-from jwtguard.callers import KEY, Callers, Checkpoint
+from jwtguard.callers import KEY, Callers, Checkpoint, check_front
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.http import HTTPRequest
 
@@ -42,6 +42,7 @@ class BottleGuard:
 
     def setup(self, app: Bottle) -> None:
         """What `app.install(auth)` does: ask the guard before each request, whichever route it is for."""
+        check_front(self.guard, "app.install")
         app.add_hook("before_request", self._before_request)
 
     def apply(self, callback: Callable[P, R], route: object) -> Callable[P, R]:
@@ -84,9 +85,8 @@ class BottleGuard:
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            answer = self.guard.answer(error, _read())
-            body: Any = answer.body  # Bottle takes text and bytes, and has no annotations to say so.
-            raise HTTPResponse(body, answer.status, list(answer.headers)) from None
+            answer: Any = self.guard.answer(error, _read())  # Bottle takes bytes as well as text.
+            raise HTTPResponse(answer.body, answer.status, list(answer.headers)) from None
 
 
 def _read() -> HTTPRequest:

@@ -4,17 +4,20 @@
 >>> from starlette.middleware import Middleware
 >>> from starlette.responses import PlainTextResponse
 >>> from starlette.routing import Route
->>> from jwtguard import Guard, SigningKey, has_role
+>>> from jwtguard import Guard, Rules, SigningKey, has_role
 >>> key = SigningKey.generate("HS256")
->>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> guard = Guard(
+...     issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key, rules=Rules([])
+... )
 >>> @requires(has_role("admin"))
 ... async def admin(request):
 ...     return PlainTextResponse(f"hello {request.user.subject}")
 >>> app = Starlette(routes=[Route("/admin", admin)], middleware=[Middleware(GuardMiddleware, guard=guard)])
 
 The middleware needs nothing but ASGI. It authenticates each request, fills `scope["user"]` and `scope["auth"]`, and
-enforces the guard's `Rules` if it has them. `requires` authorizes, and authenticates by itself where no middleware of
-its guard is in front: `ASGIGuard(guard).requires(...)` or `requires(..., guard=guard)`.
+enforces the guard's `rules`: with `Rules([])` every path needs a valid token, with `rules=UNCHECKED` the middleware
+refuses nothing and `requires` on the routes decides. `requires` authorizes, and authenticates by itself where no
+middleware of its guard is in front: `ASGIGuard(guard).requires(...)` or `requires(..., guard=guard)`.
 
 With `Sessions`, `routes=[*auth.routes(prefix="/auth")]` mounts login, refresh and logout, and `GuardMiddleware` with
 `guard=auth` lets exactly these pass without an access token.
@@ -28,7 +31,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, Typ
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_guard, check_view
+from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_front, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol, subprotocols_without_token
@@ -88,9 +91,10 @@ NOBODY = UnauthenticatedUser()
 
 
 class GuardMiddleware:
-    """Authenticates http and websocket connections; enforces the guard's rules if it has them.
+    """Authenticates http and websocket connections, and enforces the guard's rules.
 
-    Without rules it refuses nothing: the caller, or the error, is kept for `requires`. A websocket is closed with 3000
+    With `rules=UNCHECKED` it refuses nothing: the caller, or the error, is kept for `requires`. A guard without `rules`
+    is a `ConfigurationError`. A websocket is closed with 3000
     when its token expires or its session has ended, and with 1013 when nobody can tell. With `preflight=True`, CORS
     preflights pass, stripped of cookies and credentials: set it only if a CORS layer inside answers every one of them.
     `sleep` waits for seconds (default: `asyncio.sleep`). Given an `ASGIGuard` or `FastAPIGuard`, it lets those routes
@@ -112,7 +116,7 @@ class GuardMiddleware:
                 "the application sets a root_path of its own, which rules by path cannot see from outside: put the"
                 " middleware inside, with app.add_middleware(GuardMiddleware, guard=guard)"
             )
-        self.guard = check_guard(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
+        self.guard = check_front(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._has_routes = not self._routes.is_empty
         self._preflight = preflight

@@ -22,7 +22,7 @@ from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
-from jwtguard.guard import NOBODY, Admission, Authentication, Guard
+from jwtguard.guard import NOBODY, Admission, Authentication, Guard, no_rules
 
 KEY = "jwtguard.callers"
 """Where adapters keep the `Callers` of a request."""
@@ -300,6 +300,17 @@ def check_guard(guard: object, where: str) -> Guard:
         # By its type alone: a mapping in its place may hold the secret.
         raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {type(guard).__name__}")
     return guard
+
+
+def check_front(guard: object, where: str) -> Guard:
+    """`guard` itself, which is to stand in front of a whole application.
+
+    Raises `ConfigurationError` if it is no guard, or has no `rules`. `where` is what puts it there.
+    """
+    found = check_guard(guard, where)
+    if found.rules is None:
+        raise no_rules(where)
+    return found
 
 
 def check_view(view: object, *, instead: str) -> None:

@@ -1,9 +1,11 @@
 """Flask: an extension, a decorator, and `principal` for views and templates.
 
 >>> from flask import Flask
->>> from jwtguard import Guard, SigningKey, TokenIssuer, has_role
+>>> from jwtguard import Guard, Rules, SigningKey, has_role
 >>> key = SigningKey.generate("HS256")
->>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> guard = Guard(
+...     issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key, rules=Rules([])
+... )
 >>> app, auth = Flask(__name__), FlaskGuard(guard)
 >>> auth.init_app(app)
 >>> @app.get("/admin")
@@ -13,8 +15,9 @@
 >>> app.test_client().get("/admin").headers["WWW-Authenticate"]
 'Bearer realm="api"'
 
-`init_app` makes `principal` work in every view and template and enforces the guard's `Rules` if it has them. Without
-it, and without rules, `requires` works all the same: it authenticates by itself.
+`init_app` makes `principal` work in every view and template and enforces the guard's `rules`: with `Rules([])` every
+path needs a valid token, with `rules=UNCHECKED` only `requires` on the views decides. Without `init_app`, and without
+rules, `requires` works all the same: it authenticates by itself.
 
 With `Sessions`, `app.register_blueprint(auth.routes(prefix="/auth"))` mounts login, refresh and logout.
 """
@@ -34,7 +37,7 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import EXEMPT, KEY, Admitted, Caller, Callers, Checkpoint, check_guard, check_view
+from jwtguard.callers import EXEMPT, KEY, Admitted, Caller, Callers, Checkpoint, check_front, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
@@ -42,6 +45,7 @@ from jwtguard.core.flow import Unfinished, is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import WSGIRequest
+from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
 from jwtguard.guard import Guard
@@ -119,7 +123,10 @@ class FlaskGuard:
             self._endpoints_of(guard)
 
     def init_app(self, app: flask.Flask) -> None:
-        """Guard `app`: know the caller of each request, lazily, and enforce the guard's rules if it has them."""
+        """Guard `app`: enforce the guard's rules, or with `rules=UNCHECKED` only identify the caller of each request.
+
+        Raises `ConfigurationError` for a guard without `rules`.
+        """
         guards: dict[FlaskGuard, Guard] = app.extensions.setdefault("jwtguard", {})
         if self in guards:
             raise ConfigurationError("this FlaskGuard guards this app already: call init_app once")
@@ -131,6 +138,7 @@ class FlaskGuard:
                 )
             setting = app.config["JWTGUARD"]
             guard = setting if isinstance(setting, Guard) else Guard.from_config(setting)
+        check_front(guard, "FlaskGuard.init_app")
         endpoints = self._endpoints_of(guard)
         guards[self] = guard
         app.before_request(functools.partial(self._before_request, guard, endpoints))
@@ -260,7 +268,7 @@ class FlaskGuard:
         renew = None if endpoints is None else endpoints.renew(put_off_in(request.environ))
         http = WSGIRequest(request.environ)
         is_shipped = endpoints is not None and self._exempts(request)
-        if guard.rules is None and not is_shipped:
+        if guard.rules is UNCHECKED and not is_shipped:
             callers.keep(guard, lambda: guard.begin_authentication(http, renew))
             return
         try:

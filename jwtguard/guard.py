@@ -117,7 +117,9 @@ class Guard(Frozen, FromGuard):
     differ, at most 300 s. `required_claims`: `exp`, `iss`, `aud` and `sub` by default; an issuer or audience that is
     set is asked for in any case. `max_token_bytes`: longer values are refused unread; 65536 at most. `max_token_age`:
     counted from `iat`. `cache_size`: verified tokens remembered, 0 for none. `claims`: where roles, scopes and
-    permissions stand. `role_hierarchy`, `role_permissions`: what roles are worth. `rules`: which path needs what.
+    permissions stand. `role_hierarchy`, `role_permissions`: what roles are worth. `rules`: which path needs what; a
+    guard in front of a whole application (`GuardMiddleware`, `init_app`) must have them, or `UNCHECKED`: it then only
+    identifies callers, and `requires` on the routes decides. A decorator or dependency alone needs none.
     `csrf`: how tokens that a browser or a gateway adds are protected (`UNCHECKED` turns it off).
     `revocation`: `SessionRevocation(store)` asks whether a token's session has ended; None asks nothing.
     `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
@@ -152,7 +154,7 @@ class Guard(Frozen, FromGuard):
     issuers: tuple[elsewhere.TrustedIssuer, ...]
     introspection: elsewhere.Introspection | None
     tokens_from: tuple[TokenSource, ...]
-    rules: core.Rules | None
+    rules: core.Rules | UncheckedType | None
     csrf: CSRF | UncheckedType
     _clock: Callable[[], float]
     _csrf: CSRF
@@ -180,7 +182,7 @@ class Guard(Frozen, FromGuard):
         claims: ClaimsMapping | None = None,
         role_hierarchy: Mapping[str, Iterable[str]] | None = None,
         role_permissions: Mapping[str, Iterable[str]] | None = None,
-        rules: core.Rules | None = None,
+        rules: core.Rules | UncheckedType | None = None,
         csrf: CSRF | UncheckedType | None = None,
         revocation: core.SessionRevocation | None = None,
         realm: str = "api",
@@ -217,8 +219,8 @@ class Guard(Frozen, FromGuard):
             )
         )
         answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
-        if rules is not None and not isinstance(rules, core.Rules):
-            problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated)", rules)
+        if rules is not None and rules is not UNCHECKED and not isinstance(rules, core.Rules):
+            problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated), or UNCHECKED", rules)
         if revocation is not None and not isinstance(revocation, core.SessionRevocation):
             problems.add("revocation is SessionRevocation(store), or None for a guard that asks nothing", revocation)
         elif revocation is not None and trust is not None:
@@ -613,7 +615,10 @@ class Guard(Frozen, FromGuard):
         raise error.with_traceback(None)  # As `Authentication.require` does.
 
     def enter(self, request: HTTPRequest, *, renew: Renew | None = None) -> Flow[Admission | Authentication]:
-        """What a middleware does with a request: with `rules`, decide; without, only find out who it is."""
+        """What a middleware does with a request: decide by `rules`, or with `UNCHECKED` only identify the caller.
+
+        An adapter passes its guard through `check_front` first, which refuses one without `rules`.
+        """
         return Flow(partial(self.begin_entry, request, renew))
 
     def begin_entry(
@@ -625,7 +630,7 @@ class Guard(Frozen, FromGuard):
         that no view answers. Rules still refuse it if its path is ambiguous.
         """
         rules = self.rules
-        if rules is None:
+        if rules is None or rules is UNCHECKED:
             return Admission() if is_exempt else self.begin_authentication(request, renew)
         try:
             requirement = rules.requirement(request.method, request.path)
@@ -690,6 +695,18 @@ class Guard(Frozen, FromGuard):
         if self.issuers:
             return f"Guard(issuers=[{', '.join(repr(each.issuer) for each in self.issuers)}])"
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r}, keys={self.keys!r})"
+
+
+def no_rules(where: str) -> ConfigurationError:
+    """The error of a guard that stands in front of an application and does not say what it does there."""
+    return ConfigurationError(
+        f"{where} stands in front of a whole application, and its guard does not say what it does there. Write one of\n"
+        "    Guard(..., rules=Rules([]))                         every path needs a valid token\n"
+        '    Guard(..., rules=Rules([Rule("/health", public)]))  every path except those that you name\n'
+        "    Guard(..., rules=UNCHECKED)                         it only identifies callers; requires() on the routes"
+        " decides\n"
+        'In a mapping: "rules": [], "rules": [{"path": "/health", "requirement": "public"}] or "rules": "UNCHECKED".'
+    )
 
 
 def _who(token: VerifiedToken | None) -> dict[str, str | None]:

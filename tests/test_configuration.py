@@ -81,6 +81,14 @@ def test_environment_means_the_same() -> None:
     assert (made.tokens_from, made.rules, made.csrf) == ((AuthorizationHeader(),), None, CSRF())
 
 
+def test_rules_of_an_environment() -> None:
+    """A list of rules stands there as JSON."""
+    environ = {**ENVIRON, "JWTGUARD_RULES": '[{"path": "/health", "requirement": "public"}]'}
+    rules = Guard.from_env(environ).rules
+    assert isinstance(rules, Rules)
+    assert [(rule.path, rule.requirement) for rule in rules.rules] == [("/health", public)]
+
+
 def test_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless told otherwise it is the environment of this process that counts."""
     for name, value in ENVIRON.items():
@@ -147,6 +155,9 @@ UNREAD = object()
         ("tokens_from", [{"header": "Authorization", "from_proxy": True}], [AuthorizationHeader(from_proxy=True)]),
         ("tokens_from", [{"header": "authorization"}], [AuthorizationHeader()]),
         ("rules", None, None),
+        ("rules", "UNCHECKED", UNCHECKED),
+        ("rules", {"unchecked": True}, UNCHECKED),
+        ("csrf", "UNCHECKED", UNCHECKED),
     ],
 )
 def test_values(name: str, value: object, expected: object) -> None:
@@ -188,9 +199,9 @@ def test_rules() -> None:
         Guard.from_config({**PLAIN, "rules": rules}).rules
         for rules in (listed, {"rules": listed, "default": "denied"}, Rules(expected))
     )
-    assert plain is not None
-    assert with_default is not None
-    assert ready is not None
+    assert isinstance(plain, Rules)
+    assert isinstance(with_default, Rules)
+    assert isinstance(ready, Rules)
     assert plain.rules == with_default.rules == ready.rules == expected
     assert (plain.default, with_default.default) == (authenticated, denied)
 
@@ -367,7 +378,9 @@ def test_files_that_hold_no_keys(tmp_path: Path, content: bytes) -> None:
         ({"csrf": {"secret": "short"}}, ["csrf: the CSRF secret has 5 bytes"]),
         ({"csrf": "unchecked"}, ["csrf is CSRF(...)"]),
         ({"csrf": False}, ["csrf is CSRF(...)"]),
-        ({"rules": "public"}, ["rules: write a list"]),
+        ({"rules": "public"}, ["or \"UNCHECKED\": found 'public'"]),
+        ({"rules": "unchecked"}, ["rules: write a list"]),
+        ({"rules": True}, ["rules: write a list"]),
         ({"rules": {"rules": {"path": "/"}}}, ["rules: write a list"]),
         ({"rules": {"deny": []}}, ["rules: unknown key 'deny'"]),
         ({"rules": {"allow_double_slash": "yes"}}, ["rules: allow_double_slash is True or False: found 'yes'"]),
@@ -419,6 +432,9 @@ def test_secrets_are_not_told() -> None:
     [
         ({"AUDIENCE": "a, b ,,c"}, "audience", ["a", "b", "c"]),
         ({"LEEWAY": "0.5"}, "leeway", timedelta(seconds=0.5)),
+        ({"RULES": "UNCHECKED"}, "rules", UNCHECKED),
+        ({"RULES": '"UNCHECKED"'}, "rules", UNCHECKED),
+        ({"RULES": '{"unchecked": true}'}, "rules", UNCHECKED),
         ({"COOKIE": "__Host-access"}, "tokens_from", [AuthorizationHeader(), TokenCookie("__Host-access")]),
     ],
 )
@@ -446,6 +462,8 @@ def test_variables(changes: dict[str, str], name: str, expected: object) -> None
         ({"JWTGUARD_ISUER": "x"}, ["unknown environment variable 'JWTGUARD_ISUER': did you mean 'JWTGUARD_ISSUER'?"]),
         ({"JWTGUARD_LEEWAY": "ten"}, ["JWTGUARD_LEEWAY is a number of seconds: found 'ten'"]),
         ({"JWTGUARD_LEEWAY": "301"}, ["leeway must be at least 0"]),
+        ({"JWTGUARD_RULES": "unchecked"}, ["JWTGUARD_RULES is UNCHECKED, or JSON such as []"]),
+        ({"JWTGUARD_RULES": "[5]"}, ["rules: Rules holds a list of Rule"]),
         ({"JWTGUARD_COOKIE": "a b"}, ["tokens_from: a cookie's name"]),
         ({"JWTGUARD_HEADER": "X-Token"}, ["tokens_from: who sets the header X-Token"]),
         ({"JWTGUARD_HEADER": "X-Token", "JWTGUARD_HEADER_FROM_PROXY": "yes"}, ["JWTGUARD_HEADER_FROM_PROXY is 1 if"]),

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ _VARIABLES = (
     "HEADER",
     "HEADER_FROM_PROXY",
     "HEADER_SCHEME",
+    "RULES",
 )
 
 
@@ -40,6 +42,7 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     """The arguments of `Guard(...)` that `JWTGUARD_…` variables describe; raises `ConfigurationError`.
 
     `JWTGUARD_AUDIENCE` and `JWTGUARD_ALGORITHM` take several with commas, `JWTGUARD_LEEWAY` is in seconds,
+    `JWTGUARD_RULES` is `UNCHECKED` or a list of rules as JSON (`[]`: every path needs a token).
     `JWTGUARD_COOKIE` names a cookie that may hold the token beside the `Authorization` header, and `JWTGUARD_HEADER`
     another header; with it go `JWTGUARD_HEADER_FROM_PROXY` (1 or 0: does a gateway set the header?) and
     `JWTGUARD_HEADER_SCHEME`. An empty variable counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets
@@ -70,6 +73,16 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     places = _places_from_env(variables, problems)
     if places:
         config["tokens_from"] = places
+    if "RULES" in variables:
+        try:
+            config["rules"] = (
+                variables["RULES"] if variables["RULES"] == "UNCHECKED" else json.loads(variables["RULES"])
+            )
+        except ValueError:
+            problems.append(
+                f"{ENVIRONMENT_PREFIX}RULES is UNCHECKED, or JSON such as [] or"
+                f' [{{"path": "/health", "requirement": "public"}}]: found {variables["RULES"]!r}'
+            )
     return collected(config, problems)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jwtguard.configuration.plain import each, or_unchecked, unknown_keys
+from jwtguard.configuration.plain import each, is_unchecked, unknown_keys
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
 from jwtguard.core.principal import ClaimPath, ClaimsMapping
+from jwtguard.core.unchecked import UNCHECKED
 
 
 def sources_from_config(value: Any) -> Any:
@@ -86,8 +87,9 @@ def _claim_path(path: Any) -> Any:
 
 
 def csrf_from_config(value: Any) -> Any:
-    """The arguments of `CSRF`, or `{"unchecked": true}`."""
-    value = or_unchecked(value)
+    """The arguments of `CSRF`, or `"UNCHECKED"`."""
+    if is_unchecked(value):
+        return UNCHECKED
     if not isinstance(value, Mapping):
         return value
     ConfigurationError.raise_all(unknown_keys(value, ("trusted_origins", "require_token", "secret")))

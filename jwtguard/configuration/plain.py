@@ -31,6 +31,11 @@ def unchanged(value: Any) -> Any:
     return value
 
 
+def is_unchecked(value: Any) -> bool:
+    """Whether a setting that is never another text says `UNCHECKED`: the object, the word or `{"unchecked": true}`."""
+    return value is UNCHECKED or value in ("UNCHECKED", {"unchecked": True})
+
+
 def or_unchecked(value: Any) -> Any:
     """The plain-data spelling of `UNCHECKED`, which is a word that nobody writes by accident."""
     return UNCHECKED if value == {"unchecked": True} else value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jwtguard.configuration.plain import each, unknown_keys
+from jwtguard.configuration.plain import each, is_unchecked, unknown_keys
 from jwtguard.core.authorization import (
     Requirement,
     authenticated,
@@ -24,12 +24,15 @@ from jwtguard.core.authorization import (
 )
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.rules import Rule, Rules
+from jwtguard.core.unchecked import UNCHECKED
 
 
 def rules_from_config(value: Any) -> Any:
-    """A list of rules, or `{"rules": [...], "default": requirement, "allow_double_slash": true}`."""
+    """A list of rules, `{"rules": [...], "default": requirement, "allow_double_slash": true}`, or `"UNCHECKED"`."""
     if isinstance(value, Rules):
         return value
+    if is_unchecked(value):
+        return UNCHECKED
     if isinstance(value, Mapping):
         ConfigurationError.raise_all(unknown_keys(value, ("rules", "default", "allow_double_slash")))
         rules, default = value.get("rules", []), requirement_from_config(value.get("default", authenticated))
@@ -39,7 +42,10 @@ def rules_from_config(value: Any) -> Any:
     else:
         rules, default, allow_double_slash = value, authenticated, False
     if isinstance(rules, str | Mapping) or not isinstance(rules, Iterable):
-        raise ConfigurationError('write a list, as in [{"path": "/admin/", "requirement": {"role": "admin"}}]')
+        raise ConfigurationError(
+            'write a list, as in [{"path": "/admin/", "requirement": {"role": "admin"}}], or "UNCHECKED": found'
+            f" {value!r}"
+        )
     return Rules(each(rules, _rule), default=default, allow_double_slash=allow_double_slash)
 
 

@@ -13,9 +13,10 @@ from django.utils.module_loading import import_string
 
 from jwtguard.checks.tokens import findings_of
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.rules import Rules
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import default_guard, user_of
-from jwtguard.guard import Guard
+from jwtguard.guard import Guard, no_rules
 
 
 @register(Tags.security)
@@ -29,6 +30,7 @@ def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: objec
     except ConfigurationError as error:
         messages += [Error(problem, id="jwtguard.E002") for problem in error.problems]
     guards = [guard for guard in (middleware.own_guard() for middleware in middlewares) if guard is not None]
+    messages += [_without_rules(found) for found in middlewares if _has_no_rules(found.own_guard())]
     # Where every guard is named in code, there need be no setting.
     if getattr(settings, "JWTGUARD", None) is not None or len(guards) < len(middlewares):
         try:
@@ -36,10 +38,13 @@ def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: objec
         except ConfigurationError as error:
             messages += [Error(f"JWTGUARD: {problem}", id="jwtguard.E001") for problem in error.problems]
         else:
-            if default.rules is not None and not any(
+            if isinstance(default.rules, Rules) and not any(
                 middleware.own_guard() in {None, default} for middleware in middlewares
             ):
                 messages.append(_UNENFORCED)
+            messages += [
+                _without_rules(found) for found in middlewares if found.own_guard() is None and _has_no_rules(default)
+            ]
             guards.append(default)
     return messages + [message for guard in dict.fromkeys(guards) for message in _insecure(guard)]
 
@@ -65,6 +70,14 @@ _OVERWRITTEN = Error(
     hint='put "jwtguard.django.GuardMiddleware" behind it in MIDDLEWARE',
     id="jwtguard.E004",
 )
+
+
+def _has_no_rules(guard: Guard | None) -> bool:
+    return isinstance(guard, Guard) and guard.rules is None
+
+
+def _without_rules(middleware: type[GuardMiddleware]) -> CheckMessage:
+    return Error(str(no_rules(middleware.__name__)), id="jwtguard.E005")
 
 
 def guard_middlewares() -> Iterator[type[GuardMiddleware]]:

@@ -1,4 +1,4 @@
-"""The middleware: knows the caller of each request, and enforces the guard's rules if it has them.
+"""The middleware: knows the caller of each request, and enforces the guard's rules.
 
 For a second guard, subclass it: `class AdminGuardMiddleware(GuardMiddleware): guard = admin_guard`.
 """
@@ -11,7 +11,7 @@ from typing import ClassVar, cast
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
-from jwtguard.callers import EXEMPT, Entry, check_guard
+from jwtguard.callers import EXEMPT, Entry, check_front, check_guard
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, run_steps
 from jwtguard.django.decorators import DjangoGuard
@@ -28,6 +28,9 @@ _UNASKED = "_jwtguard_unasked"
 class GuardMiddleware:
     """`MIDDLEWARE = [..., "jwtguard.django.GuardMiddleware"]`. `guard` is the one of the settings by default.
 
+    With `rules=UNCHECKED` it refuses nothing: `requires` on the views decides. A guard without `rules` is a
+    `ConfigurationError`, and the system check `jwtguard.E005`.
+
     Given a `DjangoGuard`, or `JWTGUARD_SESSIONS` in the settings, it lets those routes pass that read no access token,
     and renews silently where that is on.
     """
@@ -43,7 +46,7 @@ class GuardMiddleware:
             auth = default_auth()
         else:
             auth = own if isinstance(own, DjangoGuard) else DjangoGuard(check_guard(own, type(self).__name__))
-        self._guard, self._endpoints = auth.guard, auth.endpoints
+        self._guard, self._endpoints = check_front(auth.guard, type(self).__name__), auth.endpoints
         user_of()  # Raises what is wrong with it, before the first request.
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:

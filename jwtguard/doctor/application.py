@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jwtguard.checks.finding import Finding
-from jwtguard.core.rules import Rule
+from jwtguard.core.rules import Rule, Rules
 from jwtguard.doctor.subject import Subject
 from jwtguard.guard import Guard
 
@@ -48,7 +48,7 @@ def check_routes(subject: Subject) -> Iterator[Finding]:
 def check_rules(subject: Subject) -> Iterator[Finding]:
     """Rules that nothing enforces, that name no route, or that take themselves for a template."""
     for guard in subject.guards:
-        rules = () if guard.rules is None else guard.rules.rules
+        rules = guard.rules.rules if isinstance(guard.rules, Rules) else ()
         for rule in rules:
             if any(sign in rule.path for sign in "{}<>"):
                 yield Finding(
@@ -58,7 +58,7 @@ def check_rules(subject: Subject) -> Iterator[Finding]:
                     why="The requests that it is meant for are covered by another rule, or by the default.",
                     remedy="write a prefix that ends in '/', or put requires(...) on the route",
                 )
-        if not subject.routes or guard.rules is None:
+        if not subject.routes or not isinstance(guard.rules, Rules):
             continue
         if guard not in subject.inventory.guards:
             yield Finding(
@@ -94,7 +94,7 @@ def check_middlewares(subject: Subject) -> Iterator[Finding]:
             continue
         given = middlewares[names.index("GuardMiddleware")].kwargs
         guard = getattr(given.get("guard"), "guard", given.get("guard"))
-        if given.get("preflight") is not True and getattr(guard, "rules", None) is not None:
+        if given.get("preflight") is not True and isinstance(getattr(guard, "rules", None), Rules):
             yield Finding(
                 "warning",
                 "cors_inside",

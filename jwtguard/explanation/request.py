@@ -16,6 +16,7 @@ from jwtguard.core.errors import AmbiguousPathError, InsufficientScopeError, JWT
 from jwtguard.core.extraction import is_ambient
 from jwtguard.core.principal import Principal
 from jwtguard.core.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATION_STEP, reason_named
+from jwtguard.core.rules import Rules
 from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.explanation.evidence import cut
 from jwtguard.explanation.result import Route, Step, step
@@ -61,7 +62,7 @@ def revocation(guard: Guard, error: JWTGuardError | None) -> Step:
 def authorization(guard: Guard, who: Authentication, route: Route) -> tuple[Step, JWTGuardError | None]:
     """What the rule of the path and the decorators say of the caller; with the refusal, if it is one."""
     asked = list(route.requirements)
-    if guard.rules is not None and route.path is not None:
+    if isinstance(guard.rules, Rules) and route.path is not None:
         try:
             asked.insert(0, guard.rules.requirement(route.method, route.path))
         except AmbiguousPathError as refused:

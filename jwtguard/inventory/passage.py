@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jwtguard.core.authorization import Requirement
+from jwtguard.core.rules import Rules
 from jwtguard.guard import Guard
 from jwtguard.inventory.applications import founds
 from jwtguard.inventory.route import ANY, Found, Front
@@ -55,7 +56,7 @@ def passage(app: object, method: str, path: str) -> Passage | None:
         fronts=tuple(
             (front.guard, below)
             for front in found.fronts
-            if front.guard.rules is not None
+            if isinstance(front.guard.rules, Rules)
             and not front.exempts(method, below := _below(found, front, path), found.view)
         ),
         requirements=tuple(gate.requirement for gate in gates if gate.requirement is not None),

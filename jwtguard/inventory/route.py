@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from jwtguard.core.authorization import Mode
-from jwtguard.core.rules import Rule
+from jwtguard.core.rules import Rule, Rules
 from jwtguard.guard import Guard
 from jwtguard.inventory.gates import Gate
 from jwtguard.inventory.template import PathTemplate
@@ -97,6 +97,11 @@ class Front:
     start: int = 0
     exempts: Callable[[str, str, object], bool] = lambda method, path, view: False
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those that it enforces; none where they are unchecked."""
+        return self.guard.rules.rules if isinstance(self.guard.rules, Rules) else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -128,7 +133,7 @@ class Found:
     def _by_method(self) -> dict[str, tuple[Gate, ...]]:
         if ANY not in self.gates:
             return dict(self.gates)
-        rules = [rule for front in self.fronts if front.guard.rules is not None for rule in front.guard.rules.rules]
+        rules = [rule for front in self.fronts for rule in front.rules]
         named = dict.fromkeys(sorted({method for rule in rules for method in rule.methods or ()}), self.gates[ANY])
         return {**named, **self.gates}
 
@@ -161,15 +166,14 @@ class Found:
         return PathTemplate(self.template.parts[front.start :])
 
     def _filler(self, front: Front) -> str:
-        rules = () if front.guard.rules is None else front.guard.rules.rules
-        return "x" * (1 + max((len(rule.path) for rule in rules), default=0))
+        return "x" * (1 + max((len(rule.path) for rule in front.rules), default=0))
 
     def _apart(self, method: str, in_front: list[Gate | None], gates: tuple[Gate, ...]) -> Iterator[Apart]:
         for index, front in enumerate(self.fronts):
             below, filler, rest = self._below(front), self._filler(front), in_front[index]
-            if below.is_plain or front.guard.rules is None or rest is None:
+            if below.is_plain or rest is None:
                 continue
-            for rule in front.guard.rules.rules:
+            for rule in front.rules:
                 path = _path_covered(below, rule, filler)
                 gate = None if path is None else _gate(front, method, path, self.view)
                 if path is not None and gate is not None and gate != rest:
@@ -187,9 +191,9 @@ def _path_covered(below: PathTemplate, rule: Rule, filler: str) -> str | None:
 
 
 def _gate(front: Front, method: str, path: str, view: object) -> Gate | None:
-    """What the middleware asks of a request: nothing where it has no rules, or lets a shipped route pass."""
+    """What the middleware asks of a request: nothing if rules are unchecked, or for a shipped route that it exempts."""
     rules = front.guard.rules
-    if rules is None or front.exempts(method, path, view):
+    if not isinstance(rules, Rules) or front.exempts(method, path, view):
         return None
     rule = rules.rule(method, path)
     return Gate(

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import pytest
 
+from jwtguard.core.errors import ConfigurationError
 from jwtguard.testing.case import ADMIN, EXPIRED, GOOD, HOST, Case, bearer, cookie
 from jwtguard.testing.cases import CASES
 from jwtguard.testing.clients import Client, Message, RawRequest
@@ -69,6 +70,12 @@ class AdapterConformance:
             assert (case.detail or "") in detail
             expected = {"type": "about:blank", "title": HTTPStatus(case.status).phrase, "status": case.status}
             assert problem == (expected if case.error is None else {**expected, "error": case.error})
+
+    def test_a_guard_in_front_says_what_it_does(self) -> None:
+        """A middleware whose guard has no `rules` raises when the application is built or first called."""
+        silent = replace(site("middleware"), guard=guard_for_tests())
+        with pytest.raises(ConfigurationError, match="rules=UNCHECKED"):
+            self.client(silent)(RawRequest(target="/plain", headers=[HOST, bearer(GOOD)]))
 
 
 _OWN_SITE = ("Sec-Fetch-Site", "same-origin")
@@ -204,4 +211,4 @@ def _handshake(*headers: tuple[str, str]) -> RawRequest:
 
 
 def _with_clock(at: Site, clock: Callable[[], float]) -> Site:
-    return replace(at, guard=guard_for_tests(clock=clock))
+    return replace(at, guard=guard_for_tests(clock=clock, rules=at.guard.rules))

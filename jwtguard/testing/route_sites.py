@@ -17,6 +17,7 @@ from typing import Any
 
 from jwtguard import (
     CSRF,
+    UNCHECKED,
     AuthorizationHeader,
     Grants,
     Guard,
@@ -156,7 +157,7 @@ def route_site(name: str) -> RouteSite:
     issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="tests", signing_keys=keys, clock=clock)
     load = variant.get("load", _load)
     sessions = Sessions(issuer=issuer, store=store, load=load, refresh_keys=[REFRESH_KEY], clock=clock)
-    more: dict[str, Any] = dict(variant.get("guard", {}))
+    more: dict[str, Any] = {"rules": UNCHECKED, **variant.get("guard", {})}
     if variant.get("revocation"):
         more["revocation"] = SessionRevocation(store, max_staleness=timedelta(0), clock=clock)
     guard = Guard(

@@ -202,17 +202,25 @@ def _sites() -> Mapping[str, Site]:
         "role_permissions": {"editor": {"users.delete"}},
     }
     main, other = guard_for_tests(**rights), guard_for_tests(OTHER_KEY)
-    cookies = guard_for_tests(
-        tokens_from=COOKIE_PLACES, csrf=CSRF(trusted_origins=["https://app.example"], secret=CSRF_SECRET)
-    )
+    in_cookies: Any = {
+        "tokens_from": COOKIE_PLACES,
+        "csrf": CSRF(trusted_origins=["https://app.example"], secret=CSRF_SECRET),
+    }
+    cookies, cookies_identifying = guard_for_tests(**in_cookies), guard_for_tests(rules=UNCHECKED, **in_cookies)
     plain = (Route(path="/plain"), *ROUTES)
+    identifying, other_identifying = (
+        guard_for_tests(rules=UNCHECKED, **rights),
+        guard_for_tests(OTHER_KEY, rules=UNCHECKED),
+    )
     ruled = guard_for_tests(rules=RULES)
     return {
         "decorated": Site(guard=main, other=other, routes=ROUTES),
         "decorated async": Site(guard=main, other=other, routes=ROUTES, async_views=True),
-        "middleware": Site(guard=main, other=other, routes=plain, middleware=True),
-        "middleware async": Site(guard=main, other=other, routes=plain, middleware=True, async_views=True),
-        "two middlewares": Site(guard=main, other=other, routes=plain, middleware=True, other_middleware=True),
+        "middleware": Site(guard=identifying, other=other, routes=plain, middleware=True),
+        "middleware async": Site(guard=identifying, other=other, routes=plain, middleware=True, async_views=True),
+        "two middlewares": Site(
+            guard=identifying, other=other_identifying, routes=plain, middleware=True, other_middleware=True
+        ),
         "rules": Site(guard=ruled, other=other, routes=RULED, middleware=True),
         "double slashes": Site(
             guard=guard_for_tests(rules=Rules(RULES.rules, allow_double_slash=True)),
@@ -222,7 +230,7 @@ def _sites() -> Mapping[str, Site]:
         ),
         "preflight": Site(guard=ruled, other=other, routes=RULED, middleware=True, preflight=True),
         "cookies": Site(guard=cookies, other=other, routes=ROUTES),
-        "cookies middleware": Site(guard=cookies, other=other, routes=plain, middleware=True),
+        "cookies middleware": Site(guard=cookies_identifying, other=other, routes=plain, middleware=True),
         "cookies with token": Site(
             guard=guard_for_tests(tokens_from=COOKIE_PLACES, csrf=CSRF(secret=CSRF_SECRET, require_token=True)),
             other=other,
@@ -233,7 +241,7 @@ def _sites() -> Mapping[str, Site]:
             guard=guard_for_tests(tokens_from=[AuthorizationHeader(from_proxy=True)]), other=other, routes=ROUTES
         ),
         "proxy middleware": Site(
-            guard=guard_for_tests(tokens_from=[AuthorizationHeader(from_proxy=True)], csrf=UNCHECKED),
+            guard=guard_for_tests(tokens_from=[AuthorizationHeader(from_proxy=True)], csrf=UNCHECKED, rules=UNCHECKED),
             other=other,
             routes=plain,
             middleware=True,
@@ -243,12 +251,12 @@ def _sites() -> Mapping[str, Site]:
         ),
         "out of reach": Site(guard=guard_for_tests(keys=OutOfReach()), other=other, routes=ROUTES),
         "out of reach middleware": Site(
-            guard=guard_for_tests(keys=OutOfReach()), other=other, routes=plain, middleware=True
+            guard=guard_for_tests(keys=OutOfReach(), rules=UNCHECKED), other=other, routes=plain, middleware=True
         ),
         "broken": Site(guard=guard_for_tests(keys=Broken()), other=other, routes=ROUTES),
         "realm": Site(guard=guard_for_tests(realm="orders"), other=other, routes=ROUTES),
         "subprotocol": Site(
-            guard=guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()]),
+            guard=guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()], rules=UNCHECKED),
             other=other,
             routes=ROUTES,
             middleware=True,

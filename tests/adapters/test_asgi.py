@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jwtguard import (
+    UNCHECKED,
     AuthorizationHeader,
     ConfigurationError,
     Guard,
@@ -28,6 +29,7 @@ from jwtguard import (
 from jwtguard import asgi as module
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.core.flow import Call, Flow, Steps
+from jwtguard.core.unchecked import UncheckedType
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer
 from jwtguard.testing.sites import KEY as SIGNING_KEY
@@ -116,7 +118,7 @@ def test_lifespan_passes() -> None:
         seen.extend(arguments)
 
     scope, send = {"type": "lifespan"}, object()
-    asyncio.run(GuardMiddleware(app, guard_for_tests())(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(GuardMiddleware(app, guard_for_tests(rules=UNCHECKED))(scope, receive, send))  # type: ignore[arg-type]
     assert [one is other for one, other in zip(seen, [scope, receive, send], strict=True)] == [True] * 3
 
 
@@ -124,14 +126,14 @@ def test_unknown_connections_are_closed() -> None:
     """A kind of connection that does not exist yet cannot be guarded, so the application never sees it."""
     inner = Inner()
     with pytest.raises(ConfigurationError, match="a connection of type 'webtransport' cannot be guarded"):
-        sent_by(GuardMiddleware(inner, guard_for_tests()), {"type": "webtransport", "headers": []})
+        sent_by(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED)), {"type": "webtransport", "headers": []})
     assert inner.scopes == []
 
 
 def test_user_and_auth() -> None:
     """A caller is an authenticated user with the token's scopes, and never its roles, as credentials."""
     inner = Inner()
-    sent_by(GuardMiddleware(inner, guard_for_tests()), scope_of(bearer(ADMIN)))
+    sent_by(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED)), scope_of(bearer(ADMIN)))
     user, auth = inner.scope["user"], inner.scope["auth"]
     assert isinstance(user, Principal)
     assert (user.is_authenticated, user.display_name, user.identity) == (True, "user-1", "user-1")
@@ -142,7 +144,7 @@ def test_user_and_auth() -> None:
 def test_nobody(headers: Fields) -> None:
     """Without a good token the application runs, and `scope["user"]` is nobody: it never raises."""
     inner = Inner()
-    assert status_of(GuardMiddleware(inner, guard_for_tests()), scope_of(*headers)) == 200
+    assert status_of(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED)), scope_of(*headers)) == 200
     user, auth = inner.scope["user"], inner.scope["auth"]
     assert (user.is_authenticated, user.display_name, user.identity, auth.scopes) == (False, "", "", [])
 
@@ -165,7 +167,7 @@ def test_scope_is_not_changed(headers: Fields, kind: str) -> None:
     """Whoever is in front finds the scope as it was, and may hand it to another application."""
     scope = scope_of(*headers, kind=kind)
     before = copy.deepcopy(scope)
-    app = GuardMiddleware(Inner(then=lambda scope: None), guard_for_tests())
+    app = GuardMiddleware(Inner(then=lambda scope: None), guard_for_tests(rules=UNCHECKED))
     sent_by(app, scope)
     sent_by(app, scope)
     assert scope == before
@@ -173,10 +175,10 @@ def test_scope_is_not_changed(headers: Fields, kind: str) -> None:
 
 def test_fallback_to_another_application() -> None:
     """An application that is tried after another one, with the same scope, does not inherit the other's guard."""
-    first, second, guard = Inner(), Inner(), guard_for_tests()
+    first, second, guard = Inner(), Inner(), guard_for_tests(rules=UNCHECKED)
     scope = scope_of(bearer(GOOD))
     sent_by(GuardMiddleware(first, guard), scope)
-    sent_by(GuardMiddleware(second, guard_for_tests(OTHER_KEY)), scope)
+    sent_by(GuardMiddleware(second, guard_for_tests(OTHER_KEY, rules=UNCHECKED)), scope)
     assert (first.scope["user"].identity, second.scope["user"].identity) == ("user-1", "")
     with pytest.raises(ConfigurationError, match="nobody has asked this guard"):
         reading(guard)(second.scope)
@@ -184,7 +186,7 @@ def test_fallback_to_another_application() -> None:
 
 def test_two_middlewares() -> None:
     """With two guards in front, each answers for itself; `scope["user"]` is nobody, since it cannot say whose."""
-    one, two = guard_for_tests(), guard_for_tests(OTHER_KEY)
+    one, two = guard_for_tests(rules=UNCHECKED), guard_for_tests(OTHER_KEY, rules=UNCHECKED)
     inner = Inner()
     app = GuardMiddleware(GuardMiddleware(inner, one), two)
     sent_by(app, scope_of(bearer(GOOD)))
@@ -197,7 +199,7 @@ def test_two_middlewares() -> None:
 
 def test_the_same_guard_twice() -> None:
     """A guard that stands in front twice is still one guard."""
-    inner, guard = Inner(), guard_for_tests()
+    inner, guard = Inner(), guard_for_tests(rules=UNCHECKED)
     sent_by(GuardMiddleware(GuardMiddleware(inner, guard), guard), scope_of(bearer(GOOD)))
     assert inner.scope["user"].identity == "user-1"
 
@@ -205,7 +207,7 @@ def test_the_same_guard_twice() -> None:
 @pytest.mark.parametrize("kind", [ASGIGuard, FastAPIGuard])
 def test_guard_of_an_adapter(kind: Callable[[Guard], ASGIGuard]) -> None:
     """The middleware takes the adapter's guard object too."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     assert GuardMiddleware(Inner(), kind(guard)).guard is guard
 
 
@@ -248,7 +250,7 @@ def test_preflight_is_stripped() -> None:
     """A preflight arrives without any credential, so no handler behind it can act for anybody."""
     inner = Inner()
     scope = scope_of(*PREFLIGHT, bearer(GOOD), ("Cookie", "a=1"), ("X-Other", "b"), method="OPTIONS")
-    sent_by(GuardMiddleware(inner, guard_for_tests(), preflight=True), scope)
+    sent_by(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED), preflight=True), scope)
     names = [name for name, _ in inner.scope["headers"]]
     assert names == [b"origin", b"access-control-request-method", b"x-other"]
     assert (len(scope["headers"]), inner.scope["user"].is_authenticated) == (5, False)
@@ -273,7 +275,7 @@ def test_answer_of_the_middleware() -> None:
 
 def test_reading_the_principal() -> None:
     """Reading the principal raises what the middleware kept, wherever below that is, and becomes the answer."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     app = GuardMiddleware(Inner(then=reading(guard)), guard)
     assert sent_by(app, scope_of(bearer(GOOD))) == []
     start = sent_by(app, scope_of())[0]
@@ -282,7 +284,7 @@ def test_reading_the_principal() -> None:
 
 def test_errors_of_the_application_stay_errors() -> None:
     """The application's own use of the guard, and any other error, is no refusal of ours."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     for headers in ([], [bearer(GOOD)]):
         with pytest.raises(InvalidTokenError, match="expired"):
             sent_by(GuardMiddleware(Inner(then=lambda _: guard.verify(EXPIRED).run()), guard), scope_of(*headers))
@@ -292,7 +294,7 @@ def test_errors_of_the_application_stay_errors() -> None:
 
 def test_principal_read_after_the_answer_began() -> None:
     """Once an answer has begun nobody can send another: the error goes to the server."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     start = {"type": "http.response.start", "status": 200, "headers": []}
     with pytest.raises(MissingTokenError):
         sent_by(GuardMiddleware(Inner(start, then=reading(guard)), guard), scope_of())
@@ -320,7 +322,7 @@ def test_server_errors_are_sent(then: Callable[[Scope], object], error: type[Exc
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = GuardMiddleware(Inner(*answer, then=then), guard_for_tests())
+    app = GuardMiddleware(Inner(*answer, then=then), guard_for_tests(rules=UNCHECKED))
     with pytest.raises(error):
         asyncio.run(app(scope_of(), receive, send))
     assert sent == answer
@@ -329,9 +331,9 @@ def test_server_errors_are_sent(then: Callable[[Scope], object], error: type[Exc
 @pytest.mark.parametrize("headers", [[bearer(GOOD)], []])
 @pytest.mark.parametrize(
     ("kind", "rules"),
-    [("http", None), ("websocket", Rules([], default=public)), ("websocket", Rules([], default=optional))],
+    [("http", UNCHECKED), ("websocket", Rules([], default=public)), ("websocket", Rules([], default=optional))],
 )
-def test_nothing_that_expires(headers: Fields, kind: str, rules: Rules | None) -> None:
+def test_nothing_that_expires(headers: Fields, kind: str, rules: Rules | UncheckedType) -> None:
     """A request, and a websocket without a caller, gets the server's own `receive`: there is nothing to watch."""
     seen: list[object] = []
 
@@ -339,7 +341,7 @@ def test_nothing_that_expires(headers: Fields, kind: str, rules: Rules | None) -
         seen.append(receive)
 
     sent_by(GuardMiddleware(app, guard_for_tests(rules=rules)), scope_of(*headers, kind=kind))
-    is_watched = kind == "websocket" and bool(headers) and rules is not None and rules.default is optional
+    is_watched = kind == "websocket" and bool(headers) and isinstance(rules, Rules) and rules.default is optional
     assert [found is receive for found in seen] == [not is_watched]
 
 
@@ -366,7 +368,7 @@ def test_principal_read_in_a_websocket(
     before: list[Message], extensions: dict[str, Any] | None, expected: list[str]
 ) -> None:
     """A websocket is denied before it is accepted, and closed after that."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     app = GuardMiddleware(Inner(*before, then=reading(guard)), guard)
     sent = sent_by(app, scope_of(kind="websocket", extensions=extensions))
     assert [message["type"] for message in sent] == expected
@@ -376,7 +378,7 @@ def test_principal_read_in_a_websocket(
 @pytest.mark.parametrize("before", [[CLOSE], [ACCEPT, CLOSE]])
 def test_principal_read_in_a_closed_websocket(before: list[Message]) -> None:
     """A websocket that is closed already cannot be closed again."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     with pytest.raises(MissingTokenError):
         sent_by(GuardMiddleware(Inner(*before, then=reading(guard)), guard), scope_of(kind="websocket"))
 
@@ -448,7 +450,7 @@ class Fetched:
 def test_where_keys_are_fetched(*, is_async: bool) -> None:
     """A coroutine runs on the loop, and what blocks on another thread."""
     keys, inner = Fetched(is_async=is_async), Inner()
-    sent_by(GuardMiddleware(inner, guard_for_tests(keys=keys)), scope_of(bearer(GOOD)))
+    sent_by(GuardMiddleware(inner, guard_for_tests(keys=keys, rules=UNCHECKED)), scope_of(bearer(GOOD)))
     assert inner.scope["user"].is_authenticated is True
     assert [thread == threading.get_ident() for thread in keys.threads] == [is_async]
 
@@ -457,7 +459,7 @@ def test_no_thread_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the keys are at hand, no request sees a thread."""
     monkeypatch.setattr(module, "_to_thread", None)
     inner = Inner()
-    sent_by(GuardMiddleware(inner, guard_for_tests()), scope_of(bearer(GOOD)))
+    sent_by(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED)), scope_of(bearer(GOOD)))
     assert inner.scope["user"].is_authenticated is True
 
 
@@ -475,8 +477,8 @@ class Misconfigured:
         yield
 
 
-@pytest.mark.parametrize("rules", [None, Rules([])])
-def test_errors_in_the_set_up_stay_errors(rules: Rules | None) -> None:
+@pytest.mark.parametrize("rules", [UNCHECKED, Rules([])])
+def test_errors_in_the_set_up_stay_errors(rules: Rules | UncheckedType) -> None:
     """A mistake of the program is a server error, and no refusal that blames the client."""
     guard = guard_for_tests(keys=Misconfigured(), rules=rules)
     with pytest.raises(ConfigurationError, match="set up wrongly"):
@@ -499,7 +501,7 @@ def test_subprotocol(
     offered: list[str], own: list[str], fields: list[bytes], chosen: str | None, expected: str
 ) -> None:
     """The token is no subprotocol that the application can choose; the answer names one, or browsers hang up."""
-    guard = guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()])
+    guard = guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()], rules=UNCHECKED)
     accept = {"type": "websocket.accept", "subprotocol": chosen}
     inner = Inner(accept, CLOSE, then=lambda scope: None)
     scope = scope_of(("Sec-WebSocket-Protocol", ", ".join(offered)), kind="websocket", subprotocols=offered)
@@ -511,7 +513,7 @@ def test_subprotocol(
 
 def test_other_subprotocols() -> None:
     """A token that came otherwise leaves the application its subprotocols."""
-    guard = guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()])
+    guard = guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()], rules=UNCHECKED)
     inner = Inner(ACCEPT, then=lambda scope: None)
     sent = sent_by(GuardMiddleware(inner, guard), scope_of(bearer(GOOD), kind="websocket", subprotocols=["chat"]))
     assert (inner.scope["subprotocols"], sent) == (["chat"], [ACCEPT])

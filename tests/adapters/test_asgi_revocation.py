@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jwtguard import Guard, SessionRevocation
+from jwtguard import UNCHECKED, Guard, SessionRevocation
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.core.session_store import Session
 from jwtguard.stores.memory import MemoryStore
@@ -43,6 +43,7 @@ class Sockets:
             audience=AUDIENCE,
             keys=ACCESS_KEY.verification_key,
             revocation=revocation,
+            rules=UNCHECKED,
             clock=self.world.clock,
         )
         self.middleware = GuardMiddleware(self.app, guard, sleep=self.sleep)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jwtguard import UNCHECKED
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.sockets import GuardedSocket
 from jwtguard.testing.case import bearer, token
@@ -396,7 +397,7 @@ def test_when_a_token_ends(settings: dict[str, Any], expected: float) -> None:
 
     async def test() -> None:
         wire = Wire()
-        guard = guard_for_tests(clock=lambda: wire.now, **settings)
+        guard = guard_for_tests(clock=lambda: wire.now, rules=UNCHECKED, **settings)
 
         async def app(scope: Message, receive: Receive, send: Send) -> None:
             await receive()

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.test import RequestFactory
 from django.test.utils import override_settings
 
-from jwtguard import Guard, Rule, Rules, has_role
+from jwtguard import UNCHECKED, Guard, Rule, Rules, has_role
 from jwtguard.django import GuardMiddleware, requires
 from tests.adapters import django_site as django_site  # Sets Django up.
 from tests.costs import Counter, Work
@@ -43,7 +43,7 @@ def _both(by: Guard) -> View:
     [
         pytest.param(_decorator, {}, id="decorator"),
         pytest.param(_middleware, {"rules": Rules([Rule("/x", ADMIN)])}, id="rules"),
-        pytest.param(_both, {}, id="middleware and decorator"),
+        pytest.param(_both, {"rules": UNCHECKED}, id="middleware and decorator"),
     ],
 )
 def test_a_request(build: Callable[[Guard], View], changes: dict[str, Any]) -> None:

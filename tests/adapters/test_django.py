@@ -23,6 +23,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 
 from jwtguard import (
+    UNCHECKED,
     ConfigurationError,
     Event,
     InvalidTokenError,
@@ -46,10 +47,16 @@ from jwtguard.testing.sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, guard_for_t
 from tests.adapters.django_site import CSRF
 
 SECRET = "a secret for tests, known to all"
-CONFIG = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"secret": SECRET, "kid": "main"}, "clock": lambda: 1.8e9}
+CONFIG = {
+    "issuer": ISSUER,
+    "audience": AUDIENCE,
+    "keys": {"secret": SECRET, "kid": "main"},
+    "rules": "UNCHECKED",
+    "clock": lambda: 1.8e9,
+}
 MIDDLEWARE = "jwtguard.django.GuardMiddleware"
-GUARD = guard_for_tests()
-OTHER = guard_for_tests(OTHER_KEY)
+GUARD = guard_for_tests(rules=UNCHECKED)
+OTHER = guard_for_tests(OTHER_KEY, rules=UNCHECKED)
 RULED = guard_for_tests(rules=Rules([Rule("/public", public), Rule("/admin", has_role("admin"))]))
 THEIRS = token(key=OTHER_KEY, subject="user-2")
 NOT_A_GUARD = "not a guard"
@@ -311,7 +318,7 @@ def test_innermost_requires() -> None:
 @pytest.mark.parametrize("asgi", [False, True])
 @pytest.mark.parametrize("view", [hello, hello_async])
 def test_reading_the_principal(view: Any, *, asgi: bool) -> None:
-    """Behind a middleware without rules, reading the principal refuses; other views are not disturbed."""
+    """Behind a middleware that only identifies, reading the principal refuses; other views are not disturbed."""
     with serving(view, MIDDLEWARE, JWTGUARD=CONFIG) as ask:
         refused = ask(asgi=asgi)
         assert (refused.status, refused.header("WWW-Authenticate")) == (401, ABSENT)
@@ -485,7 +492,7 @@ class Fetched:
 def test_where_keys_are_fetched(*, is_async: bool, in_front: bool) -> None:
     """In an async stack a coroutine runs on the loop, and what blocks where Django's connections belong."""
     keys = Fetched(is_async=is_async)
-    guard = guard_for_tests(keys=keys)
+    guard = guard_for_tests(keys=keys, rules=UNCHECKED)
     view = hello_async if in_front else requires(guard=guard)(hello_async)
     with serving(view, *([MIDDLEWARE] if in_front else []), JWTGUARD=guard) as ask:
         assert ask("/", bearer(GOOD), asgi=True).body == b"user-1"
@@ -494,7 +501,7 @@ def test_where_keys_are_fetched(*, is_async: bool, in_front: bool) -> None:
 
 def test_async_keys_under_wsgi() -> None:
     """A sync stack cannot wait for an async key source: a server error, and no refusal that blames the client."""
-    guard = guard_for_tests(keys=Fetched(is_async=True))
+    guard = guard_for_tests(keys=Fetched(is_async=True), rules=UNCHECKED)
     for view, middleware in ((hello, [MIDDLEWARE]), (requires(guard=guard)(hello), [])):
         with serving(view, *middleware, JWTGUARD=guard) as ask:
             assert ask("/", bearer(GOOD)).status == 500
@@ -511,7 +518,7 @@ def test_raw_fields_under_asgi() -> None:
 def test_events_are_told_once() -> None:
     """The decorator goes by what its middleware found, and verifies nothing again."""
     events: list[Event] = []
-    guard = guard_for_tests(on_event=events.append)
+    guard = guard_for_tests(on_event=events.append, rules=UNCHECKED)
     with serving(requires()(requires()(hello)), MIDDLEWARE, JWTGUARD=guard) as ask:
         assert ask("/", bearer(GOOD)).status == 200
     assert [event.outcome for event in events] == ["accepted"]

@@ -11,7 +11,7 @@ from django.core.management.base import SystemCheckError
 from django.test.utils import override_settings
 
 from jwtguard import UNCHECKED, Principal, Rule, Rules, TokenCookie, TokenQuery, public
-from jwtguard.django import GuardMiddleware
+from jwtguard.django import DjangoGuard, GuardMiddleware
 from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
 from tests.adapters.django_site import CSRF
 
@@ -20,19 +20,32 @@ MIDDLEWARE = "jwtguard.django.GuardMiddleware"
 OWN = f"{__name__}.OwnMiddleware"
 USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
 COOKIE = [TokenCookie("__Host-access")]
+IDENTIFYING = {**CONFIG, "rules": "UNCHECKED"}
 RULED = guard_for_tests(rules=Rules([Rule("/public", public)]))
 
 
 class OwnMiddleware(GuardMiddleware):
     """A middleware whose guard is named in code, and is insecure."""
 
-    guard = guard_for_tests(tokens_from=[TokenQuery("t")])
+    guard = guard_for_tests(tokens_from=[TokenQuery("t")], rules=UNCHECKED)
 
 
 class RuledMiddleware(GuardMiddleware):
     """A middleware with the very guard that the setting names."""
 
     guard = RULED
+
+
+class SilentMiddleware(GuardMiddleware):
+    """A middleware whose guard does not say what it does in front of everything."""
+
+    guard = guard_for_tests()
+
+
+class SilentAuthMiddleware(GuardMiddleware):
+    """The same, with a `DjangoGuard`."""
+
+    guard = DjangoGuard(guard_for_tests())
 
 
 def function_middleware(get_response: Any) -> Any:
@@ -57,8 +70,8 @@ def ours(**settings: Any) -> list[CheckMessage]:
         # Nothing is used, or all of it is right.
         ({}, []),
         ({"JWTGUARD": CONFIG}, []),
-        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE]}, []),
-        ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE), "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"JWTGUARD": IDENTIFYING, "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE, rules=UNCHECKED), "MIDDLEWARE": [MIDDLEWARE]}, []),
         ({"MIDDLEWARE": [CSRF]}, []),
         ({"JWTGUARD": RULED, "MIDDLEWARE": [f"{__name__}.function_middleware"]}, ["E003"]),
         # Settings that cannot work.
@@ -69,16 +82,23 @@ def ours(**settings: Any) -> list[CheckMessage]:
         ({"JWTGUARD": 5, "MIDDLEWARE": [MIDDLEWARE]}, ["E001"]),
         ({"JWTGUARD_USER": "nowhere.find"}, ["E002"]),
         ({"JWTGUARD": CONFIG, "JWTGUARD_USER": 5}, ["E002"]),
+        # A guard in front of everything that does not say what it does.
+        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE]}, ["E005"]),
+        ({"JWTGUARD": {**CONFIG, "rules": None}, "MIDDLEWARE": [MIDDLEWARE]}, ["E005"]),
+        ({"JWTGUARD": {**CONFIG, "rules": []}, "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"MIDDLEWARE": [f"{__name__}.SilentMiddleware"]}, ["E005"]),
+        ({"MIDDLEWARE": [f"{__name__}.SilentAuthMiddleware"]}, ["E005"]),
+        ({"JWTGUARD": IDENTIFYING, "MIDDLEWARE": [f"{__name__}.SilentMiddleware", MIDDLEWARE]}, ["E005"]),
         ({"JWTGUARD": 5, "JWTGUARD_USER": 5}, ["E002", "E001"]),
         ({"JWTGUARD": RULED}, ["E003"]),
         ({"JWTGUARD": RULED, "MIDDLEWARE": [OWN]}, ["E003", "W004"]),
         ({"JWTGUARD": RULED, "MIDDLEWARE": [MIDDLEWARE]}, []),
         ({"JWTGUARD": RULED, "MIDDLEWARE": [f"{__name__}.RuledMiddleware"]}, []),
-        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [MIDDLEWARE, USERS]}, ["E004"]),
-        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [USERS, MIDDLEWARE]}, []),
-        ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [MIDDLEWARE]}, []),
+        ({"JWTGUARD": IDENTIFYING, "JWTGUARD_USER": find_user, "MIDDLEWARE": [MIDDLEWARE, USERS]}, ["E004"]),
+        ({"JWTGUARD": IDENTIFYING, "JWTGUARD_USER": find_user, "MIDDLEWARE": [USERS, MIDDLEWARE]}, []),
+        ({"JWTGUARD": IDENTIFYING, "JWTGUARD_USER": find_user, "MIDDLEWARE": [MIDDLEWARE]}, []),
         ({"JWTGUARD": CONFIG, "JWTGUARD_USER": find_user, "MIDDLEWARE": [USERS]}, []),
-        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE, USERS]}, []),
+        ({"JWTGUARD": IDENTIFYING, "MIDDLEWARE": [MIDDLEWARE, USERS]}, []),
         # Settings that are insecure.
         ({"JWTGUARD": guard_for_tests(tokens_from=COOKIE, csrf=UNCHECKED)}, ["W001"]),
         ({"JWTGUARD": guard_for_tests(csrf=UNCHECKED)}, []),
@@ -90,7 +110,7 @@ def ours(**settings: Any) -> list[CheckMessage]:
         ({"JWTGUARD": {**CONFIG, "issuer": {"unchecked": True}, "audience": {"unchecked": True}}}, ["W005", "W005"]),
         # Every guard in front is looked at.
         ({"MIDDLEWARE": [OWN]}, ["W004"]),
-        ({"JWTGUARD": CONFIG, "MIDDLEWARE": [OWN, MIDDLEWARE]}, ["W004"]),
+        ({"JWTGUARD": IDENTIFYING, "MIDDLEWARE": [OWN, MIDDLEWARE]}, ["W004"]),
         ({"JWTGUARD": OwnMiddleware.guard, "MIDDLEWARE": [OWN]}, ["W004"]),
     ],
 )

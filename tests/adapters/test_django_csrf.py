@@ -56,12 +56,12 @@ PLACES: list[TokenSource] = [
     TokenCookie("__Host-access"),
     TokenHeader("X-Token", from_proxy=False),
 ]
-GUARD = guard_for_tests(tokens_from=PLACES)
-UNPROTECTED = guard_for_tests(tokens_from=PLACES, csrf=UNCHECKED)
-QUERY = guard_for_tests(tokens_from=[TokenQuery("t")])
+GUARD = guard_for_tests(tokens_from=PLACES, rules=UNCHECKED)
+UNPROTECTED = guard_for_tests(tokens_from=PLACES, csrf=UNCHECKED, rules=UNCHECKED)
+QUERY = guard_for_tests(tokens_from=[TokenQuery("t")], rules=UNCHECKED)
 GATEWAY_PLACES: list[TokenSource] = [AuthorizationHeader(from_proxy=True), TokenHeader("X-Token", from_proxy=True)]
-GATEWAY = guard_for_tests(tokens_from=GATEWAY_PLACES)
-GATEWAY_UNPROTECTED = guard_for_tests(tokens_from=GATEWAY_PLACES, csrf=UNCHECKED)
+GATEWAY = guard_for_tests(tokens_from=GATEWAY_PLACES, rules=UNCHECKED)
+GATEWAY_UNPROTECTED = guard_for_tests(tokens_from=GATEWAY_PLACES, csrf=UNCHECKED, rules=UNCHECKED)
 CSRF_SECRET = "a" * 32
 HOST = ("Host", "api.example")
 OWN = ("Origin", "https://api.example")

@@ -29,6 +29,7 @@ from rest_framework.views import APIView
 
 from jwtguard import (
     CSRF,
+    UNCHECKED,
     AuthorizationHeader,
     ConfigurationError,
     Event,
@@ -407,11 +408,11 @@ EVENTS: list[Event] = []
 
 
 class Front(GuardMiddleware):
-    guard = guard(on_event=EVENTS.append)
+    guard = guard(on_event=EVENTS.append, rules=UNCHECKED)
 
 
 class Front2(GuardMiddleware):
-    guard = guard(issuer="https://other.example")
+    guard = guard(issuer="https://other.example", rules=UNCHECKED)
 
 
 def test_the_guard_of_the_middleware() -> None:

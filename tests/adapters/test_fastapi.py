@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 
 from jwtguard import (
+    UNCHECKED,
     AuthorizationHeader,
     ConfigurationError,
     Principal,
@@ -217,7 +218,7 @@ def test_router_and_operation() -> None:
 def test_application_and_middleware() -> None:
     """The whole application may be guarded by a dependency, and the middleware in front saves reading twice."""
     events: list[object] = []
-    auth = FastAPIGuard(guard_for_tests(on_event=events.append))
+    auth = FastAPIGuard(guard_for_tests(on_event=events.append, rules=UNCHECKED))
     app = FastAPI(dependencies=[auth.requires()])
     app.add_middleware(GuardMiddleware, guard=auth)
     app.add_api_route("/", lambda: None)
@@ -295,7 +296,7 @@ def test_dependency_overrides() -> None:
 def test_dependency_of_a_dependency() -> None:
     """The application's own dependency may build on ours; shared, it runs once."""
     events: list[object] = []
-    auth = FastAPIGuard(guard_for_tests(on_event=events.append))
+    auth = FastAPIGuard(guard_for_tests(on_event=events.append, rules=UNCHECKED))
     shared = auth.requires()
 
     async def name(caller: Any = shared) -> str:

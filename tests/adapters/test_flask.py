@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from jwtguard import (
+    UNCHECKED,
     ConfigurationError,
     Event,
     Guard,
@@ -90,7 +91,7 @@ def fetch_blocking() -> JWKSet:
 
 def test_init_app_twice() -> None:
     """One guard guards an application once."""
-    auth, app = FlaskGuard(guard_for_tests()), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
     auth.init_app(app)
     with pytest.raises(ConfigurationError, match="call init_app once"):
         auth.init_app(app)
@@ -102,7 +103,7 @@ def test_several_apps() -> None:
     apps = []
     for realm in ("one", "two"):
         app = flask.Flask(__name__)
-        app.config["JWTGUARD"] = {**CONFIG, "realm": realm}
+        app.config["JWTGUARD"] = {**CONFIG, "realm": realm, "rules": "UNCHECKED"}
         auth.init_app(app)
         app.add_url_rule("/", view_func=auth.requires()(subject))
         apps.append(app)
@@ -114,7 +115,7 @@ def test_several_apps() -> None:
 def test_config_may_hold_a_guard() -> None:
     """`app.config["JWTGUARD"]` may be the guard itself, as Django's setting may."""
     app = flask.Flask(__name__)
-    app.config["JWTGUARD"] = guard_for_tests(realm="ready")
+    app.config["JWTGUARD"] = guard_for_tests(realm="ready", rules=UNCHECKED)
     auth = FlaskGuard()
     auth.init_app(app)
     app.add_url_rule("/", view_func=auth.requires()(subject))
@@ -155,14 +156,14 @@ def test_no_guard(wrong: Any) -> None:
 
 def test_decorator_alone() -> None:
     """`requires` needs no init_app."""
-    app = guarded_app(FlaskGuard(guard_for_tests()), init=False)
+    app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)), init=False)
     answers = [ask(app, "/admin"), ask(app, "/admin", bearer(GOOD)), ask(app, "/admin", bearer(ADMIN))]
     assert [answer.status for answer in answers] == [401, 403, 200]
 
 
 def test_class_based_views() -> None:
     """`decorators` of a class-based view takes `requires(...)`, and so does a method."""
-    auth, app = FlaskGuard(guard_for_tests()), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
 
     class Users(MethodView):
         decorators = [auth.requires()]  # noqa: RUF012 - as Flask's documentation writes it
@@ -190,12 +191,12 @@ def test_decorating_a_class() -> None:
         """A view."""
 
     with pytest.raises(ConfigurationError, match=r"Users is a class: write decorators = \[auth.requires\(...\)\]"):
-        FlaskGuard(guard_for_tests()).requires()(Users)
+        FlaskGuard(guard_for_tests(rules=UNCHECKED)).requires()(Users)
 
 
 def test_view_keeps_its_name_and_arguments() -> None:
     """The decorated view is still called what it was called, and gets its arguments."""
-    auth, app = FlaskGuard(guard_for_tests()), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
 
     @app.get("/users/<int:number>")
     @auth.requires()
@@ -210,7 +211,7 @@ def test_view_keeps_its_name_and_arguments() -> None:
 @pytest.mark.parametrize("fetch", [fetch_async, fetch_blocking])
 def test_async_view(fetch: Callable[[], Any], *, init: bool) -> None:
     """An async view waits for its keys on its own loop, also where `init_app` has left the asking to it."""
-    auth, app = FlaskGuard(guard_for_tests(keys=Locally(fetch))), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(keys=Locally(fetch), rules=UNCHECKED)), flask.Flask(__name__)
     if init:
         auth.init_app(app)
 
@@ -226,7 +227,7 @@ def test_async_view(fetch: Callable[[], Any], *, init: bool) -> None:
 
 def test_async_keys_in_a_sync_view() -> None:
     """A sync view cannot wait for an async key source: that is an error of the program, not of the request."""
-    app = guarded_app(FlaskGuard(guard_for_tests(keys=Locally(fetch_async))))
+    app = guarded_app(FlaskGuard(guard_for_tests(keys=Locally(fetch_async), rules=UNCHECKED)))
     app.testing = True
     with pytest.raises(ConfigurationError, match="is asynchronous and cannot run from sync code"):
         ask(app, "/admin", bearer(ADMIN))
@@ -234,7 +235,11 @@ def test_async_keys_in_a_sync_view() -> None:
 
 def test_helpers_that_run_at_once() -> None:
     """Of two decorated coroutines that run at once, each ends for itself, whichever is first."""
-    auth, other, app = FlaskGuard(guard_for_tests()), FlaskGuard(guard_for_tests(OTHER_KEY)), flask.Flask(__name__)
+    auth, other, app = (
+        FlaskGuard(guard_for_tests(rules=UNCHECKED)),
+        FlaskGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED)),
+        flask.Flask(__name__),
+    )
     places = [TokenHeader("X-Token", from_proxy=False)]
 
     @app.get("/")
@@ -264,7 +269,7 @@ def test_helpers_that_run_at_once() -> None:
 
 def test_blueprint() -> None:
     """A blueprint's views are decorated like others, and its `before_request` can guard them all."""
-    auth, app = FlaskGuard(guard_for_tests()), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
     auth.init_app(app)
     reports = flask.Blueprint("reports", __name__, url_prefix="/reports")
     reports.before_request(auth.requires(has_scope("reports:read"))(lambda: None))
@@ -295,7 +300,11 @@ def test_principal_in_the_wrong_place() -> None:
 
 def test_principal_of_the_innermost_requires() -> None:
     """Inside `requires` the proxy is the caller it let in; behind it, the one that `init_app` found."""
-    auth, other, app = FlaskGuard(guard_for_tests()), FlaskGuard(guard_for_tests(OTHER_KEY)), flask.Flask(__name__)
+    auth, other, app = (
+        FlaskGuard(guard_for_tests(rules=UNCHECKED)),
+        FlaskGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED)),
+        flask.Flask(__name__),
+    )
     auth.init_app(app)
     inner = other.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])(subject)
 
@@ -310,7 +319,11 @@ def test_principal_of_the_innermost_requires() -> None:
 
 def test_principal_of_two_guards() -> None:
     """With two guards in front, `principal` alone is ambiguous, and each guard still answers for itself."""
-    auth, other, app = FlaskGuard(guard_for_tests()), FlaskGuard(guard_for_tests(OTHER_KEY)), flask.Flask(__name__)
+    auth, other, app = (
+        FlaskGuard(guard_for_tests(rules=UNCHECKED)),
+        FlaskGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED)),
+        flask.Flask(__name__),
+    )
     auth.init_app(app)
     other.init_app(app)
 
@@ -329,7 +342,11 @@ def test_principal_of_two_guards() -> None:
 
 def test_asking_another_guard_changes_nothing() -> None:
     """A view may ask a guard that is not in front; whose `principal` is meant stays the same."""
-    auth, other, app = FlaskGuard(guard_for_tests()), FlaskGuard(guard_for_tests(OTHER_KEY)), flask.Flask(__name__)
+    auth, other, app = (
+        FlaskGuard(guard_for_tests(rules=UNCHECKED)),
+        FlaskGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED)),
+        flask.Flask(__name__),
+    )
     auth.init_app(app)
 
     @app.get("/")
@@ -344,7 +361,7 @@ def test_asking_another_guard_changes_nothing() -> None:
 def test_auth_principal_without_init_app() -> None:
     """`auth.principal` finds out by itself who is calling, once for a request."""
     events: list[Event] = []
-    auth, app = FlaskGuard(guard_for_tests(on_event=events.append)), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(on_event=events.append, rules=UNCHECKED)), flask.Flask(__name__)
 
     @app.get("/")
     def view() -> str:
@@ -358,7 +375,7 @@ def test_auth_principal_without_init_app() -> None:
 
 def test_nobody_where_nobody_is_needed() -> None:
     """On an optional or public route the proxy is false, and `auth.principal` is None."""
-    auth, app = FlaskGuard(guard_for_tests()), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
 
     def view() -> list[bool]:
         return [bool(principal), auth.principal is None]
@@ -373,7 +390,7 @@ def test_nobody_where_nobody_is_needed() -> None:
 def test_lazy() -> None:
     """Without rules, nothing is verified until somebody asks; then once, whoever asks again."""
     events: list[Event] = []
-    auth, app = FlaskGuard(guard_for_tests(on_event=events.append)), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(on_event=events.append, rules=UNCHECKED)), flask.Flask(__name__)
     auth.init_app(app)
     app.add_url_rule("/silent", "silent", lambda: "ok")
     app.add_url_rule("/public", "public", auth.requires(public)(lambda: "ok"))
@@ -387,7 +404,7 @@ def test_lazy() -> None:
 
 def test_template() -> None:
     """Templates know `principal`, as they know `request`."""
-    auth, app = FlaskGuard(guard_for_tests()), flask.Flask(__name__)
+    auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
     auth.init_app(app)
     template = "{% if principal %}hello {{ principal.subject }}{% else %}hello{% endif %}"
     app.add_url_rule("/", "root", auth.requires(optional)(lambda: flask.render_template_string(template)))
@@ -396,7 +413,7 @@ def test_template() -> None:
 
 def test_two_requests_inside_one_pushed_app_context() -> None:
     """A caller never outlives the request, though `flask.g` does inside an application context pushed before."""
-    app = guarded_app(FlaskGuard(guard_for_tests()))
+    app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
     with app.app_context():
         first, second = ask(app, "/", bearer(GOOD)), ask(app, "/")
     assert (first.body, second.status) == (b"user-1", 401)
@@ -404,8 +421,8 @@ def test_two_requests_inside_one_pushed_app_context() -> None:
 
 def test_applications_that_share_an_environ() -> None:
     """Each application below a dispatcher asks for itself, even where one hands its environ on to the next."""
-    inner = guarded_app(FlaskGuard(guard_for_tests(OTHER_KEY)))
-    outer = guarded_app(FlaskGuard(guard_for_tests()))
+    inner = guarded_app(FlaskGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED)))
+    outer = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
 
     @outer.get("/forward")
     def forward() -> list[Any]:
@@ -426,7 +443,7 @@ def test_applications_that_share_an_environ() -> None:
 @pytest.mark.parametrize("name", ["jwtguard.callers", "Jwtguard-Callers", "X-Principal", "jwtguard"])
 def test_no_header_is_a_caller(name: str) -> None:
     """A client's headers stand in the environ with a prefix, so none can pose as what the guard has found."""
-    assert ask(guarded_app(FlaskGuard(guard_for_tests())), "/", (name, "user-1")).status == 401
+    assert ask(guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED))), "/", (name, "user-1")).status == 401
 
 
 # Rules.
@@ -489,7 +506,7 @@ def test_preflight_has_no_caller() -> None:
 @pytest.mark.parametrize("kind", [401, Unauthorized, RefusedRequest, HTTPException])
 def test_error_handler_of_the_application(kind: Any) -> None:
     """Every way to handle errors still works, and finds the refusal with its reason."""
-    app = guarded_app(FlaskGuard(guard_for_tests()))
+    app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
 
     @app.errorhandler(kind)
     def unauthorized(error: RefusedRequest) -> tuple[dict[str, Any], int]:
@@ -506,8 +523,8 @@ def test_error_handler_of_the_application(kind: Any) -> None:
 )
 def test_error_handler_by_status(target: str, headers: list[tuple[str, str]], status: int) -> None:
     """Each status that a refusal can have finds the application's own handler for it."""
-    app = guarded_app(FlaskGuard(guard_for_tests()))
-    out = FlaskGuard(guard_for_tests(keys=OutOfReach()))
+    app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
+    out = FlaskGuard(guard_for_tests(keys=OutOfReach(), rules=UNCHECKED))
     app.add_url_rule("/out", "out", out.requires(tokens_from=[TokenQuery("t")])(subject))
     app.register_error_handler(status, lambda error: (f"own {error.code}", 418))
     assert ask(app, target + f"?t={GOOD}", *headers).body == f"own {status}".encode()
@@ -516,7 +533,7 @@ def test_error_handler_by_status(target: str, headers: list[tuple[str, str]], st
 @pytest.mark.parametrize("ready", [lambda error: error.get_response(), lambda error: error.response])
 def test_wrappers_of_errors(ready: Callable[[HTTPException], flask.Response]) -> None:
     """What catches every exception and passes HTTP exceptions on, as Flask-RESTful does, passes the refusal whole."""
-    app = guarded_app(FlaskGuard(guard_for_tests()))
+    app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
 
     @app.errorhandler(Exception)
     def handle(error: Exception) -> flask.Response:
@@ -531,7 +548,7 @@ def test_wrappers_of_errors(ready: Callable[[HTTPException], flask.Response]) ->
 
 def test_error_handler_that_adds_to_the_response() -> None:
     """And hands the exception back, which is then answered with what was added."""
-    app = guarded_app(FlaskGuard(guard_for_tests()))
+    app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
 
     @app.errorhandler(401)
     def handle(error: RefusedRequest) -> RefusedRequest:
@@ -546,7 +563,7 @@ def test_error_handler_that_adds_to_the_response() -> None:
 
 def test_errors_of_the_application_stay_errors() -> None:
     """A token that a view verifies for its own ends is the view's business: its error is no refusal of ours."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     auth, app = FlaskGuard(guard), flask.Flask(__name__)
     auth.init_app(app)
     app.add_url_rule("/", "root", auth.requires()(lambda: str(guard.verify(EXPIRED).run())))

@@ -25,6 +25,7 @@ def test_guard_from_the_application() -> None:
         "issuer": site.guard.issuer,
         "audience": "https://api.example",
         "keys": {"secret": "a secret for tests, known to all", "algorithm": "HS256", "kid": "main"},
+        "rules": "UNCHECKED",
     }
     app = flask.Flask(__name__)
     app.config["JWTGUARD"] = config

@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from jwtguard import (
+    UNCHECKED,
     ConfigurationError,
     JWKSet,
     Principal,
@@ -39,7 +40,7 @@ from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
 from jwtguard.testing.clients import Message
 from jwtguard.testing.sites import KEY, OTHER_KEY, guard_for_tests
 
-ONE = guard_for_tests()
+ONE = guard_for_tests(rules=UNCHECKED)
 THEIRS = token(key=OTHER_KEY, subject="user-2")
 GONE: list[Message] = [{"type": "websocket.disconnect", "code": 1000}]
 
@@ -84,7 +85,7 @@ def test_requires_of_starlette(headers: list[tuple[str, str]], status: int) -> N
     async def endpoint(request: Request) -> Response:
         return await hello(request)
 
-    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests()))
+    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests(rules=UNCHECKED)))
     assert ask(app, "/", *headers).status == status
 
 
@@ -95,7 +96,7 @@ def test_roles_are_no_scopes() -> None:
     async def endpoint(request: Request) -> Response:
         return await hello(request)
 
-    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests()))
+    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests(rules=UNCHECKED)))
     assert ask(app, "/", bearer(ADMIN)).status == 403
 
 
@@ -116,7 +117,7 @@ def test_requires_of_starlette_inside_ours() -> None:
 
 def test_class_based_endpoint() -> None:
     """`requires` guards the methods of an endpoint class, sync and async."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     class Users(HTTPEndpoint):
         @auth.requires()
@@ -220,7 +221,7 @@ def test_keyword_argument() -> None:
     assert ask(application(endpoint), "/", bearer(GOOD)).body == b"user-1"
 
 
-@pytest.mark.parametrize("middleware", [[], [Middleware(GuardMiddleware, guard=guard_for_tests())]])
+@pytest.mark.parametrize("middleware", [[], [Middleware(GuardMiddleware, guard=guard_for_tests(rules=UNCHECKED))]])
 def test_requires_without_a_guard(middleware: list[Middleware]) -> None:
     """The shortcut goes by the middleware's guard; where there is none it raises, and never passes."""
     app = application(requires()(hello), *middleware)
@@ -233,7 +234,7 @@ def test_requires_without_a_guard(middleware: list[Middleware]) -> None:
 
 def test_requires_with_two_guards() -> None:
     """The shortcut cannot choose between two guards; naming one decides."""
-    one, two = guard_for_tests(), guard_for_tests(OTHER_KEY)
+    one, two = guard_for_tests(rules=UNCHECKED), guard_for_tests(OTHER_KEY, rules=UNCHECKED)
     both = [Middleware(GuardMiddleware, guard=one), Middleware(GuardMiddleware, guard=two)]
     with pytest.raises(ConfigurationError, match="more than one guard"):
         ask(application(requires()(hello), *both), "/", bearer(GOOD))
@@ -298,7 +299,7 @@ def test_errors_in_the_set_up_stay_errors(endpoint: Any) -> None:
 def test_async_keys() -> None:
     """An async key source serves async endpoints; a sync one cannot wait for it, which is the program's error."""
 
-    guard = guard_for_tests(keys=Fetched(fetch_async))
+    guard = guard_for_tests(keys=Fetched(fetch_async), rules=UNCHECKED)
     assert ask(application(requires(guard=guard)(hello)), "/", bearer(GOOD)).body == b"user-1"
     with pytest.raises(ConfigurationError, match="is asynchronous and cannot run from sync code"):
         ask(application(requires(guard=guard)(sync_hello)), "/", bearer(GOOD))
@@ -312,7 +313,7 @@ def test_async_keys() -> None:
 
 def test_innermost_requires() -> None:
     """`request.user` is the caller that the innermost `requires` let in, and then the outer one's again."""
-    auth, other = ASGIGuard(guard_for_tests()), ASGIGuard(guard_for_tests(OTHER_KEY))
+    auth, other = ASGIGuard(guard_for_tests(rules=UNCHECKED)), ASGIGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED))
 
     @other.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
     async def inner(request: Request) -> list[str]:
@@ -332,7 +333,7 @@ def test_innermost_requires() -> None:
 
 def test_user_of_a_refused_inner_helper() -> None:
     """A helper that refuses leaves the outer caller as it was."""
-    auth, other = ASGIGuard(guard_for_tests()), ASGIGuard(guard_for_tests(OTHER_KEY))
+    auth, other = ASGIGuard(guard_for_tests(rules=UNCHECKED)), ASGIGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED))
 
     @other.requires()
     async def inner(request: Request) -> Response:
@@ -348,7 +349,7 @@ def test_user_of_a_refused_inner_helper() -> None:
 
 def test_decorator_beside_the_middleware() -> None:
     """A decorator with places of its own reads the request again, and the middleware's caller is back afterwards."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     seen: list[str] = []
 
     @requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])
@@ -372,7 +373,7 @@ def test_decorator_beside_the_middleware() -> None:
 
 def test_user_that_the_application_sets() -> None:
     """`scope["user"]` is an output: who is calling goes by what was found, whatever stands there."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     auth, place = ASGIGuard(guard), [TokenHeader("X-Token", from_proxy=False)]
     other = token(subject="user-3")
 
@@ -412,7 +413,7 @@ def test_user_that_the_application_sets() -> None:
 
 def test_two_helpers_at_once() -> None:
     """What two that ran at once leave in the scope misleads nobody who comes after them."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     auth, other = ASGIGuard(guard), token(subject="user-3")
     first_may_end, second_may_end = asyncio.Event(), asyncio.Event()
 
@@ -450,7 +451,7 @@ def test_two_helpers_at_once() -> None:
 
 def test_caller_that_was_shown_before_another_came() -> None:
     """The innermost `requires` says who is calling, also where the scope shows its caller and another is in between."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     @auth.requires()
     async def inner(request: Request) -> Response:
@@ -488,13 +489,15 @@ def test_nobody_where_the_user_was_taken_away(requirement: Any) -> None:
             del scope["user"]
             await self.app(scope, receive, send)
 
-    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests()), Middleware(Removing))
+    app = application(
+        endpoint, Middleware(GuardMiddleware, guard=guard_for_tests(rules=UNCHECKED)), Middleware(Removing)
+    )
     assert ask(app).json() is False
 
 
 def test_another_guard_than_the_one_in_front() -> None:
     """Its principal can be asked for, also where somebody else had shown that very caller."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     class Showing:
         def __init__(self, app: Any) -> None:
@@ -509,14 +512,16 @@ def test_another_guard_than_the_one_in_front() -> None:
         principal = auth.principal(request)
         return PlainTextResponse(principal and principal.subject)
 
-    app = application(endpoint, Middleware(GuardMiddleware, guard=guard_for_tests()), Middleware(Showing))
+    app = application(
+        endpoint, Middleware(GuardMiddleware, guard=guard_for_tests(rules=UNCHECKED)), Middleware(Showing)
+    )
     assert ask(app, "/", bearer(GOOD)).body == b"user-1"
 
 
 @pytest.mark.parametrize("requirement", [optional, public])
 def test_nobody(requirement: Any) -> None:
     """Where no caller is needed, `request.user` is nobody and `auth.principal` is None."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     @auth.requires(requirement)
     async def endpoint(request: Request) -> Response:
@@ -527,7 +532,7 @@ def test_nobody(requirement: Any) -> None:
 
 def test_nobody_asked() -> None:
     """Without the middleware and outside `requires` nobody knows the caller, which is the program's error."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     async def endpoint(request: Request) -> Response:
         auth.principal(request)
@@ -555,7 +560,7 @@ def test_streamed_body() -> None:
 
 def test_reading_the_principal() -> None:
     """Below a middleware without rules, reading the principal refuses, with an answer that Starlette cannot spoil."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     def endpoint(request: Request) -> Response:
         principal = auth.principal(request)
@@ -570,7 +575,7 @@ def test_reading_the_principal() -> None:
 
 def test_errors_of_the_application_stay_errors() -> None:
     """A token that an endpoint verifies for its own ends is the endpoint's business."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
 
     @requires(guard=guard)
     async def endpoint(request: Request) -> Response:
@@ -616,7 +621,7 @@ def test_mounted_applications() -> None:
 
 def test_mounted_below_a_guarded_application() -> None:
     """Two middlewares, one in the mounted application: each guard answers for its own part."""
-    other = guard_for_tests(OTHER_KEY)
+    other = guard_for_tests(OTHER_KEY, rules=UNCHECKED)
     inner = Starlette(
         routes=[Route("/me", requires(guard=other)(hello)), Route("/ours", requires(guard=ONE)(hello))],
         middleware=[Middleware(GuardMiddleware, guard=other)],
@@ -648,7 +653,7 @@ def types(sent: list[Message]) -> list[str]:
 
 def test_websocket_endpoint() -> None:
     """A class-based websocket endpoint guards its `on_connect`, or a message at a time."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     class Echo(WebSocketEndpoint):
         encoding = "text"
@@ -684,7 +689,7 @@ def test_websocket_without_a_guard() -> None:
 
 def test_reading_the_principal_in_a_websocket() -> None:
     """Reading the principal denies the handshake, where the endpoint has not accepted it yet."""
-    auth = ASGIGuard(guard_for_tests())
+    auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     async def endpoint(websocket: WebSocket) -> None:
         auth.principal(websocket)
@@ -715,7 +720,7 @@ def test_expired_socket_of_starlette() -> None:
             await websocket.send_text("late")
         seen.append("ended")
 
-    guard = guard_for_tests(clock=lambda: now[0])
+    guard = guard_for_tests(clock=lambda: now[0], rules=UNCHECKED)
     app = Starlette(
         routes=[WebSocketRoute("/", endpoint)], middleware=[Middleware(GuardMiddleware, guard=guard, sleep=sleep)]
     )
@@ -728,7 +733,7 @@ def test_expired_socket_of_starlette() -> None:
 
 def nested() -> list[tuple[str, ASGIApp]]:
     """Applications that answer 500 before they pass on what a view raised, between the middleware and the view."""
-    guard = guard_for_tests()
+    guard = guard_for_tests(rules=UNCHECKED)
     auth = ASGIGuard(guard)
 
     def whoami(request: Request) -> PlainTextResponse:
@@ -761,7 +766,7 @@ def test_kept_refusal_below_another_application(name: str, app: ASGIApp) -> None
 
 def test_subprotocol_without_a_middleware() -> None:
     """A decorator alone cannot keep the token from the application, nor answer the handshake: it says so."""
-    auth = ASGIGuard(guard_for_tests(tokens_from=[TokenSubprotocol()]))
+    auth = ASGIGuard(guard_for_tests(tokens_from=[TokenSubprotocol()], rules=UNCHECKED))
 
     async def socket(websocket: WebSocket) -> None:
         raise AssertionError("never runs")
@@ -785,4 +790,4 @@ def test_application_with_a_root_path_of_its_own() -> None:
             raise AssertionError("never runs")
 
     with pytest.raises(ConfigurationError, match="root_path of its own"):
-        GuardMiddleware(Application(), guard=guard_for_tests())
+        GuardMiddleware(Application(), guard=guard_for_tests(rules=UNCHECKED))

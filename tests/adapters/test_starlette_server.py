@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from jwtguard import AuthorizationHeader, TokenCookie, TokenSubprotocol
+from jwtguard import UNCHECKED, AuthorizationHeader, TokenCookie, TokenSubprotocol
 from jwtguard.asgi import GuardMiddleware, requires
 from jwtguard.testing.case import ABSENT, EXPIRED, GOOD
 from jwtguard.testing.sites import NOW, guard_for_tests
@@ -39,6 +39,7 @@ class Application:
         guard = guard_for_tests(
             tokens_from=[AuthorizationHeader(), TokenCookie("__Host-access"), TokenSubprotocol()],
             clock=lambda: self.now,
+            rules=UNCHECKED,
         )
         in_front = Middleware(GuardMiddleware, guard=guard, sleep=self._sleep)
         self.app = Starlette(routes=[WebSocketRoute("/", requires()(self._talk))], middleware=[in_front])

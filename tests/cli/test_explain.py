@@ -18,7 +18,7 @@ GOOD = token(hs256(), roles=["admin"], claims={"nick": "liddell"})
 
 APPS = """
 from flask import Flask
-from jwtguard import Guard, VerificationKey, fresh, has_scope
+from jwtguard import Guard, Rules, VerificationKey, fresh, has_scope
 from jwtguard.flask import FlaskGuard
 from {name}.auth import auth, guard, named, SECRET
 
@@ -26,7 +26,7 @@ app = Flask("app")
 auth.init_app(app)
 no_middleware = Flask("no middleware")
 bare = Flask("bare")
-other = FlaskGuard(Guard(**named, keys=VerificationKey.from_secret(SECRET, algorithm="HS256")))
+other = FlaskGuard(Guard(**named, keys=VerificationKey.from_secret(SECRET, algorithm="HS256"), rules=Rules([])))
 two = Flask("two")
 auth.init_app(two)
 other.init_app(two)

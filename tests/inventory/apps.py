@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jwtguard import (
+    UNCHECKED,
     AuthorizationHeader,
     Grants,
     Guard,
@@ -25,8 +26,8 @@ NAMES: dict[str, Any] = {"issuer": "https://issuer.example", "audience": "https:
 
 
 def guard_with(*rules: Rule, default: Requirement = authenticated, has_rules: bool = True, **settings: Any) -> Guard:
-    """A guard with these rules, or without any."""
-    found = Rules(rules, default=default) if has_rules else None
+    """A guard with these rules, or with unchecked ones."""
+    found = Rules(rules, default=default) if has_rules else UNCHECKED
     places = [AuthorizationHeader(), TokenCookie()]
     return Guard(**NAMES, keys=KEY.verification_key, rules=found, **{"tokens_from": places, **settings})
 

@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.websockets import WebSocket as StarletteWebSocket
 
-from jwtguard import Guard, Principal, SigningKey, TokenHeader, has_role, has_scope, optional
+from jwtguard import UNCHECKED, Guard, Principal, SigningKey, TokenHeader, has_role, has_scope, optional
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.asgi import requires as asgi_requires
 from jwtguard.django import DjangoGuard
@@ -34,7 +34,9 @@ from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard, RefusedRequest, principal
 
 key = SigningKey.generate("HS256")
-guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+guard = Guard(
+    issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key, rules=UNCHECKED
+)
 
 # Flask.
 
