@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLPattern
@@ -182,9 +183,13 @@ _EXEMPT = "by jwtguard"
 
 
 def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Take a view out of Django's CSRF middleware, which would refuse a bearer client before we can see its token."""
+    """Take a view out of the checks of Django's middleware that would refuse a bearer client before the guard runs.
+
+    The CSRF check runs later where the token needs it (`_check_csrf`). `LoginRequiredMiddleware` knows Django's session
+    alone, and would redirect a caller with a valid token to the login page.
+    """
     view.csrf_exempt = _EXEMPT  # type: ignore[attr-defined]
-    return view
+    return login_not_required(view)
 
 
 def _is_exempt(request: HttpRequest, view: Callable[..., Any]) -> bool:
