@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 PASSWORD = "example-password-of-{}"
-COOKIE = "__Secure-refresh"
+COOKIE = "__Host-refresh"
 
 
 def say(text: str = "") -> None:

@@ -165,6 +165,7 @@ class GuardMiddleware:
         inner[KEY] = callers
         inner["user"] = NOBODY if principal is None else principal
         inner["auth"] = new_tuple(Credentials, (principal,))
+        self._routes.withhold(inner)
         if type(entry) is Authentication and entry.error is not None:
             await self._run_without_caller(inner, receive, send, callers, request)
         elif kind == "websocket":

@@ -47,7 +47,7 @@ from jwtguard.core.principal import Principal
 from jwtguard.core.request import WSGIRequest
 from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.endpoints.mounting import endpoints_of
-from jwtguard.endpoints.wsgi import finishing_renewals, put_off_in
+from jwtguard.endpoints.wsgi import in_front_of, put_off_in
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark
 
@@ -143,8 +143,8 @@ class FlaskGuard:
         guards[self] = guard
         app.before_request(functools.partial(self._before_request, guard, endpoints))
         app.context_processor(lambda: {"principal": principal})
-        if endpoints is not None and endpoints.renews:
-            app.wsgi_app = finishing_renewals(app.wsgi_app)  # type: ignore[assignment, method-assign]
+        if endpoints is not None:
+            app.wsgi_app = in_front_of(app.wsgi_app, endpoints)  # type: ignore[assignment, method-assign]
 
     @property
     def guard(self) -> Guard:

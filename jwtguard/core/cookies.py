@@ -10,6 +10,7 @@ Reading never unquotes, since two readers that unquote differently see two token
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from datetime import timedelta
 from typing import Literal
@@ -22,6 +23,8 @@ from jwtguard.core.jws import claims_of_unverified
 MAX_COOKIE_BYTES = 4096
 """RFC 6265 §6.1: browsers drop a larger cookie without a word."""
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_EMPTY = frozenset({"", '""'})
+"""How a cookie without a value is written (RFC 6265 §4.1.1)."""
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ATTRIBUTE = re.compile(r"[\x21-\x3a\x3c-\x7e]+")
 _COOKIE_OCTETS = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
@@ -83,7 +86,38 @@ class TokenCookie:
 
     def read(self, request: HTTPRequest) -> str | None:
         """The token, None if there is none; raises `InvalidRequestError` if the cookie is there twice."""
-        fields = request.values("cookie")
+        return self._read(request, request.values("cookie"))
+
+    def read_received(self, request: HTTPRequest) -> str | None:
+        """The same, also where a middleware withholds the cookie from the application."""
+        return self._read(request, request.received_cookies)
+
+    def all_received(self, request: HTTPRequest) -> list[str]:
+        """Every value that was received under this name, also behind a comma with which a server joined fields.
+
+        For a logout: which of two is genuine, only their signatures tell.
+        """
+        pairs = (pair.partition("=") for field in request.received_cookies for pair in re.split("[;,]", field))
+        values = [value.strip(" \t") for name, _, value in pairs if name.strip(" \t") == self.sent_name]
+        if values:
+            self.check_host(request)
+        return list(dict.fromkeys(value for value in values if value not in _EMPTY))
+
+    def without(self, fields: Sequence[str]) -> list[str] | None:
+        """Cookie fields without this cookie; None if it is in none of them."""
+        if not any(self.sent_name in field for field in fields):
+            return None
+        kept = [";".join(self._others(field)).strip(" \t") for field in fields]
+        return None if kept == list(fields) else [field for field in kept if field]
+
+    def _others(self, field: str) -> Iterator[str]:
+        for pair in field.split(";"):
+            if pair.partition("=")[0].strip(" \t") != self.sent_name:
+                # Behind a comma with which a server joined fields: nobody can tell where this cookie ends.
+                joined = self._joined.search(pair)
+                yield pair if joined is None else pair[: joined.start()]
+
+    def _read(self, request: HTTPRequest, fields: list[str]) -> str | None:
         if not fields:
             return None
         # RFC 9113 §8.2.3: a browser may split its cookies over several fields.
@@ -95,7 +129,7 @@ class TokenCookie:
         if not values:
             return None
         value = values[0].strip(" \t")
-        if value in {"", '""'}:  # Both are how an empty cookie is written (RFC 6265 §4.1.1).
+        if value in _EMPTY:
             return None
         self.check_host(request)
         return value

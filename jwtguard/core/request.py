@@ -12,12 +12,28 @@ path and all the rest of each would take longer than the look into the cache of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
 MAX_FIELD = 98304
 """Characters of a field beyond which `HTTPRequest.combined` may cut it: no server lets such a field pass."""
+
+
+WITHHELD = "jwtguard.withheld_cookies"
+"""Where a middleware keeps the `WithheldCookies` of a request: a key of the ASGI scope or the WSGI environ."""
+
+
+class WithheldCookies:
+    """The Cookie fields as they were received, before a middleware took the refresh cookie out of them.
+
+    Its repr does not show them: an error reporter may print the scope or the environ that holds it.
+    """
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self.fields = tuple(fields)
 
 
 class OwnSite(Protocol):
@@ -83,6 +99,17 @@ class HTTPRequest:
         """
         fields = self.values(name)
         return ",".join(fields) if fields else None
+
+    @property
+    def received_cookies(self) -> list[str]:
+        """The Cookie fields as they were received, also where a middleware took the refresh cookie out of them."""
+        withheld = self._shared.get(WITHHELD)
+        return list(withheld.fields) if isinstance(withheld, WithheldCookies) else self.values("cookie")
+
+    @property
+    def _shared(self) -> Mapping[str, Any]:
+        """What all requests that are made of one ASGI scope or WSGI environ share."""
+        return {}
 
     @property
     def host(self) -> str | None:
@@ -161,6 +188,10 @@ class _WSGIRequest(HTTPRequest):
         value = self._environ.get(_variable(name))
         return [] if value is None else [value]
 
+    @property
+    def _shared(self) -> Mapping[str, Any]:
+        return self._environ
+
     def combined(self, name: str) -> str | None:
         return self._environ.get(_variable(name))
 
@@ -228,6 +259,10 @@ class _ASGIRequest(HTTPRequest):
             if len(field_name) == size and field_name.lower() == name.encode("latin-1"):
                 found.append(value.decode("latin-1"))  # Not a comprehension, which is a frame of its own.
         return found
+
+    @property
+    def _shared(self) -> Mapping[str, Any]:
+        return self._scope
 
     def combined(self, name: str) -> str | None:
         found, fields = None, None

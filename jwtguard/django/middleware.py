@@ -16,7 +16,7 @@ from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, run_steps
 from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.passing import finished, is_exempt
-from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user
+from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user, withhold
 from jwtguard.django.settings import default_auth, user_of
 from jwtguard.guard import Guard
 
@@ -62,6 +62,8 @@ class GuardMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Answer a request; a coroutine where the stack is async, so that no thread is needed."""
+        if self._endpoints is not None and self._endpoints.refresh_cookie is not None:
+            withhold(request, self._endpoints.refresh_cookie)
         if self._is_async:
             return self._answer_async(request)
         try:

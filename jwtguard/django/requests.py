@@ -22,12 +22,14 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import is_same_domain
 
 from jwtguard.callers import Caller, Callers
+from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest, WSGIRequest
 from jwtguard.django.settings import user_of
+from jwtguard.endpoints.withholding import withhold_from_environ, withhold_from_scope
 from jwtguard.guard import Guard
 
 T = TypeVar("T")
@@ -80,6 +82,19 @@ _ESCAPES = re.compile("(?:%[89A-F][0-9A-F])+")
 def _undecodable(escapes: re.Match[str]) -> str:
     """U+FFFD for bytes of a path that are not UTF-8, as in every other framework: under WSGI, Django escapes them."""
     return "\ufffd" if "\ufffd" in unquote(escapes[0], errors="replace") else escapes[0]
+
+
+def withhold(request: HttpRequest, cookie: TokenCookie) -> None:
+    """Hide the refresh cookie from all that is further in: it is for the shipped routes and silent renewal alone."""
+    withhold_from_environ(request.META, cookie)
+    scope = getattr(request, "scope", None)
+    if scope is not None:
+        request.scope = own = dict(scope)  # type: ignore[attr-defined] # of Django's request under ASGI
+        withhold_from_scope(own, cookie)
+    # What a middleware further out has read before is kept there.
+    request.__dict__.pop("headers", None)
+    if "COOKIES" in request.__dict__:
+        request.COOKIES.pop(cookie.sent_name, None)
 
 
 def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResponse:

@@ -21,6 +21,7 @@ from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.request import ASGIRequest
 from jwtguard.endpoints.mounting import endpoints_of
+from jwtguard.endpoints.withholding import withhold_from_scope
 from jwtguard.guard import Guard, Renew
 from jwtguard.marks import Mark
 
@@ -91,6 +92,12 @@ class MountedRoutes:
     def renew(self, callers: Callers) -> Renew | None:
         """What the middleware hands to `Guard.enter`."""
         return None if self._endpoints is None else self._endpoints.renew(callers.put_off)
+
+    def withhold(self, scope: MutableMapping[str, Any]) -> None:
+        """Hide the refresh cookie from the application that gets `scope`, which is the middleware's own copy."""
+        cookie = None if self._endpoints is None else self._endpoints.refresh_cookie
+        if cookie is not None:
+            withhold_from_scope(scope, cookie)
 
     def finishing(self, send: Send, callers: Callers) -> Send:
         """`send`, which finishes what is pending when the response starts: no hook inside is as late as that."""

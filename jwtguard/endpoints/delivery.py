@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF
+from jwtguard.core.csrf import CSRF, CSRF_COOKIE
 from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidBodyError
 from jwtguard.core.flow import Steps
 from jwtguard.core.grants import TokenResponse
@@ -25,20 +24,30 @@ from jwtguard.endpoints.bodies import JSON, media_type, text_parameter
 from jwtguard.guard import Guard
 
 NO_STORE = ("Cache-Control", "no-store")
+REFRESH_COOKIE = "__Host-refresh"
+SameSite: TypeAlias = Literal["Strict", "Lax"]
 Headers: TypeAlias = Sequence[tuple[str, str]]
 Parameters: TypeAlias = Callable[[], Mapping[str, object]]
 
 
 class Delivery(Protocol):
-    """One way of delivery. `below` is the prefix of the routes as a browser sees it, which the refresh cookie needs."""
+    """One way of delivery."""
+
+    @property
+    def refresh_cookie(self) -> TokenCookie | None:
+        """The cookie of the refresh token; None if that comes in the body."""
 
     def check_origin(self, request: HTTPRequest) -> None:
         """Raise `CSRFError` if another site may have sent a request to login, refresh or logout."""
 
-    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters) -> str | None:
         """The refresh token that came with `request`, whose body is parsed if asked; raises `InvalidRequestError`."""
 
-    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+    def refresh_tokens(self, request: HTTPRequest, parameters: Parameters) -> list[str]:
+        """Every refresh token that came with `request`, for a logout."""
+        ...
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse) -> Steps[Headers]:
         """The header fields that carry `pair`; raises `ConfigurationError` if they cannot."""
         ...
 
@@ -46,7 +55,7 @@ class Delivery(Protocol):
         """The answer that carries `pair`, with `headers` from above."""
         ...
 
-    def clearing(self, below: str) -> Headers:
+    def clearing(self) -> Headers:
         """The header fields that take the tokens away again."""
         ...
 
@@ -54,17 +63,24 @@ class Delivery(Protocol):
 class BearerDelivery:
     """Tokens in the body (RFC 6749 §5.1), for clients that keep them themselves and send them in headers."""
 
+    refresh_cookie = None
+
     def check_origin(self, request: HTTPRequest) -> None:
         """Nothing: no browser sends or keeps anything by itself."""
 
-    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters) -> str | None:
         """The parameter `refresh_token`; `grant_type` need not be there (RFC 6749 §6)."""
         found = parameters()
         if text_parameter(found, "grant_type") not in {None, "refresh_token"}:
             raise InvalidBodyError("grant_type", "The parameter grant_type, if there is one, must be refresh_token.")
         return text_parameter(found, "refresh_token")
 
-    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+    def refresh_tokens(self, request: HTTPRequest, parameters: Parameters) -> list[str]:
+        """The parameter `refresh_token`, if there is one."""
+        text = self.refresh_token(request, parameters)
+        return [] if text is None else [text]
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse) -> Steps[Headers]:
         """None."""
         return ()
         yield
@@ -73,7 +89,7 @@ class BearerDelivery:
         """Both tokens as JSON."""
         return json_answer(pair.to_json(), headers=(*headers, NO_STORE))
 
-    def clearing(self, below: str) -> Headers:
+    def clearing(self) -> Headers:
         """None."""
         return ()
 
@@ -81,11 +97,11 @@ class BearerDelivery:
 class CookieDelivery:
     """Tokens in cookies that scripts cannot read, and beside them the CSRF token in one that they can.
 
-    The access cookie is the first `TokenCookie` that `guard` reads. The refresh cookie goes to the routes alone, or,
-    with silent renewal, everywhere. Raises `ConfigurationError` if the guard reads no cookie.
+    The access cookie is the first `TokenCookie` that `guard` reads. `refresh_cookie` is the name of the other. Raises
+    `ConfigurationError` if the guard reads no cookie, or the name fits no refresh cookie.
     """
 
-    def __init__(self, guard: Guard, *, silent_renewal: bool) -> None:
+    def __init__(self, guard: Guard, *, silent_renewal: bool, refresh_cookie: str = REFRESH_COOKIE) -> None:
         access = next((source for source in guard.tokens_from if isinstance(source, TokenCookie)), None)
         if access is None:
             raise ConfigurationError(
@@ -96,28 +112,30 @@ class CookieDelivery:
         self._guard = guard
         self._csrf = _csrf_of(guard)
         self._has_csrf_token = isinstance(guard.csrf, CSRF) and guard.csrf.secret is not None
-        self._silent_renewal = silent_renewal
-
-    def refresh_cookie(self, below: str) -> TokenCookie:
-        """The cookie of the refresh token."""
-        return _refresh_cookie(None if self._silent_renewal else below, self.access.development)
+        # With silent renewal a link from elsewhere would find the user logged out, if it were Strict.
+        samesite: SameSite = "Lax" if silent_renewal else "Strict"
+        self.refresh_cookie = _refresh_cookie(guard, refresh_cookie, samesite, development=access.development)
 
     def check_origin(self, request: HTTPRequest) -> None:
         """Check where a request that sets or clears cookies comes from, though nobody is logged in (login CSRF)."""
         _check_origin(self._csrf, request)
 
-    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters) -> str | None:
         """The refresh cookie; one in the body is not read, since no script of ours has it."""
-        return self.refresh_cookie(below).read(request)
+        return self.refresh_cookie.read_received(request)
 
-    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+    def refresh_tokens(self, request: HTTPRequest, parameters: Parameters) -> list[str]:
+        """Every refresh cookie: a client that sends two of them is to be logged out of both sessions."""
+        return self.refresh_cookie.all_received(request)
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse) -> Steps[Headers]:
         """`Set-Cookie` for both tokens and the CSRF token; all live as long as the refresh token."""
         self.access.check_host(request)
         token = yield from self._guard.reading_issued(pair.access_token)
         max_age = _max_age(pair)
         cookies = [
             self.access.set(pair.access_token, max_age=max_age),
-            self.refresh_cookie(below).set(pair.refresh_token, max_age=max_age),
+            self.refresh_cookie.set(pair.refresh_token, max_age=max_age),
         ]
         if self._has_csrf_token:
             cookies.append(self._guard.csrf_cookie(token, max_age=max_age))
@@ -130,42 +148,47 @@ class CookieDelivery:
             body["scope"] = pair.scope
         return json_answer(body, headers=(*headers, NO_STORE))
 
-    def clearing(self, below: str) -> Headers:
+    def clearing(self) -> Headers:
         """`Set-Cookie` that deletes all three."""
-        cookies = [self.access.clear(), self.refresh_cookie(below).clear(), self._guard.clear_csrf_cookie()]
+        cookies = [self.access.clear(), self.refresh_cookie.clear(), self._guard.clear_csrf_cookie()]
         return [("Set-Cookie", cookie) for cookie in cookies]
 
     def is_touched_by(self, set_cookies: Sequence[str]) -> bool:
         """Whether a response sets or clears one of the two token cookies already."""
-        names = {self.access.sent_name, self.refresh_cookie("/").sent_name}
+        names = {self.access.sent_name, self.refresh_cookie.sent_name}
         return any(cookie.partition("=")[0].strip() in names for cookie in set_cookies)
 
 
 class RefreshCookieDelivery:
     """The access token in the body, for a page that keeps it in a variable and sends it in a header; the refresh token
-    in a cookie that scripts cannot read and that goes to the routes alone.
+    in a cookie that scripts cannot read.
 
-    Where `guard` reads a `TokenCookie` set up for development, so is this one.
+    Where `guard` reads a `TokenCookie` set up for development, so is this one. `refresh_cookie` is its name; raises
+    `ConfigurationError` if that fits no refresh cookie.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, *, refresh_cookie: str = REFRESH_COOKIE) -> None:
         self._csrf = _csrf_of(guard)
         cookies = (source for source in guard.tokens_from if isinstance(source, TokenCookie))
-        self._development = any(cookie.development for cookie in cookies)
+        development = any(cookie.development for cookie in cookies)
+        self.refresh_cookie = _refresh_cookie(guard, refresh_cookie, "Strict", development=development)
 
     def check_origin(self, request: HTTPRequest) -> None:
         """Check where a request comes from whose cookie a browser sends along for any page."""
         _check_origin(self._csrf, request)
 
-    def refresh_token(self, request: HTTPRequest, parameters: Parameters, below: str) -> str | None:
+    def refresh_token(self, request: HTTPRequest, parameters: Parameters) -> str | None:
         """The refresh cookie; one in the body is not read, since no script of ours has it."""
-        return _refresh_cookie(below, self._development).read(request)
+        return self.refresh_cookie.read_received(request)
 
-    def headers(self, request: HTTPRequest, pair: TokenResponse, below: str) -> Steps[Headers]:
+    def refresh_tokens(self, request: HTTPRequest, parameters: Parameters) -> list[str]:
+        """Every refresh cookie: a client that sends two of them is to be logged out of both sessions."""
+        return self.refresh_cookie.all_received(request)
+
+    def headers(self, request: HTTPRequest, pair: TokenResponse) -> Steps[Headers]:
         """`Set-Cookie` for the refresh token."""
-        cookie = _refresh_cookie(below, self._development)
-        cookie.check_host(request)
-        return [("Set-Cookie", cookie.set(pair.refresh_token, max_age=_max_age(pair)))]
+        self.refresh_cookie.check_host(request)
+        return [("Set-Cookie", self.refresh_cookie.set(pair.refresh_token, max_age=_max_age(pair)))]
         yield
 
     def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
@@ -173,9 +196,9 @@ class RefreshCookieDelivery:
         members = {name: value for name, value in pair.to_json().items() if name != "refresh_token"}
         return json_answer(members, headers=(*headers, NO_STORE))
 
-    def clearing(self, below: str) -> Headers:
+    def clearing(self) -> Headers:
         """`Set-Cookie` that deletes the refresh token."""
-        return [("Set-Cookie", _refresh_cookie(below, self._development).clear())]
+        return [("Set-Cookie", self.refresh_cookie.clear())]
 
 
 def _csrf_of(guard: Guard) -> CSRF:
@@ -199,9 +222,15 @@ def _max_age(pair: TokenResponse) -> timedelta | None:
     return timedelta(seconds=pair.refresh_expires_in) if pair.remember else None
 
 
-@lru_cache(maxsize=64)
-def _refresh_cookie(below: str | None, development: bool) -> TokenCookie:  # noqa: FBT001 - lru_cache takes it so
-    if below is None:
-        # Lax, or a link from elsewhere would find the user logged out.
-        return TokenCookie("__Host-refresh", samesite="Lax", development=development)
-    return TokenCookie("__Secure-refresh", path=below, samesite="Strict", development=development)
+def _refresh_cookie(guard: Guard, name: str, samesite: SameSite, *, development: bool) -> TokenCookie:
+    # Browsers take a `__Host-` cookie from this very host alone, so no sibling domain can plant one.
+    if not isinstance(name, str) or not name.startswith("__Host-") or name == CSRF_COOKIE:
+        raise ConfigurationError(
+            f'refresh_cookie is a name that starts with __Host-, as in "__Host-refresh-admin": found {name!r}'
+        )
+    cookie = TokenCookie(name, samesite=samesite, development=development)
+    if any(isinstance(place, TokenCookie) and place.sent_name == cookie.sent_name for place in guard.tokens_from):
+        raise ConfigurationError(
+            f"refresh_cookie is another cookie than that of the access token: found {name!r} twice"
+        )
+    return cookie

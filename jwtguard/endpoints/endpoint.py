@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from jwtguard.core.authorization import Requirement, authenticated, fresh, public
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.http import HTTPRequest
 from jwtguard.core.rules import is_ambiguous
 
 PREFIX = "/auth"
@@ -83,16 +82,3 @@ def check_prefix(prefix: str) -> str:
             f'the prefix starts with a slash and does not end with one: write prefix="/auth", found {prefix!r}'
         )
     return prefix
-
-
-def path_below(request: HTTPRequest, endpoint: Endpoint, session_id: str = "") -> str:
-    """The prefix that `endpoint` was reached below, as a browser sees it: root path and prefix, ready for a cookie.
-
-    It is read off the request, which has been routed by then, so that no application that mounts another can make the
-    cookie's path differ from the route's.
-    """
-    from urllib.parse import quote  # noqa: PLC0415 - slow to import, and only logins need it
-
-    path = request.root_path.rstrip("/") + request.path
-    # What `;` is to a cookie's attributes, no path may hold; browsers send it as it stands in the URL.
-    return quote(path.removesuffix(endpoint.path.replace("{session_id}", session_id)), safe="/-._~!$&'()*+=:@") or "/"

@@ -13,13 +13,14 @@ Login, refresh, logout and the public keys never read the access token, so that 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Unpack
 
 from jwtguard.callers import Callers
 from jwtguard.core.authorization import Requirement
+from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -47,7 +48,6 @@ from jwtguard.endpoints.endpoint import (
     SESSION,
     SESSIONS,
     Endpoint,
-    path_below,
     requirement_of,
 )
 from jwtguard.endpoints.login import asking, authenticating
@@ -56,16 +56,17 @@ from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
 from jwtguard.guard import Guard, Renew
 
 logger = logging.getLogger("jwtguard")
+_MOST_LOGOUTS = 8
+"""Sessions that one logout ends: each costs a look-up. No browser holds two `__Host-` cookies of one name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Visit:
-    """One request to one route. `below`: the prefix as a browser sees it. `callers`: what the middlewares found."""
+    """One request to one route. `callers`: what the middlewares found."""
 
     endpoint: Endpoint
     request: HTTPRequest
     parameters: Callable[[], Mapping[str, object]]
-    below: str
     callers: Callers | None
     session_id: str
     authenticate: Authenticate | None = field(repr=False)
@@ -76,9 +77,10 @@ class Endpoints:
 
     `authenticate(username, password)`, sync or async, returns the subject of a user or None. `delivery`: `"bearer"`
     answers with tokens, `"cookies"` sets them, `"refresh-cookie"` sets the refresh token and answers with the other.
-    `silent_renewal`: an access cookie that is absent or expired is renewed by the middleware. `remember`: whether
-    cookies outlive the browser where a login does not say. `before_login`: where to limit rates. `fresh_for`: how old
-    a login may be that ends all sessions. `max_body_bytes`: of a login. Raises `ConfigurationError` with all problems.
+    `silent_renewal`: an access cookie that is absent or expired is renewed by the middleware. `refresh_cookie`: its
+    name, which differs where two applications share a host. `remember`: whether cookies outlive the browser where a
+    login does not say. `before_login`: where to limit rates. `fresh_for`: how old a login may be that ends all
+    sessions. `max_body_bytes`: of a login. Raises `ConfigurationError` with all problems.
     """
 
     def __init__(self, guard: Guard, sessions: Sessions, **settings: Unpack[EndpointSettings]) -> None:
@@ -97,6 +99,11 @@ class Endpoints:
     def renews(self) -> bool:
         """Whether silent renewal is on."""
         return self._renewal is not None
+
+    @property
+    def refresh_cookie(self) -> TokenCookie | None:
+        """The cookie that these routes alone may read, and silent renewal; None where tokens come in the body."""
+        return self._delivery.refresh_cookie
 
     @property
     def max_body_bytes(self) -> int:
@@ -132,7 +139,6 @@ class Endpoints:
             endpoint=endpoint,
             request=request,
             parameters=partial(read_parameters, body, media_type(request), limit=self.max_body_bytes),
-            below=path_below(request, endpoint, session_id),
             callers=callers,
             session_id=session_id,
             authenticate=self._settings.authenticate or authenticate,
@@ -173,7 +179,7 @@ class Endpoints:
             reason = error.reason
         else:
             try:
-                headers = yield from self._delivery.headers(visit.request, pair, visit.below)
+                headers = yield from self._delivery.headers(visit.request, pair)
             except JWTGuardError:
                 yield from self.sessions.end(pair.refresh_token)  # Nobody will ever hold it.
                 raise
@@ -182,39 +188,60 @@ class Endpoints:
 
     def _refresh(self, visit: _Visit) -> Steps[HTTPAnswer]:
         self._delivery.check_origin(visit.request)
-        text = self._delivery.refresh_token(visit.request, visit.parameters, visit.below)
+        try:
+            text = self._delivery.refresh_token(visit.request, visit.parameters)
+        except InvalidBodyError:
+            raise
+        except InvalidRequestError as error:
+            return self._clearing(visit, error)  # Two refresh cookies would be refused again and again.
         if text is None:
             raise InvalidBodyError("no_refresh_token", "The refresh token is missing: log in.")
         prepared = yield from self.sessions.prepare(text)
         # Before the one write: what cannot be delivered must not cost the client its turn.
-        yield from self._delivery.headers(visit.request, prepared.answer, visit.below)
+        yield from self._delivery.headers(visit.request, prepared.answer)
         pair = yield from prepared.take()
-        headers = yield from self._delivery.headers(visit.request, pair, visit.below)
+        headers = yield from self._delivery.headers(visit.request, pair)
         return self._delivery.answer(pair, headers)
 
     def _logout(self, visit: _Visit) -> Steps[HTTPAnswer]:
         self._delivery.check_origin(visit.request)
+        clearing = self._delivery.clearing()
         try:
-            text = self._delivery.refresh_token(visit.request, visit.parameters, visit.below)
-            clearing = self._delivery.clearing(visit.below)
-            if text is None and not clearing:
+            texts = self._delivery.refresh_tokens(visit.request, visit.parameters)
+            if not texts and not clearing:
                 raise InvalidBodyError("no_refresh_token", "The refresh token is missing.")
-            if text is not None:
-                yield from self.sessions.end(text)
-        except InvalidGrantError:
-            pass  # RFC 7009 §2.2: what is no token needs no ending.
+            yield from self._ending(texts[:_MOST_LOGOUTS])
+            if len(texts) > _MOST_LOGOUTS:
+                raise InvalidRequestError("repeated_cookie", "The request carries too many refresh tokens.")
         except ConfigurationError:
             raise
         except (InvalidRequestError, UnavailableError) as error:
             # Whatever can be said about the session, this browser shall hold no token any more.
-            answer = self.guard.answer(error, visit.request)
-            return replace(answer, headers=(*answer.headers, *self._delivery.clearing(visit.below)))
-        return _no_content(self._delivery.clearing(visit.below))
+            return self._clearing(visit, error)
+        return _no_content(clearing)
+
+    def _ending(self, texts: Sequence[str]) -> Steps[None]:
+        """End the session of each genuine refresh token; raises `UnavailableError` once all were tried."""
+        outage: UnavailableError | None = None
+        for text in texts:
+            try:
+                yield from self.sessions.end(text)
+            except InvalidGrantError:
+                pass  # RFC 7009 §2.2: what is no token needs no ending.
+            except UnavailableError as error:
+                outage = error
+        if outage is not None:
+            raise outage
+
+    def _clearing(self, visit: _Visit, error: JWTGuardError) -> HTTPAnswer:
+        """The answer for `error` that takes the tokens away as well."""
+        answer = self.guard.answer(error, visit.request)
+        return replace(answer, headers=(*answer.headers, *self._delivery.clearing()))
 
     def _logout_all(self, visit: _Visit) -> Steps[HTTPAnswer]:
         subject, _ = yield from self._caller(visit)
         yield from self.sessions.end_all(subject)
-        return _no_content(self._delivery.clearing(visit.below))
+        return _no_content(self._delivery.clearing())
 
     def _list(self, visit: _Visit) -> Steps[HTTPAnswer]:
         subject, session_id = yield from self._caller(visit)
@@ -225,7 +252,7 @@ class Endpoints:
         subject, session_id = yield from self._caller(visit)
         if not (yield from self.sessions.end_session(subject, visit.session_id)):
             raise SessionNotFoundError
-        return _no_content(self._delivery.clearing(visit.below) if visit.session_id == session_id else ())
+        return _no_content(self._delivery.clearing() if visit.session_id == session_id else ())
 
     def _jwks(self, visit: _Visit) -> Steps[HTTPAnswer]:
         return self.sessions.issuer.jwks_answer()

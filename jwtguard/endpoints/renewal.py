@@ -25,8 +25,6 @@ from jwtguard.endpoints.delivery import CookieDelivery
 from jwtguard.guard import Authentication, Guard
 
 logger = logging.getLogger("jwtguard")
-ROOT = "/"
-"""The path of the refresh cookie: any request may need it."""
 
 
 class SilentRenewal:
@@ -48,7 +46,7 @@ class SilentRenewal:
         if request.is_websocket or (source is not None and source != self._cookies.access):
             return None
         try:
-            text = self._cookies.refresh_cookie(ROOT).read(request)
+            text = self._cookies.refresh_cookie.read_received(request)
             if text is None or not self._may_come_from_there(request):
                 return None
             prepared = yield from self._sessions.prepare(text)
@@ -57,7 +55,7 @@ class SilentRenewal:
                 request, prepared.answer.access_token, self._cookies.access
             )
             # Before the view runs: a pair that fits into no cookie is an error of the program, not of this request.
-            yield from self._cookies.headers(request, prepared.answer, ROOT)
+            yield from self._cookies.headers(request, prepared.answer)
         except (InvalidGrantError, InvalidRequestError):
             return None  # The session is over, and the caller is who it was before: nobody.
         except (CSRFError, UnavailableError) as error:
@@ -109,7 +107,7 @@ class PendingRenewal:
             return ()
         try:
             pair = yield from self._prepared.take()
-            headers = yield from self._cookies.headers(self._request, pair, ROOT)
+            headers = yield from self._cookies.headers(self._request, pair)
         except (InvalidGrantError, UnavailableError, ConfigurationError) as error:
             # The view has run for a caller who was in order then. The next request will see.
             logger.warning(

@@ -14,7 +14,7 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import is_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints.delivery import BearerDelivery, CookieDelivery, Delivery, RefreshCookieDelivery
+from jwtguard.endpoints.delivery import REFRESH_COOKIE, BearerDelivery, CookieDelivery, Delivery, RefreshCookieDelivery
 from jwtguard.guard import Guard
 
 MAX_BODY_BYTES = 16384
@@ -49,6 +49,7 @@ class EndpointSettings(TypedDict, total=False):
     authenticate: Authenticate | None
     delivery: Literal["bearer", "cookies", "refresh-cookie"]
     silent_renewal: bool
+    refresh_cookie: str
     remember: bool
     before_login: BeforeLogin | None
     fresh_for: timedelta
@@ -85,15 +86,18 @@ class Settings:
             problems.append(f"the routes need sessions: pass Sessions(...), found {sessions!r}")
         chosen, renewal, cookies = given.get("delivery", "bearer"), given.get("silent_renewal", False), None
         delivery: Delivery = BearerDelivery()
-        if chosen == "cookies":
-            try:
-                delivery = cookies = CookieDelivery(guard, silent_renewal=renewal)
-            except ConfigurationError as error:
-                problems += error.problems
-        elif renewal is True:
+        name = given.get("refresh_cookie", REFRESH_COOKIE)
+        try:
+            if chosen == "cookies":
+                delivery = cookies = CookieDelivery(guard, silent_renewal=renewal, refresh_cookie=name)
+            elif chosen == "refresh-cookie":
+                delivery = RefreshCookieDelivery(guard, refresh_cookie=name)
+        except ConfigurationError as error:
+            problems += error.problems
+        if renewal is True and chosen != "cookies":
             problems.append('silent_renewal renews cookies: write delivery="cookies" with it')
-        if chosen == "refresh-cookie":
-            delivery = RefreshCookieDelivery(guard)
+        if chosen == "bearer" and "refresh_cookie" in given:
+            problems.append('refresh_cookie names a cookie: write delivery="cookies" or "refresh-cookie" with it')
         ConfigurationError.raise_all(problems)
         return cls(
             authenticate=given.get("authenticate"),

@@ -1,9 +1,13 @@
-"""WSGI: what is pending when a response starts, for any framework that speaks it.
+"""WSGI: what happens in front of an application and when its response starts, for any framework that speaks it.
 
+>>> from jwtguard.testing.route_sites import route_site
 >>> def application(environ, start_response):
-...     start_response("200 OK", [("Content-Type", "text/plain")])
+...     start_response("200 OK", [("X-Cookies", environ.get("HTTP_COOKIE", "none"))])
 ...     return [b"hello"]
->>> guarded = finishing_renewals(application)
+>>> environ = {"REQUEST_METHOD": "GET", "HTTP_COOKIE": "__Host-refresh=secret"}
+>>> in_front_of(application, route_site("cookies").endpoints())(environ, lambda *started: print(*started))
+200 OK [('X-Cookies', 'none')]
+[b'hello']
 """
 
 from __future__ import annotations
@@ -12,9 +16,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from jwtguard.callers import Callers, Pending, finishing
+from jwtguard.endpoints.withholding import withhold_from_environ
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from jwtguard.endpoints import Endpoints
 
 
 _KEY = "jwtguard.renewals"
@@ -31,11 +38,15 @@ def _callers(environ: WSGIEnvironment) -> Callers:
     return callers
 
 
-def finishing_renewals(app: WSGIApplication) -> WSGIApplication:
-    """`app`, whose pending renewals are finished when it starts its response: no hook inside is as late as that."""
+def in_front_of(app: WSGIApplication, endpoints: Endpoints) -> WSGIApplication:
+    """`app`, from which the refresh cookie is hidden, and whose pending renewals are finished when it starts its
+    response: no hook inside is as early, or as late, as that.
+    """
 
-    def finishing_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def front_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         callers = _callers(environ)
+        if endpoints.refresh_cookie is not None:
+            withhold_from_environ(environ, endpoints.refresh_cookie)
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - as in PEP 3333
             changed = finishing(callers.take_pending(), int(status[:3]), headers).run()
@@ -43,4 +54,4 @@ def finishing_renewals(app: WSGIApplication) -> WSGIApplication:
 
         return app(environ, cast("StartResponse", start))
 
-    return finishing_app
+    return front_app

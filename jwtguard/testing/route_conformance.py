@@ -108,11 +108,8 @@ class RouteConformance:
         assert answer.json() == {"expires_in": 300, "scope": "reports:read"}
         flags = {"secure": "", "httponly": "", "max-age": TWO_WEEKS}
         assert browser.attributes("__Host-access") == {**flags, "path": "/", "samesite": "Lax"}
-        if name == "silent renewal":
-            assert browser.attributes("__Host-refresh") == {**flags, "path": "/", "samesite": "Lax"}
-        else:
-            assert browser.attributes("__Secure-refresh") == {**flags, "path": "/auth", "samesite": "Strict"}
-            assert list(browser.cookies("/me")) == ["__Host-access"]
+        samesite = "Lax" if name == "silent renewal" else "Strict"
+        assert browser.attributes("__Host-refresh") == {**flags, "path": "/", "samesite": samesite}
         assert browser.send("GET", "/me").json() == {"subject": "user-alice"}
         before = browser.cookies("/auth")
         site.clock.now += 400  # The access cookie has expired, and bars nobody from renewing it, nor from leaving.
@@ -132,18 +129,18 @@ class RouteConformance:
         assert browser.send("POST", "/auth/refresh").json()["error"] == "invalid_grant"
 
     def test_refresh_token_in_a_cookie(self) -> None:
-        """A page gets the access token to keep, and no script ever sees the refresh token, which goes to the routes."""
+        """A page gets the access token to keep, and no script ever sees the refresh token."""
         site, browser = self.browser("refresh cookie, rules")
         answer = browser.login()
         assert sorted(answer.json()) == ["access_token", "expires_in", "scope", "token_type"]
-        assert browser.attributes("__Secure-refresh") == {
+        assert browser.attributes("__Host-refresh") == {
             "secure": "",
             "httponly": "",
             "max-age": TWO_WEEKS,
-            "path": "/auth",
+            "path": "/",
             "samesite": "Strict",
         }
-        assert (list(browser.cookies("/auth/x")), browser.cookies("/me")) == (["__Secure-refresh"], {})
+        assert list(browser.cookies("/me")) == ["__Host-refresh"]
         assert _me(browser, answer.json()["access_token"]).json() == {"subject": "user-alice"}
         before = browser.cookies("/auth")
         site.clock.now += 400
@@ -151,14 +148,14 @@ class RouteConformance:
         answer = browser.send("POST", "/auth/refresh")
         assert _me(browser, answer.json()["access_token"]).status == 200
         after = browser.cookies("/auth")
-        assert before["__Secure-refresh"] != after["__Secure-refresh"]
+        assert before["__Host-refresh"] != after["__Host-refresh"]
         # A page may not hand over a token by itself: it would have had to keep one where scripts can read it.
-        browser.lose("__Secure-refresh")
-        sent = {"refresh_token": after["__Secure-refresh"]}
+        browser.lose("__Host-refresh")
+        sent = {"refresh_token": after["__Host-refresh"]}
         assert browser.send("POST", "/auth/refresh", json_body=sent).json()["error"] == "invalid_request"
-        browser.put("__Secure-refresh", after["__Secure-refresh"], "/auth")
+        browser.put("__Host-refresh", after["__Host-refresh"])
         assert (browser.send("POST", "/auth/logout").status, browser.cookies("/auth")) == (204, {})
-        browser.put("__Secure-refresh", after["__Secure-refresh"], "/auth")
+        browser.put("__Host-refresh", after["__Host-refresh"])
         assert browser.send("POST", "/auth/refresh").json()["error"] == "invalid_grant"
 
     def test_not_remembered(self) -> None:
@@ -169,7 +166,7 @@ class RouteConformance:
             assert browser.send("POST", "/auth/login", json_body={**_ALICE, **more}).status == 200
             assert not any("max-age" in cookie.lower() for cookie in browser.set_cookies)
             assert browser.send("POST", "/auth/refresh").status == 200
-            assert "max-age" not in browser.attributes("__Secure-refresh")
+            assert "max-age" not in browser.attributes("__Host-refresh")
         _, browser = self.browser("cookies, forgotten")
         assert browser.send("POST", "/auth/login", form={**_ALICE, "remember": "on"}).status == 200
         assert browser.attributes("__Host-access")["max-age"] == TWO_WEEKS
@@ -188,13 +185,62 @@ class RouteConformance:
 
     @pytest.mark.parametrize("name", ["cookies", "cookies, rules"])
     def test_mounted(self, name: str) -> None:
-        """Below a root path, the refresh cookie goes to where the browser sees the routes; the same ones are exempt."""
+        """Below a root path, the refresh cookie is for the whole host all the same; the same routes are exempt."""
         _, browser = self.browser(name, root_path="/shop")
         assert browser.login().status == 200
-        assert browser.attributes("__Secure-refresh")["path"] == "/shop/auth"
+        assert browser.attributes("__Host-refresh")["path"] == "/"
         assert browser.send("POST", "/auth/refresh").status == 200
         browser.send("POST", "/auth/logout")
         assert browser.cookies("/auth/logout") == {}
+
+    @pytest.mark.parametrize("name", ["cookies", "refresh cookie, rules"])
+    def test_cookies_that_others_planted(self, name: str) -> None:
+        """A sister domain can plant a cookie without `__Host-`: it neither logs anybody in nor stands in the way."""
+        _, attacker = self.browser(name)
+        attacker.login("bob", "builder")
+        planted = attacker.cookies("/")["__Host-refresh"]
+        site, browser = self.browser(name)
+        for cookie in ("__Secure-refresh", "refresh", "__host-refresh"):
+            browser.put(cookie, planted)
+        assert browser.send("POST", "/auth/refresh").json()["error"] == "invalid_request"
+        browser.login()
+        site.clock.now += 400
+        assert browser.send("POST", "/auth/refresh").status == 200
+        assert browser.send("POST", "/auth/logout").status == 204
+        assert site.sessions.list("user-alice").run() == []
+
+    @pytest.mark.parametrize("name", ["cookies", "refresh cookie", "silent renewal"])
+    @pytest.mark.parametrize("joined", ["{cookie}={first}; {cookie}={second}", "{cookie}={first},{cookie}={second}"])
+    def test_two_refresh_cookies(self, name: str, joined: str) -> None:
+        """A refresh is refused and takes the cookies away, or it would be refused for ever; a logout ends both."""
+        site, browser = self.browser(name)
+        tokens = []
+        for _ in range(2):
+            browser.login()
+            tokens.append(browser.cookies("/")["__Host-refresh"])
+            browser.lose("__Host-refresh")
+        browser.lose("__Host-access")
+        both = ("Cookie", joined.format(cookie="__Host-refresh", first=tokens[0], second=tokens[1]))
+        answer = browser.send("POST", "/auth/refresh", headers=[both])
+        assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+        deleting = browser.attributes("__Host-refresh")
+        assert (deleting["max-age"], deleting["path"], "domain" in deleting) == ("0", "/", False)
+        assert len(site.sessions.list("user-alice").run()) == 2
+        assert browser.send("POST", "/auth/logout", headers=[both]).status == 204
+        assert site.sessions.list("user-alice").run() == []
+
+    def test_a_name_of_one_s_own(self) -> None:
+        """Two applications on one host each have a refresh cookie, and neither takes the other's."""
+        _, first = self.browser("cookies")
+        first.login()
+        site, browser = self.browser("cookies, own name")
+        browser.put("__Host-refresh", first.cookies("/")["__Host-refresh"])
+        browser.login()
+        assert sorted(browser.cookies("/")) == ["__Host-access", "__Host-refresh", "__Host-refresh-admin"]
+        site.clock.now += 400
+        assert browser.send("POST", "/auth/refresh").status == 200
+        assert browser.send("POST", "/auth/logout").status == 204
+        assert list(browser.cookies("/")) == ["__Host-refresh"]
 
     def test_development(self) -> None:
         """Names without prefixes for plain http on this machine, and nowhere else."""
@@ -221,7 +267,6 @@ class RouteConformance:
         assert browser.cookies("/auth") == {}
         for cookie in ("__Host-access", "__Host-refresh"):
             browser.put(cookie, "garbage")
-        browser.put("__Secure-refresh", "garbage", "/auth")
         assert browser.send("POST", "/auth/logout").status == 204
         assert "__Host-access" not in browser.cookies("/auth")
 

@@ -206,6 +206,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "bearer, public key": {"keys": [SIGNING_KEY, PUBLIC_KEY]},
     "bearer, short body": {"settings": {"max_body_bytes": 100}},
     "cookies": _COOKIES,
+    "cookies, own name": {"settings": {"delivery": "cookies", "refresh_cookie": "__Host-refresh-admin"}},
     "cookies, async": {**_COOKIES, "async": True},
     "cookies, forgotten": {"settings": {"delivery": "cookies", "remember": False}},
     "cookies, csrf token": {**_COOKIES, "guard": {"csrf": CSRF(secret=CSRF_SECRET)}},

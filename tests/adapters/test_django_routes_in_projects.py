@@ -80,7 +80,7 @@ def test_included(urls: Any, is_asgi: bool) -> None:
     browser = _browser([path("auth/", include(module))], changed, is_asgi=is_asgi)
     assert browser.login(password="guess").status == 401
     assert browser.login().status == 200
-    assert browser.attributes("__Secure-refresh")["path"] == "/auth"
+    assert browser.attributes("__Host-refresh")["path"] == "/"
     (session,) = changed["JWTGUARD_SESSIONS"].list("7").run()
     assert browser.send("GET", "/auth/sessions").json()["sessions"][0]["id"] == session.session_id
     assert browser.send("PUT", "/auth/logout").status == 405
@@ -88,11 +88,11 @@ def test_included(urls: Any, is_asgi: bool) -> None:
 
 
 def test_forced_script_name(urls: Any) -> None:
-    """The refresh cookie's path has the prefix that Django was told of."""
+    """Below a prefix that Django was told of, the refresh cookie is for the whole host all the same."""
     changed = _settings(FORCE_SCRIPT_NAME="/shop")
     browser = _browser([path("auth/", include(urls(changed)))], changed)
     browser.login()
-    assert browser.attributes("__Secure-refresh")["path"] == "/shop/auth"
+    assert browser.attributes("__Host-refresh")["path"] == "/"
 
 
 def test_behind_a_login_wall(urls: Any) -> None:
@@ -245,3 +245,35 @@ class Curious(Misleading):
         assert request.body
         response: HttpResponse = self.get_response(request)
         return response
+
+
+def _cookies_seen(request: HttpRequest) -> HttpResponse:
+    """All that a view sees of cookies."""
+    shown = repr([request.META, getattr(request, "scope", None), request.headers])
+    return JsonResponse(
+        {"cookies": request.COOKIES, "header": request.headers.get("Cookie"), "leaks": "secret" in shown}
+    )
+
+
+@pytest.mark.parametrize("is_asgi", [False, True])
+@pytest.mark.parametrize("in_front", [[], [SESSIONS, f"{__name__}.reading"]])
+@pytest.mark.parametrize("sent", ["theme=dark; __Host-refresh=secret; x=1", "__Host-refresh=secret"])
+def test_the_refresh_cookie_is_hidden_from_views(in_front: list[str], sent: str, *, is_asgi: bool) -> None:
+    """Views see every other cookie, also where another middleware has read them before."""
+    changed = _settings(MIDDLEWARE=[*in_front, MIDDLEWARE], JWTGUARD=route_site("cookies").guard)
+    browser = _browser([path("", _cookies_seen)], changed, is_asgi=is_asgi)
+    found = browser.send("GET", "/", headers=[("Cookie", sent)]).json()
+    if "theme" in sent:
+        assert found == {"cookies": {"theme": "dark", "x": "1"}, "header": "theme=dark; x=1", "leaks": False}
+    else:
+        assert found == {"cookies": {}, "header": None, "leaks": False}
+
+
+def reading(get_response: Any) -> Any:
+    """A middleware of the project that looks at cookies and headers."""
+
+    def middleware(request: HttpRequest) -> Any:
+        assert request.COOKIES["__Host-refresh"] == request.headers["Cookie"][-6:] or "x" in request.COOKIES
+        return get_response(request)
+
+    return middleware

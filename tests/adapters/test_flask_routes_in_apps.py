@@ -11,7 +11,7 @@ import pytest
 
 from jwtguard import ConfigurationError
 from jwtguard.flask import FlaskGuard
-from jwtguard.testing import wsgi_client
+from jwtguard.testing import RawRequest, wsgi_client
 from jwtguard.testing.browser import Browser
 from jwtguard.testing.route_sites import route_site
 
@@ -62,3 +62,31 @@ def test_bodies_without_a_length(padding: int, status: int) -> None:
         flask.request.environ.pop("CONTENT_LENGTH", None)
         assert app.full_dispatch_request().status_code == status
     assert body.tell() <= 101
+
+
+@pytest.mark.parametrize("name", ["cookies", "refresh cookie", "silent renewal", "bearer"])
+@pytest.mark.parametrize("sent", ["theme=dark; __Host-refresh=secret; x=1", "__Host-refresh=secret"])
+def test_the_refresh_cookie_is_hidden_from_the_application(name: str, sent: str) -> None:
+    """Views see every other cookie, also where Flask's session has read them before any hook runs."""
+    site = route_site(name)
+    app = flask.Flask(__name__)
+    app.secret_key = "a key for sessions"
+    auth = FlaskGuard(site.guard, site.sessions, **site.settings)
+    auth.init_app(app)
+
+    @app.get("/")
+    def view() -> dict[str, Any]:
+        shown = repr({**flask.request.environ, "werkzeug.request": None})
+        return {
+            "cookies": dict(flask.request.cookies),
+            "header": flask.request.headers.get("Cookie"),
+            "leaks": "secret" in shown,
+        }
+
+    found = wsgi_client(app)(RawRequest(headers=[("Host", "api.example"), ("Cookie", sent)])).json()
+    if name == "bearer":
+        assert found["header"] == sent
+    elif "theme" in sent:
+        assert found == {"cookies": {"theme": "dark", "x": "1"}, "header": "theme=dark; x=1", "leaks": False}
+    else:
+        assert found == {"cookies": {}, "header": None, "leaks": False}

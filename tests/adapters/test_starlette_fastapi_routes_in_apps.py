@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
 from jwtguard import ConfigurationError
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
@@ -86,3 +88,51 @@ def test_long_bodies_are_not_read_on() -> None:
     asyncio.run(run())
     assert sent[0]["status"] == 413
     assert len(chunks) == 1
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("name", ["cookies", "refresh cookie", "silent renewal", "bearer"])
+def test_the_refresh_cookie_is_hidden_from_the_application(name: str, kind: str) -> None:
+    """The application sees every other cookie, in a request and in a handshake; whoever is in front sees all."""
+    site = route_site(name)
+    seen: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+
+    app = GuardMiddleware(application, guard=ASGIGuard(site.guard, site.sessions, **site.settings))
+    cookies = [b"theme=dark; __Host-refresh=secret", b"__Host-refresh=secret", b"x=1"]
+    headers = [(b"Cookie", cookies[0]), (b"host", b"api.example"), *((b"cookie", each) for each in cookies[1:])]
+    scope: dict[str, Any] = {
+        "type": kind,
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": headers,
+        "subprotocols": [],
+    }
+    asyncio.run(app(scope, _never, _never))  # type: ignore[arg-type]
+    (inner,) = seen
+    found = [value for field, value in inner["headers"] if field.lower() == b"cookie"]
+    assert found == (cookies if name == "bearer" else [b"theme=dark", b"x=1"])
+    assert ("secret" in repr(inner), scope["headers"]) == (name == "bearer", headers)
+
+
+async def _never(*_: object) -> Any:
+    """What this application and this client never do."""
+    raise AssertionError
+
+
+def test_two_middlewares_that_hide_a_cookie_each() -> None:
+    """Each of two applications in one process reads its own refresh cookie, however many middlewares are in front."""
+    outer, inner = route_site("cookies"), route_site("cookies, own name")
+    objects = [ASGIGuard(site.guard, site.sessions, **site.settings) for site in (outer, inner)]
+    app: Any = Starlette(routes=[*objects[0].routes("/auth"), *objects[1].routes("/admin")])
+    for auth in reversed(objects):
+        app = GuardMiddleware(app, guard=auth)
+    browser = Browser(asgi_client(app))
+    browser.login()
+    browser.send("POST", "/admin/login", json_body={"username": "bob", "password": "builder"})
+    outer.clock.now = inner.clock.now = outer.clock.now + 100
+    assert browser.send("POST", "/auth/refresh").status == 200
+    assert browser.send("POST", "/admin/refresh").status == 200

@@ -11,6 +11,7 @@ import pytest
 from jwtguard import ConfigurationError, JWTGuardError, TokenCookie
 from jwtguard.core.cookies import MAX_COOKIE_BYTES
 from jwtguard.core.http import HTTPRequest
+from jwtguard.core.request import WITHHELD, WithheldCookies
 from tests.samples import READERS, asgi, calls_made, token
 
 Reader = Callable[..., HTTPRequest]
@@ -235,3 +236,70 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(ConfigurationError) as refused:
         TokenCookie("__Host-t", path="api", domain="", samesite="lax", secure=False)  # type: ignore[arg-type]
     assert len(refused.value.problems) == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([], None),
+        (["x=1"], None),
+        (["accessory=1; my_access=2; x=access"], None),
+        (["access=a.b.c"], []),
+        (["x=1; access=a.b.c; y=2"], ["x=1; y=2"]),
+        (["access=a;x=1"], ["x=1"]),
+        (["x=1;\t access \t= a; y=2; access=b"], ["x=1; y=2"]),
+        (["access", "access=a", "x=1"], ["x=1"]),
+        (["x=1,access=a; y=2"], ["x=1; y=2"]),
+        (["x=1, access = a, z=3; y=2"], ["x=1; y=2"]),
+        (["x=1; ACCESS=a"], None),
+        (['x="a; access=b"'], ['x="a']),
+    ],
+)
+def test_fields_without_a_cookie(fields: list[str], expected: list[str] | None) -> None:
+    """What is left of Cookie fields: all other cookies, and nothing of this one, wherever a server joined fields."""
+    assert COOKIE.without(fields) == expected
+
+
+@either
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], []),
+        (["x=1; access="], []),
+        (['access=""; access= '], []),
+        (["access=a; x=1; access=b"], ["a", "b"]),
+        (["access=a; access=a"], ["a"]),
+        (["access=a,access=b, access =c"], ["a", "b", "c"]),
+        (["access=a", "access=b"], ["a", "b"]),
+        (["x=access=a; accessory=b"], []),
+    ],
+)
+def test_every_value_that_was_received(read: Reader, values: list[str], expected: list[str]) -> None:
+    """A logout goes by each of them, however they came."""
+    assert COOKIE.all_received(read([("Cookie", value) for value in values])) == expected
+
+
+def test_every_value_of_a_development_cookie() -> None:
+    """A cookie for development counts on this machine alone, at logout too."""
+    cookie = TokenCookie("access", development=True)
+    assert cookie.all_received(asgi([("Host", "localhost:80"), ("Cookie", "access=a")])) == ["a"]
+    with pytest.raises(JWTGuardError, match="works on localhost only"):
+        cookie.all_received(asgi([("Host", "a.example"), ("Cookie", "access=a")]))
+
+
+@pytest.mark.parametrize("make", [HTTPRequest.from_asgi, HTTPRequest.from_wsgi])
+def test_a_withheld_cookie(make: Callable[[dict[str, Any]], HTTPRequest]) -> None:
+    """What a middleware withholds is read where it is asked for by name, and shown by no repr."""
+    withheld = WithheldCookies(["x=1; access=a.b.c"])
+    state: dict[str, Any] = {"type": "http", "headers": [], "REQUEST_METHOD": "GET", WITHHELD: withheld}
+    request = make(state)
+    assert (COOKIE.read(request), COOKIE.read_received(request)) == (None, "a.b.c")
+    assert COOKIE.all_received(request) == ["a.b.c"]
+    assert "a.b.c" not in repr(state)
+    assert COOKIE.read_received(make({**state, WITHHELD: "access=forged"})) is None
+
+
+def test_nothing_is_withheld_of_a_request_in_parts() -> None:
+    """A framework of neither kind withholds nothing."""
+    request = HTTPRequest(method="GET", path="/", values=lambda name: ["access=a"] if name == "cookie" else [])
+    assert COOKIE.read_received(request) == "a"

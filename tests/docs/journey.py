@@ -11,7 +11,7 @@ def walk(client: Client, password: str = "a long password") -> None:
     browser = Browser(client)
     assert browser.login("ada", "a guess").status == 401
     assert browser.login("ada", password).status == 200
-    assert sorted(browser.cookies("/auth/refresh")) == ["__Host-access", "__Secure-refresh"]
+    assert sorted(browser.cookies("/auth/refresh")) == ["__Host-access", "__Host-refresh"]
     subject = browser.send("GET", "/me").json()["subject"]
     assert subject
     assert browser.send("POST", "/auth/refresh").status == 200

@@ -128,20 +128,53 @@ def test_what_cannot_be_delivered_costs_no_turn() -> None:
     """Where the new pair fits into no cookie, the turn is not taken."""
     site = route_site("cookies, too large")
     token = site.sessions.start("user-alice").run().refresh_token
-    request = wsgi("POST", "/auth/refresh", cookie=f"__Secure-refresh={token}")
+    request = wsgi("POST", "/auth/refresh", cookie=f"__Host-refresh={token}")
     with pytest.raises(ConfigurationError, match="the largest claims: portrait"):
         site.endpoints().answer(REFRESH, request).run()
     assert site.store.turns == 0
 
 
+def cleared(answer: HTTPAnswer) -> int:
+    """How many cookies an answer takes away."""
+    return sum(name == "Set-Cookie" and "Max-Age=0" in value for name, value in answer.headers)
+
+
 def test_refresh_cookie_twice() -> None:
-    """Two refresh cookies are refused, and logout clears them all the same."""
+    """Two refresh cookies are refused by a refresh and not by a logout, and both take the cookies away."""
     endpoints = route_site("cookies").endpoints()
-    for endpoint, cookies in ((REFRESH, 0), (LOGOUT, 3)):
-        request = wsgi("POST", f"/auth{endpoint.path}", cookie="__Secure-refresh=a; __Secure-refresh=b")
+    for endpoint, status in ((REFRESH, 400), (LOGOUT, 204)):
+        request = wsgi("POST", f"/auth{endpoint.path}", cookie="__Host-refresh=a; __Host-refresh=b")
         answer = endpoints.answer(endpoint, request).run()
-        assert answer.status == 400
-        assert len([name for name, _ in answer.headers if name == "Set-Cookie"]) == cookies
+        assert (answer.status, cleared(answer)) == (status, 3)
+
+
+@pytest.mark.parametrize(("genuine", "status", "left"), [(8, 204, 0), (9, 400, 1)])
+def test_a_logout_ends_so_many_sessions_and_no_more(genuine: int, status: int, left: int) -> None:
+    """Each genuine refresh cookie costs a look-up, so what one request can ask for is bounded."""
+    site = route_site("cookies")
+    tokens = [site.sessions.start("user-alice").run().refresh_token for _ in range(genuine)]
+    cookies = "; ".join(f"__Host-refresh={token}" for token in [tokens[0], *tokens])
+    answer = site.endpoints().answer(LOGOUT, wsgi("POST", "/auth/logout", cookie=cookies)).run()
+    assert (answer.status, cleared(answer)) == (status, 3)
+    assert len(site.sessions.list("user-alice").run()) == left
+
+
+def test_a_logout_tries_every_token_when_the_store_fails_once() -> None:
+    """An outage is told, after the sessions that can be ended were ended."""
+    site = route_site("cookies")
+    tokens = [site.sessions.start("user-alice").run().refresh_token for _ in range(2)]
+    revoke, failing = site.store.revoke, [True]
+
+    def revoke_the_second(session_id: str, *, now: float) -> bool:
+        if failing.pop() if failing else False:
+            raise OSError("the store is down")
+        return revoke(session_id, now=now)
+
+    site.store.revoke = revoke_the_second  # type: ignore[method-assign]
+    cookies = "; ".join(f"__Host-refresh={token}" for token in tokens)
+    answer = site.endpoints().answer(LOGOUT, wsgi("POST", "/auth/logout", cookie=cookies)).run()
+    assert (answer.status, cleared(answer)) == (503, 3)
+    assert len(site.sessions.list("user-alice").run()) == 1
 
 
 def test_logout_asks_the_program_to_be_right() -> None:

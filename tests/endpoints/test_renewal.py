@@ -10,7 +10,7 @@ from jwtguard import ConfigurationError, HTTPRequest
 from jwtguard.callers import Callers, finishing
 from jwtguard.core.events import Event
 from jwtguard.endpoints import Endpoints
-from jwtguard.endpoints.wsgi import finishing_renewals
+from jwtguard.endpoints.wsgi import in_front_of
 from jwtguard.guard import Authentication
 from jwtguard.testing.clients import RawRequest, wsgi_client
 from jwtguard.testing.route_sites import RouteSite, route_site
@@ -114,5 +114,5 @@ def test_a_server_that_starts_twice() -> None:
             seen.append(error)
         return [b""]
 
-    assert wsgi_client(finishing_renewals(application))(RawRequest()).status == 500
+    assert wsgi_client(in_front_of(application, route_site("silent renewal").endpoints()))(RawRequest()).status == 500
     assert len(seen) == 1

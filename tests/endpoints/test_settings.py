@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from jwtguard import AuthorizationHeader, ConfigurationError, Guard, SigningKey
-from jwtguard.endpoints import Endpoint, Endpoints, check_mountable, check_prefix, path_below
-from jwtguard.endpoints.endpoint import LOGIN, SESSION
+from jwtguard.endpoints import Endpoints, check_mountable, check_prefix
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.testing.route_sites import RouteSite, route_site
-from tests.endpoints.requests import wsgi
 
 
 @pytest.fixture
@@ -30,6 +28,19 @@ def site() -> RouteSite:
         ({"silent_renewal": 1}, "silent_renewal is True or False, found 1"),
         ({"delivery": "cookie"}, 'delivery is "bearer", "cookies" or "refresh-cookie", found \'cookie\''),
         ({"silent_renewal": True}, 'silent_renewal renews cookies: write delivery="cookies"'),
+        ({"refresh_cookie": "__Host-r"}, 'refresh_cookie names a cookie: write delivery="cookies" or "refresh-cookie"'),
+        *(
+            ({"delivery": delivery, "refresh_cookie": name}, problem)
+            for delivery in ("cookies", "refresh-cookie")
+            for name, problem in [
+                ("__Secure-refresh", "a name that starts with __Host-"),
+                ("refresh", "a name that starts with __Host-"),
+                ("__Host-csrf", "a name that starts with __Host-"),
+                (None, "a name that starts with __Host-"),
+                ("__Host-access", "another cookie than that of the access token"),
+                ("__Host-a b", "a cookie's name is"),
+            ]
+        ),
         ({"fresh_for": 300}, "fresh_for is a timedelta of whole seconds"),
         ({"fresh_for": timedelta(milliseconds=1500)}, "fresh_for is a timedelta of whole seconds"),
         ({"fresh_for": timedelta(0)}, "at least one"),
@@ -84,22 +95,6 @@ def test_wrong_prefixes(prefix: Any) -> None:
 def test_prefixes(prefix: str) -> None:
     """Any other is taken as it stands, and none at all."""
     assert check_prefix(prefix) == prefix
-
-
-@pytest.mark.parametrize(
-    ("root_path", "path", "endpoint", "below"),
-    [
-        ("", "/auth/login", LOGIN, "/auth"),
-        ("/shop", "/auth/login", LOGIN, "/shop/auth"),
-        ("/shop/", "/auth/login", LOGIN, "/shop/auth"),
-        ("", "/login", LOGIN, "/"),
-        ("", "/a;b c/é/login", LOGIN, "/a%3Bb%20c/%C3%A9"),
-        ("", "/auth/sessions/abc", SESSION, "/auth"),
-    ],
-)
-def test_path_below(root_path: str, path: str, endpoint: Endpoint, below: str) -> None:
-    """The prefix as a browser sees it, fit for a cookie."""
-    assert path_below(wsgi("POST", path, root_path=root_path), endpoint, "abc") == below
 
 
 def test_is_async() -> None:

@@ -191,7 +191,7 @@ def test_login_sets_cookies(visitor: Visitor) -> None:
     """The tokens' cookies are out of reach for scripts; the CSRF token's is not."""
     assert visitor.refresh().status == 200
     browser = visitor.browser
-    assert sorted(browser.cookies("/auth")) == sorted(["__Host-access", "__Host-csrf", visitor.refresh_cookie])
+    assert sorted(browser.cookies("/auth")) == sorted(["__Host-access", "__Host-csrf", "__Host-refresh"])
     attributes = {name: browser.attributes(name) for name in browser.cookies("/auth")}
     assert {attribute["secure"] for attribute in attributes.values()} == {""}
     assert {name for name, attribute in attributes.items() if "httponly" not in attribute} == {"__Host-csrf"}
@@ -268,7 +268,7 @@ def test_from_elsewhere(visitor: Visitor, path: str) -> None:
 def test_a_broken_cookie_locks_nobody_out(visitor: Visitor) -> None:
     """Whoever has an old cookie sees the front page, and can log in, and out."""
     other = Visitor(visitor.server)
-    for name in ("__Host-access", other.refresh_cookie):
+    for name in ("__Host-access", "__Host-refresh"):
         other.browser.put(name, "a.b.c")
     assert other.browser.send("GET", "/").status == 200
     assert other.login("bob").status == 200

@@ -44,11 +44,6 @@ class Visitor:
         """The access token."""
         return self._pair.get("access_token") or self.browser.cookies("/")["__Host-access"]
 
-    @property
-    def refresh_cookie(self) -> str:
-        """The name of the cookie that has the refresh token."""
-        return "__Host-refresh" if self.server.name == "flask" else "__Secure-refresh"
-
     def get(self, path: str, method: str = "GET") -> RawAnswer:
         """Send a request with the access token in the header, and no cookie."""
         stranger = Browser(self.server.client, host=f"127.0.0.1:{self.server.port}")
