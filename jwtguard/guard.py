@@ -325,18 +325,19 @@ class Guard(Frozen, FromGuard):
         """Whether sessions are looked up: see `rechecking`."""
         return self._revocation is not None
 
-    def rechecking(self, token: VerifiedToken) -> Flow[float]:
+    def rechecking(self, token: VerifiedToken, *, share: float = 1.0) -> Flow[float]:
         """Ask again whether the session of a `token` has ended, for a connection that stays open.
 
-        Gives the seconds until the next time; raises `InvalidTokenError` or `UnavailableError`.
+        Gives the seconds until the next time; raises `InvalidTokenError` or `UnavailableError`. `share`, up to 1, is
+        the part of the longest interval after which this connection asks; a number drawn for each spreads the load.
         """
-        return Flow(self._rechecking(token))
+        return Flow(self._rechecking(token, share))
 
-    def _rechecking(self, token: VerifiedToken) -> Steps[float]:
+    def _rechecking(self, token: VerifiedToken, share: float) -> Steps[float]:
         if self._revocation is None:
             return float("inf")
         try:
-            return (yield from self._revocation.rechecking(token, clock=self._clock))
+            return (yield from self._revocation.rechecking(token, clock=self._clock, share=share))
         except (InvalidTokenError, UnavailableError) as error:
             self._tell_refused(error, token)
             raise

@@ -56,6 +56,7 @@ ROOMS: dict[str, set[str]] = {
 OTHERS: dict[str, set[str]] = {
     "core.jwk": {"jwt", "cryptography"},
     "core.signatures": {"cryptography"},
+    "core.event_loops": {"anyio", "trio"},
     "asgi": {"starlette"},
     "fastapi": {"fastapi", "starlette"},
     "flask": {"flask", "werkzeug"},

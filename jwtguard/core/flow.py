@@ -24,6 +24,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.event_loops import in_thread, on_asyncio, result_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     Unfinished = Generator
 else:
     Unfinished = GeneratorType
+
+
+LONGEST_WAIT = 60.0
+"""Seconds after which a wait ends that names no time of its own: none lasts for ever."""
 
 
 class Call(Generic[T]):
@@ -62,14 +67,14 @@ class Call(Generic[T]):
 
 
 class Wait(Generic[T]):
-    """Ask the driver to wait for a future that somebody else fulfils; a waiter that gives up does not cancel it.
+    """Ask the driver to wait for a future that another caller fulfils; a waiter that gives up does not cancel it.
 
-    After `timeout` seconds the flow gets a `TimeoutError`; with None it waits for as long as it takes.
+    After `timeout` seconds the flow gets a `TimeoutError`.
     """
 
     __slots__ = ("future", "timeout")
 
-    def __init__(self, future: Future[T], *, timeout: float | None = None) -> None:
+    def __init__(self, future: Future[T], *, timeout: float = LONGEST_WAIT) -> None:
         self.future = future
         self.timeout = timeout
 
@@ -173,7 +178,7 @@ def _awaiting(steps: Steps[T]) -> Generator[Any, Any, T]:
     except StopIteration as done:  # The usual case: nothing to wait for, so no coroutine is even made.
         result: T = done.value
         return result
-    return (yield from resume(steps, step, to_thread=_to_thread).__await__())
+    return (yield from resume(steps, step, to_thread=in_thread).__await__())
 
 
 def flow(function: Callable[P, Steps[T]]) -> Callable[P, Flow[T]]:
@@ -201,8 +206,12 @@ class OneLoop:
 
     def check(self) -> asyncio.AbstractEventLoop:
         """The loop; raises `ConfigurationError` on any but the first. Call it from a coroutine."""
-        import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
+        import asyncio  # noqa: PLC0415 - slow to import, and a program that only serves WSGI never needs it
 
+        if not on_asyncio():
+            raise ConfigurationError(
+                f"{self._name} works on asyncio alone, and this is another event loop: use {self._sync_alternative}"
+            )
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
@@ -243,7 +252,7 @@ def run_steps(steps: Steps[T]) -> T:
 async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     """Drive `flow` on the running loop: coroutine functions are awaited, blocking ones go to `to_thread`.
 
-    `to_thread` is the framework's way into a thread (default: `asyncio.to_thread`).
+    `to_thread` is the framework's way into a thread (default: the loop's own).
     """
     steps = flow.take()
     try:
@@ -251,7 +260,7 @@ async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
-    return await resume(steps, step, to_thread=to_thread or _to_thread)
+    return await resume(steps, step, to_thread=to_thread or in_thread)
 
 
 def _perform_here(steps: Steps[T], step: Step) -> T:
@@ -301,27 +310,11 @@ def _perform_sync(step: Step) -> object:
 
 async def _perform_async(step: Step, to_thread: ToThread) -> object:
     if isinstance(step, Wait):
-        import asyncio  # noqa: PLC0415 - slow to import, and who only serves WSGI never needs it
-
-        # Shielded: the future is shared, and one caller's cancellation is nobody else's.
-        shared = asyncio.wrap_future(step.future)
-        shared.add_done_callback(_retrieve)
-        return await asyncio.wait_for(asyncio.shield(shared), step.timeout)
+        return await result_of(step.future, step.timeout)
     if is_async(step.function):
         return await step.function()
     outcome = await (step.to_thread or to_thread)(step.function)
     return await outcome if inspect.isawaitable(outcome) else outcome
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Look at the exception, if there is one: a waiter that was cancelled leaves nobody else to, and asyncio warns."""
-    _ = future.cancelled() or future.exception()
-
-
-async def _to_thread(function: Callable[[], T]) -> T:
-    import asyncio  # noqa: PLC0415 - see above
-
-    return await asyncio.to_thread(function)
 
 
 def _run_already() -> RuntimeError:

@@ -11,7 +11,6 @@ most once in `max_staleness`; 0 asks at every request, and an ended session is o
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -20,11 +19,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from jwtguard.core.bounded import make_room
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, UnavailableError
-from jwtguard.core.flow import Steps, Wait
+from jwtguard.core.flow import Steps
+from jwtguard.core.forks import Lock, tell_child
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.grants import names
+from jwtguard.core.look_ups import LookUps, following, leading, new_future
 from jwtguard.core.policy import seconds
-from jwtguard.core.session_store import MAX_SESSION_ID, SessionStore, asking, is_storable
+from jwtguard.core.session_store import MAX_SESSION_ID, SessionStore, is_storable
 from jwtguard.core.verification import VerifiedToken
 
 if TYPE_CHECKING:
@@ -55,14 +56,18 @@ class SessionRevocation(Frozen):
     Raises `ConfigurationError` with all problems.
     """
 
-    __slots__ = ("_clock", "_in_flight", "_known", "_lock", "_monotonic", "_staleness", "_without", "issuers", "store")
+    __slots__ = (
+        *("__weakref__", "_clock", "_in_flight", "_known", "_lock", "_look_ups", "_monotonic", "_staleness"),
+        *("_without", "issuers", "store"),
+    )
 
     store: SessionStore
     issuers: frozenset[str] | None
     _clock: Callable[[], float] | None
     _in_flight: dict[Key, Future[_Known | UnavailableError | None]]
     _known: dict[Key, _Known]
-    _lock: threading.Lock
+    _lock: Lock
+    _look_ups: LookUps
     _monotonic: Callable[[], float]
     _staleness: float
     _without: bool
@@ -97,11 +102,17 @@ class SessionRevocation(Frozen):
             _clock=clock,
             _in_flight={},
             _known={},
-            _lock=threading.Lock(),
+            _lock=Lock("store"),
+            _look_ups=LookUps(store),
             _monotonic=monotonic,
             _staleness=staleness,
             _without=allow_without_session,
         )
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Look-ups in flight are so in the parent alone; what is known stays known."""
+        self._in_flight.clear()
 
     @property
     def max_staleness(self) -> float:
@@ -137,15 +148,16 @@ class SessionRevocation(Frozen):
             known = yield from self._look_up(key, clock)
         _check_alive(known)
 
-    def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[float]:
+    def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float], share: float = 1.0) -> Steps[float]:
         """`checking` for a connection that stays open; returns after how many seconds it must be asked again.
 
-        All connections of a session share one look-up, at most one in a second.
+        All connections of a session share one look-up. `share`, up to 1, is the part of the longest interval after
+        which this connection asks: connections that opened together should not ask together for ever.
         """
         key = self._key(token)
         if key is None:
             return float("inf")
-        interval = max(self._staleness, SHORTEST_INTERVAL)
+        interval = max(self._staleness, SHORTEST_INTERVAL) * share
         known = self._known.get(key)
         if known is None or not self._is_fresh(known, interval):
             known = yield from self._shared(key, interval, clock)
@@ -167,51 +179,44 @@ class SessionRevocation(Frozen):
         return issuer, session_id
 
     def _is_fresh(self, known: _Known, staleness: float) -> bool:
-        return self._monotonic() - known.asked_at < staleness
+        # The very sum from which `rechecking` counts, so that no rounding lies between the two.
+        return known.asked_at + staleness > self._monotonic()
 
     def _shared(self, key: Key, staleness: float, clock: Callable[[], float]) -> Steps[_Known]:
-        """One look-up in flight for a session: whoever comes second waits for the first."""
-        from concurrent.futures import Future  # noqa: PLC0415 - slow to import, and only where something is looked up
-
+        """One look-up in flight for a session: a caller that comes second waits for the first."""
         arrived_at = self._monotonic()
         while True:
             with self._lock:
-                # Again, since somebody may have finished between the first look and the lock.
+                # Again, since another caller may have finished between the first look and the lock.
                 known = self._known.get(key)
                 if known is not None and self._is_fresh(known, staleness):
                     return known
-                mine: Future[_Known | UnavailableError | None] = Future()
+                mine: Future[_Known | UnavailableError | None] = new_future()
                 waiting_for = self._in_flight.setdefault(key, mine)
             if waiting_for is mine:
-                return (yield from self._lead(key, mine, clock))
-            answer: _Known | UnavailableError | None = yield Wait(waiting_for)
-            if isinstance(answer, UnavailableError):
-                raise UnavailableError(answer.reason, retry_after=answer.retry_after)
-            # None: the one that looked was cancelled, and somebody else must. An answer that was already under way
+                try:
+                    return (yield from leading(self._look_up(key, clock), mine))
+                finally:
+                    self._forget(key, mine)
+            try:
+                answer = yield from following(waiting_for)
+            except UnavailableError:
+                self._forget(key, waiting_for)  # It may be lost, and must not be waited for by those that come later.
+                raise
+            # None: the caller that looked was cancelled, and another one must. An answer that was already under way
             # when we came may be too old for us; the next one cannot be.
             if answer is not None and (answer.asked_at >= arrived_at or self._is_fresh(answer, staleness)):
                 return answer
 
-    def _lead(
-        self, key: Key, mine: Future[_Known | UnavailableError | None], clock: Callable[[], float]
-    ) -> Steps[_Known]:
-        """Look up for all that wait for `mine`, which is fulfilled whatever happens."""
-        outcome: _Known | UnavailableError | None = None
-        try:
-            outcome = yield from self._look_up(key, clock)
-            return outcome
-        except UnavailableError as error:
-            outcome = UnavailableError(error.reason, retry_after=error.retry_after)
-            raise
-        finally:
-            with self._lock:
+    def _forget(self, key: Key, future: Future[_Known | UnavailableError | None]) -> None:
+        with self._lock:
+            if self._in_flight.get(key) is future:
                 del self._in_flight[key]
-            mine.set_result(outcome)
 
     def _look_up(self, key: Key, clock: Callable[[], float]) -> Steps[_Known]:
         issuer, session_id = key
         asked_at = self._monotonic()
-        session = yield from asking(self.store.find, session_id, now=(self._clock or clock)())
+        session = yield from self._look_ups.finding(session_id, clock=self._clock or clock)
         known = _Known(session is not None and session.is_alive and session.issuer == issuer, asked_at)
         self._remember(key, known)
         return known

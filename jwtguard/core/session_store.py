@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
+from jwtguard.core.event_loops import in_store_thread
 from jwtguard.core.flow import Call, Steps
 from jwtguard.core.logs import log_fields
 
@@ -68,14 +69,17 @@ def storable_subject(subject: object) -> str:
 def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Steps[T]:
     """Call a method of a store. Whatever goes wrong there is an outage (`UnavailableError`), never the caller's fault.
 
-    An `async` method is awaited where it stands. A store whose connections belong to a thread says by an attribute
-    `to_thread` how to get there from a loop; `sync_alternative` names the class that serves every loop and thread.
+    An `async` method is awaited where it stands; on a loop, any other runs on a thread that is kept for stores. A store
+    whose connections belong to a thread says by an attribute `to_thread` how to get there from a loop;
+    `sync_alternative` names the class that serves every loop and thread.
     """
     store = getattr(method, "__self__", None)
     alternative = getattr(store, "sync_alternative", "a store that is not async")
     call: Callable[[], Any] = functools.partial(method, *args, **kwargs)
     try:
-        answer: T = yield Call(call, sync_alternative=alternative, to_thread=getattr(store, "to_thread", None))
+        answer: T = yield Call(
+            call, sync_alternative=alternative, to_thread=getattr(store, "to_thread", in_store_thread)
+        )
     except JWTGuardError:
         raise
     except Exception as error:  # noqa: BLE001 - databases and their drivers raise what they like

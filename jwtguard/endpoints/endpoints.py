@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Unpack
 
 from jwtguard.callers import Callers
@@ -114,7 +114,7 @@ class Endpoints:
         """What a route asks of its callers."""
         return requirement_of(endpoint, fresh_for=self._settings.fresh_for)
 
-    @cached_property
+    @property
     def is_async(self) -> bool:
         """Whether some part of this can only be awaited."""
         return self._settings.is_async(self.sessions)

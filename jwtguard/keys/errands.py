@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.event_loops import on_asyncio
 from jwtguard.core.flow import Call, Flow, Steps, run_async, run_sync
 from jwtguard.keys.fetching import SYNC_WAY
 
@@ -78,6 +79,10 @@ class Errands:
     async def _bind(self) -> None:
         import asyncio  # noqa: PLC0415 - slow to import, and loaded already where this runs
 
+        if not on_asyncio():
+            raise ConfigurationError(
+                f"{self._name}: an async fetcher works on asyncio alone, and this is another event loop: use {SYNC_WAY}"
+            )
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop

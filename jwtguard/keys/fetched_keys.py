@@ -23,7 +23,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +32,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
+from jwtguard.core.forks import Lock
 from jwtguard.core.jwk import ALGORITHMS, allow_list
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.logs import log_fields
@@ -146,7 +146,7 @@ class FetchedKeys(ABC):
         self._clock = clock
         self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}")
         # Guards what follows where it is written; readers take what they find, each a value that is never changed.
-        self._lock = threading.Lock()
+        self._lock = Lock("keys")
         self._good: _Good | None = None
         self._attempt: _Attempt | None = None
         self._errand: Errand[None] | None = None

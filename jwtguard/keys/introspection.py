@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, MalformedTokenError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
+from jwtguard.core.forks import Lock
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, parse_object
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.logs import log_fields
@@ -129,7 +129,7 @@ class Introspection:
         self._cache_size = cache_size
         self._max_in_flight = max_in_flight
         self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard introspection at {endpoint}")
-        self._lock = threading.Lock()
+        self._lock = Lock("introspection")
         # Apart, so that garbage cannot push out the tokens of those who are logged in.
         self._active: dict[bytes, _Answer] = {}
         self._inactive: dict[bytes, _Answer] = {}

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, UnavailableError
 from jwtguard.core.flow import Call, Flow, Steps
+from jwtguard.core.forks import Lock
 from jwtguard.core.issuance import JWKS_MAX_AGE
 from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet
@@ -102,7 +102,7 @@ class SigningKeys:
         """Why the files could not be read the last time, or None if they could: the keys at hand serve on."""
         self._files = KeyFiles(Path(path))
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock("keys")
         self._loaded = _Loaded(stored=(), stamp=None, verification=JWKSet([]), holds_until=_EVER)
         self._checked_at = _EVER
         try:

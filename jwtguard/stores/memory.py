@@ -11,10 +11,10 @@ True
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jwtguard.core.forks import Lock
 from jwtguard.core.grace import age_of_turn
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
 
@@ -57,7 +57,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock("store")
         self._purge_at = _PURGE_AT
 
     def create(self, session: NewSession, *, now: float) -> None:

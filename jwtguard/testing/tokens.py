@@ -180,7 +180,7 @@ class _ButNotForTests:
     def begin(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None] | None:
         return None if self._made_for_tests(token) else self.real.begin(token, clock=clock)
 
-    def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[float]:
+    def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float], share: float = 1.0) -> Steps[float]:
         if self._made_for_tests(token):
             return float("inf")
-        return (yield from self.real.rechecking(token, clock=clock))
+        return (yield from self.real.rechecking(token, clock=clock, share=share))

@@ -31,8 +31,9 @@ _NAMED_ELSEWHERE: dict[tuple[str, str], set[str]] = {
     ("refresh_tokens.py", "reason"): {"unforeseen"},
     ("refresh_tokens.py", "name"): {"sub", "sid", "gen", "auth_time", "scope", "claims", "remember"},
     ("endpoints.py", "reason"): set(),
-    ("revocation.py", "answer.reason"): set(),
-    ("revocation.py", "error.reason"): set(),
+    ("look_ups.py", "outcome.reason"): set(),
+    ("look_ups.py", "error.reason"): set(),
+    ("forks.py", "self._name"): {"keys", "store", "introspection"},
 }
 
 

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from email.message import Message
 
 from jwtguard.cli.debugger.problems import RefusedError
+from jwtguard.core.forks import Lock
 
 HOST = "127.0.0.1"
 TOKEN_HEADER = "X-JWTGuard-Debugger"
@@ -55,7 +55,7 @@ class Gate:
         self._token = secrets.token_urlsafe(32) if token is None else token
         self._ticket = secrets.token_urlsafe(32) if ticket is None else ticket
         self._is_redeemed = False
-        self._lock = threading.Lock()
+        self._lock = Lock("debugger")
         self._clock = clock
         self._tickets_end = clock() + TICKET_LIFETIME
 
