@@ -26,6 +26,7 @@ With `Sessions`, `routes=[*auth.routes(prefix="/auth")]` mounts login, refresh a
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
@@ -64,6 +65,10 @@ POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
 """Close codes of a refused handshake (RFC 6455 §7.4.1) where the server cannot send an HTTP answer."""
 
 
+_SHARES = (0.75, 1.0)
+"""Within these parts of the longest interval a connection asks again whether its session goes on."""
+
+
 class UnauthenticatedUser:
     """What `scope["user"]` is where there is no caller."""
 
@@ -94,11 +99,14 @@ class GuardMiddleware:
     """Authenticates http and websocket connections, and enforces the guard's rules.
 
     With `rules=UNCHECKED` it refuses nothing: the caller, or the error, is kept for `requires`. A guard without `rules`
-    is a `ConfigurationError`. A websocket is closed with 3000
-    when its token expires or its session has ended, and with 1013 when nobody can tell. With `preflight=True`, CORS
-    preflights pass, stripped of cookies and credentials: set it only if a CORS layer inside answers every one of them.
-    `sleep` waits for seconds (default: `asyncio.sleep`). Given an `ASGIGuard` or `FastAPIGuard`, it lets those routes
-    pass that read no access token, and renews silently where that is on.
+    is a `ConfigurationError`. A websocket is closed with 3000 when its token expires or its session has ended, and with
+    1013 when that cannot be checked. `end_streams` says which responses end like that: None, an event stream
+    (`text/event-stream`) to a GET; False, none; True, any, also one that has not begun, which then is the refusal. The
+    application sees `http.disconnect`, what it sends is dropped, and it is cancelled after 5 seconds; an event stream
+    to a GET is completed, any other response is cut off. With `preflight=True`, CORS preflights pass, stripped of
+    cookies and credentials: set it only if a CORS layer inside answers every one of them. `sleep` waits for seconds
+    (default: the event loop's). Given an `ASGIGuard` or `FastAPIGuard`, it lets those routes pass that read no access
+    token, and renews silently where that is on.
     """
 
     def __init__(
@@ -107,6 +115,7 @@ class GuardMiddleware:
         guard: Guard | ASGIGuard,
         *,
         preflight: bool = False,
+        end_streams: bool | None = None,
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         self.app = app
@@ -120,6 +129,12 @@ class GuardMiddleware:
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._has_routes = not self._routes.is_empty
         self._preflight = preflight
+        if end_streams is not None and not isinstance(end_streams, bool):
+            raise ConfigurationError(
+                "end_streams is None (event streams to a GET end with their token), False (no response does), or True"
+                f" (every response does): found {end_streams!r}"
+            )
+        self._end_streams = end_streams
         self._sleep = sleep
 
     @property
@@ -171,7 +186,7 @@ class GuardMiddleware:
         elif kind == "websocket":
             await self._run_socket(inner, receive, send, entry)
         else:
-            await self.app(inner, receive, send)
+            await self._run_response(inner, receive, send, entry, request)
 
     async def _run_without_caller(
         self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
@@ -219,10 +234,40 @@ class GuardMiddleware:
         )
         await socket.run(self.app, scope)
 
+    async def _run_response(
+        self, scope: Scope, receive: Receive, send: Send, entry: Entry, request: HTTPRequest
+    ) -> None:
+        """Run the application on a request, whose response may have to end with the token."""
+        authentication = entry.authentication
+        is_read = scope["method"] in {"GET", "HEAD"}
+        ends = self._end_streams or (self._end_streams is None and is_read)
+        if not ends or authentication is None or authentication.token is None:
+            await self.app(scope, receive, send)
+            return
+        from jwtguard.sockets import End, GuardedResponse  # noqa: PLC0415 - needs asyncio, which is slow to import
+
+        async def refuse(end: End) -> None:
+            await send_answer(self.guard.answer(end.error(), request), scope, send)
+
+        token = authentication.token
+        response = GuardedResponse(
+            receive,
+            send,
+            in_order=is_read,
+            refuse=refuse if self._end_streams else None,
+            expires_at=self.guard.expires_at(token),
+            clock=self.guard.clock,
+            recheck=self._recheck(token),
+            sleep=self._sleep,
+        )
+        await response.run(self.app, scope)
+
     def _recheck(self, token: VerifiedToken) -> Callable[[], Awaitable[float]] | None:
         if not self.guard.has_revocation:
             return None
-        return lambda: perform(self.guard.rechecking(token).take())
+        # Drawn for each connection: those that opened together must not ask the store together ever after.
+        share = random.uniform(*_SHARES)  # noqa: S311 - spreads load, and keeps no secret
+        return lambda: perform(self.guard.rechecking(token, share=share).take())
 
 
 class Connection(Protocol):
@@ -572,7 +617,7 @@ async def _to_thread(function: Callable[[], T]) -> T:
     try:
         from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 - only where something blocks
     except ImportError:
-        import asyncio  # noqa: PLC0415 - slow to import
+        from jwtguard.core.event_loops import in_thread  # noqa: PLC0415 - only where something blocks
 
-        return await asyncio.to_thread(function)
+        return await in_thread(function)
     return await run_in_threadpool(function)

@@ -1,4 +1,4 @@
-"""A websocket that lives no longer than its token and its session: whoever holds the token gets in, but not for ever.
+"""Connections that stay open: a websocket or a response lives no longer than its token and its session.
 
 >>> async def server(*_):
 ...     return {"type": "websocket.connect"}
@@ -7,45 +7,72 @@
 >>> socket = GuardedSocket(server, server, expires_at=1000, clock=lambda: 900.0)
 >>> asyncio.run(socket.run(application, {}))
 {'type': 'websocket.connect'}
+
+Works on asyncio and, where anyio is installed, on trio: `jwtguard.core.event_loops` has what differs.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
-from jwtguard.core.errors import JWTGuardError, UnavailableError
+from jwtguard.core import event_loops
+from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.event_loops import Beside, Stoppable
 from jwtguard.core.logs import log_fields
 
 logger = logging.getLogger("jwtguard")
 
+Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[..., Awaitable[None]]
+Recheck: TypeAlias = Callable[[], Awaitable[float]]
+Sleep: TypeAlias = Callable[[float], Awaitable[object]]
 
 UNAUTHORIZED = 3000
 """The close code that IANA registers for it (WebSocket Close Code Number Registry)."""
 TRY_AGAIN_LATER = 1013
 """What 503 is to a request (WebSocket Close Code Number Registry)."""
+GRACE = 5.0
+"""Seconds that an application has after the end of its response, and the last message has to reach the server."""
 # Clocks are set and machines sleep: the wall clock is asked again at least this often, in seconds.
 _LONGEST_NAP = 60.0
+# Less would not move a clock that counts from the epoch, whose floats are coarse.
+_SHORTEST_NAP = 0.001
 # A store that takes longer to answer is as good as down, in seconds.
 _LONGEST_CHECK = 10.0
+# A look-up that failed is tried once more after so many seconds; drawn, so that not all connections ask at once.
+_RETRY = (0.5, 2.0)
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
+    """Why a connection ends: the close code of a websocket, the reason, and the refusal that a request would get."""
+
     code: int
     reason: str
+    refusal: str
+
+    def error(self) -> JWTGuardError:
+        """The refusal of a request that comes after this end."""
+        return UnavailableError("store") if self.code == TRY_AGAIN_LATER else InvalidTokenError(self.refusal)
 
 
-_EXPIRED = _End(UNAUTHORIZED, "the access token has expired")
-_REVOKED = _End(UNAUTHORIZED, "the session has ended")
-_UNKNOWN = _End(TRY_AGAIN_LATER, "the session cannot be checked at the moment")
+_EXPIRED = End(UNAUTHORIZED, "the access token has expired", "expired")
+_REVOKED = End(UNAUTHORIZED, "the session has ended", "revoked")
+_UNKNOWN = End(TRY_AGAIN_LATER, "the session cannot be checked at the moment", "store")
 
 
-class GuardedSocket:
-    """Stands between the server and the application of one websocket connection until the token or the session ends.
+class ResponseCutError(Exception):
+    """Leaves the application, so that the server cuts a connection whose response must not look complete."""
+
+
+class _Connection:
+    """One connection between the server and the application, until the token or the session ends.
 
     `expires_at` and `clock` are seconds since the epoch; None never expires. `recheck` asks whether the session goes
     on: it gives the seconds until it must be asked again, or raises a `JWTGuardError`. `sleep` waits for seconds.
@@ -53,94 +80,239 @@ class GuardedSocket:
 
     def __init__(
         self,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
+        receive: Receive,
+        send: Send,
         *,
         expires_at: float | None,
         clock: Callable[[], float],
-        recheck: Callable[[], Awaitable[float]] | None = None,
-        sleep: Callable[[float], Awaitable[object]] | None = None,
+        recheck: Recheck | None = None,
+        sleep: Sleep | None = None,
     ) -> None:
         self._receive = receive
         self._send = send
         self._expires_at = float("inf") if expires_at is None else expires_at
         self._clock = clock
         self._recheck = recheck
-        self._sleep = asyncio.sleep if sleep is None else sleep
-        self._connected = False
-        self._closed_by_app = False
-        self._pending: asyncio.Future[Message] | None = None
-        self._ended: asyncio.Future[_End]
+        self._sleep = event_loops.sleep if sleep is None else sleep
+        self._end: End | None = None
+        self._receiving: set[Stoppable] = set()
+        self._beside = Beside()
 
-    async def run(self, app: Callable[..., Awaitable[None]], scope: MutableMapping[str, Any]) -> None:
+    @property
+    def _is_endless(self) -> bool:
+        return self._expires_at == float("inf") and self._recheck is None
+
+    async def _received(self) -> Message | None:
+        """The client's next message; None once this has ended."""
+        if self._end is not None:
+            return None
+        async with Stoppable() as block:
+            self._receiving.add(block)
+            try:
+                return await self._receive()
+            finally:
+                self._receiving.discard(block)
+        return None
+
+    def _ended(self, end: End) -> None:
+        """From here on, `_received` gives None, also to those who wait in it."""
+        self._end = end
+        for block in self._receiving:
+            block.stop()
+
+    async def _until_the_end(self) -> End:
+        due = float("inf") if self._recheck is None else 0.0
+        has_failed = False
+        while (left := self._expires_at - self._clock()) > 0:
+            if due <= 0 and self._recheck is not None:
+                try:
+                    due = await _within(min(left, _LONGEST_CHECK), self._recheck)
+                except Exception as error:
+                    if isinstance(error, JWTGuardError) and error.status == 401:
+                        return _REVOKED
+                    if not has_failed:
+                        has_failed, due = True, random.uniform(*_RETRY)  # noqa: S311 - spreads load, keeps no secret
+                        continue
+                    # If this cannot be told, it ends too: no ended session may go on by an outage. The client is told
+                    # to come back, not that its token is no good.
+                    if not isinstance(error, UnavailableError | TimeoutError):
+                        logger.exception(
+                            "a connection is closed: its session cannot be checked",
+                            extra=log_fields("socket_not_checked"),
+                        )
+                    return _UNKNOWN
+                has_failed = False
+                continue  # The answer may have taken its time.
+            nap = max(min(left, due, _LONGEST_NAP), _SHORTEST_NAP)
+            await self._sleep(nap)
+            due -= nap
+        return _EXPIRED
+
+
+async def _within(seconds: float, recheck: Recheck) -> float:
+    async with Stoppable(seconds):
+        return await recheck()
+    raise TimeoutError
+
+
+class GuardedSocket(_Connection):
+    """A websocket that is closed when its token expires or its session ends; the application sees a disconnect."""
+
+    _is_connected = _is_closed_by_app = False
+
+    async def run(self, app: App, scope: Scope) -> None:
         """Run `app` on this socket."""
-        if self._expires_at == float("inf") and self._recheck is None:
+        if self._is_endless:
             await app(scope, self._receive, self._send)
             return
-        self._ended = asyncio.get_running_loop().create_future()
-        watching = asyncio.ensure_future(self._watch())
-        try:
+        async with self._beside:
+            self._beside.start(self._watch)
             await app(scope, self.receive, self.send)
-        finally:
-            for task in (watching, self._pending):
-                if task is not None:
-                    task.cancel()
-                    with suppress(asyncio.CancelledError, Exception):
-                        await task
 
     async def receive(self) -> Message:
         """The client's next message; a disconnect once the token has expired or the session has ended."""
-        if not self._connected:  # The handshake's own message is there already, and must come first.
-            self._connected = True
+        if not self._is_connected:  # The handshake's own message is there already, and must come first.
+            self._is_connected = True
             return await self._receive()
-        while not self._ended.done():
-            # Kept over calls: a call that the application gives up on must not lose the message that comes after it.
-            pending = self._pending = self._pending or asyncio.ensure_future(self._receive())
-            waiting: set[asyncio.Future[Any]] = {pending, self._ended}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            # Of two calls that wait at once, one gets the message, and the other waits for the next.
-            if not self._ended.done() and self._pending is pending:
-                self._pending = None
-                return pending.result()
-        end = self._ended.result()
+        message = await self._received()
+        if message is not None:
+            return message
+        end = self._end or _EXPIRED
         return {"type": "websocket.disconnect", "code": end.code, "reason": end.reason}
 
     async def send(self, message: Message) -> None:
         """Pass a message on; raises OSError after the end, as the ASGI specification asks of servers."""
-        if self._ended.done() and not self._closed_by_app:  # An answer of its own it may finish.
+        if self._end is not None and not self._is_closed_by_app:  # An answer of its own it may finish.
             if message["type"] == "websocket.close":
                 return
-            raise OSError("the websocket was closed: " + self._ended.result().reason)
+            raise OSError("the websocket was closed: " + self._end.reason)
         if message["type"] in {"websocket.close", "websocket.http.response.start"}:
-            self._closed_by_app = True
+            self._is_closed_by_app = True
         await self._send(message)
 
     async def _watch(self) -> None:
-        end = await self._wait_for_the_end()
-        self._ended.set_result(end)
-        if not self._closed_by_app:
-            with suppress(Exception):  # The client may be gone already, and then nobody is left to tell.
+        end = await self._until_the_end()
+        self._ended(end)
+        if not self._is_closed_by_app:
+            self._beside.start(self._close, to_the_end=True)
+
+    async def _close(self) -> None:
+        end = self._end or _EXPIRED
+        with suppress(Exception):  # The client may be gone already, and then there is no one to tell.
+            async with Stoppable(GRACE):
                 await self._send({"type": "websocket.close", "code": end.code, "reason": end.reason})
 
-    async def _wait_for_the_end(self) -> _End:
-        due = float("inf") if self._recheck is None else 0.0
-        while (left := self._expires_at - self._clock()) > 0:
-            if due <= 0 and self._recheck is not None:
-                try:
-                    due = await asyncio.wait_for(self._recheck(), min(left, _LONGEST_CHECK))
-                except Exception as error:
-                    if isinstance(error, JWTGuardError) and error.status == 401:
-                        return _REVOKED
-                    # If nobody can tell, it ends too: no session that was ended may go on by an outage. The client is
-                    # told to come back, not that its token is no good.
-                    if not isinstance(error, UnavailableError | TimeoutError):
-                        logger.exception(
-                            "a websocket is closed: its session cannot be checked",
-                            extra=log_fields("socket_not_checked"),
-                        )
-                    return _UNKNOWN
-                continue  # The answer may have taken its time.
-            nap = min(left, due, _LONGEST_NAP)
-            await self._sleep(nap)
-            due -= nap
-        return _EXPIRED
+
+class GuardedResponse(_Connection):
+    """A response that ends when its token expires or its session ends.
+
+    With `refuse` it is any response: one that has not begun by then is the refusal that `refuse(end)` sends. Without,
+    it is an event stream (`text/event-stream`), and everything else runs on. Ended means: the application sees
+    `http.disconnect`, what it sends is dropped, and it is cancelled after `GRACE` seconds. With `in_order` an event
+    stream is completed; any other response is cut, by a `ResponseCutError`, so that it does not look complete.
+    """
+
+    _has_begun = _is_complete = _is_event_stream = _has_trailers = False
+    _sending = 0
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        *,
+        in_order: bool,
+        refuse: Callable[[End], Awaitable[None]] | None = None,
+        expires_at: float | None,
+        clock: Callable[[], float],
+        recheck: Recheck | None = None,
+        sleep: Sleep | None = None,
+    ) -> None:
+        super().__init__(receive, send, expires_at=expires_at, clock=clock, recheck=recheck, sleep=sleep)
+        self._in_order = in_order
+        self._refuse = refuse
+        self._application = Stoppable()
+
+    async def run(self, app: App, scope: Scope) -> None:
+        """Run `app` for this response; raises `ResponseCutError`."""
+        if self._is_endless:
+            await app(scope, self._receive, self._send)
+            return
+        async with self._beside:
+            if self._refuse is not None:
+                self._beside.start(self._watch)
+            async with self._application:
+                await app(scope, self.receive, self.send)
+        if self._end is not None and not self._is_complete:
+            raise ResponseCutError(f"the response is cut: {self._end.reason}")
+
+    async def receive(self) -> Message:
+        """The next part of the request; a disconnect once the token has expired or the session has ended."""
+        message = await self._received()
+        return {"type": "http.disconnect"} if message is None else message
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, or drop it after the end."""
+        if self._end is not None:
+            # Other tasks must run: an application may send forever, and nothing slows it down any more.
+            await event_loops.sleep(0)
+            return
+        if message["type"] == "http.response.start":
+            self._has_begun = True
+            self._has_trailers = message.get("trailers", False)
+            self._is_event_stream = _is_event_stream(message.get("headers", ()))
+        self._sending += 1
+        try:
+            await self._send(message)
+        finally:
+            self._sending -= 1
+        if self._completes(message):
+            self._is_complete = True
+        elif self._end is not None:
+            self._finish_in_order()  # It ended while this was under way.
+        elif message["type"] == "http.response.start" and self._refuse is None and self._is_event_stream:
+            self._beside.start(self._watch)
+
+    def _completes(self, message: Message) -> bool:
+        kind = message["type"]
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        if kind == "http.response.body":
+            return not message.get("more_body", False) and not self._has_trailers
+        return bool(kind == "http.response.pathsend")
+
+    async def _watch(self) -> None:
+        end = await self._until_the_end()
+        if self._is_complete:
+            return  # What the application does after its response is its own business.
+        self._ended(end)
+        if self._refuse is not None and not self._has_begun:
+            self._beside.start(self._refused, to_the_end=True)
+        elif not self._sending:
+            self._finish_in_order()
+        await self._sleep(GRACE)
+        self._application.stop()
+
+    def _finish_in_order(self) -> None:
+        if self._in_order and self._is_event_stream:
+            self._beside.start(self._finish, to_the_end=True)
+
+    async def _finish(self) -> None:
+        await self._last(self._send({"type": "http.response.body", "body": b"", "more_body": False}))
+
+    async def _refused(self) -> None:
+        if self._refuse is not None and self._end is not None:
+            await self._last(self._refuse(self._end))
+
+    async def _last(self, sending: Awaitable[None]) -> None:
+        """The last that the server hears; if it does not take it in time, the response stays incomplete."""
+        with suppress(Exception):  # The client may be gone already.
+            async with Stoppable(GRACE):
+                await sending
+                self._is_complete = True
+
+
+def _is_event_stream(headers: Any) -> bool:  # noqa: ANN401 - an iterable of pairs, as ASGI says
+    return any(
+        name.lower() == b"content-type" and value.partition(b";")[0].strip().lower() == b"text/event-stream"
+        for name, value in headers
+    )

@@ -14,6 +14,7 @@ from tests.core.tokens import NOW, Clock
 
 EXPIRED = {"code": 3000, "reason": "the access token has expired"}
 ENDED = {"code": 3000, "reason": "the session has ended"}
+RETRY = 2.0
 UNKNOWN = {"code": 1013, "reason": "the session cannot be checked at the moment"}
 
 
@@ -78,13 +79,27 @@ def rechecks(*answers: float | Exception) -> Callable[[], Awaitable[float]]:
         (rechecks(5, InvalidTokenError("revoked")), ENDED, [5]),
         (rechecks(3, 5, 5, InvalidTokenError("revoked")), ENDED, [3, 5, 5]),
         (rechecks(0, 0, InvalidTokenError("revoked")), ENDED, []),
-        (rechecks(5, UnavailableError("store")), UNKNOWN, [5]),
-        (rechecks(5, ValueError("unforeseen")), UNKNOWN, [5]),
-        (rechecks(5, TimeoutError()), UNKNOWN, [5]),
+        (rechecks(5, UnavailableError("store"), UnavailableError("store")), UNKNOWN, [5, RETRY]),
+        (rechecks(5, ValueError("unforeseen"), TimeoutError()), UNKNOWN, [5, RETRY]),
+        (rechecks(5, TimeoutError(), ValueError("unforeseen")), UNKNOWN, [5, RETRY]),
+        (rechecks(5, UnavailableError("store"), InvalidTokenError("revoked")), ENDED, [5, RETRY]),
+        (
+            rechecks(UnavailableError("store"), 5, TimeoutError(), 5, InvalidTokenError("revoked")),
+            ENDED,
+            [RETRY, 5] * 2,
+        ),
     ],
 )
-def test_how_it_ends(recheck: Callable[[], Awaitable[float]] | None, end: dict[str, Any], naps: list[float]) -> None:
-    """The client is told the reason, and the application sees a disconnect; the session is asked when it is due."""
+def test_how_it_ends(
+    recheck: Callable[[], Awaitable[float]] | None,
+    end: dict[str, Any],
+    naps: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client is told the reason, and the application sees a disconnect; the session is asked when it is due. A
+    look-up that fails is tried once more, within two seconds.
+    """
+    monkeypatch.setattr("jwtguard.sockets.random.uniform", lambda earliest, latest: latest)
     scene = Scene(recheck=recheck)
     scene.play()
     assert scene.sent[-1] == {"type": "websocket.close", **end}
@@ -113,7 +128,7 @@ def test_nothing_to_watch() -> None:
 @pytest.mark.parametrize("error", [RuntimeError("unforeseen"), UnavailableError("store")])
 def test_only_the_unforeseen_is_logged_with_a_traceback(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """An outage has been told where it was found."""
-    Scene(recheck=rechecks(error)).play()
+    Scene(recheck=rechecks(error, error)).play()
     assert ("its session cannot be checked" in caplog.text) is isinstance(error, RuntimeError)
 
 

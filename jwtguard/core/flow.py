@@ -24,7 +24,6 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.event_loops import in_thread, on_asyncio, result_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -178,7 +177,7 @@ def _awaiting(steps: Steps[T]) -> Generator[Any, Any, T]:
     except StopIteration as done:  # The usual case: nothing to wait for, so no coroutine is even made.
         result: T = done.value
         return result
-    return (yield from resume(steps, step, to_thread=in_thread).__await__())
+    return (yield from resume(steps, step, to_thread=_to_thread).__await__())
 
 
 def flow(function: Callable[P, Steps[T]]) -> Callable[P, Flow[T]]:
@@ -207,6 +206,8 @@ class OneLoop:
     def check(self) -> asyncio.AbstractEventLoop:
         """The loop; raises `ConfigurationError` on any but the first. Call it from a coroutine."""
         import asyncio  # noqa: PLC0415 - slow to import, and a program that only serves WSGI never needs it
+
+        from jwtguard.core.event_loops import on_asyncio  # noqa: PLC0415 - see above
 
         if not on_asyncio():
             raise ConfigurationError(
@@ -260,7 +261,7 @@ async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
-    return await resume(steps, step, to_thread=to_thread or in_thread)
+    return await resume(steps, step, to_thread=to_thread or _to_thread)
 
 
 def _perform_here(steps: Steps[T], step: Step) -> T:
@@ -310,11 +311,19 @@ def _perform_sync(step: Step) -> object:
 
 async def _perform_async(step: Step, to_thread: ToThread) -> object:
     if isinstance(step, Wait):
+        from jwtguard.core.event_loops import result_of  # noqa: PLC0415 - a program without a loop never needs it
+
         return await result_of(step.future, step.timeout)
     if is_async(step.function):
         return await step.function()
     outcome = await (step.to_thread or to_thread)(step.function)
     return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+async def _to_thread(function: Callable[[], T]) -> T:
+    from jwtguard.core.event_loops import in_thread  # noqa: PLC0415 - a program without a loop never needs it
+
+    return await in_thread(function)
 
 
 def _run_already() -> RuntimeError:

@@ -334,13 +334,14 @@ def test_server_errors_are_sent(then: Callable[[Scope], object], error: type[Exc
     [("http", UNCHECKED), ("websocket", Rules([], default=public)), ("websocket", Rules([], default=optional))],
 )
 def test_nothing_that_expires(headers: Fields, kind: str, rules: Rules | UncheckedType) -> None:
-    """A request, and a websocket without a caller, gets the server's own `receive`: there is nothing to watch."""
+    """A POST, and a websocket without a caller, gets the server's own `receive`: there is nothing to watch."""
     seen: list[object] = []
 
     async def app(scope: Scope, receive: object, send: object) -> None:
         seen.append(receive)
 
-    sent_by(GuardMiddleware(app, guard_for_tests(rules=rules)), scope_of(*headers, kind=kind))
+    scope = {**scope_of(*headers, kind=kind), "method": "POST"}
+    sent_by(GuardMiddleware(app, guard_for_tests(rules=rules)), scope)
     is_watched = kind == "websocket" and bool(headers) and isinstance(rules, Rules) and rules.default is optional
     assert [found is receive for found in seen] == [not is_watched]
 

@@ -33,6 +33,7 @@ _NAMED_ELSEWHERE: dict[tuple[str, str], set[str]] = {
     ("endpoints.py", "reason"): set(),
     ("look_ups.py", "outcome.reason"): set(),
     ("look_ups.py", "error.reason"): set(),
+    ("sockets.py", "self.refusal"): {"expired", "revoked"},
     ("forks.py", "self._name"): {"keys", "store", "introspection"},
 }
 
