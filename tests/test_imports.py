@@ -81,13 +81,16 @@ OTHERS: dict[str, set[str]] = {
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
     "django.store": {
-        *("core", "stores.patience", "django.models", "django.database_clock", "django.turn_statement"),
+        *("core", "stores.conflicts", "stores.housekeeping", "stores.patience"),
+        *("django.models", "django.database_clock", "django.turn_statement"),
     },
+    "stores.conflicts": {"core"},
+    "stores.housekeeping": {"core", "stores.conflicts"},
     "stores.patience": {"core"},
     "django.models": {"core", "django.fields"},
     "django.fields": {"core"},
     "django.database_clock": {"core"},
-    "django.turn_statement": {"core", "django.database_clock"},
+    "django.turn_statement": {"core", "django.database_clock", "django.fields"},
 }
 """For single modules the rooms, and the modules beside them, that they may import."""
 

@@ -26,6 +26,7 @@ LogEvent: TypeAlias = Literal[
     "introspection_failed",
     "signing_keys_not_read",
     "store_unavailable",
+    "housekeeping_failed",
     "callback_raised",
     "socket_not_checked",
     "unforeseen",

@@ -37,6 +37,8 @@ MAX_SESSION_ID = 64
 """Characters of a session id; ours have 27."""
 MAX_TEXT = 255
 """Characters of an issuer, a subject (OpenID Connect Core §2 has the same bound) and a label."""
+MAX_LISTED = 1000
+"""Sessions that `list` gives at most: the newest."""
 
 
 def is_storable(text: str, limit: int) -> bool:
@@ -163,10 +165,18 @@ class Taken:
 
 @runtime_checkable
 class SessionStore(Protocol):
-    """Where sessions are kept. `now` is the caller's clock; a store with a clock of its own goes by that instead."""
+    """Where sessions are kept. `now` is the caller's clock; a store with a clock of its own goes by that instead.
+
+    Issuers, subjects and session ids are compared character by character: by case, accents and trailing spaces. What
+    `is_storable` refuses is the name of no session, and no error.
+    """
 
     def create(self, session: NewSession, *, now: float) -> MaybeAsync[None]:
-        """Write a new row; raise whatever you like if its id is taken."""
+        """Write a new row; raise whatever you like if its id is taken.
+
+        If dead rows are deleted on this occasion, do so after the row was written, and let nothing that goes wrong
+        there reach the caller: the client of a failed login holds no token, and its row would stay.
+        """
         ...
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> MaybeAsync[Taken]:
@@ -183,7 +193,7 @@ class SessionStore(Protocol):
         ...
 
     def list(self, *, issuer: str, subject: str, now: float) -> MaybeAsync[Sequence[Session]]:
-        """The live sessions of a subject, newest first."""
+        """The live sessions of a subject, newest first, `MAX_LISTED` at most."""
         ...
 
     def revoke(self, session_id: str, *, now: float) -> MaybeAsync[bool]:

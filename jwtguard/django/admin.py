@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
-from django.db import connections
+from django.db import connections, router
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils.translation import ngettext
@@ -44,8 +44,11 @@ class SessionAdmin(_Admin):
     actions = ("revoke",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        """All sessions, each with the time by the clock that its dates were written by."""
-        sessions = super().get_queryset(request)
+        """All sessions, each with the time by the clock that its dates were written by.
+
+        They are read where they are written: a replica may show a session as alive that has ended.
+        """
+        sessions = super().get_queryset(request).using(router.db_for_write(Session))
         clock = clock_of(connections[sessions.db], time.time())
         return sessions.annotate(read_at=Value(clock) if isinstance(clock, float) else clock)
 

@@ -17,8 +17,9 @@ from django.db.models.sql.compiler import SQLCompiler
 
 SQL: TypeAlias = "tuple[str, tuple[Any, ...]]"
 CLOCKS = {
-    # Not now(), which stands still while a statement waits for a row that another one holds.
-    "postgresql": "CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) AS double precision)",
+    # Not now(), which stands still through a transaction; nor clock_timestamp(), which is another time for each row, so
+    # that no index can be searched for it.
+    "postgresql": "CAST(EXTRACT(EPOCH FROM STATEMENT_TIMESTAMP()) AS double precision)",
     # Not unix_timestamp(), which goes through the local time and errs for an hour each autumn.
     "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)",
 }

@@ -1,26 +1,67 @@
-"""A column of text that is compared to the letter, in every database.
+"""Columns of text that take every character, and one that is compared character by character, in every database.
 
 >>> ExactCharField(max_length=64).max_length
 64
+>>> exactly("postgresql", "subject", "%s")
+'subject = %s'
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField
+from django.db.models.lookups import Exact
+from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
-    _Text = CharField[str, str]
+    _Text = CharField[Any, Any]
+    _Exact = Exact[str]
 else:
     _Text = CharField  # Not generic when it runs.
+    _Exact = Exact
 
 
-class ExactCharField(_Text):
-    """Text that is compared to the letter: MariaDB and MySQL take `Alice` and `alice` for one unless told otherwise."""
+def exactly(vendor: str, column: str, value: str) -> str:
+    """The SQL that compares a column and a value character by character; on MariaDB and MySQL it has the value twice.
+
+    There the first comparison finds the row by an index, and the second compares bytes: a collation may ignore case,
+    accents and, even if it is a binary one, spaces at the end.
+    """
+    if vendor != "mysql":
+        return f"{column} = {value}"
+    return (
+        f"({column} = {value}"
+        f" AND CAST(CONVERT({column} USING utf8mb4) AS BINARY) = CAST(CONVERT({value} USING utf8mb4) AS BINARY))"
+    )
+
+
+class UnicodeCharField(_Text):
+    """Text of any characters: in MariaDB and MySQL a column otherwise takes those of the database's character set."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
-        """The column's type, with a binary collation where the default is none."""
+        """The column's type, with its character set where there is a choice."""
         column = super().db_type(connection)
-        return f"{column} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" if connection.vendor == "mysql" else column
+        return f"{column} CHARACTER SET utf8mb4" if connection.vendor == "mysql" else column
+
+
+class ExactCharField(UnicodeCharField):
+    """Text that is compared character by character."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        """The column's type, with a binary collation where the default is none. Lookups compare bytes as well."""
+        column = super().db_type(connection)
+        return f"{column} COLLATE utf8mb4_bin" if connection.vendor == "mysql" else column
+
+
+@ExactCharField.register_lookup
+class _ExactLookup(_Exact):
+    """`filter(subject=...)`."""
+
+    def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        """MariaDB's and MySQL's."""
+        column, of_column = self.process_lhs(compiler, connection)
+        value, of_value = self.process_rhs(compiler, connection)
+        parameters = (*of_column, *of_value)
+        return exactly("mysql", column, value), parameters + parameters

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from django.db import models
 
 from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT
-from jwtguard.django.fields import ExactCharField
+from jwtguard.django.fields import ExactCharField, UnicodeCharField
 
 
 class Session(models.Model):
@@ -25,7 +25,7 @@ class Session(models.Model):
     session_id = ExactCharField("session", max_length=MAX_SESSION_ID, primary_key=True)
     issuer = ExactCharField(max_length=MAX_TEXT)
     subject = ExactCharField(max_length=MAX_TEXT)
-    label: models.CharField[str | None, str | None] = models.CharField(max_length=MAX_TEXT, null=True, blank=True)
+    label = UnicodeCharField(max_length=MAX_TEXT, null=True, blank=True)
     generation: models.BigIntegerField[int, int] = models.BigIntegerField(default=0)
     created_at: models.FloatField[float, float] = models.FloatField()
     refreshed_at: models.FloatField[float | None, float | None] = models.FloatField(null=True, blank=True)
@@ -38,7 +38,7 @@ class Session(models.Model):
 
         db_table = "jwtguard_session"
         indexes = (
-            models.Index(fields=["subject", "issuer"], name="jwtguard_session_subject"),
+            models.Index(fields=["issuer", "subject", "created_at"], name="jwtguard_session_newest"),
             models.Index(fields=["ends_at"], name="jwtguard_session_ends_at"),
         )
 

@@ -6,11 +6,15 @@ In `INSTALLED_APPS` stands `"jwtguard.django"`, and `manage.py migrate` makes th
 
 >>> DjangoStore(using="default")
 DjangoStore(using='default')
+>>> DjangoStore()  # where the project's routers write sessions: `db_for_write`
+DjangoStore()
 
 A turn is taken in autocommit, so a refresh must not run in an atomic block: if that were rolled back, a turn that was
 handed out would be forgotten, or the end of a stolen session undone. Under `ATOMIC_REQUESTS`, put
 `@transaction.non_atomic_requests` on views that refresh; the shipped ones have it. Ending sessions inside a block of
 yours joins it: `end_all` beside the change of a password takes effect with it.
+
+Everything is read where it is written: a replica that lags behind would show a session that has ended.
 """
 
 from __future__ import annotations
@@ -23,15 +27,26 @@ from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.grace import age_of_turn
-from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT, NewSession, Session, Taken, Turn, is_storable
+from jwtguard.core.session_store import (
+    MAX_LISTED,
+    MAX_SESSION_ID,
+    MAX_TEXT,
+    NewSession,
+    Session,
+    Taken,
+    Turn,
+    is_storable,
+)
 from jwtguard.django.database_clock import DatabaseClock, clock_of
 from jwtguard.django.turn_statement import write_turn
+from jwtguard.stores.conflicts import ATTEMPTS, is_lost_race
+from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages, skipping_locked
 from jwtguard.stores.patience import TIMEOUT, patience
 
 if TYPE_CHECKING:
@@ -42,27 +57,23 @@ Time: TypeAlias = "float | DatabaseClock"
 STORES: WeakSet[DjangoStore] = WeakSet()
 """All stores of this process, for the system checks."""
 
-FEW, MANY = 4, 500
-"""Dead rows deleted at each login, and at once by `purge`. A few each are more than one, so the dead do not pile up."""
 _COLUMNS = ("session_id", "issuer", "subject", "label", "generation", "created_at", "refreshed_at", "expires_at")
-# Of the loser, in a database whose isolation is stricter than READ COMMITTED (SQLSTATE, ISO 9075).
-_SERIALIZATION_FAILURE = "40001"
-_ATTEMPTS = 5
 _SQLITE_FULL = 2
 
 
 class DjangoStore:
     """A session store on the database `using`; see `jwtguard.core.session_store.SessionStore`.
 
+    Without `using`, the project's `DATABASE_ROUTERS` say where sessions are written (`db_for_write`), at each call.
     May be made in `settings.py`: the database is looked for when it is first used. `timeout`: how long the database may
     take to answer, outside blocks of yours, before its line is cut. Raises `ConfigurationError`, later too: if the app
     is not installed, and whenever a turn is to be taken inside an atomic block.
     """
 
-    def __init__(self, using: str = "default", *, timeout: timedelta = TIMEOUT) -> None:
-        if not isinstance(using, str) or not using:
+    def __init__(self, using: str | None = None, *, timeout: timedelta = TIMEOUT) -> None:
+        if using is not None and (not isinstance(using, str) or not using):
             raise ConfigurationError(
-                f'using is an alias of DATABASES: write DjangoStore(using="default"), not {using!r}'
+                f'using is an alias of DATABASES or None: write DjangoStore(using="default"), not {using!r}'
             )
         self.using = using
         self._patience = patience(timeout)
@@ -73,35 +84,53 @@ class DjangoStore:
         """Run what blocks in the thread where Django's connections belong."""
         return await sync_to_async(function, thread_sensitive=True)()
 
+    @property
+    def database(self) -> str:
+        """The alias of the database that is written to now; raises `ConfigurationError` before the apps are loaded."""
+        return self.using or router.db_for_write(_model())
+
     def create(self, session: NewSession, *, now: float) -> None:
-        """Write a new row, and delete some dead ones; raises IntegrityError if its id is taken."""
+        """Write a new row; raises IntegrityError if its id is taken. Afterwards, or after the commit of the block that
+        this is in, delete some dead rows if that works.
+        """
         with self._connection() as connection:
             clock = clock_of(connection, now)
-            self._rows.create(
-                session_id=session.session_id,
-                issuer=session.issuer,
-                subject=session.subject,
-                label=session.label,
-                created_at=clock,
-                expires_at=clock + min(session.idle_lifetime, session.absolute_lifetime),
-                ends_at=clock + session.absolute_lifetime,
+            rows = _rows(connection)
+            _settled(
+                connection,
+                lambda: rows.create(
+                    session_id=session.session_id,
+                    issuer=session.issuer,
+                    subject=session.subject,
+                    label=session.label,
+                    created_at=clock,
+                    expires_at=clock + min(session.idle_lifetime, session.absolute_lifetime),
+                    ends_at=clock + session.absolute_lifetime,
+                ),
             )
-            self._delete_dead(clock, FEW)
+            using, is_atomic = connection.alias, connection.in_atomic_block
+        if is_atomic:
+            # An error would break the block, and the rows would stay locked as long as it lasts.
+            transaction.on_commit(lambda: self._clean(using, now), using=using, robust=True)
+        else:
+            self._clean(using, now)
 
     def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
+        if not is_storable(turn.session_id, MAX_SESSION_ID):
+            return Taken(is_taken=False)
         with self._connection() as connection:
             _refuse_atomic(connection)
             try:
                 taken = write_turn(connection, turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
             except DatabaseError as error:
-                if not _has_lost_a_race(error):
+                if not is_lost_race(error.__cause__):
                     raise
                 taken = False  # To whoever was first, which the read below shows.
             if taken:
                 return Taken(is_taken=True)
             # A statement of its own: what the write saw may be old.
-            found = _read(self._rows.filter(session_id=turn.session_id), clock_of(connection, now))
+            found = _read(_rows(connection).filter(session_id=turn.session_id), clock_of(connection, now))
             if not found:
                 return Taken(is_taken=False)
             session, read_at = found[0]
@@ -112,50 +141,68 @@ class DjangoStore:
         if not is_storable(session_id, MAX_SESSION_ID):
             return None
         with self._connection() as connection:
-            found = _read(self._rows.filter(session_id=session_id), clock_of(connection, now))
+            found = _read(_rows(connection).filter(session_id=session_id), clock_of(connection, now))
         return found[0][0] if found else None
 
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        if not is_storable(subject, MAX_TEXT):
+        if not _are_storable(issuer, subject):
             return []
         with self._connection() as connection:
             clock = clock_of(connection, now)
-            rows = _alive(self._rows, clock).filter(issuer=issuer, subject=subject).order_by("-created_at")
-            return [session for session, _ in _read(rows, clock)]
+            rows = _alive(_rows(connection), clock).filter(issuer=issuer, subject=subject).order_by("-created_at")
+            return [session for session, _ in _read(rows[:MAX_LISTED], clock)]
 
     def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session; whether it was alive."""
-        return self._revoke(self._rows.filter(session_id=session_id), now) > 0
+        if not is_storable(session_id, MAX_SESSION_ID):
+            return False
+        with self._connection() as connection, _durably(connection):
+            return _end(connection, _rows(connection).filter(session_id=session_id), now) > 0
 
     def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject; how many were alive."""
-        return self._revoke(self._rows.filter(issuer=issuer, subject=subject), now)
+        """End all sessions of a subject, some at a time; how many were alive."""
+        if not _are_storable(issuer, subject):
+            return 0
+        with self._connection() as connection, _durably(connection):
+            rows = _rows(connection)
+            unended = rows.filter(issuer=issuer, subject=subject, revoked_at=None).order_by("created_at")
+            ended, after, found = 0, BEFORE_ALL, MANY
+            while found == MANY:
+                page = list(unended.filter(created_at__gte=after).values_list("session_id", "created_at")[:MANY])
+                found = len(page)
+                if page:
+                    ended += _end(connection, rows.filter(session_id__in=[name for name, _ in page]), now)
+                    after = page[-1][1]
+            return ended
 
     def purge(self, *, now: float) -> int:
-        """Delete what can decide nothing any more, some at a time, so that nobody waits long."""
+        """Delete what can decide nothing any more, some at a time, so that no login waits long."""
         with self._connection(is_patient=True) as connection:
-            clock = clock_of(connection, now)
-            deleted = total = self._delete_dead(clock, MANY)
-            while deleted == MANY:
-                deleted = self._delete_dead(clock, MANY)
-                total += deleted
-            return total
+            return purge_pages(
+                lambda after: _dead(connection, now, after=after, limit=MANY),
+                lambda session_ids: _delete(connection, session_ids),
+                size=MANY,
+            )
 
-    @property
-    def _rows(self) -> QuerySet[Row]:
-        try:
-            from jwtguard.django.models import Session as Row  # noqa: PLC0415 - models only load once the apps are ready
-        except (AppRegistryNotReady, ImproperlyConfigured, RuntimeError) as error:
-            problem = str(error)
-        else:
-            return Row.objects.using(self.using)
-        raise ConfigurationError(f'DjangoStore needs "jwtguard.django" in INSTALLED_APPS and django.setup(): {problem}')
+    def _clean(self, using: str, now: float) -> None:
+        """Delete a few dead rows, and wait for no other transaction."""
+        with best_effort("DjangoStore"), self._connection(using) as connection:
+            dead = _dead(connection, now, after=BEFORE_ALL, limit=CANDIDATES) if connection.get_autocommit() else []
+            if not dead:
+                return
+            session_ids = a_few([session_id for session_id, _ in dead])
+            if _skipping_locked(connection) is not None:
+                _delete(connection, session_ids)
+            elif connection.vendor == "sqlite":
+                with _without_waiting(connection):
+                    _delete(connection, session_ids)
+            # Any other database might wait: there the dead are left to `purge`.
 
     @contextmanager
-    def _connection(self, *, is_patient: bool = False) -> Iterator[BaseDatabaseWrapper]:
+    def _connection(self, using: str | None = None, *, is_patient: bool = False) -> Iterator[BaseDatabaseWrapper]:
         """This thread's connection; one that broke is given up, so that the next call makes another."""
-        connection = connections[self.using]
+        connection = connections[using or self.database]
         # In a block of yours the line is yours, too.
         is_patient = is_patient or connection.in_atomic_block
         waiting = nullcontext() if is_patient else self._patience.waiting(lambda: connection.connection)
@@ -167,21 +214,26 @@ class DjangoStore:
                 connection.close_if_unusable_or_obsolete()
             raise
 
-    def _revoke(self, rows: QuerySet[Row], now: float) -> int:
-        with self._connection() as connection, _durably(connection):
-            clock = clock_of(connection, now)
-            ended = _settled(connection, lambda: _alive(rows, clock).update(revoked_at=clock))
-            # What has expired too: a clock that is set back must not bring it to life.
-            _settled(connection, lambda: rows.filter(revoked_at=None).update(revoked_at=clock))
-            return ended
-
-    def _delete_dead(self, clock: Time, limit: int) -> int:
-        # Two statements, since MariaDB has no LIMIT in a subquery of IN.
-        dead = list(self._rows.filter(ends_at__lte=clock).values_list("session_id", flat=True)[:limit])
-        return self._rows.filter(session_id__in=dead).delete()[0] if dead else 0
-
     def __repr__(self) -> str:
-        return f"DjangoStore(using={self.using!r})"
+        return "DjangoStore()" if self.using is None else f"DjangoStore(using={self.using!r})"
+
+
+def _model() -> type[Row]:
+    try:
+        from jwtguard.django.models import Session as Row  # noqa: PLC0415 - models only load once the apps are ready
+    except (AppRegistryNotReady, ImproperlyConfigured, RuntimeError) as error:
+        problem = str(error)
+    else:
+        return Row
+    raise ConfigurationError(f'DjangoStore needs "jwtguard.django" in INSTALLED_APPS and django.setup(): {problem}')
+
+
+def _rows(connection: BaseDatabaseWrapper) -> QuerySet[Row]:
+    return _model().objects.using(connection.alias)
+
+
+def _are_storable(issuer: str, subject: str) -> bool:
+    return is_storable(issuer, MAX_TEXT) and is_storable(subject, MAX_TEXT)
 
 
 def _alive(rows: QuerySet[Row], clock: Time) -> QuerySet[Row]:
@@ -214,19 +266,62 @@ def _refuse_atomic(connection: BaseDatabaseWrapper) -> None:
         )
 
 
-def _has_lost_a_race(error: DatabaseError) -> bool:
-    return getattr(error.__cause__, "sqlstate", None) == _SERIALIZATION_FAILURE
-
-
-def _settled(connection: BaseDatabaseWrapper, write: Callable[[], int]) -> int:
+def _settled(connection: BaseDatabaseWrapper, write: Callable[[], T]) -> T:
     """Write again for a loser: an end must not be forgotten because the session was refreshed at that moment."""
-    for _ in range(_ATTEMPTS - 1):
+    for _ in range(ATTEMPTS - 1):
         try:
             return write()
         except DatabaseError as error:
-            if connection.in_atomic_block or not _has_lost_a_race(error):
+            if connection.in_atomic_block or not is_lost_race(error.__cause__):
                 raise
     return write()
+
+
+def _end(connection: BaseDatabaseWrapper, rows: QuerySet[Row], now: float) -> int:
+    clock = clock_of(connection, now)
+    ended = _settled(connection, lambda: _alive(rows, clock).update(revoked_at=clock))
+    # What has expired too: a clock that is set back must not bring it to life.
+    _settled(connection, lambda: rows.filter(revoked_at=None).update(revoked_at=clock))
+    return ended
+
+
+# Housekeeping.
+
+
+def _dead(connection: BaseDatabaseWrapper, now: float, *, after: float, limit: int) -> Sequence[tuple[str, float]]:
+    # In the order of the index: without one, the planner may scan a table in which many rows are dead.
+    rows = _rows(connection).filter(ends_at__lte=clock_of(connection, now), ends_at__gte=after).order_by("ends_at")
+    return list(rows.values_list("session_id", "ends_at")[:limit])
+
+
+def _delete(connection: BaseDatabaseWrapper, session_ids: Sequence[str]) -> int:
+    """Delete rows, without those that other transactions have locked if the database can tell."""
+    statement = _skipping_locked(connection) or "DELETE FROM jwtguard_session WHERE session_id IN {ids}"
+    places = f"({', '.join(['%s'] * len(session_ids))})"
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(ids=places), session_ids)
+        deleted: int = cursor.rowcount
+    return deleted
+
+
+def _skipping_locked(connection: BaseDatabaseWrapper) -> str | None:
+    if connection.vendor not in {"postgresql", "mysql"}:
+        return None
+    is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
+    return skipping_locked(connection.vendor, connection.get_database_version(), is_mariadb=is_mariadb)
+
+
+@contextmanager
+def _without_waiting(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """In SQLite: an error at once where another connection writes."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        before = int(cursor.fetchone()[0])
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from jwtguard.django.store import STORES
 @checks.register(checks.Tags.compatibility)
 def check_stores(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[checks.CheckMessage]:
     """What is wrong with the databases of the `DjangoStore` objects that the project has made."""
-    return [message for using in sorted({store.using for store in STORES}) for message in _problems(using)]
+    return [message for using in sorted({store.database for store in STORES}) for message in _problems(using)]
 
 
 def _problems(using: str) -> Iterator[checks.CheckMessage]:

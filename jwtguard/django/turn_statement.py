@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from jwtguard.core.grace import MAX_CLOCK_STEP
 from jwtguard.core.session_store import Turn
 from jwtguard.django.database_clock import CLOCKS
+from jwtguard.django.fields import exactly
 
 
 def write_turn(connection: BaseDatabaseWrapper, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> bool:
@@ -39,6 +40,7 @@ def write_turn(connection: BaseDatabaseWrapper, turn: Turn, *, now: float, grace
 def turn_statement(vendor: str, *, graceful: bool) -> str:
     """The text for a kind of database, as Django calls it."""
     now = CLOCKS.get(vendor, "%(now)s")
+    one = exactly(vendor, "session_id", "%(session_id)s")
     # Without a grace time the age does not matter. A row from the future was written before the clock was set back.
     late = (
         f"AND (refreshed_at IS NULL OR refreshed_at <= {now} - %(grace)s OR refreshed_at > {now} + {MAX_CLOCK_STEP})"
@@ -50,5 +52,5 @@ def turn_statement(vendor: str, *, graceful: bool) -> str:
 UPDATE jwtguard_session
 SET generation = generation + 1, refreshed_at = {now},
     expires_at = CASE WHEN {now} + %(idle_lifetime)s < ends_at THEN {now} + %(idle_lifetime)s ELSE ends_at END
-WHERE session_id = %(session_id)s AND generation = %(turn)s AND revoked_at IS NULL AND expires_at > {now} {late}
+WHERE {one} AND generation = %(turn)s AND revoked_at IS NULL AND expires_at > {now} {late}
 """  # noqa: S608 - names of our own

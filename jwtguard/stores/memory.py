@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from jwtguard.core.forks import Lock
 from jwtguard.core.grace import age_of_turn
-from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.core.session_store import MAX_LISTED, NewSession, Session, Taken, Turn
 
 _PURGE_AT = 1024
 
@@ -96,7 +96,8 @@ class MemoryStore:
         """The live sessions of a subject, newest first."""
         with self._lock:
             found = [row.session(now) for row in self._of(issuer, subject)]
-        return sorted((session for session in found if session.is_alive), key=lambda session: -session.created_at)
+        alive = sorted((session for session in found if session.is_alive), key=lambda session: -session.created_at)
+        return alive[:MAX_LISTED]
 
     def revoke(self, session_id: str, *, now: float) -> bool:
         """End a session."""

@@ -5,7 +5,8 @@
 'jwtguard:{s1}'
 
 A session is one hash. A sorted set for each subject names its sessions. In a cluster the two may lie on different
-nodes, so no script touches both: the row is written first and named second, and nobody holds a token of it before that.
+nodes, so no script touches both: the row is written first and named second, and its tokens are handed out after that.
+No command and no script does more than a bounded amount of work, since Redis runs one at a time for all its clients.
 The steps are flows, so one text serves the sync and the async store.
 """
 
@@ -13,15 +14,28 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redis.exceptions import NoScriptError
 
 from jwtguard.core.flow import Call, Steps, flow
 from jwtguard.core.grace import MAX_CLOCK_STEP
-from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
+from jwtguard.core.session_store import (
+    MAX_LISTED,
+    MAX_SESSION_ID,
+    MAX_TEXT,
+    NewSession,
+    Session,
+    Taken,
+    Turn,
+    is_storable,
+)
 from jwtguard.stores.rows import Row
+
+PAGE = 100
+"""Sessions that are asked about in one trip, so that other clients need not wait long for the server."""
 
 _FIELDS = Row._fields[1:]  # All but the id, which the key says.
 
@@ -71,20 +85,24 @@ end
 return whole_row()
 """)
 _FIND = Script("""
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 return whole_row()
 """)
 # An ended session stays as long as it could have lived at most, so that it is known for what it is.
 _REVOKE = Script("""
 local row = redis.call('HMGET', KEYS[1], 'revoked_at', 'expires_at', 'ends_at')
-if row[1] or not row[2] then return 0 end
+if not row[2] then return false end
+if row[1] then return 0 end
 redis.call('HSET', KEYS[1], 'revoked_at', seconds(now))
 delete_at(tonumber(row[3]))
 if now < tonumber(row[2]) then return 1 end
 return 0
 """)
-# Of the index. Its members are scored by when their rows can no longer be there.
+# Of the index. Its members are scored by when their rows can no longer be there. A few of those go at each login.
 _NAME = Script("""
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', seconds(now))
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', seconds(now), 'LIMIT', 0, 64)) do
+    redis.call('ZREM', KEYS[1], dead)
+end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 delete_at(tonumber(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]))
 """)
@@ -122,6 +140,8 @@ class RedisSessions:
     @flow
     def take_turn(self, turn: Turn, grace: float, idle_lifetime: float) -> Steps[Taken]:
         """Take the turn, or say what the row is like."""
+        if not is_storable(turn.session_id, MAX_SESSION_ID):
+            return Taken(is_taken=False)
         values = (turn.generation, grace, idle_lifetime)
         answer = yield from self._run(_TAKE_TURN, self.row_key(turn.session_id), *values)
         if answer == 1:
@@ -136,45 +156,92 @@ class RedisSessions:
         """The session of this id; None if it expired, for then it is gone."""
         if not is_storable(session_id, MAX_SESSION_ID):
             return None
-        return _session(session_id, (yield from self._run(_FIND, self.row_key(session_id))))
+        answer = yield from self._run(_FIND, self.row_key(session_id))
+        return None if answer is None else _session(session_id, answer)
 
     @flow
     def list(self, issuer: str, subject: str) -> Steps[Sequence[Session]]:
         """The live sessions of a subject, newest first."""
-        found = yield from self._each_of(_FIND, issuer, subject)
-        sessions = [_session(session_id, answer) for session_id, answer in found]
-        alive = [session for session in sessions if session is not None and session.is_alive]
-        return sorted(alive, key=lambda session: -session.created_at)
+        newest: dict[str, Session] = {}  # By id, since a scan may name a session twice.
+        cursor, is_first = 0, True
+        while cursor or is_first:
+            cursor, session_ids = yield from self._named(issuer, subject, cursor)
+            is_first = False
+            answers = yield from self._run_for_each(_FIND, session_ids)
+            sessions = [_session(session_id, answer) for session_id, answer in answers if answer is not None]
+            # A row comes before its name, so where there is none it is not to come; nor does an ended one come back.
+            kept = {session.session_id for session in sessions if session.state != "revoked"}
+            yield from self._forget(issuer, subject, [name for name in session_ids if name not in kept])
+            newest.update((session.session_id, session) for session in sessions if session.is_alive)
+            newest = {
+                session.session_id: session
+                for session in heapq.nlargest(MAX_LISTED, newest.values(), key=lambda session: session.created_at)
+            }
+        return [*newest.values()]
 
     @flow
     def revoke(self, session_id: str) -> Steps[bool]:
         """End a session; whether it was alive."""
+        if not is_storable(session_id, MAX_SESSION_ID):
+            return False
         answer = yield from self._run(_REVOKE, self.row_key(session_id))
         return bool(answer == 1)
 
     @flow
     def revoke_all(self, issuer: str, subject: str) -> Steps[int]:
-        """End all sessions of a subject; how many were alive."""
-        return sum(answer for _, answer in (yield from self._each_of(_REVOKE, issuer, subject)))
+        """End all sessions of a subject, some at a time; how many were alive."""
+        ended, cursor, is_first = 0, 0, True
+        while cursor or is_first:
+            cursor, session_ids = yield from self._named(issuer, subject, cursor)
+            is_first = False
+            answers = yield from self._run_for_each(_REVOKE, session_ids)
+            ended += sum(answer or 0 for _, answer in answers)
+            yield from self._forget(issuer, subject, session_ids)
+        return ended
 
-    def _each_of(self, script: Script, issuer: str, subject: str) -> Steps[Sequence[tuple[str, Any]]]:
-        """Run a script for each session of a subject, on one trip to each node."""
+    def _named(self, issuer: str, subject: str, cursor: int) -> Steps[tuple[int, Sequence[str]]]:
+        """Some sessions of a subject, and the cursor of the next ones, which is 0 at the end.
+
+        A scan names everything that is there from its beginning to its end, whatever is added or removed meanwhile.
+        """
+        if not (is_storable(issuer, MAX_TEXT) and is_storable(subject, MAX_TEXT)):
+            return 0, []
         index = self.index_key(issuer, subject)
-        members = yield Call(functools.partial(self._client.zrange, index, 0, -1))
-        session_ids = [_text(member) for member in members]
-        if not session_ids:
-            return []
-        # The text, not the digest: a pipeline cannot ask again where a node does not know it.
+        following, members = yield Call(functools.partial(self._client.zscan, index, cursor=cursor, count=PAGE))
+        return int(following), [_text(member) for member, _ in members]
+
+    def _forget(self, issuer: str, subject: str, session_ids: Sequence[str]) -> Steps[None]:
+        """Take names out of the index."""
+        if session_ids:
+            yield Call(functools.partial(self._client.zrem, self.index_key(issuer, subject), *session_ids))
+
+    def _run_for_each(self, script: Script, session_ids: Sequence[str]) -> Steps[Sequence[tuple[str, Any]]]:
+        """What a script answers for each of these sessions; None for those that are gone."""
+        found: list[tuple[str, Any]] = []
+        for page in _pages(session_ids):
+            answers = yield from self._run_together(script, page)
+            found += zip(page, answers, strict=True)
+        return found
+
+    def _run_together(self, script: Script, session_ids: Sequence[str]) -> Steps[Sequence[Any]]:
+        """Run a script for each session, on one trip to each node, and one more to nodes that do not know it."""
+        answers = [*(yield from self._pipelined("EVALSHA", script.digest, session_ids))]
+        untaught = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if untaught:
+            taught = yield from self._pipelined("EVAL", script.text, [session_ids[place] for place in untaught])
+            for place, answer in zip(untaught, taught, strict=True):
+                answers[place] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _pipelined(self, command: str, script: str, session_ids: Sequence[str]) -> Steps[Sequence[Any]]:
         pipeline = self._client.pipeline(transaction=False)
         for session_id in session_ids:
-            pipeline.execute_command("EVAL", _PRESENT + script.text, 1, self.row_key(session_id))
-        answers: Sequence[Any] = yield Call(pipeline.execute)
-        gone = [session_id for session_id, answer in zip(session_ids, answers, strict=True) if answer is None]
-        if gone:  # A row comes before its name, so where there is none it is not to come.
-            yield Call(functools.partial(self._client.zrem, index, *gone))
-        return [
-            (session_id, answer) for session_id, answer in zip(session_ids, answers, strict=True) if answer is not None
-        ]
+            pipeline.execute_command(command, script, 1, self.row_key(session_id))
+        answers: Sequence[Any] = yield Call(functools.partial(pipeline.execute, raise_on_error=False))
+        return answers
 
     def _run(self, script: Script, key: str, *values: object) -> Steps[Any]:
         try:
@@ -184,7 +251,8 @@ class RedisSessions:
         return (yield Call(functools.partial(self._client.eval, script.text, 1, key, *values)))
 
 
-_PRESENT = "if redis.call('EXISTS', KEYS[1]) == 0 then return false end"
+def _pages(session_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (session_ids[start : start + PAGE] for start in range(0, len(session_ids), PAGE))
 
 
 def _row(session_id: str, answer: Sequence[Any]) -> tuple[Row, float]:
@@ -202,9 +270,7 @@ def _row(session_id: str, answer: Sequence[Any]) -> tuple[Row, float]:
     )
 
 
-def _session(session_id: str, answer: Sequence[Any]) -> Session | None:
-    if answer[1][0] is None:
-        return None
+def _session(session_id: str, answer: Sequence[Any]) -> Session:
     row, now = _row(session_id, answer)
     return row.session(now)
 

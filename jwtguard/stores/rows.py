@@ -7,16 +7,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from jwtguard.core.grace import age_of_turn
 from jwtguard.core.session_store import Session, Taken
 
-FEW = 4
-"""Dead rows that each new one takes along."""
-MANY = 500
-"""Dead rows deleted at once when somebody asks for it."""
 UNGRACIOUS = -1e18
 """What a grace time of 0 is compared as: a clock set back makes ages negative, and a negative age counts as 0."""
 
@@ -55,13 +50,3 @@ class Row(NamedTuple):
     def not_taken(self, now: float) -> Taken:
         """The answer to somebody who could not take the turn at `now`."""
         return Taken(is_taken=False, session=self.session(now), age=age_of_turn(self.refreshed_at, now=now))
-
-
-def in_batches(delete: Callable[[], int]) -> int:
-    """Call `delete`, which deletes at most `MANY` rows, until it found fewer; how many it deleted in all."""
-    total = MANY
-    deleted = 0
-    while total == MANY:
-        total = delete()
-        deleted += total
-    return deleted

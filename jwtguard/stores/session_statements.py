@@ -14,13 +14,15 @@
 >>> engine.dispose()
 
 Each function takes a `Connection` in autocommit, so one text serves the sync and the async store. PostgreSQL, MariaDB
-and MySQL go by their own clock, which all servers that talk to them share; other databases by the caller's.
+and MySQL go by their own clock, which all servers that talk to them share; other databases by the caller's. Each
+statement uses an index, however many rows there are, and changes a bounded number of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -30,7 +32,9 @@ from sqlalchemy import (
     Dialect,
     Double,
     Insert,
+    LargeBinary,
     Select,
+    TextClause,
     Update,
     bindparam,
     case,
@@ -41,41 +45,54 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.exc import DBAPIError
 
 from jwtguard.core.grace import MAX_CLOCK_STEP
-from jwtguard.core.session_store import MAX_SESSION_ID, NewSession, Session, Taken, Turn, is_storable
-from jwtguard.stores.rows import FEW, MANY, UNGRACIOUS, Row, in_batches
+from jwtguard.core.session_store import (
+    MAX_LISTED,
+    MAX_SESSION_ID,
+    MAX_TEXT,
+    NewSession,
+    Session,
+    Taken,
+    Turn,
+    is_storable,
+)
+from jwtguard.stores.conflicts import ATTEMPTS, is_lost_race
+from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages, skipping_locked
+from jwtguard.stores.rows import UNGRACIOUS, Row
 from jwtguard.stores.session_table import session_table
 
+T = TypeVar("T")
+
 _CLOCKS: dict[str, ColumnElement[Any]] = {
-    # Not now(), which stands still while a statement waits for a row that another one holds.
-    "postgresql": cast(func.extract("epoch", func.clock_timestamp()), Double),
+    # Not now(), which stands still through a transaction; nor clock_timestamp(), which is another time for each row, so
+    # that no index can be searched for it.
+    "postgresql": cast(func.extract("epoch", func.statement_timestamp()), Double),
     # Not unix_timestamp(), which goes through the local time and errs for an hour each autumn.
     "mysql": literal_column("(timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1e6)", Double),
 }
-_CLOCKS["mariadb"] = _CLOCKS["mysql"]
-
-# Of the loser, in a database whose default isolation is stricter than READ COMMITTED (SQLSTATE, ISO 9075).
-_SERIALIZATION_FAILURE = "40001"
-_ATTEMPTS = 5
 
 
 class Statement:
     """A statement whose text was made once: to look it up at each call costs more than the rest of the call."""
 
-    __slots__ = ("_order", "_text")
+    __slots__ = ("_constants", "_order", "_text")
 
     def __init__(self, statement: Insert | Update | Select[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._text = str(compiled)
+        # Such as the offset 0 that SQLAlchemy writes behind a limit for SQLite.
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
         self._order: Sequence[str] | None = compiled.positiontup
 
     def execute(self, connection: Connection, values: dict[str, Any]) -> CursorResult[Any]:
         """Run it with the driver's kind of parameters: by name, or by place."""
-        order = self._order
+        order, values = self._order, {**self._constants, **values}
         return connection.exec_driver_sql(
             self._text, values if order is None else tuple(values[name] for name in order)
         )
@@ -86,14 +103,15 @@ class SessionStatements:
 
     def __init__(self, dialect: Dialect) -> None:
         columns = session_table.c
-        clock = _CLOCKS.get(dialect.name)
+        self._family = "mysql" if isinstance(dialect, MySQLDialect) else dialect.name
+        clock = _CLOCKS.get(self._family)
         self._has_own_clock = clock is not None
         now: ColumnElement[Any] = bindparam("now", type_=Double) if clock is None else clock
         idle, absolute = bindparam("idle_lifetime", type_=Double), bindparam("absolute_lifetime", type_=Double)
-        one = columns.session_id == bindparam("id", type_=columns.session_id.type)
-        all_of_subject = (columns.subject == bindparam("of_subject", type_=columns.subject.type)) & (
-            columns.issuer == bindparam("of_issuer", type_=columns.issuer.type)
-        )
+        one = self._equal(columns.session_id, "id")
+        all_of_subject = self._equal(columns.issuer, "of_issuer") & self._equal(columns.subject, "of_subject")
+        limit = bindparam("limit", type_=BigInteger)
+        after = bindparam("after", type_=Double)
         is_alive = columns.revoked_at.is_(None) & (columns.expires_at > now)
         rows = select(*(columns[name] for name in Row._fields), now.label("now"))
 
@@ -125,19 +143,43 @@ class SessionStatements:
             dialect,
         )
         self._find = Statement(rows.where(one), dialect)
-        self._list = Statement(rows.where(all_of_subject, is_alive).order_by(columns.created_at.desc()), dialect)
+        self._list = Statement(
+            rows.where(all_of_subject, is_alive).order_by(columns.created_at.desc()).limit(limit), dialect
+        )
         # What has expired is revoked too: a clock that is set back must not bring it to life.
         ended = update(session_table).values(revoked_at=now)
         kinds = (is_alive, columns.revoked_at.is_(None))
         self._revoke = [Statement(ended.where(one, kind), dialect) for kind in kinds]
-        self._revoke_all = [Statement(ended.where(all_of_subject, kind), dialect) for kind in kinds]
-        # Two statements, since MariaDB has no LIMIT in a subquery of IN.
-        limit = bindparam("limit", type_=BigInteger)
-        self._dead = select(columns.session_id).where(columns.ends_at <= now).limit(limit)
-        self._bury = delete(session_table).where(columns.session_id.in_(bindparam("ids", expanding=True)))
+        # Some rows of a subject, oldest first, and then these by their ids. MariaDB has no LIMIT in a subquery of IN.
+        self._unended = Statement(
+            select(columns.session_id, columns.created_at)
+            .where(all_of_subject, columns.revoked_at.is_(None), columns.created_at >= after)
+            .order_by(columns.created_at)
+            .limit(limit),
+            dialect,
+        )
+        these = columns.session_id.in_(bindparam("ids", expanding=True))
+        self._revoke_these = [ended.where(these, kind) for kind in kinds]
+        # In the order of the index: without one, the planner may scan a table in which many rows are dead.
+        self._dead = Statement(
+            select(columns.session_id, columns.ends_at)
+            .where(columns.ends_at <= now, columns.ends_at >= after)
+            .order_by(columns.ends_at)
+            .limit(limit),
+            dialect,
+        )
+        self._delete_these = delete(session_table).where(these)
+
+    def _equal(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+        """Whether a column has a value character by character, whatever its collation is."""
+        value = bindparam(name, type_=column.type)
+        if self._family != "mysql":
+            return column == value
+        # The first comparison finds the row by the index. Its collation may ignore case, accents or trailing spaces.
+        return (column == value) & (_bytes(column) == _bytes(value))
 
     def create(self, connection: Connection, session: NewSession, now: float) -> None:
-        """Write a new row, and delete some dead ones; raises IntegrityError if its id is taken."""
+        """Write a new row; raises IntegrityError if its id is taken. Afterwards delete some dead rows if that works."""
         values = {
             "session_id": session.session_id,
             "issuer": session.issuer,
@@ -146,9 +188,9 @@ class SessionStatements:
             "idle_lifetime": min(session.idle_lifetime, session.absolute_lifetime),
             "absolute_lifetime": session.absolute_lifetime,
         }
-        self._create.execute(connection, self._at(now, values))
-        # A few at each login are more than one, so the dead never outnumber those that come.
-        self._delete(connection, now, FEW)
+        _insist(lambda: self._create.execute(connection, self._at(now, values)))
+        with best_effort("SQLAlchemyStore"):
+            self._clean(connection, now)
 
     def take_turn(self, connection: Connection, turn: Turn, now: float, grace: float, idle_lifetime: float) -> Taken:
         """Take the turn, or say what the row is like."""
@@ -158,11 +200,13 @@ class SessionStatements:
             "grace": grace or UNGRACIOUS,
             "idle_lifetime": idle_lifetime,
         }
+        if not is_storable(turn.session_id, MAX_SESSION_ID):
+            return Taken(is_taken=False)
         try:
             if self._take_turn.execute(connection, self._at(now, values)).rowcount:
                 return Taken(is_taken=True)
         except DBAPIError as error:
-            if not _has_lost_a_race(error):
+            if not is_lost_race(error.orig):
                 raise
         found = self._find.execute(connection, self._at(now, {"id": turn.session_id})).fetchone()
         if found is None:
@@ -179,52 +223,117 @@ class SessionStatements:
 
     def list(self, connection: Connection, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        found = self._list.execute(connection, self._at(now, {"of_issuer": issuer, "of_subject": subject}))
+        if not _are_storable(issuer, subject):
+            return []
+        values = {"of_issuer": issuer, "of_subject": subject, "limit": MAX_LISTED}
+        found = self._list.execute(connection, self._at(now, values))
         return [_session(row) for row in found]
 
     def revoke(self, connection: Connection, session_id: str, now: float) -> bool:
         """End a session; whether it was alive."""
-        return self._end(connection, self._revoke, self._at(now, {"id": session_id})) > 0
+        if not is_storable(session_id, MAX_SESSION_ID):
+            return False
+        values = self._at(now, {"id": session_id})
+        alive, rest = self._revoke
+        was_alive = _insist(lambda: alive.execute(connection, values).rowcount)
+        _insist(lambda: rest.execute(connection, values).rowcount)
+        return was_alive > 0
 
     def revoke_all(self, connection: Connection, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject; how many were alive."""
-        return self._end(connection, self._revoke_all, self._at(now, {"of_issuer": issuer, "of_subject": subject}))
-
-    def purge(self, connection: Connection, now: float) -> int:
-        """Delete what can decide nothing any more, some at a time, so that nobody waits long."""
-        return in_batches(lambda: self._delete(connection, now, MANY))
-
-    @staticmethod
-    def _end(connection: Connection, statements: Sequence[Statement], values: dict[str, Any]) -> int:
-        alive, rest = statements
-        ended = _insist(lambda: alive.execute(connection, values).rowcount)
-        _insist(lambda: rest.execute(connection, values).rowcount)
+        """End all sessions of a subject, some at a time; how many were alive."""
+        if not _are_storable(issuer, subject):
+            return 0
+        values = {"of_issuer": issuer, "of_subject": subject, "limit": MANY}
+        ended, after, found = 0, BEFORE_ALL, MANY
+        while found == MANY:
+            page = [tuple(row) for row in self._unended.execute(connection, {**values, "after": after})]
+            found = len(page)
+            if page:
+                ended += self._end_these(connection, [session_id for session_id, _ in page], now)
+                after = page[-1][1]
         return ended
 
-    def _delete(self, connection: Connection, now: float, limit: int) -> int:
-        ids = connection.execute(self._dead, self._at(now, {"limit": limit})).scalars().all()
-        if ids:
-            connection.execute(self._bury, {"ids": ids})
-        return len(ids)
+    def _end_these(self, connection: Connection, session_ids: Sequence[str], now: float) -> int:
+        values = self._at(now, {"ids": session_ids})
+        alive, rest = self._revoke_these
+        ended = _insist(lambda: connection.execute(alive, values).rowcount)
+        _insist(lambda: connection.execute(rest, values).rowcount)
+        return ended
+
+    def purge(self, connection: Connection, now: float) -> int:
+        """Delete what can decide nothing any more, some at a time, so that no login waits long."""
+        burial = self._skipping_locked(connection.dialect)
+        statement = self._delete_these if burial is None else burial
+        return purge_pages(
+            lambda after: self._dead_rows(connection, now, after=after, limit=MANY),
+            lambda ids: connection.execute(statement, {"ids": ids}).rowcount,
+            size=MANY,
+        )
+
+    def _clean(self, connection: Connection, now: float) -> None:
+        """Delete a few dead rows, and wait for no other transaction."""
+        dead = self._dead_rows(connection, now, after=BEFORE_ALL, limit=CANDIDATES)
+        if not dead:
+            return
+        values = {"ids": a_few([session_id for session_id, _ in dead])}
+        burial = self._skipping_locked(connection.dialect)
+        if burial is not None:
+            connection.execute(burial, values)
+        elif self._family == "sqlite":
+            with _without_waiting(connection):
+                connection.execute(self._delete_these, values)
+        # Any other database might wait: there the dead are left to `purge`.
+
+    def _dead_rows(
+        self, connection: Connection, now: float, *, after: float, limit: int
+    ) -> Sequence[tuple[str, float]]:
+        found = self._dead.execute(connection, self._at(now, {"after": after, "limit": limit}))
+        return [(str(session_id), float(ends_at)) for session_id, ends_at in map(tuple, found)]
+
+    def _skipping_locked(self, dialect: Dialect) -> TextClause | None:
+        """The statement that deletes what no other transaction has locked, if the database has one."""
+        if self._family not in {"postgresql", "mysql"}:
+            return None
+        version = tuple(part for part in dialect.server_version_info or () if isinstance(part, int))
+        statement = skipping_locked(self._family, version, is_mariadb=getattr(dialect, "is_mariadb", False))
+        if statement is None:
+            return None
+        return text(statement.format(ids=":ids")).bindparams(bindparam("ids", expanding=True))
 
     def _at(self, now: float, values: dict[str, Any]) -> dict[str, Any]:
         return values if self._has_own_clock else {**values, "now": now}
 
 
-def _insist(end: Callable[[], int]) -> int:
+def _insist(write: Callable[[], T]) -> T:
     """Try again after a lost race: a session that is refreshed all the time must be ended all the same."""
     attempt = 1
     while True:
         try:
-            return end()
+            return write()
         except DBAPIError as error:
-            if not _has_lost_a_race(error) or attempt == _ATTEMPTS:
+            if not is_lost_race(error.orig) or attempt == ATTEMPTS:
                 raise
         attempt += 1
 
 
-def _has_lost_a_race(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == _SERIALIZATION_FAILURE
+@contextmanager
+def _without_waiting(connection: Connection) -> Iterator[None]:
+    """In SQLite: an error at once where another connection writes."""
+    before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {before:d}")
+
+
+def _bytes(value: ColumnElement[str]) -> ColumnElement[bytes]:
+    """As the bytes of UTF-8, which are compared as they are."""
+    return cast(func.convert(value.op("USING")(literal_column("utf8mb4"))), LargeBinary)
+
+
+def _are_storable(issuer: str, subject: str) -> bool:
+    return is_storable(issuer, MAX_TEXT) and is_storable(subject, MAX_TEXT)
 
 
 def _row(found: Sequence[Any]) -> tuple[Row, float]:

@@ -15,9 +15,25 @@ from typing import ClassVar
 
 import pytest
 
-from jwtguard.core.session_store import SessionStore, Taken, Turn
+from jwtguard.core.session_store import MAX_LISTED, SessionStore, Taken, Turn
 from jwtguard.testing.store_bench import HOUR, StoreBench
 
+OTHER_NAMES = [
+    "{} ",
+    "{}\u00a0",
+    "{}\t",
+    " {}",
+    "{}\u200b",
+    "{}\u00ad",
+    "{}\u2400",
+    "{}e",
+    "{}E",
+    "{}é",
+    "{}e\u0301",
+    "{}ß",
+    "{}ss",
+]
+"""Names that a database's collation may take for the same: by spaces, characters that are not seen, accents, case."""
 STRANGE_IDS = ["", "s", "é", "a\x00b", "\ud800", "{", "}", "%", "_", "*", "' OR '1'='1", "\\", "x" * 65, "x" * 100_000]
 """Ids that no session has."""
 
@@ -101,6 +117,40 @@ class StorePortConformance(StoreFixtures):
         """What cannot be an id is unknown, not an outage."""
         bench.create()
         assert bench.find(strange) is None
+        assert bench.take(strange, 0) == Taken(is_taken=False)
+        assert bench.revoke(strange) is False
+
+    @pytest.mark.parametrize("strange", ["a\x00b", "\ud800", "x" * 256], ids=ascii)
+    def test_names_that_are_none(self, bench: StoreBench, strange: str) -> None:
+        """What can be no subject and no issuer has no sessions, and that is no outage."""
+        bench.create()
+        assert (bench.listed(strange), bench.listed(issuer=strange)) == ([], [])
+        assert (bench.revoke_all(strange), bench.revoke_all(issuer=strange)) == (0, 0)
+        assert len(bench.listed()) == 1
+
+    def test_names_are_compared_character_by_character(self, bench: StoreBench) -> None:
+        """A session of one subject or issuer is never listed or ended as one of another."""
+        issuer = f"https://{bench.subject}.example"
+        subjects = [bench.subject, *(name.format(bench.subject) for name in OTHER_NAMES)]
+        issuers = [issuer, *(name.format(issuer) for name in OTHER_NAMES)]
+        of_subjects = [bench.create(subject=subject) for subject in subjects]
+        of_issuers = [bench.create(issuer=issuer) for issuer in issuers]
+        assert [bench.listed(subject) for subject in subjects] == [[name] for name in of_subjects]
+        assert [bench.listed(issuer=issuer) for issuer in issuers] == [[name] for name in of_issuers]
+        for number, (subject, issuer) in enumerate(zip(subjects, issuers, strict=True), start=1):
+            assert (bench.revoke_all(subject), bench.revoke_all(issuer=issuer)) == (1, 1)
+            for ids in (of_subjects, of_issuers):
+                assert [bench.found(name).is_alive for name in ids] == [False] * number + [True] * (len(ids) - number)
+
+    def test_ids_are_compared_character_by_character(self, bench: StoreBench) -> None:
+        """A session is not found, refreshed or ended by an id that is nearly its own."""
+        session_id = bench.create(f"{bench.subject}-e")
+        others = [f"{bench.subject}-E", f"{bench.subject}-é", *(name.format(session_id) for name in OTHER_NAMES)]
+        for other in others:
+            assert bench.find(other) is None
+            assert bench.take(other, 0) == Taken(is_taken=False)
+            assert bench.revoke(other) is False
+        assert (bench.found(session_id).generation, bench.found(session_id).state) == (0, "alive")
 
     def test_unknown(self, bench: StoreBench) -> None:
         """A session that is not there cannot be refreshed or revoked."""
@@ -206,6 +256,17 @@ class StorePortConformance(StoreFixtures):
         assert set(bench.listed()) == ids
         assert bench.revoke_all() == 60
         assert bench.listed() == []
+
+    def test_more_than_a_list_holds(self, bench: StoreBench) -> None:
+        """A list has the newest 1,000; ending all ends the others, too."""
+        oldest, start = [bench.create(), bench.create()], bench.now
+        bench.now += 1
+        newest = {bench.create() for _ in range(MAX_LISTED)}
+        assert set(bench.listed()) == newest
+        assert bench.revoke_all() == MAX_LISTED + 2
+        assert bench.listed() == []
+        bench.now = start
+        assert [bench.found(session_id).state for session_id in oldest] == ["revoked", "revoked"]
 
     def test_revoke_all(self, bench: StoreBench) -> None:
         """It ends and counts the live ones of this subject at this issuer, and nobody else's."""

@@ -50,6 +50,20 @@ def postgresql(server: Server, **options: Any) -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **where}
 
 
+def mariadb(server: Server, **options: Any) -> dict[str, Any]:
+    """The settings of a database that nobody used before, whose character set is latin1. PyMySQL stands in for the
+    driver that Django names.
+    """
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
+    name = f"tests_{secrets.token_hex(4)}"
+    with pymysql.connect(host=LOOPBACK, port=server.port, user="root") as link, link.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")
+    where = {"HOST": LOOPBACK, "PORT": str(server.port), "USER": "root", "NAME": name}
+    return {"ENGINE": "django.db.backends.mysql", "OPTIONS": options, **where}
+
+
 class ThreadedStore(DjangoStore):
     """A store whose threads leave no connection behind, which Django's request cycle would close."""
 
@@ -58,4 +72,4 @@ class ThreadedStore(DjangoStore):
             return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
         finally:
             if threading.current_thread() is not threading.main_thread():
-                connections[self.using].close()
+                connections[self.database].close()

@@ -17,8 +17,14 @@ def postgresql_url(server: Server, driver: str) -> str:
     return f"postgresql+{driver}://postgres@{LOOPBACK}:{server.port}/postgres"
 
 
-def mariadb_url(server: Server, driver: str) -> str:
-    return f"mariadb+{driver}://root@{LOOPBACK}:{server.port}/test?charset=utf8mb4"
+def mariadb_url(server: Server, driver: str, *, dialect: str = "mariadb", database: str = "test") -> str:
+    """The URL of a database, which is made if it is not there: in latin1 if its name begins so."""
+    import pymysql
+
+    with pymysql.connect(host=LOOPBACK, port=server.port, user="root") as link, link.cursor() as cursor:
+        charset = "latin1" if database.startswith("latin1") else "utf8mb4"
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET {charset}")
+    return f"{dialect}+{driver}://root@{LOOPBACK}:{server.port}/{database}?charset=utf8mb4"
 
 
 @contextmanager

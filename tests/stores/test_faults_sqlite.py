@@ -238,8 +238,10 @@ def test_what_reaches_the_disk(path: Path) -> None:
         sessions.end(token).run()
         assert [" ".join(statement.split()[:4]) for statement in seen] == [
             "PRAGMA synchronous = FULL",
+            "BEGIN IMMEDIATE",
             "UPDATE jwtguard_session SET revoked_at",
             "UPDATE jwtguard_session SET revoked_at",
+            "COMMIT",
             "PRAGMA synchronous = NORMAL",
         ]
         connection.set_trace_callback(None)

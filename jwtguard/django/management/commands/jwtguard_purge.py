@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DEFAULT_DB_ALIAS
 
-from jwtguard.django.store import DjangoStore
+from jwtguard.django.store import STORES, DjangoStore
 
 
 class Command(BaseCommand):
@@ -18,10 +17,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """`--database`, as Django's own commands have it."""
         parser.add_argument(
-            "--database", default=DEFAULT_DB_ALIAS, help='The alias of the database, "default" unless given.'
+            "--database",
+            help="The alias of the database. Unless given: of every DjangoStore that the project has made.",
         )
 
-    def handle(self, *_: object, database: str, **__: object) -> None:
+    def handle(self, *_: object, database: str | None, **__: object) -> None:
         """Purge, and say how many there were."""
-        deleted = DjangoStore(using=database).purge(now=time.time())
+        databases = {database or store.database for store in STORES} or {DjangoStore(using=database).database}
+        deleted = sum(DjangoStore(using=using).purge(now=time.time()) for using in databases)
         self.stdout.write(f"{deleted} dead session{'' if deleted == 1 else 's'} deleted")
