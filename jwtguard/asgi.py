@@ -27,12 +27,14 @@ from __future__ import annotations
 
 import functools
 import random
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_front, check_guard, check_view
+from jwtguard.asgi_endpoints import check_endpoint, endpoints_in
+from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_front, check_guard
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol, subprotocols_without_token
@@ -45,7 +47,7 @@ from jwtguard.core.request import ASGIRequest
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.guard import Admission, Authentication, Guard
-from jwtguard.marks import Mark, mark
+from jwtguard.marks import Mark, check_order, mark, note
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -136,6 +138,7 @@ class GuardMiddleware:
             )
         self._end_streams = end_streams
         self._sleep = sleep
+        self._is_in_order = False
 
     @property
     def routes(self) -> MountedRoutes:
@@ -144,6 +147,9 @@ class GuardMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
+        if not self._is_in_order:  # When the server starts, or at the first request where there is no lifespan.
+            check_order(endpoints_in(self.app))
+            self._is_in_order = True
         kind = scope["type"]
         if kind != "http" and kind != "websocket":
             if kind == "lifespan":
@@ -344,13 +350,26 @@ def requires(
     noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
-        check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
+        check_endpoint(endpoint)
         guarding = _guarding_async if is_async(endpoint) else _guarding
         guarded = guarding(endpoint, checkpoint, guard)
         mark(guarded, noted)
+        note(guarded)
         return cast("Callable[P, R]", guarded)
 
     return decorate
+
+
+_in_order: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The applications whose endpoints are guarded by each `requires` that was put around them."""
+
+
+def _check_order_in(scope: Scope) -> None:
+    """What a middleware does when the server starts, for applications that have none."""
+    app = scope.get("app")  # As Starlette has it.
+    if isinstance(getattr(app, "routes", None), list) and app not in _in_order:
+        check_order(endpoints_in(app))
+        _in_order.add(app)
 
 
 def _guarding_async(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
@@ -440,6 +459,8 @@ class Visit(Admitted):
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
         callers: Callers = scope.get(KEY) or callers_of(scope)
         in_front = callers.in_front
+        if not in_front:
+            _check_order_in(scope)
         self._scope = scope
         self.callers = callers
         # The one in front, seen without a call; the function says what is wrong if it is not one.

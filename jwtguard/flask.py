@@ -25,6 +25,8 @@ With `Sessions`, `app.register_blueprint(auth.routes(prefix="/auth"))` mounts lo
 from __future__ import annotations
 
 import functools
+import itertools
+import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
@@ -49,7 +51,7 @@ from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.wsgi import in_front_of, put_off_in
 from jwtguard.guard import Guard
-from jwtguard.marks import Mark, mark
+from jwtguard.marks import Mark, check_order, mark, note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -194,6 +196,7 @@ class FlaskGuard:
                         return await async_view(*args, **kwargs)
 
                 mark(guarded_async, noted)
+                note(guarded_async)
                 return cast("Callable[P, R]", guarded_async)
 
             @functools.wraps(view)
@@ -215,6 +218,7 @@ class FlaskGuard:
                     callers.admitted.remove(caller)
 
             mark(guarded, noted)
+            note(guarded)
             return guarded
 
         return decorate
@@ -280,6 +284,24 @@ class FlaskGuard:
     def _exempts(self, request: flask.Request) -> bool:
         view = flask.current_app.view_functions.get(request.endpoint or "")
         return getattr(view, EXEMPT, None) is self
+
+
+_in_order: weakref.WeakSet[flask.Flask] = weakref.WeakSet()
+"""The applications whose views are guarded by each `requires` that was put around them."""
+
+
+def _check_order(app: flask.Flask, **_: object) -> None:
+    """Let no request pass while `requires` stands above the decorator that registers a route.
+
+    By the first request all routes are registered, for Flask takes none afterwards.
+    """
+    if app not in _in_order:
+        check_order([*app.view_functions.values(), *itertools.chain(*app.before_request_funcs.values())])
+        _in_order.add(app)
+
+
+# A signal, since an application without `init_app` is not known before its first request.
+flask.request_started.connect(_check_order)
 
 
 def _principal() -> Principal | None:

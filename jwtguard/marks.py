@@ -1,4 +1,4 @@
-"""The mark that `requires` leaves on a view, so that the routes of an application can be listed with what guards them.
+"""What `requires` leaves behind: a mark on the guarded view, for tools, and a note of what it was put around.
 
 >>> from jwtguard.core.authorization import has_role
 >>> def view(): ...
@@ -6,17 +6,25 @@
 >>> [each.requirement for each in marks_of(view)]
 [has_role('admin')]
 
-It is left where a view is decorated and read by tools alone: no request is decided by it.
+Both are written where a view is decorated. Tools list the routes of an application by the marks. The notes tell that
+`requires` stands above the decorator that registers the route, so that the route runs the bare view: an adapter raises
+then, and lets no request pass.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from types import FunctionType
 
 from jwtguard import core
 from jwtguard.core.authorization import Requirement
 from jwtguard.core.dataclasses import dataclass
+from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.guard import Guard
 
@@ -60,3 +68,82 @@ def marks_of(view: object) -> tuple[Mark, ...]:
         }
         view = view.func if isinstance(view, functools.partial) else attributes.get("__wrapped__")
     return tuple(found[name] for name in sorted(found, key=lambda name: int(name.removeprefix(_PREFIX))))
+
+
+_AROUND: weakref.WeakKeyDictionary[object, weakref.ref[object]] = weakref.WeakKeyDictionary()
+"""Each function that `requires` was put around on an `@` line, with what came of it."""
+
+
+def note(guarded: object) -> None:
+    """Note which function `guarded` is to guard: the one whose definition has `requires` on an `@` line."""
+    for inner in _within(getattr(guarded, "__wrapped__", None)):
+        if inspect.isfunction(inner) and _is_being_defined(inner):
+            _AROUND[inner] = weakref.ref(guarded)
+
+
+def _is_being_defined(function: FunctionType) -> bool:
+    """Whether its `def` statement is still at its decorators, so that its name does not stand for it yet.
+
+    A function that has its name and is guarded by a call, `guarded = requires()(view)`, may go on being used bare
+    elsewhere, in another application for example.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and function.__code__ not in frame.f_code.co_consts:
+        frame = frame.f_back
+    return frame is not None and all(value is not function for value in frame.f_locals.values())
+
+
+def bypassed(views: Iterable[object]) -> dict[int, str]:
+    """What is wrong with the `views` that an application has registered, by their `id`; empty if nothing is.
+
+    A view is bypassed if its definition has `requires` on an `@` line, and what came of that is not registered in this
+    application. A view that is registered twice, bare and guarded, is meant so.
+    """
+    within = [(view, list(_within(view))) for view in views]
+    registered = {id(each) for _, chain in within for each in chain}
+    return {id(view): _problem(view) for view, chain in within if any(_is_bypassed(each, registered) for each in chain)}
+
+
+def check_order(views: Iterable[object]) -> None:
+    """Raise `ConfigurationError` with every view of an application that is bypassed."""
+    ConfigurationError.raise_all(dict.fromkeys(bypassed(views).values()))
+
+
+def _problem(view: object) -> str:
+    name = getattr(view, "__qualname__", type(view).__qualname__)
+    return (
+        f"nothing guards {getattr(view, '__module__', '')}.{name}: its route was registered before `requires` was put"
+        " around it. Decorators apply from the bottom up: put the line that registers the route above `requires`"
+    )
+
+
+def _is_bypassed(view: object, registered: set[int]) -> bool:
+    guarded = _AROUND.get(view) if inspect.isfunction(view) else None
+    return guarded is not None and id(guarded()) not in registered
+
+
+def _within(view: object) -> Iterator[object]:
+    """`view` and what it wraps, outermost first."""
+    waiting, seen = [view], set[int]()
+    while waiting:
+        view = waiting.pop()
+        if view is None or id(view) in seen:
+            continue
+        seen.add(id(view))
+        yield view
+        inner = view.func if isinstance(view, functools.partial) else getattr(view, "__dict__", {}).get("__wrapped__")
+        waiting += _passed_to(view) if inner is None else [inner]
+
+
+def _passed_to(view: object) -> list[object]:
+    """What a wrapper that hands on all arguments calls: many decorators do without `functools.wraps`."""
+    if not inspect.isfunction(view):
+        return []
+    code, flags = view.__code__, inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    if code.co_argcount or code.co_kwonlyargcount or code.co_flags & flags != flags:
+        return []
+    found = []
+    for cell in view.__closure__ or ():
+        with suppress(ValueError):  # A variable that has no value yet.
+            found.append(cell.cell_contents)
+    return [each for each in found if inspect.isfunction(each)]

@@ -34,7 +34,7 @@ from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, 
 from jwtguard.django.settings import default_guard
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard
-from jwtguard.marks import Mark, mark
+from jwtguard.marks import Mark, mark, note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -126,6 +126,7 @@ def requires(
                 return response
 
             mark(guarded_async, noted)
+            note(guarded_async)
             return cast("Callable[P, R]", _exempt(guarded_async))
 
         sync_view = cast("Callable[..., HttpResponseBase]", view)
@@ -153,6 +154,7 @@ def requires(
             return response
 
         mark(guarded, noted)
+        note(guarded)
         return cast("Callable[P, R]", _exempt(guarded))
 
     return decorate

@@ -1,4 +1,4 @@
-"""System checks of the ready-made routes: settings that cannot work, and silent renewal without its middleware.
+"""System checks of routes: settings of the shipped ones that cannot work, and views that nothing guards by a slip.
 
 >>> check_routes()
 []
@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.apps.config import AppConfig
 from django.conf import settings
 from django.core import checks
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import default_auth
+from jwtguard.marks import bypassed
 
 
 @checks.register(checks.Tags.security)
@@ -41,3 +43,20 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_: object)
             )
         ]
     return []
+
+
+@checks.register(checks.Tags.security)
+def check_order(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[checks.CheckMessage]:
+    """Views whose URL was registered by a decorator below `requires`, which then guards nothing."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return []
+    problems = bypassed(_views(get_resolver().url_patterns)).values()
+    return [checks.Error(problem, id="jwtguard.E203") for problem in dict.fromkeys(problems)]
+
+
+def _views(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[object]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern.url_patterns)
+        else:
+            yield pattern.callback

@@ -35,6 +35,14 @@ def check_routes(subject: Subject) -> Iterator[Finding]:
             remedy="see jwtguard routes; put requires(...) on them, or name them in a rule: Rule(path, public)",
         )
     for route in subject.routes:
+        for slip in route.slips:
+            yield Finding(
+                "error",
+                "requires_bypassed",
+                f"{route.path}: {slip}",
+                why="The code looks as if the route were guarded, and it is not.",
+                remedy="compare the route with jwtguard routes once it is changed",
+            )
         for note in route.notes:
             yield Finding(
                 "error",

@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jwtguard.guard import Guard
 from jwtguard.inventory.route import ANY, Found, Place, Route
 from jwtguard.inventory.template import Parameter, PathTemplate
+from jwtguard.marks import bypassed
 
 _FLASK = "flask.app.Flask"
 _ROUTERS = frozenset({"starlette.applications.Starlette", "starlette.routing.Router"})
@@ -36,8 +37,11 @@ class Inventory:
 def inventory(app: object) -> Inventory:
     """What there is in `app`: a Flask, Starlette or FastAPI application, or any around one; a handler of Django's."""
     found = Inventory()
-    for one in _walk(app, Place(), _Walk(found)):
-        found.routes.extend(one.routes())
+    walked = list(_walk(app, Place(), _Walk(found)))
+    slips = bypassed(one.view for one in walked)
+    for one in walked:
+        slip = slips.get(id(one.view))
+        found.routes.extend((one if slip is None else replace(one, slips=(slip, *one.slips))).routes())
         found.guards.extend(front.guard for front in one.fronts if front.guard not in found.guards)
     return found
 

@@ -42,7 +42,7 @@ class Route:
     """A route for some methods, none meaning all of them, with its gates, outermost first.
 
     `path` is a template as the framework writes it; `apart` are those of its paths for which the gates are others.
-    `notes` say what is wrong or cannot be known.
+    `notes` say what is wrong or cannot be known; `slips` are slips of the hand that leave it open.
     """
 
     path: str
@@ -53,6 +53,7 @@ class Route:
     gates: tuple[Gate, ...] = ()
     apart: tuple[Apart, ...] = ()
     notes: tuple[str, ...] = ()
+    slips: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -115,6 +116,7 @@ class Found:
     host: str | None = None
     name: str | None = None
     notes: tuple[str, ...] = ()
+    slips: tuple[str, ...] = ()
 
     def routes(self) -> Iterator[Route]:
         """The route, once for all methods that meet the same gates."""
@@ -156,6 +158,7 @@ class Found:
             gates=(*ours, *gates),
             apart=tuple(self._apart(method, in_front, gates)),
             notes=tuple(notes),
+            slips=self.slips,
         )
 
     def _path(self, front: Front) -> str:

@@ -15,9 +15,10 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Annotated, Any, ForwardRef, TypeAlias, get_args, get_origin
 
 from jwtguard.asgi import GuardMiddleware
+from jwtguard.core.principal import Principal
 from jwtguard.inventory.foreign import foreign_gates
 from jwtguard.inventory.gates import Gate, gates_of
 from jwtguard.inventory.route import ANY, Found, Place
@@ -89,6 +90,7 @@ def _route(route: Any, place: Place, walk: Walk) -> Iterator[Found]:  # noqa: AN
         fronts=inner.fronts,
         kind="websocket" if is_websocket else "http",
         host=place.host,
+        slips=tuple(_slips(getattr(route, "dependant", None), endpoint)),
     )
 
 
@@ -138,6 +140,47 @@ def _dependencies(route: Any, place: Place) -> Iterator[Gate]:  # noqa: ANN401 -
         if not found and _is_security(dependency.call):
             yield Gate(kind="foreign", name=f"FastAPI's {type(dependency.call).__name__}")
         waiting[:0] = dependency.dependencies
+
+
+def _slips(dependant: Any, endpoint: object) -> Iterator[str]:  # noqa: ANN401 - FastAPI's, or None
+    """Callers that do not come from the guard, in the signature of a FastAPI endpoint and of what it depends on."""
+    if dependant is None:
+        return
+    name = getattr(endpoint, "__qualname__", type(endpoint).__qualname__)
+    for field in (*dependant.query_params, *dependant.path_params, *dependant.body_params):
+        annotation = getattr(field.field_info, "annotation", None)
+        if isinstance(annotation, ForwardRef):
+            yield (
+                f"{name}: FastAPI cannot find the names in {annotation.__forward_arg__!r}, the annotation of"
+                f" {field.name!r}, so it reads that from the request: take `from __future__ import annotations` out of"
+                " the module, or define these names outside the function"
+            )
+    kinds = _annotations(dependant.call)
+    for dependency in dependant.dependencies:
+        if kinds.get(dependency.name) is Principal and not _is_ours(dependency):
+            yield (
+                f"{name}: the caller {dependency.name!r} does not come from the guard: write"
+                f" `{dependency.name}: Annotated[Principal, auth.requires()]`"
+            )
+        yield from _slips(dependency, dependency.call)
+
+
+def _annotations(call: object) -> dict[str, Any]:
+    """The classes of the parameters, without what `Annotated` adds."""
+    signed = call if inspect.isroutine(call) or inspect.isclass(call) else type(call).__call__
+    try:
+        parameters = inspect.signature(signed, eval_str=True).parameters.values()
+    except NameError:
+        return {}  # With names that only type checkers import.
+    return {
+        each.name: get_args(each.annotation)[0] if get_origin(each.annotation) is Annotated else each.annotation
+        for each in parameters
+    }
+
+
+def _is_ours(dependency: Any) -> bool:  # noqa: ANN401 - FastAPI's
+    """Whether it is `auth.requires(...)`, or built on one."""
+    return bool(marks_of(dependency.call)) or any(map(_is_ours, dependency.dependencies))
 
 
 def _is_security(call: object) -> bool:

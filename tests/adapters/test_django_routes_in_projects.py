@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -18,13 +19,15 @@ from django.urls import include, path
 from django.utils.decorators import async_only_middleware
 
 from jwtguard import ConfigurationError
-from jwtguard.django import DjangoGuard
-from jwtguard.django.route_checks import check_routes
+from jwtguard.django import DjangoGuard, requires
+from jwtguard.django.route_checks import check_order, check_routes
 from jwtguard.django.settings import default_auth
 from jwtguard.testing import RouteSite, asgi_client, wsgi_client
 from jwtguard.testing.browser import Browser
 from jwtguard.testing.route_sites import route_site
 from tests.adapters.django_site import CSRF, _middleware, _urlconf, _with_settings
+
+View = Callable[[HttpRequest], HttpResponse]
 
 SITE: RouteSite
 MIDDLEWARE = "jwtguard.django.GuardMiddleware"
@@ -226,6 +229,36 @@ def test_checks_of_renewal() -> None:
         with pytest.raises(ConfigurationError, match="set JWTGUARD_SESSIONS"):
             default_auth().routes()
     assert check_routes() == []
+
+
+def test_checks_of_the_order() -> None:
+    """`requires` above a decorator that registers a URL guards nothing, and `manage.py check` says so."""
+    urls: list[Any] = []
+
+    def register(route: str) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            urls.append(path(route, view))
+            return view
+
+        return decorate
+
+    @requires()
+    @register("open")
+    def bypassed(request: HttpRequest) -> HttpResponse:
+        raise AssertionError
+
+    @register("guarded")
+    @requires()
+    def guarded(request: HttpRequest) -> HttpResponse:
+        raise AssertionError
+
+    nested = [path("inner/", include((urls, "inner")))]
+    with override_settings(ROOT_URLCONF=_urlconf(nested)):
+        (message,) = check_order()
+    assert message.id == "jwtguard.E203"
+    assert "bypassed: its route was registered before `requires`" in message.msg
+    with override_settings(ROOT_URLCONF=None):
+        assert check_order() == []
 
 
 def test_a_body_that_was_read_before(urls: Any) -> None:

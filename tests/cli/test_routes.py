@@ -130,6 +130,16 @@ def test_a_note_and_a_host() -> None:
     assert described(foreign)["gates"][0]["requirement"] is None
 
 
+def test_a_slip() -> None:
+    """What leaves a route open by a slip of the hand stands below it, and in the JSON document."""
+    route = Route(path="/me", methods=("GET",), view="v", slips=("nothing guards it",))
+    with CliRunner().isolation(env={"COLUMNS": "80"}) as (output, *_):
+        _print([route], [route])
+        text = output.getvalue().decode()
+    assert "! nothing guards it" in text
+    assert described(route)["slips"] == ["nothing guards it"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -50,6 +50,13 @@ def test_shipped_routes_that_cannot_work() -> None:
     assert codes(check_routes(subject(noted))) == [("error", "shipped_route_guarded")]
 
 
+def test_slips_of_the_hand() -> None:
+    """A slip that leaves a route open is an error, beside the warning that nothing guards it."""
+    (open_route, found) = check_routes(subject(route("/me", slips=("nothing guards app.me",))))
+    assert (open_route.code, found.severity, found.code) == ("route_unguarded", "error", "requires_bypassed")
+    assert found.what == "/me: nothing guards app.me"
+
+
 def test_rules_in_order() -> None:
     """Every rule covers something: a route, or some paths of one."""
     some = route("/{name}", of_rule(ADMIN), apart=(Apart(path="/open", gates=(of_rule(OPEN),)),))

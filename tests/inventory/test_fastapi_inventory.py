@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.security import HTTPBearer
 
-from jwtguard import Rule, has_role, has_scope, public
-from jwtguard.asgi import GuardMiddleware
+from jwtguard import Principal, Rule, has_role, has_scope, public
+from jwtguard.asgi import GuardMiddleware, requires
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.inventory import inventory
+from jwtguard.testing import principal
 from tests.inventory.apps import guard_with, rows, sessions_with
 
 GUARD = guard_with(has_rules=False)
@@ -115,3 +116,76 @@ def test_frontends(tmp_path: Path) -> None:
         ("GET", "/{path}", "unguarded", []),
         ("GET", "/site/shop/{path}", "guarded", ["requires(authenticated)"]),
     ]
+
+
+# Callers that do not come from the guard.
+
+
+def slips(endpoint: Any) -> list[str]:
+    """What is said of the only route, as far as it says what is wrong."""
+    app = app_with()
+    app.get("/")(endpoint)
+    (route,) = inventory(app).routes
+    return [slip.rpartition(": ")[0] for slip in route.slips]
+
+
+def somebody(subject: str) -> Principal:
+    """A dependency that believes the client."""
+    return principal(subject)
+
+
+def known(caller: Annotated[Principal, AUTH.requires()]) -> Principal:
+    """A dependency of the application's own, built on ours."""
+    return caller
+
+
+class Callable:
+    """A dependency that is an object."""
+
+    def __call__(self, caller: Annotated[Principal, Depends(somebody)]) -> str:
+        raise AssertionError
+
+
+def test_a_caller_from_elsewhere() -> None:
+    """A `Principal` that another dependency makes is named, in the endpoint or in what it depends on."""
+
+    async def direct(caller: Annotated[Principal, Depends(somebody)]) -> None:
+        raise AssertionError
+
+    async def older(caller: Principal = Depends(somebody)) -> None:  # noqa: B008 - FastAPI's older spelling
+        raise AssertionError
+
+    async def deep(text: Annotated[str, Depends(Callable())]) -> None:
+        raise AssertionError
+
+    async def right(caller: Annotated[Principal, Depends(known)], me: Annotated[Principal, AUTH.requires()]) -> None:
+        raise AssertionError
+
+    for endpoint in (direct, older):
+        name = endpoint.__qualname__
+        assert slips(endpoint) == [f"{name}: the caller 'caller' does not come from the guard: write `caller"]
+    assert slips(deep) == ["Callable: the caller 'caller' does not come from the guard: write `caller"]
+    assert slips(right) == []
+
+
+def test_an_annotation_that_cannot_be_read() -> None:
+    """A name that FastAPI cannot find makes a query parameter of the caller."""
+
+    async def lost(caller: "Annotated[Principal, nowhere.requires()]") -> None:  # noqa: F821
+        raise AssertionError
+
+    (slip,) = slips(lost)
+    assert "FastAPI cannot find the names in 'Annotated[Principal, nowhere.requires()]'" in slip
+
+
+def test_requires_above_the_route() -> None:
+    """The decorator for Starlette, above the line that registers the route, guards nothing."""
+    app = app_with()
+
+    @requires(has_role("admin"), guard=GUARD)
+    @app.get("/")
+    async def order(request: Request) -> None:
+        raise AssertionError
+
+    (route,) = inventory(app).routes
+    assert (route.state, len(route.slips)) == ("unguarded", 1)

@@ -280,3 +280,24 @@ def test_a_middleware_around() -> None:
     endless.app = endless
     assert rows(Wrapper(app)) == [("GET", "/y", "unguarded", [])]
     assert rows(Wrapper(None)) == rows(endless) == [("application", "/…", "unguarded", [])]
+
+
+def test_requires_above_the_route() -> None:
+    """`requires` above the line that registers the route guards nothing, and the route says so."""
+    app, auth = app_with()
+
+    @auth.requires(has_role("admin"))
+    @app.get("/me")
+    def me() -> str:
+        raise AssertionError
+
+    @app.get("/right")
+    @auth.requires(has_role("admin"))
+    def right() -> str:
+        raise AssertionError
+
+    bypassed, guarded = inventory(app).routes
+    assert (bypassed.state, guarded.state, guarded.slips) == ("unguarded", "guarded", ())
+    assert [slip.partition(":")[0] for slip in bypassed.slips] == [
+        f"nothing guards {__name__}.test_requires_above_the_route.<locals>.me"
+    ]

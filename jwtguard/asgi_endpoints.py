@@ -1,0 +1,72 @@
+"""Endpoints of Starlette and FastAPI: what can be told about them when they are written down.
+
+>>> from starlette.applications import Starlette
+>>> from starlette.routing import Route
+>>> async def hello(request): ...
+>>> check_endpoint(hello)
+>>> list(endpoints_in(Starlette(routes=[Route("/", hello)]))) == [hello]
+True
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin
+
+from jwtguard.callers import check_view
+from jwtguard.core.errors import ConfigurationError
+
+
+def check_endpoint(endpoint: Callable[..., object]) -> None:
+    """Raise `ConfigurationError` for what is no endpoint, or is surely called without a request."""
+    check_view(endpoint, instead="put it on the methods get, post, on_connect and so on")
+    try:
+        signature = inspect.signature(endpoint, eval_str=True)
+    except NameError:
+        signature = inspect.signature(endpoint)  # With names that only type checkers import.
+    except (TypeError, ValueError):
+        return
+    name = getattr(endpoint, "__qualname__", type(endpoint).__qualname__)
+    parameters = signature.parameters
+    if [*parameters][-3:] == ["scope", "receive", "send"]:
+        raise ConfigurationError(
+            f"`requires` guards endpoints, and {name} is an application: write GuardMiddleware(app, guard=guard)"
+        )
+    if not any(_may_be_connection(parameter) for parameter in parameters.values()):
+        raise ConfigurationError(
+            f"`requires` guards endpoints that take a Starlette request or websocket, and {name} takes neither: write"
+            f" `request: Request`, or in FastAPI `caller: Annotated[Principal, auth.requires()]` instead of a decorator"
+        )
+
+
+def _may_be_connection(parameter: inspect.Parameter) -> bool:
+    """Whether the framework may pass a request or a websocket for it: no, if its class is known to be another."""
+    kind = parameter.annotation
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    kind = get_origin(kind) or kind
+    is_known = isinstance(kind, type) and kind not in _ANYTHING
+    return not is_known or hasattr(kind, "headers") or getattr(kind, "_is_protocol", False)
+
+
+_ANYTHING = frozenset({Any, object, UnionType, inspect.Parameter.empty})
+"""Annotations that a request fits, or may fit."""
+
+
+def endpoints_in(app: Any) -> Iterator[object]:  # noqa: ANN401 - any application
+    """Every endpoint of an application of Starlette or FastAPI, in what it mounts and includes, too."""
+    waiting, seen = [app], set[int]()
+    while waiting:
+        part = waiting.pop()
+        endpoint = getattr(part, "endpoint", None)
+        if endpoint is not None:
+            yield endpoint
+        elif id(part) not in seen:
+            seen.add(id(part))
+            routes = getattr(part, "routes", None)
+            waiting += routes if isinstance(routes, list) else []
+            # What a middleware or a Mount wraps, and a router that newer FastAPIs keep apart.
+            inner = (getattr(part, name, None) for name in ("app", "original_router"))
+            waiting += [each for each in inner if each is not None]
