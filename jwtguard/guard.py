@@ -43,9 +43,9 @@ from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
 from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import Frozen, new_tuple, set_once
 from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
-from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.jws import MAX_TOKEN_BYTES
+from jwtguard.core.key_sources import Keys
 from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
@@ -108,7 +108,8 @@ class Guard(Frozen, FromGuard):
     """Finds a token in a request, verifies it, and decides whether its bearer may pass.
 
     `issuer` and `audience` (one or several) are what the token's `iss` and `aud` must be; `keys` is a
-    `VerificationKey`, a list of them, a `LocalJWKSet`, a `RemoteJWKSet`, an `OpenIDProvider` or another `KeySource`.
+    `VerificationKey`, a `LocalJWKSet`, a `RemoteJWKSet`, an `OpenIDProvider` or another `KeySource`, or a list of
+    these: keys at hand are then looked at first, and a source is asked only about tokens whose `alg` its keys have.
     These three are required, or in their place `issuers`: a list of `TrustedIssuer`, each on its own terms, which
     `jwtguard.providers` has ready for well-known services. `introspection`: whom to ask about opaque tokens; where
     only such come, `keys` may be left out.
@@ -170,7 +171,7 @@ class Guard(Frozen, FromGuard):
         *,
         issuer: str | UncheckedType | None = None,
         audience: str | Iterable[str] | UncheckedType | None = None,
-        keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = None,
+        keys: Keys | None = None,
         issuers: Iterable[elsewhere.TrustedIssuer] | None = None,
         introspection: elsewhere.Introspection | None = None,
         tokens_from: Iterable[TokenSource] | None = None,

@@ -23,7 +23,7 @@ from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.session_store import SessionStore, asking
 from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
-from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.keys.fetched_keys import FetchedKeys, told
 from jwtguard.keys.signing_keys import SigningKeys
 
 Status: TypeAlias = Literal["ok", "degraded", "unavailable"]
@@ -38,7 +38,8 @@ _PROBE = "jwtguard-health"
 class Part:
     """One part. `name` is `keys`, `introspection` or `sessions`; several issuers have one `keys` each.
 
-    `source` is where it comes from, `age` the seconds since its keys were fetched, `problem` what is wrong.
+    `source` is where it comes from, `age` the seconds since its keys were fetched, `problem` what is wrong: why they
+    could not be fetched, or which of them cannot be used.
     """
 
     name: str
@@ -143,9 +144,12 @@ def _keys(source: KeySource) -> Steps[Part]:
         problem = source.last_error if isinstance(source, FetchedKeys) else error.reason
         return Part(name="keys", status="unavailable", source=name, age=_age(source), problem=problem)
     problem = source.last_error if isinstance(source, FetchedKeys | SigningKeys) else None
-    return Part(
-        name="keys", status="ok" if problem is None else "degraded", source=name, age=_age(source), problem=problem
-    )
+    status: Status = "ok" if problem is None else "degraded"
+    if problem is None and isinstance(source, FetchedKeys) and source.skipped:
+        problem = told(source.skipped)
+        # What `algorithms` leaves out is left out by intention.
+        status = "ok" if all(key.is_excluded for key in source.skipped) else "degraded"
+    return Part(name="keys", status=status, source=name, age=_age(source), problem=problem)
 
 
 def _age(source: KeySource) -> float | None:

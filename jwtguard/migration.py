@@ -31,14 +31,14 @@ from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader
 from jwtguard.core.jwk import VerificationKey, allow_list
-from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.key_sources import Keys
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.keys.issuers import TrustedIssuer
 
-Key: TypeAlias = str | bytes | VerificationKey | Iterable[VerificationKey] | KeySource
+Key: TypeAlias = str | bytes | Keys
 """A shared secret, a public key in PEM form, or what `keys=` of a guard takes."""
 Use: TypeAlias = Literal["access", "refresh"]
 
@@ -76,7 +76,7 @@ def tokens_without_issuer(
     both. The others are those of `TokenSettings`.
     """
     allow_list([algorithm])
-    keys: VerificationKey | Iterable[VerificationKey] | KeySource
+    keys: Keys
     if isinstance(key, str | bytes):
         load = VerificationKey.from_secret if algorithm.startswith("HS") else VerificationKey.from_pem
         keys = load(key, algorithm=algorithm)

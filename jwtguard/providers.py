@@ -25,8 +25,7 @@ from typing import Literal, TypeAlias
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader
-from jwtguard.core.jwk import VerificationKey
-from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.key_sources import Keys
 from jwtguard.core.kind import TokenKind, Values
 from jwtguard.core.principal import ClaimPath, ClaimsMapping
 from jwtguard.core.unchecked import UNCHECKED, UncheckedType
@@ -36,7 +35,6 @@ from jwtguard.keys.remote import RemoteJWKSet
 from jwtguard.keys.x509 import X509Keys
 
 Audience: TypeAlias = str | Iterable[str] | UncheckedType
-Keys: TypeAlias = VerificationKey | Iterable[VerificationKey] | KeySource | None
 
 _RS256 = ("RS256",)
 # OpenID Connect Core §2 and §3.1.3.6: what an ID token may hold about the login that made it, and nothing else has.
@@ -58,7 +56,8 @@ def oidc(
     claims: ClaimsMapping | None = None,
     access_token_types: Iterable[str] | None = None,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """Any issuer with OpenID discovery or RFC 8414 metadata.
 
@@ -66,12 +65,14 @@ def oidc(
     it, tokens that show themselves to be of another kind are refused, and so are those that name neither scopes nor a
     client, as ID tokens do not; `replace(…, kind=TokenKind(…))` is for a provider that does otherwise. `claims` says
     where roles and so on stand, by default `roles`, `scope` (or `scp`) and `permissions`. `allow_http_loopback` is for
-    a provider on this machine.
+    a provider on this machine, `allow_http_hosts` for one in a network of containers.
     """
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(issuer, algorithms, keys, allow_http_loopback=allow_http_loopback),
+        keys=_discovered(
+            issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        ),
         algorithms=algorithms,
         claims=claims or ClaimsMapping(scopes=[("scope",), ("scp",)]),
         kind=TokenKind(
@@ -92,7 +93,8 @@ def keycloak(
     authorized_parties: Iterable[str] | None = None,
     algorithms: Iterable[str] | None = None,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """A realm of Keycloak, for example `https://kc.example/realms/acme`.
 
@@ -107,7 +109,9 @@ def keycloak(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(issuer, algorithms, keys, allow_http_loopback=allow_http_loopback),
+        keys=_discovered(
+            issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        ),
         algorithms=algorithms,
         claims=ClaimsMapping(roles=[("realm_access", "roles"), *client_roles]),
         # Keycloak may copy the nonce into all tokens of a login.
@@ -123,7 +127,8 @@ def auth0(
     authorized_parties: Iterable[str] | None = None,
     algorithms: Iterable[str] = _RS256,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """A tenant of Auth0: `acme.eu.auth0.com`, a custom domain, or the issuer with its slash at the end.
 
@@ -135,7 +140,9 @@ def auth0(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(issuer, algorithms, keys, allow_http_loopback=allow_http_loopback),
+        keys=_discovered(
+            issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        ),
         algorithms=algorithms,
         claims=ClaimsMapping(roles=[("roles",) if roles_claim is None else (roles_claim,)]),
         # Access tokens name their client, in one of two claims by the profile; ID tokens do not.
@@ -153,7 +160,7 @@ def entra(
     audience: Audience,
     version: Literal[1, 2] = 2,
     authorized_parties: Iterable[str] | None = None,
-    keys: Keys = None,
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """Microsoft Entra ID (Azure AD).
 
@@ -200,7 +207,8 @@ def cognito(
     client_id: str | Iterable[str],
     audience: Audience = UNCHECKED,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """A user pool of AWS Cognito, for example `https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE`.
 
@@ -210,7 +218,9 @@ def cognito(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(issuer, _RS256, keys, allow_http_loopback=allow_http_loopback),
+        keys=_discovered(
+            issuer, _RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        ),
         algorithms=_RS256,
         claims=ClaimsMapping(roles=[("cognito:groups",)]),
         kind=_kind("client_id", parties=client_id, values={"token_use": ["access"]}),
@@ -223,7 +233,8 @@ def okta(
     audience: Audience = "api://default",
     authorized_parties: Iterable[str] | None = None,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """A custom authorization server of Okta, for example `https://acme.okta.com/oauth2/default`.
 
@@ -238,7 +249,9 @@ def okta(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(issuer, _RS256, keys, allow_http_loopback=allow_http_loopback),
+        keys=_discovered(
+            issuer, _RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        ),
         algorithms=_RS256,
         claims=ClaimsMapping(roles=[("groups",)], scopes=[("scp",)]),
         # ID tokens name no client beside their audience.
@@ -246,7 +259,9 @@ def okta(
     )
 
 
-def google(*, client_id: str | Iterable[str], hosted_domain: str | None = None, keys: Keys = None) -> TrustedIssuer:
+def google(
+    *, client_id: str | Iterable[str], hosted_domain: str | None = None, keys: Keys | None = None
+) -> TrustedIssuer:
     """Sign in with Google. Its access tokens are opaque; what an API can verify is the ID token.
 
     `client_id` is what stands in `aud`: the OAuth client id of your own applications, one or several. `hosted_domain`:
@@ -267,7 +282,7 @@ _SESSION_KEYS = "https://www.googleapis.com/identitytoolkit/v3/relyingparty/publ
 
 
 def firebase(
-    project_id: str, *, session_cookie: str | None = None, tenant: str | None = None, keys: Keys = None
+    project_id: str, *, session_cookie: str | None = None, tenant: str | None = None, keys: Keys | None = None
 ) -> TrustedIssuer:
     """Firebase Authentication of one project, for example `demo-proj`. The ID token is what its clients send.
 
@@ -297,7 +312,8 @@ def supabase(
     audience: Audience = "authenticated",
     algorithms: Iterable[str] | None = None,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """A project of Supabase, for example `https://abcdefgh.supabase.co`, with signing keys.
 
@@ -309,7 +325,9 @@ def supabase(
     if keys is None:
         algorithms = algorithms or ("ES256", "RS256", "EdDSA")
         address = f"{issuer}/.well-known/jwks.json"
-        keys = RemoteJWKSet(address, algorithms=algorithms, allow_http_loopback=allow_http_loopback)
+        keys = RemoteJWKSet(
+            address, algorithms=algorithms, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        )
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
@@ -331,7 +349,8 @@ def clerk(
     audience: Audience = UNCHECKED,
     cookie: str | None = None,
     allow_http_loopback: bool = False,
-    keys: Keys = None,
+    allow_http_hosts: Iterable[str] = (),
+    keys: Keys | None = None,
 ) -> TrustedIssuer:
     """Session tokens of Clerk, for example `https://clerk.example.com` or `https://acme.clerk.accounts.dev`.
 
@@ -344,7 +363,9 @@ def clerk(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(issuer, _RS256, keys, allow_http_loopback=allow_http_loopback),
+        keys=_discovered(
+            issuer, _RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        ),
         algorithms=_RS256,
         claims=ClaimsMapping(
             roles=[ClaimPath(("org_role",), single_string=True), ClaimPath(("o", "rol"), single_string=True)],
@@ -386,11 +407,18 @@ def _kind(
 
 
 def _discovered(
-    issuer: str, algorithms: Iterable[str] | None, keys: Keys, *, allow_http_loopback: bool = False
-) -> Keys:
+    issuer: str,
+    algorithms: Iterable[str] | None,
+    keys: Keys | None,
+    *,
+    allow_http_loopback: bool = False,
+    allow_http_hosts: Iterable[str] = (),
+) -> Keys | None:
     if keys is not None:
         return keys
-    return OpenIDProvider(issuer, algorithms=algorithms, allow_http_loopback=allow_http_loopback)
+    return OpenIDProvider(
+        issuer, algorithms=algorithms, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+    )
 
 
 def _https(address: str) -> str:

@@ -233,7 +233,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("keys", "secret", "found str"),
     ("keys", {"keys": []}, "found dict"),
     ("keys", KEY, "write key.verification_key"),
-    ("keys", [KEY], "found list"),
+    ("keys", [KEY], "write key.verification_key"),
     ("keys", [KEY.verification_key, "secret"], "found list"),
     ("keys", LocalJWKSet, "found type"),
     ("keys", JWKSet([]), "found JWKSet"),

@@ -28,6 +28,7 @@ _VARIABLES = (
     "OPENID",
     "ALGORITHM",
     "ALLOW_HTTP_LOOPBACK",
+    "ALLOW_HTTP_HOSTS",
     "KID",
     "LEEWAY",
     "COOKIE",
@@ -46,7 +47,8 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     `JWTGUARD_COOKIE` names a cookie that may hold the token beside the `Authorization` header, and `JWTGUARD_HEADER`
     another header; with it go `JWTGUARD_HEADER_FROM_PROXY` (1 or 0: does a gateway set the header?) and
     `JWTGUARD_HEADER_SCHEME`. An empty variable counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets
-    keys come over plain http from this machine.
+    keys come over plain http from this machine, `JWTGUARD_ALLOW_HTTP_HOSTS=keycloak` from the hosts that it names, with
+    commas.
     """
     if environ is None:
         import os  # noqa: PLC0415 - the one place that looks outside
@@ -133,4 +135,6 @@ def _keys_from_env(variables: Mapping[str, str], problems: list[str]) -> dict[st
         if variables["ALLOW_HTTP_LOOPBACK"] != "1":
             problems.append(f"{ENVIRONMENT_PREFIX}ALLOW_HTTP_LOOPBACK is 1, or not set")
         keys["allow_http_loopback"] = True
+    if "ALLOW_HTTP_HOSTS" in variables:
+        keys["allow_http_hosts"] = _listed(variables["ALLOW_HTTP_HOSTS"])
     return keys

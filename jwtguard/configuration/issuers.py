@@ -12,7 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jwtguard.configuration.keys import OpenID, keys_from_config
+from jwtguard.configuration.keys import (
+    keys_from_config,
+    keys_of_issuer,
+    signing_key_from_config,
+    tls_from_config,
+)
 from jwtguard.configuration.places import claims_from_config
 from jwtguard.configuration.plain import duration, each, made, or_unchecked, unchanged, unknown_keys
 from jwtguard.core.errors import ConfigurationError
@@ -50,8 +55,8 @@ def _issuer(value: Any) -> Any:
     }.items():
         if name in settings:
             settings[name] = read(settings[name])
-    if isinstance(settings.get("keys"), OpenID):
-        settings["keys"] = settings["keys"].provider(settings.get("issuer"))
+    if "keys" in settings:
+        settings["keys"] = keys_of_issuer(settings["keys"], settings.get("issuer"))
     return made(make, settings)
 
 
@@ -60,6 +65,7 @@ def introspection_from_config(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     readers = {"audience": or_unchecked, "issuer": or_unchecked, "claims": claims_from_config, "kind": _kind}
+    readers |= {"signing_key": signing_key_from_config, "tls": tls_from_config}
     readers |= dict.fromkeys(("lifetime", "negative_lifetime", "timeout"), duration)
     return made(Introspection, {name: readers.get(name, unchanged)(given) for name, given in value.items()})
 

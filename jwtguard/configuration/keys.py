@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jwtguard.configuration.plain import unknown_keys
+from jwtguard.configuration.plain import each, unknown_keys
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.jwk import VerificationKey
+from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import LocalJWKSet
 from jwtguard.keys.openid import OpenIDProvider
 from jwtguard.keys.remote import RemoteJWKSet
 
 
 def keys_from_config(value: Any) -> Any:
-    """A source of keys: `{"pem_file": ..., "algorithm": "ES256"}` and the like."""
+    """A source of keys: `{"pem_file": ..., "algorithm": "ES256"}` and the like, or a list of such."""
+    if isinstance(value, list | tuple):
+        return each(value, keys_from_config)
     if not isinstance(value, Mapping):
         return value
     sources = [name for name in KEY_SOURCES if name in value]
@@ -45,6 +47,37 @@ def _pem_file(value: Mapping[str, Any]) -> VerificationKey:
         raise ConfigurationError('a PEM key needs its algorithm: write {"pem_file": ..., "algorithm": "ES256"}')
     pem = _read(value["pem_file"])
     return VerificationKey.from_pem(pem, algorithm=value["algorithm"], kid=value.get("kid"))
+
+
+def signing_key_from_config(value: Any) -> Any:
+    """A key of our own: `{"pem_file": ..., "algorithm": "ES256", "kid": "2026-11"}`."""
+    if not isinstance(value, Mapping):
+        return value
+    problems = unknown_keys(value, ("pem_file", "algorithm", "kid"))
+    problems += [f"{name} is required" for name in ("pem_file", "algorithm") if name not in value]
+    ConfigurationError.raise_all(problems)
+    return SigningKey.from_pem(_read(value["pem_file"]), algorithm=value["algorithm"], kid=value.get("kid"))
+
+
+def tls_from_config(value: Any) -> Any:
+    """A client's side of TLS: `{"certificate_file": ..., "key_file": ..., "ca_file": ...}`, each by choice."""
+    if not isinstance(value, Mapping):
+        return value
+    problems = unknown_keys(value, ("certificate_file", "key_file", "ca_file"))
+    if "key_file" in value and "certificate_file" not in value:
+        problems.append("key_file goes with a certificate_file")
+    ConfigurationError.raise_all(problems)
+    import ssl  # noqa: PLC0415 - slow to import
+
+    try:
+        context = ssl.create_default_context(cafile=value.get("ca_file"))
+        if "certificate_file" in value:
+            context.load_cert_chain(value["certificate_file"], value.get("key_file"))
+    except (OSError, TypeError, ValueError) as error:  # An SSLError is an OSError.
+        reason = getattr(error, "strerror", None) or type(error).__name__
+    else:
+        return context
+    raise ConfigurationError(f"the files of tls cannot be read: {reason}")
 
 
 def _jwks_file(value: Mapping[str, Any]) -> LocalJWKSet:
@@ -70,6 +103,13 @@ class OpenID:
         return OpenIDProvider(issuer, **self.settings)
 
 
+def keys_of_issuer(keys: Any, issuer: Any) -> Any:
+    """`keys` as they were read, with those that the metadata of `issuer` lead to, now that it is known."""
+    if isinstance(keys, list):
+        return [keys_of_issuer(each_of_them, issuer) for each_of_them in keys]
+    return keys.provider(issuer) if isinstance(keys, OpenID) else keys
+
+
 def _openid(value: Mapping[str, Any]) -> OpenID:
     if value["openid"] is not True:
         raise ConfigurationError(f'write {{"openid": true}}, or name another source of keys: found {value["openid"]!r}')
@@ -79,7 +119,10 @@ def _openid(value: Mapping[str, Any]) -> OpenID:
 
 
 def _remote(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value[name] for name in ("algorithms", "allow_http_loopback") if name in value}
+    return {name: value[name] for name in ("use", *_REMOTE) if name in value}
+
+
+_REMOTE = ("algorithms", "allow_http_loopback", "allow_http_hosts")
 
 
 # How each source is read, and the settings it takes: another one would change nothing, so it is refused.
@@ -87,8 +130,8 @@ KEY_SOURCES: dict[str, tuple[Callable[[Mapping[str, Any]], Any], tuple[str, ...]
     "secret": (_secret, ("algorithm", "kid")),
     "pem_file": (_pem_file, ("algorithm", "kid")),
     "jwks_file": (_jwks_file, ("algorithms",)),
-    "jwks_url": (_jwks_url, ("algorithms", "allow_http_loopback")),
-    "openid": (_openid, ("algorithms", "allow_http_loopback")),
+    "jwks_url": (_jwks_url, (*_REMOTE, "use")),
+    "openid": (_openid, _REMOTE),
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jwtguard.configuration.issuers import introspection_from_config, issuers_from_config
-from jwtguard.configuration.keys import OpenID, keys_from_config
+from jwtguard.configuration.keys import keys_from_config, keys_of_issuer
 from jwtguard.configuration.places import claims_from_config, csrf_from_config, sources_from_config
 from jwtguard.configuration.plain import duration, or_unchecked, unchanged, unknown_keys
 from jwtguard.configuration.requirements import rules_from_config
@@ -74,10 +74,9 @@ def collected(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
                 arguments[name] = _READERS[name](value)
             except ConfigurationError as error:
                 problems.extend(f"{name}: {problem}" for problem in error.problems)
-    keys = arguments.get("keys")
-    if isinstance(keys, OpenID):
+    if "keys" in arguments:
         try:
-            arguments["keys"] = keys.provider(arguments.get("issuer"))
+            arguments["keys"] = keys_of_issuer(arguments["keys"], arguments.get("issuer"))
         except ConfigurationError as error:
             del arguments["keys"]
             problems.extend(f"keys: {problem}" for problem in error.problems)

@@ -109,8 +109,8 @@ class JOSEHeader(JSONObject):
 
     @property
     def kid(self) -> str | None:
-        """The `kid` member, which names the key (RFC 7515 §4.1.4)."""
-        return self.get("kid")
+        """The `kid` member, which names the key (RFC 7515 §4.1.4); None if it is absent or empty."""
+        return self.get("kid") or None
 
     @property
     def type(self) -> str | None:

@@ -20,7 +20,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import (
@@ -36,6 +36,7 @@ from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError
 from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.jose import decode_segment, encode_segment
+from jwtguard.core.logs import quoted
 from jwtguard.core.signatures import SignatureCheck, signature_check
 
 _KeyObject: TypeAlias = Any
@@ -96,7 +97,8 @@ class VerificationKey(Frozen):
     """A key that checks signatures of exactly one algorithm. Made by one of the `from_…` class methods.
 
     `algorithm` is the `alg` value, `kid` the key's name or None. Every `from_…` raises `ConfigurationError` for a key
-    that is too weak, of the wrong kind, or does not fit the algorithm.
+    that is too weak, of the wrong kind, or does not fit the algorithm, and for an algorithm that the OpenSSL of this
+    machine does not have.
     """
 
     __slots__ = ("_check", "_key", "_material", "_signature_length", "algorithm", "kid", "names", "not_after")
@@ -116,7 +118,7 @@ class VerificationKey(Frozen):
         suite = _suite(algorithm)
         _check_kid(kid)
         _check_fits(key, algorithm, suite)
-        digest = None if suite.digest is None else suite.digest()
+        length = _signature_length(key, suite)
         set_once(
             self,
             algorithm=algorithm,
@@ -124,8 +126,8 @@ class VerificationKey(Frozen):
             not_after=not_after,
             names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
-            _check=signature_check(key, kty=suite.kty, digest=digest, is_pss=suite.is_pss),
-            _signature_length=_signature_length(key, suite),
+            _check=_prepared_check(key, algorithm, suite, length),
+            _signature_length=length,
             _material=key if suite.kty == "oct" else _public_der(key),
         )
 
@@ -147,7 +149,11 @@ class VerificationKey(Frozen):
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any], *, algorithm: str | None = None) -> Self:
-        """A JSON Web Key (RFC 7517 §4). Its `alg`, or `algorithm` where it has none, fixes the algorithm."""
+        """A JSON Web Key (RFC 7517 §4). Its `alg`, or `algorithm` where it has none, fixes the algorithm.
+
+        A member whose value is null counts as absent, and so does an empty `kid`.
+        """
+        jwk = _stated_members(jwk)
         algorithm = _jwk_algorithm(jwk, algorithm, operation="verify")
         private = [member for member in _PRIVATE_MEMBERS if member in jwk]
         if private:
@@ -248,6 +254,7 @@ class SigningKey(Frozen):
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any], *, algorithm: str | None = None) -> Self:
         """A private (or symmetric) JSON Web Key (RFC 7517 §4)."""
+        jwk = _stated_members(jwk)
         algorithm = _jwk_algorithm(jwk, algorithm, operation="sign")
         if jwk["kty"] != "oct" and "d" not in jwk:
             raise ConfigurationError("the JWK is a public key (it has no 'd'), and signing needs the private one")
@@ -256,19 +263,7 @@ class SigningKey(Frozen):
     @classmethod
     def generate(cls, algorithm: str, *, kid: str | None = None) -> Self:
         """A new key: a secret as long as the hash, RSA with 2048 bits, or the curve's (EdDSA: Ed25519)."""
-        suite = _suite(algorithm)
-        key: _KeyObject
-        if suite.kty == "oct":
-            key = secrets.token_bytes(suite.digest_size)
-        elif suite.kty == "RSA":
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        elif suite.curve is not None:
-            key = ec.generate_private_key(suite.curve())
-        elif algorithm == "Ed448":
-            key = ed448.Ed448PrivateKey.generate()
-        else:
-            key = ed25519.Ed25519PrivateKey.generate()
-        return cls(key, algorithm=algorithm, kid=kid)
+        return cls(_generated(algorithm, _suite(algorithm)), algorithm=algorithm, kid=kid)
 
     def to_private_jwk(self) -> dict[str, Any]:
         """The whole key as a JWK (RFC 7517 §4, RFC 7518 §6), for a file that nobody else reads."""
@@ -312,6 +307,16 @@ def allow_list(algorithms: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def header_names(algorithms: Iterable[str]) -> frozenset[str]:
+    """The `alg` values that tokens for `algorithms` may carry: keys of Edwards curves go by two names (RFC 9864)."""
+    names = set(algorithms)
+    if "EdDSA" in names:
+        names |= {"Ed25519", "Ed448"}
+    if names & {"Ed25519", "Ed448"}:
+        names.add("EdDSA")
+    return frozenset(names)
+
+
 def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
     """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
     kty, crv = jwk.get("kty"), jwk.get("crv")
@@ -324,16 +329,61 @@ def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tupl
 # Loading. Each function gives the key in the form that PyJWT's Algorithm takes, or raises ConfigurationError.
 
 
+def _generated(algorithm: str, suite: _Suite) -> _KeyObject:
+    if suite.kty == "oct":
+        return secrets.token_bytes(suite.digest_size)
+    try:
+        if suite.kty == "RSA":
+            return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        if suite.curve is not None:
+            return ec.generate_private_key(suite.curve())
+        return (ed448.Ed448PrivateKey if algorithm == "Ed448" else ed25519.Ed25519PrivateKey).generate()
+    except UnsupportedAlgorithm:
+        pass
+    raise _not_on_this_machine(algorithm)
+
+
+def _prepared_check(key: _KeyObject, algorithm: str, suite: _Suite, length: int) -> SignatureCheck:
+    """The check for a key, once it has refused a wrong signature: an OpenSSL may lack what the algorithm needs."""
+    digest = None if suite.digest is None else suite.digest()
+    try:
+        check = signature_check(key, kty=suite.kty, digest=digest, is_pss=suite.is_pss)
+        # Within the range of every algorithm, so that the primitive itself is asked.
+        check(b"\x01" * length, b"")
+    except InvalidSignature:
+        return check
+    except Exception:  # noqa: BLE001, S110 - how a build of OpenSSL says no, is its own affair
+        pass
+    raise _not_on_this_machine(algorithm)
+
+
+def _not_on_this_machine(algorithm: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the OpenSSL of this machine cannot do {algorithm}, for this key at least: use another algorithm, or a build"
+        " of cryptography that has it"
+    )
+
+
 def _suite(algorithm: object) -> _Suite:
     suite = _SUITES.get(algorithm) if isinstance(algorithm, str) else None
     if suite is None:
-        raise ConfigurationError(f"algorithm {algorithm!r} is not supported: use one of {', '.join(_SUITES)}")
+        raise ConfigurationError(f"algorithm {quoted(algorithm)} is not supported: use one of {', '.join(_SUITES)}")
     return suite
 
 
 def _check_kid(kid: object) -> None:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
         raise ConfigurationError(f"kid must be None or a string of 1 to {MAX_KID_LENGTH} characters (RFC 7517 §4.5)")
+
+
+def _stated_members(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a JWK that say something: null counts as absent, and so does an empty `kid`."""
+    if not isinstance(jwk, Mapping):
+        raise ConfigurationError(_NO_JWK)
+    return {name: value for name, value in jwk.items() if value is not None and (name, value) != ("kid", "")}
+
+
+_NO_JWK = 'a JWK is an object with "kty": "oct", "RSA", "EC" or "OKP" (RFC 7517 §4.1)'
 
 
 def _load_secret(secret: str | bytes, algorithm: str) -> bytes:
@@ -432,9 +482,11 @@ def _load_public_pem(pem: str | bytes) -> _KeyObject:
         raise ConfigurationError("this PEM is a certificate: use VerificationKey.from_x509")
     try:
         return serialization.load_pem_public_key(data)
-    except Exception:  # noqa: BLE001, S110 - the library's words may quote the data; ours come below
-        pass
-    raise ConfigurationError("this PEM cannot be read as a public key")
+    except UnsupportedAlgorithm:
+        problem = "this PEM holds a key of a kind that the OpenSSL of this machine does not know"
+    except Exception:  # noqa: BLE001 - the library's words may quote the data
+        problem = "this PEM cannot be read as a public key"
+    raise ConfigurationError(problem)
 
 
 def _load_private_pem(pem: str | bytes, password: bytes | None) -> _KeyObject:
@@ -443,23 +495,25 @@ def _load_private_pem(pem: str | bytes, password: bytes | None) -> _KeyObject:
         raise ConfigurationError("this PEM is not a private key, and signing needs one")
     try:
         return serialization.load_pem_private_key(data, password=password)
-    except Exception:  # noqa: BLE001, S110 - the library's words may quote the data; ours come below
-        pass
-    raise ConfigurationError("this PEM cannot be read as a private key: is it encrypted, or the password wrong?")
+    except UnsupportedAlgorithm:
+        problem = "this PEM holds a key of a kind, or an encryption, that the OpenSSL of this machine does not know"
+    except Exception:  # noqa: BLE001 - the library's words may quote the data
+        problem = "this PEM cannot be read as a private key: is it encrypted, or the password wrong?"
+    raise ConfigurationError(problem)
 
 
 def _jwk_algorithm(jwk: Mapping[str, Any], algorithm: str | None, *, operation: str) -> str:
     """Check the members that every JWK may have, and say which algorithm it is for."""
-    kty = jwk.get("kty") if isinstance(jwk, Mapping) else None
+    kty = jwk.get("kty")
     if not isinstance(kty, str) or kty not in _REQUIRED_MEMBERS:
-        raise ConfigurationError('a JWK is an object with "kty": "oct", "RSA", "EC" or "OKP" (RFC 7517 §4.1)')
+        raise ConfigurationError(_NO_JWK)
     if jwk.get("use", "sig") != "sig":
-        raise ConfigurationError(f"its use is {jwk['use']!r}, and a key for tokens has 'sig' (RFC 7517 §4.2)")
+        raise ConfigurationError(f"its use is {quoted(jwk['use'])}, and a key for tokens has 'sig' (RFC 7517 §4.2)")
     operations = jwk.get("key_ops", [operation])
     if not isinstance(operations, list | tuple) or operation not in operations:
         raise ConfigurationError(f"its key_ops does not contain {operation!r} (RFC 7517 §4.3)")
     stated = jwk.get("alg")
-    if "alg" in jwk and not isinstance(stated, str):
+    if stated is not None and not isinstance(stated, str):
         raise ConfigurationError("its alg is not a string (RFC 7517 §4.4)")
     if stated is None and algorithm is None:
         crv = jwk.get("crv")
@@ -467,7 +521,9 @@ def _jwk_algorithm(jwk: Mapping[str, Any], algorithm: str | None, *, operation: 
         if stated is None:
             raise ConfigurationError("it has no alg: say which with algorithm=, for example algorithm='RS256'")
     if stated is not None and algorithm is not None and stated != algorithm:
-        raise ConfigurationError(f"its alg is {stated!r}, not {algorithm!r}: one key, one algorithm (RFC 8725 §3.1)")
+        raise ConfigurationError(
+            f"its alg is {quoted(stated)}, not {algorithm!r}: one key, one algorithm (RFC 8725 §3.1)"
+        )
     chosen = algorithm or stated
     if _suite(chosen).kty != kty:
         raise ConfigurationError(f"a key of type {kty!r} does not fit the algorithm {chosen}")
@@ -487,9 +543,11 @@ def _load_jwk(jwk: Mapping[str, Any], algorithm: str) -> _KeyObject:
         return _load_secret(decode_segment(members["k"].encode("ascii")), algorithm)
     try:
         return _SUITES[algorithm].implementation.from_jwk(members)
-    except Exception:  # noqa: BLE001, S110 - the library's words may quote the key; ours come below
-        pass
-    raise ConfigurationError(f"the members of this {kty} JWK are not a key (RFC 7518 §6, RFC 8037 §2)")
+    except UnsupportedAlgorithm:
+        problem = f"the OpenSSL of this machine does not know the kind of this {kty} JWK"
+    except Exception:  # noqa: BLE001 - the library's words may quote the key
+        problem = f"the members of this {kty} JWK are not a key (RFC 7518 §6, RFC 8037 §2)"
+    raise ConfigurationError(problem)
 
 
 def _check_base64url(name: str, value: object) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, NamedTuple
 
@@ -77,11 +77,23 @@ def verify(
     jws = split(data)
     header = read_header(jws.header_segment, types)
     keys = key if isinstance(key, JWKSet) else JWKSet([key])
-    found = keys.find(header.kid, header.algorithm)
-    if found is None:
+    candidates = keys.candidates(header.kid, header.algorithm)
+    if not candidates:
         raise InvalidTokenError("key")
-    found.verify(jws.signing_input, jws.signature)
+    if not is_signed_by(jws, candidates):
+        raise InvalidTokenError("signature")
     return VerifiedJWS(header=header, payload=decode_base64(jws.payload_segment), sha256=hashlib.sha256(data).digest())
+
+
+def is_signed_by(jws: UnverifiedJWS, candidates: Iterable[VerificationKey]) -> bool:
+    """Step 6: whether the signature holds by one of the keys, which are tried in order (RFC 7515 §5.2)."""
+    for key in candidates:
+        try:
+            key.verify(jws.signing_input, jws.signature)
+        except InvalidTokenError:
+            continue
+        return True
+    return False
 
 
 def check_length(text: str, max_token_bytes: int) -> bytes:
@@ -130,7 +142,7 @@ def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:
         raise MalformedTokenError("alg")
     if "kid" in header:
         kid = header["kid"]
-        if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_LENGTH:
+        if not isinstance(kid, str) or len(kid) > MAX_KID_LENGTH:
             raise MalformedTokenError("kid")
     if "typ" in header:
         # RFC 7515 §4.1.9: a media type, compared without case, `application/` may be left out. RFC 8725 §3.11.

@@ -23,6 +23,8 @@ LogEvent: TypeAlias = Literal[
     "route_refused",
     "renewal_failed",
     "keys_not_fetched",
+    "keys_skipped",
+    "too_many_keys",
     "introspection_failed",
     "signing_keys_not_read",
     "store_unavailable",
@@ -52,9 +54,21 @@ def log_fields(
     """
     given = {"reason": reason, "subject": subject, "session_id": session_id, "source": source, "callback": callback}
     fields: dict[str, object] = {"jwtguard_event": event}
-    return fields | {f"jwtguard_{name}": _harmless(value) for name, value in given.items() if value is not None}
+    return fields | {f"jwtguard_{name}": escaped(value) for name, value in given.items() if value is not None}
 
 
-def _harmless(value: str) -> str:
-    """In ASCII and without control characters, so that no value makes a line of its own."""
+def escaped(value: str) -> str:
+    """`value` as messages may show it: in ASCII, without control characters, and at most 64 characters of it.
+
+    For text from elsewhere, so that no value makes a line of its own or changes the terminal that shows it.
+    """
     return ascii(value)[1:-1][:MAX_VALUE] if not (value.isascii() and value.isprintable()) else value[:MAX_VALUE]
+
+
+def quoted(value: object) -> str:
+    """`escaped` in quotation marks for a string; for anything else the same of its `repr`.
+
+    >>> quoted("sig"), quoted(["sig"])
+    ("'sig'", "['sig']")
+    """
+    return f"'{escaped(value)}'" if isinstance(value, str) else escaped(repr(value))

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.jose import JOSEHeader
-from jwtguard.core.jwk import allow_list
+from jwtguard.core.jwk import allow_list, header_names
 from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.key_sources import sources_of
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.principal import ClaimsMapping
@@ -93,7 +94,7 @@ class Policy:
         algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
         if algorithms is not None:
             try:
-                store(self, "_algorithms", _header_names(allow_list(algorithms)))
+                store(self, "_algorithms", header_names(allow_list(algorithms)))
             except ConfigurationError as error:
                 problems.extend(error.problems)
         ConfigurationError.raise_all(problems)
@@ -123,6 +124,11 @@ class Policy:
                 return names
         problems.append('required_claims is a list of names: write required_claims=["exp", "sub"]')
         return ()
+
+    @property
+    def key_sources(self) -> tuple[KeySource, ...]:
+        """Where the keys may be, in the order in which the sources are asked."""
+        return sources_of(self.keys)
 
     def check_header(self, header: JOSEHeader) -> None:
         """Check what can be told before any key is looked for (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`."""
@@ -241,16 +247,6 @@ class Policy:
 
 
 _NEVER = float("inf")
-
-
-def _header_names(algorithms: tuple[str, ...]) -> frozenset[str]:
-    """The `alg` values that `algorithms` let pass: keys of Edwards curves go by two names (RFC 9864)."""
-    names = set(algorithms)
-    if "EdDSA" in names:
-        names |= {"Ed25519", "Ed448"}
-    if names & {"Ed25519", "Ed448"}:
-        names.add("EdDSA")
-    return frozenset(names)
 
 
 def _is_date(value: object) -> bool:

@@ -82,7 +82,7 @@ REASONS: dict[str, Reason] = {
         5,
         remedy="Have the issuer sign with an algorithm that the guard allows, or add it to its algorithms.",
     ),
-    "kid": _reason(4, remedy="The issuer must name its key with a string of 1 to 256 characters, or not at all."),
+    "kid": _reason(4, remedy="The issuer must name its key with a string of at most 256 characters, or not at all."),
     "typ": _reason(4, remedy="Send an access token: its typ is JWT or at+jwt, or it has none."),
     "key": _reason(
         5,

@@ -20,18 +20,26 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.from_guard import FromGuard, NoParameter, never_read
-from jwtguard.core.frozen import draft_of
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, decode_base64, parse_object_as
-from jwtguard.core.jwk import VerificationKey
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import MAX_TOKEN_BYTES, TOKEN_TYPES, check_length, has_jws_form, read_header, split
+from jwtguard.core.jwk_set import JWKSet, KeySource, ReplaceableKeySource
+from jwtguard.core.jws import (
+    MAX_TOKEN_BYTES,
+    TOKEN_TYPES,
+    UnverifiedJWS,
+    check_length,
+    has_jws_form,
+    is_signed_by,
+    read_header,
+    split,
+)
+from jwtguard.core.key_sources import may_hold
 from jwtguard.core.logs import log_fields
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED, Policy
@@ -64,16 +72,20 @@ class VerifiedToken(FromGuard):
         object.__setattr__(self, "principal", self.policy.claims.principal(self.claims))
 
 
-_Draft = draft_of(VerifiedToken)
+_Remembered: TypeAlias = tuple[VerifiedToken, KeySource, JWKSet, float, float]
+"""A cached token with all that must still hold when it comes again: where its key came from, the keys that were there,
+and when it holds."""
 
-# Plain tuples, for one of each is read at every request, and a name costs a look-up where unpacking costs none.
-_Remembered: TypeAlias = tuple[VerifiedToken, JWKSet | None, float, float]
-"""A cached token with all that must still hold when it comes again: its keys, None if its issuer's cannot change, and
-when it holds."""
-_KnownHeader: TypeAlias = tuple[JOSEHeader | None, Policy, JWKSet, VerificationKey]
-"""A header that came with a good signature, and the key of those keys that it led to under that policy."""
-_UNKNOWN = cast("_KnownHeader", (None, None, None, None))
-"""What is known of a header that did not."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Presented:
+    """A token whose key is looked for (step 5). `claims`: None until its payload is read."""
+
+    jws: UnverifiedJWS
+    sha256: bytes
+    header: JOSEHeader
+    policy: Policy
+    claims: ClaimsSet | None
 
 
 class TokenVerifier:
@@ -111,7 +123,7 @@ class TokenVerifier:
         self._clock = clock
         # Both are plain dicts without a lock: each use is one atomic operation, and a lost race only costs a repeat.
         self._cache: dict[bytes, _Remembered] = {}
-        self._headers: dict[bytes, _KnownHeader] = {}
+        self._headers: dict[bytes, JOSEHeader] = {}
 
     def verify(self, text: str) -> Flow[VerifiedToken]:
         """Verify `text`; raises `InvalidTokenError`, or `UnavailableError` if its key cannot be fetched."""
@@ -138,9 +150,9 @@ class TokenVerifier:
             now = self._clock()
             remembered = self._cache.get(sha256)
             if remembered is not None:
-                token, keys, not_before, not_after = remembered
+                token, source, keys, not_before, not_after = remembered
                 # What time and key rotation can change is checked again; the rest cannot have changed.
-                if not_before <= now < not_after and (keys is None or _current_keys(token.policy) is keys):
+                if not_before <= now < not_after and _current_keys(source) is keys:
                     return token
             return self._verify_anew(data, sha256, now)
         except JWTGuardError as error:
@@ -151,76 +163,89 @@ class TokenVerifier:
             unforeseen = type(error).__name__
         raise _unforeseen(unforeseen, refused)
 
-    def _verify_anew(
-        self, data: bytes, sha256: bytes, now: float, fetched: JWKSet | None = None
-    ) -> VerifiedToken | Steps[VerifiedToken]:
-        """Steps 2 to 8, with the keys of the issuer, or with those that were `fetched` for this token.
-
-        One function, since a call in front of every step would cost what two steps cost.
-        """
+    def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> VerifiedToken | Steps[VerifiedToken]:
+        """Steps 2 to 8, with the keys at hand; the steps that are left where none of them verifies the token."""
         # Step 2.
-        header_segment, payload_segment, signature, signing_input = split(data)
+        jws = split(data)
         # Steps 3 and 4. One issuer's tokens share a header, so it is read once; by its segment, so exactly.
-        header, known_policy, known_keys, known_key = self._headers.get(header_segment, _UNKNOWN)
+        header = self._headers.get(jws.header_segment)
         if header is None:
-            header = read_header(header_segment, self._types)
+            header = read_header(jws.header_segment, self._types)
         # Step 5: the key.
         policy, claims = self._single, None
         if policy is None:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
-            claims = parse_object_as(ClaimsSet, decode_base64(payload_segment))
+            claims = _claims_of(jws)
             policy = self.policy_of(claims)
-        source, keys = policy.keys, fetched
-        if keys is None:
-            # A set that was handed to the guard can be neither newer nor out of reach: as most guards are set up.
-            keys = source if type(source) is JWKSet else _current_keys(policy)
-        if known_policy is policy and known_keys is keys:
-            # Step 6, with the key that this header led to before: the same question has the same answer.
-            known_key.verify(signing_input, signature)
-        else:
-            policy.check_header(header)
-            kid = header.kid
-            key = None if keys is None else keys.find(kid, header.algorithm)
-            may_be_newer = fetched is None and type(source) is not JWKSet
-            if may_be_newer and (keys is None or (key is None and kid is not None and kid not in keys)):
-                # The issuer may have changed its keys since we last looked.
-                return self._with_fetched_keys(data, sha256, now, policy, kid)
-            if keys is None or key is None:
-                raise InvalidTokenError("key")
-            # Step 6. Only what the signature covers is read from here on; a header is remembered once one held.
-            key.verify(signing_input, signature)
-            if len(header_segment) <= _HEADER_BYTES:
-                make_room(self._headers, _HEADERS)
-                self._headers[header_segment] = (header, policy, keys, key)
-        # Steps 7 and 8: the claims, parsed from the very bytes that were signed.
-        if claims is None:
-            claims = parse_object_as(ClaimsSet, decode_base64(payload_segment))
-        not_before, not_after = policy.check(claims, now)
-        draft = _Draft()
-        draft.header = header
-        draft.claims = claims
-        draft.sha256 = sha256
-        draft.policy = policy
-        draft.principal = policy.claims.principal(claims)
-        draft.__class__ = VerifiedToken
-        token: VerifiedToken = draft
-        if self._cache_size:
-            make_room(self._cache, self._cache_size)
-            self._cache[sha256] = (token, None if type(source) is JWKSet else keys, not_before, not_after)
-        return token
+        policy.check_header(header)
+        presented = _Presented(jws=jws, sha256=sha256, header=header, policy=policy, claims=claims)
+        at_hand: list[tuple[KeySource, JWKSet | None]] = []
+        is_tried = False
+        for source in policy.key_sources:
+            if may_hold(source, header.algorithm):
+                keys = _current_keys(source)
+                candidates = () if keys is None else keys.candidates(header.kid, header.algorithm)
+                if keys is not None and candidates:
+                    if is_signed_by(jws, candidates):
+                        return self._accept(presented, source, keys, now)
+                    is_tried = True
+                at_hand.append((source, keys))
+        # A set that was handed to the guard can be neither newer nor out of reach.
+        elsewhere = [(source, keys) for source, keys in at_hand if keys is not source]
+        if not elsewhere:
+            raise InvalidTokenError("signature" if is_tried else "key")
+        return self._looking_elsewhere(presented, elsewhere, now, is_tried=is_tried)
 
-    def _with_fetched_keys(
-        self, data: bytes, sha256: bytes, now: float, policy: Policy, kid: str | None
+    def _looking_elsewhere(
+        self, presented: _Presented, at_hand: list[tuple[KeySource, JWKSet | None]], now: float, *, is_tried: bool
     ) -> Steps[VerifiedToken]:
         try:
-            keys = yield from _refreshed_keys(policy, kid)
-            verified = self._verify_anew(data, sha256, now, keys)
-            return verified if isinstance(verified, VerifiedToken) else (yield from verified)
+            return (yield from self._with_newer_keys(presented, at_hand, now, is_tried=is_tried))
         except JWTGuardError:
             raise
         except Exception as error:  # noqa: BLE001 - as in `begin`
             unforeseen = type(error).__name__
         raise _unforeseen(unforeseen)
+
+    def _with_newer_keys(
+        self, presented: _Presented, at_hand: list[tuple[KeySource, JWKSet | None]], now: float, *, is_tried: bool
+    ) -> Steps[VerifiedToken]:
+        """Steps 5 to 8 with what the sources have found since; `at_hand` is what they had before.
+
+        `is_tried`: whether a key fitted, and the signature did not hold by it.
+        """
+        kid, algorithm = presented.header.kid, presented.header.algorithm
+        outage: UnavailableError | None = None
+        for source, keys in at_hand:
+            try:
+                newer = yield from _newer_keys(source, keys, presented, now)
+            except UnavailableError as error:
+                outage = outage or error  # Another source may have the key.
+                continue
+            candidates = () if newer is None else newer.candidates(kid, algorithm)
+            if newer is not None and candidates:
+                if is_signed_by(presented.jws, candidates):
+                    return self._accept(presented, source, newer, now)
+                is_tried = True
+        if outage is not None:
+            raise outage
+        raise InvalidTokenError("signature" if is_tried else "key")
+
+    def _accept(self, presented: _Presented, source: KeySource, keys: JWKSet, now: float) -> VerifiedToken:
+        """Steps 7 and 8 of a token that was signed with one of `keys`, and the caches."""
+        header, policy, segment = presented.header, presented.policy, presented.jws.header_segment
+        # Only what the signature covers is read from here on; a header is remembered once one held.
+        if len(segment) <= _HEADER_BYTES and segment not in self._headers:
+            make_room(self._headers, _HEADERS)
+            self._headers[segment] = header
+        # The claims, parsed from the very bytes that were signed.
+        claims = _claims_of(presented.jws) if presented.claims is None else presented.claims
+        not_before, not_after = policy.check(claims, now)
+        token = VerifiedToken(header=header, claims=claims, sha256=presented.sha256, policy=policy)
+        if self._cache_size:
+            make_room(self._cache, self._cache_size)
+            self._cache[presented.sha256] = (token, source, keys, not_before, not_after)
+        return token
 
     def takes_as_opaque(self, text: str) -> bool:
         """Whether `text` is short enough to look at and has not the form of a JWS (RFC 7515 §7.1)."""
@@ -249,12 +274,38 @@ def _unforeseen(name: str, refused: Callable[[JWTGuardError], object] | None = N
     return error
 
 
+def _claims_of(jws: UnverifiedJWS) -> ClaimsSet:
+    return parse_object_as(ClaimsSet, decode_base64(jws.payload_segment))
+
+
+def _newer_keys(source: KeySource, keys: JWKSet | None, presented: _Presented, now: float) -> Steps[JWKSet | None]:
+    """What a source finds when it looks again, if that could help a token which none of its `keys` verifies."""
+    header = presented.header
+    is_unknown = header.kid is not None and keys is not None and header.kid not in keys
+    has_candidates = keys is not None and bool(keys.candidates(header.kid, header.algorithm))
+    # Where keys have names, another name is another key; a set without names says nothing about a new one.
+    if keys is None or (is_unknown and (keys.names_keys or not has_candidates)):
+        return (yield from _refreshed_keys(source, header.kid))
+    if isinstance(source, ReplaceableKeySource) and _passes_otherwise(presented, now):
+        return (yield from _replaced_keys(source, keys))
+    return None
+
+
+def _passes_otherwise(presented: _Presented, now: float) -> bool:
+    """Whether a token would be accepted if its signature held; what it says is believed for no other purpose."""
+    try:
+        presented.policy.check(_claims_of(presented.jws) if presented.claims is None else presented.claims, now)
+    except InvalidTokenError:
+        return False
+    return True
+
+
 # A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.
 
 
-def _current_keys(policy: Policy) -> JWKSet | None:
+def _current_keys(source: KeySource) -> JWKSet | None:
     try:
-        return policy.keys.current()
+        return source.current()
     except JWTGuardError:
         raise
     except Exception as error:  # noqa: BLE001 - see above
@@ -262,9 +313,9 @@ def _current_keys(policy: Policy) -> JWKSet | None:
     raise _broken(unforeseen)
 
 
-def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
+def _refreshed_keys(source: KeySource, kid: str | None) -> Steps[JWKSet]:
     try:
-        keys: object = yield from policy.keys.refreshed(kid)
+        keys: object = yield from source.refreshed(kid)
     except JWTGuardError:
         raise
     except Exception as error:  # noqa: BLE001 - see above
@@ -274,6 +325,14 @@ def _refreshed_keys(policy: Policy, kid: str | None) -> Steps[JWKSet]:
             return keys
         unforeseen = TypeError(f"refreshed() of a KeySource gives a JWKSet, not {type(keys).__name__}")
     raise _broken(unforeseen)
+
+
+def _replaced_keys(source: ReplaceableKeySource, keys: JWKSet) -> Steps[JWKSet | None]:
+    """The keys that took the place of `keys`; None also if that cannot be told: the signature is wrong all the same."""
+    try:
+        return (yield from source.replaced(keys))
+    except JWTGuardError:
+        return None
 
 
 def _broken(unforeseen: Exception) -> UnavailableError:

@@ -40,15 +40,15 @@ def check_secrets(subject: Subject) -> Iterator[Finding]:
 
 
 def check_transport(subject: Subject) -> Iterator[Finding]:
-    """Keys that come over plain http, which jwtguard allows from this machine alone."""
+    """Keys that come over plain http, which jwtguard speaks to this machine, and to hosts that were named."""
     for source in subject.key_sources:
         if isinstance(source, FetchedKeys) and source.address.startswith("http://"):
             yield Finding(
                 "warning",
                 "keys_over_http",
-                f"the keys of {source.address} come over plain http, from this machine",
-                why="In production, whoever is on the way would choose whom you trust.",
-                remedy="use https, and leave out allow_http_loopback",
+                f"the keys of {source.address} come over plain http",
+                why="An attacker on the way chooses whose tokens are trusted.",
+                remedy="use https, and leave out allow_http_loopback and allow_http_hosts",
             )
 
 

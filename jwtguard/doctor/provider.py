@@ -39,14 +39,28 @@ def _of_provider(source: FetchedKeys, guard: Guard) -> Iterator[Finding]:
             why="Every token is answered with 503 until they can.",
             remedy="open the address from this machine: is it right, does a proxy or firewall stand in the way?",
         )
+    yield from _of_skipped(source)
     yield from _of_clock(source, guard)
+
+
+def _of_skipped(source: FetchedKeys) -> Iterator[Finding]:
+    for key in source.skipped:
+        yield Finding(
+            "note" if key.is_excluded else "warning",
+            "key_skipped",
+            f"a key of {source.address} is not used, though it could sign tokens: {key}",
+            why="Tokens that are signed with it are refused.",
+            remedy="name its algorithm in algorithms=, if tokens of it are to be accepted"
+            if key.is_excluded
+            else "ask the provider for a key that jwtguard can use, if it signs tokens with this one",
+        )
 
 
 def _of_clock(source: FetchedKeys, guard: Guard) -> Iterator[Finding]:
     skew = source.clock_skew
     if skew is None or abs(skew) <= NOTABLE_SKEW:
         return
-    leeway = min(policy.leeway.total_seconds() for policy in guard.trust.policies if policy.keys is source)
+    leeway = min(policy.leeway.total_seconds() for policy in guard.trust.policies if source in policy.key_sources)
     is_covered = abs(skew) <= leeway
     yield Finding(
         "warning" if is_covered else "error",

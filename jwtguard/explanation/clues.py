@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.jose import decode_segment
 from jwtguard.core.jwk import ALGORITHMS, VerificationKey
+from jwtguard.core.logs import quoted
 from jwtguard.core.policy import MAX_NUMERIC_DATE
 from jwtguard.explanation.evidence import Evidence
 from jwtguard.explanation.faults import part_fault
@@ -75,7 +76,14 @@ def kid_has_another_algorithm(e: Evidence) -> bool:
 
 def kid_unknown(e: Evidence) -> bool:
     """Whether the token names a key, and the guard's keys have other names."""
-    return isinstance(e.member("kid"), str) and any(key.kid is not None for key in e.keys or ())
+    kid = e.member("kid")
+    return isinstance(kid, str) and bool(kid) and any(key.kid is not None for key in e.keys or ())
+
+
+def key_is_skipped(e: Evidence) -> bool:
+    """Whether the issuer publishes a key of this name, and it cannot be used."""
+    kid = e.member("kid")
+    return isinstance(kid, str) and quoted(kid) in [key.kid for key in e.skipped]
 
 
 def kid_missing(e: Evidence) -> bool:

@@ -98,7 +98,9 @@ def _key(e: Evidence) -> Pair:
     listed = [_key_name(key) for key in list(e.keys)[:_MOST_KEYS]]
     if len(e.keys) > _MOST_KEYS:
         listed.append(f"{len(e.keys) - _MOST_KEYS} more")
-    return f"a key for the kid and alg of the header; the guard has: {'; '.join(listed) or 'none'}", found
+    wanted = f"a key for the kid and alg of the header; the guard has: {'; '.join(listed) or 'none'}"
+    skipped = [str(each) for each in e.skipped[:_MOST_KEYS]]
+    return f"{wanted}; not used: {'; '.join(skipped)}" if skipped else wanted, found
 
 
 def _key_name(key: VerificationKey) -> str:
@@ -161,11 +163,12 @@ def _typ(e: Evidence, reason: str) -> Pair:
 def _kid(e: Evidence, reason: str) -> Pair:
     kid = e.member("kid")
     found = f"{len(kid)} characters" if isinstance(kid, str) else e.shown("kid", of=e.header)
-    return f"kid is a string of 1 to {MAX_KID_LENGTH} characters, or is not there", found
+    return f"kid is a string of at most {MAX_KID_LENGTH} characters, or is not there", found
 
 
 def _keys_out_of_reach(e: Evidence, reason: str) -> Pair:
-    sources = [policy.keys for policy in ([e.policy] if e.policy is not None else e.policies)]
+    policies = [e.policy] if e.policy is not None else e.policies
+    sources = [source for policy in policies for source in policy.key_sources]
     said = [str(error) for source in sources if (error := getattr(source, "last_error", None))]
     return "the keys of the issuer", "; ".join(dict.fromkeys(said)) or "they cannot be fetched"
 

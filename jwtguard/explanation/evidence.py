@@ -20,7 +20,7 @@ from typing import Any, Self
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError
 from jwtguard.core.jose import JSONObject, decode_segment, parse_object
 from jwtguard.core.jwk import VerificationKey
-from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jwk_set import JWKSet, SkippedKey
 from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import Policy
@@ -140,9 +140,17 @@ class Evidence:
         if self.keys is None or not isinstance(algorithm, str) or not isinstance(kid, str | None):
             return None
         try:
-            return self.keys.find(kid, algorithm)
+            candidates = self.keys.candidates(kid or None, algorithm)
         except Exception:  # noqa: BLE001 - keys of somebody else's making, which the guard has judged
             return None
+        return candidates[0] if candidates else None
+
+    @property
+    def skipped(self) -> list[SkippedKey]:
+        """The keys of the issuer that could have signed, and that are not used."""
+        policies = self.policies if self.policy is None else (self.policy,)
+        sources = {id(source): source for policy in policies for source in policy.key_sources}
+        return [each for source in sources.values() for each in getattr(source, "skipped", ())]
 
     def shown(self, name: str, *, of: Mapping[str, Any] | None = None) -> str:
         """A claim, or a member `of` the header, as it may be shown."""

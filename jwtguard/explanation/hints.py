@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jwtguard.core.logs import quoted
 from jwtguard.core.reasons import reason_named
 from jwtguard.explanation.clues import (
     algorithm_unknown,
@@ -40,6 +41,7 @@ from jwtguard.explanation.clues import (
     is_der_signature,
     is_id_token,
     is_list_in_a_string,
+    key_is_skipped,
     kid_has_another_algorithm,
     kid_missing,
     kid_unknown,
@@ -83,6 +85,7 @@ def _facts(e: Evidence) -> dict[str, str]:
     return {
         "alg": _json(e.member("alg")),
         "kid": _json(e.member("kid")),
+        "skipped": "; ".join(str(each) for each in e.skipped if each.kid == quoted(e.member("kid"))),
         "kids": cut(", ".join(kids)),
         "key_algorithm": "" if key is None else key.algorithm,
         "iss": _json(e.issuer),
@@ -180,6 +183,11 @@ HINTS: tuple[Hint, ...] = (
         kid_has_another_algorithm,
         "The key {kid} is for {key_algorithm}, and the token says {alg}: have the issuer sign with that, or load the"
         " key for {alg}.",
+    ),
+    _hint(
+        "key",
+        key_is_skipped,
+        "The issuer publishes a key with {skipped}. Have it sign with a key that can be used.",
     ),
     _hint(
         "key",

@@ -16,6 +16,8 @@ The rules, of which each one has paid for another library's outage:
 5. A token with an unknown `kid` is refused (401) only on the word of a fetch that succeeded and is no older than the
    cool-down. If the fetch failed nobody can tell (503), and nobody is logged out by an outage.
 6. A failed fetch never costs a key that was there.
+7. Where a signature does not hold by a fetched key, another key may have taken its place: that is looked for once a
+   minute at most, never while the document is younger than that, and a search that fails changes no answer.
 """
 
 from __future__ import annotations
@@ -25,16 +27,16 @@ import logging
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
 from jwtguard.core.jwk import ALGORITHMS, allow_list
-from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.jwk_set import JWKSet, SkippedKey
 from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.keys.errands import Errand, Errands
@@ -44,6 +46,7 @@ from jwtguard.keys.fetching import (
     FetchError,
     FetchRequest,
     FetchResponse,
+    PlainHTTP,
     as_fetcher,
     fetching,
     no_fetcher,
@@ -62,6 +65,9 @@ PUBLIC_ALGORITHMS = tuple(sorted(name for name in ALGORITHMS if not name.startsw
 MIN_LIFETIME, MAX_LIFETIME, DEFAULT_LIFETIME = 60.0, 86400.0, 600.0
 """Seconds: the bounds for what a provider's `Cache-Control` says, and what counts where it says nothing."""
 COOL_DOWN = timedelta(seconds=10)
+REPLACEMENT_INTERVAL = 60.0
+"""Seconds between two searches for keys that took the place of others, and the age of a document before the first."""
+_MOST_TOLD = 5
 HARD_LIFETIME = timedelta(hours=24)
 
 
@@ -72,6 +78,7 @@ class Fetched:
     keys: JWKSet
     lifetime: float
     sha256: bytes
+    skipped: tuple[SkippedKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,7 @@ class _Good:
 
     keys: JWKSet
     sha256: bytes
+    skipped: tuple[SkippedKey, ...]
     fetched_at: float
     stale_at: float
     dead_at: float
@@ -94,16 +102,22 @@ class _Attempt:
     error: str | None
 
 
+Fetch: TypeAlias = Callable[[str, str], Steps[FetchResponse]]
+"""Gets the document at a URL, which messages call by the second argument; raises `FetchError`."""
+
+
 class FetchSettings(TypedDict, total=False):
     """What every source of fetched keys takes, by keyword.
 
-    `allow_http_loopback`: plain http too, for addresses of this machine. `fetcher`: a `Fetcher`, an `httpx.Client` or
-    an `httpx.AsyncClient`; the default needs no dependency. `tls`: an `ssl.SSLContext` for the default fetcher.
+    `allow_http_loopback`: plain http too, for addresses of this machine; `allow_http_hosts`: for these hosts, which are
+    reached over a network of your own. `fetcher`: a `Fetcher`, an `httpx.Client` or an `httpx.AsyncClient`; the default
+    needs no dependency. `tls`: an `ssl.SSLContext` for the default fetcher.
     `timeout`: for one fetch altogether (5 s). `cool_down`: between searches for an unknown `kid`, and after a failure
     (10 s). `hard_lifetime`: how long keys serve without a successful fetch (24 h). `clock`: seconds since the epoch.
     """
 
     allow_http_loopback: bool
+    allow_http_hosts: Iterable[str]
     fetcher: Fetcher | HTTPXClient | None
     tls: SSLContext | None
     timeout: timedelta
@@ -121,6 +135,7 @@ class FetchedKeys(ABC):
         *,
         algorithms: Iterable[str] | None,
         allow_http_loopback: bool = False,
+        allow_http_hosts: Iterable[str] = (),
         fetcher: Fetcher | HTTPXClient | None = None,
         tls: SSLContext | None = None,
         timeout: timedelta = timedelta(seconds=TIMEOUT),
@@ -132,7 +147,10 @@ class FetchedKeys(ABC):
         checked = Checked(problems)
         self.algorithms: tuple[str, ...] = checked(lambda: public_algorithms(algorithms)) or ()
         self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
-        checked(lambda: self._check_address(address, allow_http_loopback=allow_http_loopback))
+        http = checked(lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts))
+        self._http: PlainHTTP = PlainHTTP() if http is None else http
+        if http is not None:
+            checked(lambda: self._check_address(address))
         self._timeout = seconds("timeout", timeout, problems, at_most=60)
         self._cool_down = seconds("cool_down", cool_down, problems)
         self._hard_lifetime = seconds("hard_lifetime", hard_lifetime, problems)
@@ -142,7 +160,6 @@ class FetchedKeys(ABC):
             problems.append(f"clock is a function that returns seconds since the epoch: found {clock!r}")
         ConfigurationError.raise_all(problems)
         self._address = address
-        self._allow_http_loopback = allow_http_loopback
         self._clock = clock
         self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}")
         # Guards what follows where it is written; readers take what they find, each a value that is never changed.
@@ -151,15 +168,16 @@ class FetchedKeys(ABC):
         self._attempt: _Attempt | None = None
         self._errand: Errand[None] | None = None
         self._skew: float | None = None
+        self._replacement_sought_at: float | None = None
 
     # Abstract: what a subclass adds.
 
     @abstractmethod
-    def _fetching(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Fetched]:
-        """The steps of one fetch; `fetch(url)` gets a document. Raises `FetchError`."""
+    def _fetching(self, fetch: Fetch) -> Steps[Fetched]:
+        """The steps of one fetch; `fetch(url, label)` gets a document. Raises `FetchError`."""
 
     @abstractmethod
-    def _check_address(self, address: str, *, allow_http_loopback: bool) -> None:
+    def _check_address(self, address: str) -> None:
         """Raise `ConfigurationError` unless `address` may be fetched from."""
 
     # The port: `jwtguard.core.jwk_set.KeySource`.
@@ -188,6 +206,10 @@ class FetchedKeys(ABC):
         """Look again, for `kid`; raises `UnavailableError` where nobody can tell (503)."""
         return Flow(self._refreshed(kid))
 
+    def replaced(self, keys: JWKSet) -> Flow[JWKSet | None]:
+        """Look whether others have taken the place of `keys`, by which a signature did not hold (rule 7)."""
+        return Flow(self._replaced(keys))
+
     def prefetch(self) -> Flow[None]:
         """Fetch now unless fresh keys are at hand: `keys.prefetch().run()`, or `await keys.prefetch()`.
 
@@ -213,6 +235,12 @@ class FetchedKeys(ABC):
         """Why the latest fetch failed, or None if it did not."""
         attempt = self._attempt
         return None if attempt is None else attempt.error
+
+    @property
+    def skipped(self) -> tuple[SkippedKey, ...]:
+        """The keys of the document at hand that could have signed tokens, and that are not used."""
+        good = self._good
+        return () if good is None else good.skipped
 
     @property
     def clock_skew(self) -> float | None:
@@ -274,6 +302,33 @@ class FetchedKeys(ABC):
             raise self._unavailable()
         return keys, is_joined  # Without `kid`, on the word of a fetch that is young enough (rule 5).
 
+    def _replaced(self, keys: JWKSet) -> Steps[JWKSet | None]:
+        yield from self._errands.preparing()
+        with self._lock:
+            now = self._clock()
+            good, errand = self._good, self._errand
+            if good is None or good.keys is not keys:
+                return self._living(now)  # They were replaced since the caller looked.
+            if errand is None or not errand.is_under_way():
+                errand = None
+                if self._may_seek_replacement(good, now):
+                    self._replacement_sought_at = now
+                    errand = self._start(searching=False)
+        if errand is None:
+            return None
+        try:
+            yield Wait(errand.future, timeout=errand.wait_seconds())
+        except (TimeoutError, RuntimeError):
+            return None
+        newer = self._living(self._clock())
+        return None if newer is keys else newer
+
+    def _may_seek_replacement(self, good: _Good, now: float) -> bool:
+        sought_at = self._replacement_sought_at
+        is_young = 0 <= now - good.fetched_at < REPLACEMENT_INTERVAL
+        is_sought = sought_at is not None and 0 <= now - sought_at < REPLACEMENT_INTERVAL
+        return not is_young and not is_sought and self._may_start(now, searching=False)
+
     def _living(self, now: float) -> JWKSet | None:
         good = self._good
         return good.keys if good is not None and now < good.dead_at else None
@@ -306,11 +361,11 @@ class FetchedKeys(ABC):
     def _perform(self, begun_at: float, searched_at: float | None) -> Steps[None]:
         deadline = time.monotonic() + self._timeout
 
-        def fetch(url: str) -> Steps[FetchResponse]:
+        def fetch(url: str, label: str) -> Steps[FetchResponse]:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                raise FetchError(f"no time was left to fetch {url}")
-            response = yield from fetching(self._fetcher, FetchRequest(url=url, timeout=remaining))
+                raise FetchError(f"no time was left to fetch {label}")
+            response = yield from fetching(self._fetcher, FetchRequest(url=url, timeout=remaining, label=label))
             self._skew = skew_of(response.headers, self._clock())
             return response
 
@@ -329,19 +384,31 @@ class FetchedKeys(ABC):
 
     def _succeed(self, fetched: Fetched, begun_at: float, searched_at: float | None) -> None:
         lifetime = min(max(fetched.lifetime, MIN_LIFETIME), MAX_LIFETIME)
+        before = self._good
+        is_known = before is not None and before.sha256 == fetched.sha256
+        # The same set for as long as its keys are the same: another one means that tokens are verified anew.
+        if before is not None and (is_known or before.keys.holds_same_keys(fetched.keys)):
+            keys = before.keys
+        else:
+            keys = fetched.keys
         with self._lock:
-            good = self._good
-            # The same document makes no new set, since that would empty the cache of verified tokens.
-            is_known = good is not None and good.sha256 == fetched.sha256
             self._good = _Good(
-                keys=good.keys if good is not None and is_known else fetched.keys,
+                keys=keys,
                 sha256=fetched.sha256,
+                skipped=fetched.skipped,
                 fetched_at=begun_at,
                 # Some time before they die, or the first request after that would have to wait.
                 stale_at=begun_at + min(lifetime, self._hard_lifetime * 23 / 24),
                 dead_at=begun_at + self._hard_lifetime,
             )
             self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=None)
+        if fetched.skipped and not is_known:
+            logger.warning(
+                "keys of %s: %s",
+                self._address,
+                told(fetched.skipped),
+                extra=log_fields("keys_skipped", source=self._address),
+            )
 
     def _fail(self, searched_at: float | None, error: str) -> None:
         logger.warning(
@@ -355,6 +422,14 @@ class FetchedKeys(ABC):
         if attempt is not None and attempt.error is not None:
             remaining = attempt.ended_at + self._cool_down - self._clock()
         return UnavailableError("keys", retry_after=max(1, math.ceil(min(remaining, self._cool_down))))
+
+
+def told(skipped: Sequence[SkippedKey]) -> str:
+    """What is said of the keys that are not used."""
+    listed = [str(each) for each in skipped[:_MOST_TOLD]]
+    if len(skipped) > _MOST_TOLD:
+        listed.append(f"{len(skipped) - _MOST_TOLD} more")
+    return f"not used, though it could sign tokens: {'; '.join(listed)}"
 
 
 def public_algorithms(algorithms: Iterable[str] | None) -> tuple[str, ...]:

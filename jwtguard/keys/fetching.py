@@ -14,12 +14,14 @@ in time, in size, and in where it goes, since redirects are never followed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Call, Steps, is_async
+from jwtguard.core.logs import escaped, quoted
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -50,7 +52,10 @@ class StatusError(FetchError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
-    """What to fetch. `timeout` is in seconds, for everything together; `max_bytes` is of the body."""
+    """What to fetch. `timeout` is in seconds, for everything together; `max_bytes` is of the body.
+
+    `label` is how messages name it: the address by default, or less of one that a document gave.
+    """
 
     url: str
     method: str = "GET"
@@ -58,6 +63,12 @@ class FetchRequest:
     body: bytes | None = field(default=None, repr=False)
     timeout: float = TIMEOUT
     max_bytes: int = MAX_BYTES
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return self.label or self.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +98,7 @@ def fetching(fetcher: Fetcher, request: FetchRequest) -> Steps[FetchResponse]:
         raise too_large(request)
     if response.status != 200:
         redirected = ": redirects are not followed" if 300 <= response.status < 400 else ""
-        raise StatusError(response.status, f"{request.url} answered {response.status}{redirected}")
+        raise StatusError(response.status, f"{request.name} answered {response.status}{redirected}")
     return response
 
 
@@ -103,14 +114,14 @@ def _bound(fetcher: Fetcher, request: FetchRequest) -> Callable[[], Awaitable[Fe
 
 def _reason(error: Exception, request: FetchRequest) -> str:
     if isinstance(error, TimeoutError):
-        return f"{request.url} did not answer within {request.timeout:.3g} s"
-    # The text of an error may quote what was received, which is nobody's business: at most a line of it.
-    return f"{request.url} cannot be reached: {type(error).__name__}: {str(error)[:200]}"
+        return f"{request.name} did not answer within {request.timeout:.3g} s"
+    # The text of an error may quote what was received.
+    return f"{request.name} cannot be reached: {type(error).__name__}: {escaped(str(error))}"
 
 
 def too_large(request: FetchRequest) -> FetchError:
     """The refusal of a body that is too long."""
-    return FetchError(f"{request.url} sent more than {request.max_bytes} bytes")
+    return FetchError(f"{request.name} sent more than {request.max_bytes} bytes")
 
 
 def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:
@@ -135,11 +146,47 @@ def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:
 
 def no_fetcher(request: FetchRequest) -> FetchResponse:
     """Stands where a fetcher could not be made, until that is reported."""
-    raise FetchError(f"{request.url}: no fetcher")
+    raise FetchError(f"{request.name}: no fetcher")
 
 
-def check_url(url: object, *, allow_http_loopback: bool, what: str = "url") -> str:
-    """An address that may be asked for keys: https, or plain http on this machine if that is allowed by name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainHTTP:
+    """Where plain http may be spoken: to this machine, and to hosts in lower case that were named."""
+
+    loopback: bool = False
+    hosts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, *, allow_http_loopback: bool, allow_http_hosts: Iterable[str]) -> Self:
+        """Read the two settings; raises `ConfigurationError` for a host that is none."""
+        is_list = isinstance(allow_http_hosts, Iterable) and not isinstance(allow_http_hosts, str | bytes | Mapping)
+        hosts = tuple(allow_http_hosts) if is_list else ()
+        if not is_list or not all(_is_host(host) for host in hosts):
+            raise ConfigurationError(
+                "allow_http_hosts is a list of host names, without scheme and port: write"
+                f' allow_http_hosts=["keycloak"], found {allow_http_hosts!r}'
+            )
+        return cls(loopback=allow_http_loopback, hosts=frozenset(host.lower() for host in hosts))
+
+    def allows(self, host: str) -> bool:
+        """Whether `host`, in lower case, may be spoken to without TLS."""
+        return host in self.hosts or (self.loopback and is_loopback(host))
+
+
+def _is_host(host: object) -> bool:
+    """A name, or an address; never a pattern, a port or a path."""
+    from ipaddress import ip_address  # noqa: PLC0415 - seldom needed
+
+    if not isinstance(host, str):
+        return False
+    try:
+        return ip_address(host) is not None
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", host) is not None
+
+
+def check_url(url: object, http: PlainHTTP, *, what: str = "url") -> str:
+    """An address that may be asked for keys: https, or plain http where `http` allows it.
 
     Raises `ConfigurationError` for any other.
     """
@@ -152,14 +199,15 @@ def check_url(url: object, *, allow_http_loopback: bool, what: str = "url") -> s
     except ValueError:
         parts, host, port_is_sound = None, None, False
     if parts is None or not host or not port_is_sound or " " in str(url) or parts.scheme not in {"https", "http"}:
-        raise ConfigurationError(f'{what} is an absolute https address: write {what}="https://…", found {url!r}')
+        raise ConfigurationError(f'{what} is an absolute https address: write {what}="https://…", found {quoted(url)}')
     if parts.fragment or parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{what} holds a fragment or credentials, which an address of keys never does")
-    if parts.scheme == "http" and not (allow_http_loopback and is_loopback(host)):
-        # Whoever stands on the way of plain http chooses whom we trust.
+    if parts.scheme == "http" and not http.allows(host):
+        # An attacker on the way of plain http chooses whose tokens are trusted.
+        way_out = "allow_http_loopback=True" if is_loopback(host) else f"allow_http_hosts=[{quoted(host)}]"
         raise ConfigurationError(
-            f"{what} must be https, found {url!r}: plain http is for this machine alone"
-            " (127.0.0.1, ::1, localhost), with allow_http_loopback=True"
+            f"{what} must be https, found {quoted(url)}: plain http is spoken to hosts that you name, on a network"
+            f" of your own, with {way_out}"
         )
     return str(url)
 

@@ -23,25 +23,28 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, MalformedTokenError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
 from jwtguard.core.jose import ClaimsSet, JOSEHeader, parse_object
+from jwtguard.core.jwk import SigningKey
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import Policy, seconds
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.unchecked import UncheckedType
 from jwtguard.core.verification import VerifiedToken
+from jwtguard.keys.client_authentication import AuthenticationMethod, IntrospectionClient
 from jwtguard.keys.errands import Errand, Errands
 from jwtguard.keys.fetching import (
     TIMEOUT,
     Fetcher,
     FetchError,
     FetchRequest,
+    PlainHTTP,
     StatusError,
     as_fetcher,
     check_url,
@@ -75,13 +78,21 @@ class _Answer:
 class Introspection:
     """Introspection at `endpoint`, as a client of the issuer's (RFC 7662 §2.1).
 
-    `client_id` and `client_secret` go into the Authorization header (`client_secret_basic`) or, if `authentication` is
-    `client_secret_post`, into the form. `issuer`, `audience`, `required_claims` and `claims` are the guard's where they
+    `authentication` is how the client proves who it is; each way takes what it needs, and refuses the rest:
+
+    - `client_secret_basic`, `client_secret_post`: `client_secret`, in the Authorization header or in the form (RFC 6749
+      §2.3.1).
+    - `private_key_jwt`: `signing_key`, which signs an assertion of a minute for each question (RFC 7523 §2.2). Its
+      audience is `assertion_audience`, by default `issuer`, else the endpoint.
+    - `tls_client_auth`, `self_signed_tls_client_auth`: a client certificate, loaded into `tls`, or in the client that
+      `fetcher` is (RFC 8705 §2).
+
+    `issuer`, `audience`, `required_claims` and `claims` are the guard's where they
     are None; `kind` says what an answer must show besides, for example `TokenKind(values={"token_type": ["Bearer"]})`
     where refresh tokens are answered as active too. `lifetime`: how long an active token is remembered, at most until
     its `exp` (60 s; 0 for not at all); `negative_lifetime`: how long one that is not (10 s). `cache_size`: entries of
-    each kind. `max_in_flight`: questions at once; more get 503. `fetcher`, `tls`, `timeout` and `allow_http_loopback`
-    are those of `RemoteJWKSet`. Raises `ConfigurationError` with all problems.
+    each kind. `max_in_flight`: questions at once; more get 503. `fetcher`, `tls`, `timeout`, `allow_http_loopback` and
+    `allow_http_hosts` are those of `RemoteJWKSet`. Raises `ConfigurationError` with all problems.
     """
 
     def __init__(
@@ -89,8 +100,10 @@ class Introspection:
         endpoint: str,
         *,
         client_id: str,
-        client_secret: str,
-        authentication: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic",
+        client_secret: str | None = None,
+        authentication: AuthenticationMethod = "client_secret_basic",
+        signing_key: SigningKey | None = None,
+        assertion_audience: str | None = None,
         issuer: str | UncheckedType | None = None,
         audience: str | Iterable[str] | UncheckedType | None = None,
         required_claims: Iterable[str] | None = None,
@@ -101,19 +114,28 @@ class Introspection:
         cache_size: int = 1024,
         max_in_flight: int = 32,
         allow_http_loopback: bool = False,
+        allow_http_hosts: Iterable[str] = (),
         fetcher: Fetcher | HTTPXClient | None = None,
         tls: SSLContext | None = None,
         timeout: timedelta = timedelta(seconds=TIMEOUT),
     ) -> None:
         problems: list[str] = []
         checked = Checked(problems)
-        checked(lambda: check_url(endpoint, allow_http_loopback=allow_http_loopback, what="endpoint"))
+        http = checked(lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts))
+        if http is not None:
+            checked(lambda: check_url(endpoint, http, what="endpoint"))
         self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
-        for name, value in (("client_id", client_id), ("client_secret", client_secret)):
-            if not isinstance(value, str) or not value:
-                problems.append(f"{name} is a string that is not empty: the endpoint answers registered clients only")
-        if authentication not in {"client_secret_basic", "client_secret_post"}:
-            problems.append(f"authentication is client_secret_basic or client_secret_post, found {authentication!r}")
+        client = checked(
+            lambda: IntrospectionClient.of(
+                client_id=client_id,
+                authentication=authentication,
+                client_secret=client_secret,
+                signing_key=signing_key,
+                assertion_audience=assertion_audience,
+                default_audience=issuer if isinstance(issuer, str) else endpoint,
+                has_certificate=tls is not None or fetcher is not None,
+            )
+        )
         for name, number in (("cache_size", cache_size), ("max_in_flight", max_in_flight)):
             if type(number) is not int or number < 1:
                 problems.append(f"{name} is a number, at least 1, found {number!r}")
@@ -121,9 +143,9 @@ class Introspection:
         self._negative_lifetime = seconds("negative_lifetime", negative_lifetime, problems, at_most=60)
         self._timeout = seconds("timeout", timeout, problems, at_most=60)
         ConfigurationError.raise_all(problems)
+        assert client is not None  # noqa: S101 - for the type checker: a missing part is a problem found
         self._endpoint = endpoint
-        self._client = (client_id, client_secret)
-        self._in_form = authentication == "client_secret_post"
+        self._client = client
         self._policy = {"issuer": issuer, "audience": audience, "required_claims": required_claims, "claims": claims}
         self._kind = kind
         self._cache_size = cache_size
@@ -188,12 +210,12 @@ class Introspection:
 
     def _ask(self, text: str, sha256: bytes, clock: Callable[[], float]) -> Steps[_Answer]:
         try:
-            response = yield from fetching(self._fetcher, self._request(text))
+            response = yield from fetching(self._fetcher, self._request(text, clock()))
         except StatusError as error:
             if error.status != 401:
                 raise
             # RFC 7662 §2.3: it means us, not the token.
-            raise FetchError(f"{error}: it does not take our client_id and client_secret") from None
+            raise FetchError(f"{error}: it does not take our client_id and {self._client.credentials}") from None
         try:
             claims = parse_object(response.body)
         except MalformedTokenError:
@@ -221,23 +243,15 @@ class Introspection:
             make_room(memory, self._cache_size)
             memory[sha256] = answer
 
-    def _request(self, text: str) -> FetchRequest:
-        from base64 import b64encode  # noqa: PLC0415 - only where it is used
-        from urllib.parse import quote_plus, urlencode  # noqa: PLC0415 - slow to import
+    def _request(self, text: str, now: float) -> FetchRequest:
+        from urllib.parse import urlencode  # noqa: PLC0415 - slow to import
 
-        form = {"token": text, "token_type_hint": "access_token"}
-        headers = {"Content-Type": _FORM, "Accept": "application/json"}
-        client_id, client_secret = self._client
-        if self._in_form:
-            form |= {"client_id": client_id, "client_secret": client_secret}
-        else:
-            # RFC 6749 §2.3.1: each is form-encoded before they are joined.
-            joined = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-            headers["Authorization"] = f"Basic {b64encode(joined.encode('ascii')).decode('ascii')}"
+        proof = self._client.proof(now)
+        form = {"token": text, "token_type_hint": "access_token", **proof.form}
         return FetchRequest(
             url=self._endpoint,
             method="POST",
-            headers=headers,
+            headers={"Content-Type": _FORM, "Accept": "application/json", **proof.headers},
             body=urlencode(form).encode("ascii"),
             timeout=self._timeout,
         )

@@ -25,8 +25,9 @@ from datetime import datetime, timedelta
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import TokenSource, check_sources
-from jwtguard.core.jwk import VerificationKey, allow_list
-from jwtguard.core.jwk_set import KeySource, key_source
+from jwtguard.core.jwk import allow_list
+from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.key_sources import Keys, key_source
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.policy import Policy
@@ -53,7 +54,7 @@ class TrustedIssuer:
 
     issuer: str | NoIssuerType
     audience: str | Iterable[str] | UncheckedType
-    keys: VerificationKey | Iterable[VerificationKey] | KeySource | None = field(default=None, repr=False)
+    keys: Keys | None = field(default=None, repr=False)
     algorithms: Iterable[str] | None = None
     claims: ClaimsMapping | None = None
     kind: TokenKind = field(default_factory=TokenKind)
@@ -91,7 +92,13 @@ class TrustedIssuer:
             return key_source(self.keys)
         if self.issuer is NO_ISSUER or has_placeholder(self.issuer):
             raise ConfigurationError("keys is required where the issuer is no address to ask: pass RemoteJWKSet(...)")
-        return OpenIDProvider(self.issuer, algorithms=self.algorithms)
+        try:
+            return OpenIDProvider(self.issuer, algorithms=self.algorithms)
+        except ConfigurationError as error:
+            problem = error.detail
+            if "allow_http" in problem:
+                problem += ", which keys=OpenIDProvider(issuer, ...) takes"
+        raise ConfigurationError(problem)
 
     @property
     def key_source(self) -> KeySource:

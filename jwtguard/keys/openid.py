@@ -11,13 +11,15 @@ When it is fetched, who waits and what is answered meanwhile stands in `fetched_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Unpack
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Steps
-from jwtguard.keys.fetched_keys import Fetched, FetchedKeys, FetchSettings, fingerprint
-from jwtguard.keys.fetching import FetchError, FetchResponse, StatusError, check_url
+from jwtguard.core.logs import escaped, quoted
+from jwtguard.keys.fetched_keys import Fetch, Fetched, FetchedKeys, FetchSettings, fingerprint
+from jwtguard.keys.fetching import FetchError, StatusError, check_url
 from jwtguard.keys.remote import fetched_object, fetched_set
 
 
@@ -42,41 +44,38 @@ class OpenIDProvider(FetchedKeys):
         self.issuer = issuer
         self.metadata_urls: tuple[str, ...] = _well_known(issuer) if metadata_url is None else (metadata_url,)
 
-    def _check_address(self, address: str, *, allow_http_loopback: bool) -> None:
-        check_url(address, allow_http_loopback=allow_http_loopback, what="issuer")
+    def _check_address(self, address: str) -> None:
+        check_url(address, self._http, what="issuer")
         if "?" in address:
             raise ConfigurationError(f"an issuer has no query (RFC 8414 §2): found {address!r}")
         if self._metadata_url is not None:
-            check_url(self._metadata_url, allow_http_loopback=allow_http_loopback, what="metadata_url")
+            check_url(self._metadata_url, self._http, what="metadata_url")
 
-    def _fetching(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Fetched]:
+    def _fetching(self, fetch: Fetch) -> Steps[Fetched]:
         where, metadata = yield from self._metadata(fetch)
         # OpenID Connect Discovery §4.3, RFC 8414 §3.3: character by character, or another issuer's keys become ours.
         if metadata.get("issuer") != self.issuer:
-            raise FetchError(
-                f"the metadata is that of issuer {str(metadata.get('issuer'))[:200]!r}, not of {self.issuer!r}"
-            )
+            raise FetchError(f"the metadata is that of issuer {quoted(metadata.get('issuer'))}, not of {self.issuer!r}")
         self.metadata_urls = (where,)  # Found: they stay there. A page that anything is answered with is not them.
         try:
-            url = check_url(
-                metadata.get("jwks_uri"), allow_http_loopback=self._allow_http_loopback, what="jwks_uri in the metadata"
-            )
+            url = check_url(metadata.get("jwks_uri"), self._http, what="jwks_uri in the metadata")
         except ConfigurationError as error:
             raise FetchError(error.detail) from None
-        response = yield from fetch(url)
-        fetched = fetched_set(response, self.algorithms, url)
-        return Fetched(keys=fetched.keys, lifetime=fetched.lifetime, sha256=fingerprint(url.encode(), fetched.sha256))
+        label = escaped(url)
+        response = yield from fetch(url, label)
+        fetched = fetched_set(response, self.algorithms, label)
+        return replace(fetched, sha256=fingerprint(url.encode(), fetched.sha256))
 
-    def _metadata(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[tuple[str, Mapping[str, Any]]]:
+    def _metadata(self, fetch: Fetch) -> Steps[tuple[str, Mapping[str, Any]]]:
         url, *others = self.metadata_urls
         try:
-            response = yield from fetch(url)
+            response = yield from fetch(url, url)
         except StatusError as error:
             # Not there: it may be an OAuth server that speaks RFC 8414 only. Any other answer is one.
             if error.status not in {403, 404, 405, 410} or not others:
                 raise
             url = others[0]
-            response = yield from fetch(url)
+            response = yield from fetch(url, url)
         return url, fetched_object(response, url)
 
 

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, Self
 from jwtguard import keys as elsewhere
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.extraction import AuthorizationHeader, TokenSource
-from jwtguard.core.jwk import VerificationKey
-from jwtguard.core.jwk_set import JWKSet, KeySource, key_source
+from jwtguard.core.jwk_set import JWKSet, KeySource
+from jwtguard.core.key_sources import Keys, key_source
 from jwtguard.core.policy import Policy
 from jwtguard.core.tenants import TenantPattern
 from jwtguard.core.unchecked import UNCHECKED, UncheckedType
@@ -44,7 +44,7 @@ class Trust(NamedTuple):
         *,
         issuer: str | UncheckedType | None,
         audience: str | Iterable[str] | UncheckedType | None,
-        keys: VerificationKey | Iterable[VerificationKey] | KeySource | None,
+        keys: Keys | None,
         issuers: Iterable[elsewhere.TrustedIssuer] | None,
         introspection: elsewhere.Introspection | None,
         defaults: PolicyDefaults,
@@ -102,7 +102,7 @@ class Trust(NamedTuple):
     @property
     def key_sources(self) -> list[KeySource]:
         """Where keys come from, each once."""
-        return list({id(policy.keys): policy.keys for policy in self.policies}.values())
+        return list({id(source): source for policy in self.policies for source in policy.key_sources}.values())
 
 
 def _arguments(defaults: PolicyDefaults) -> dict[str, Any]:

@@ -9,15 +9,23 @@ When it is fetched, who waits and what is answered meanwhile stands in `fetched_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Unpack
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Steps
 from jwtguard.core.jwk import VerificationKey
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.keys.fetched_keys import Fetched, FetchedKeys, FetchSettings, fingerprint, lifetime_of
-from jwtguard.keys.fetching import FetchError, FetchResponse, check_url
+from jwtguard.core.jwk_set import FetchedJWKSet, SkippedKey
+from jwtguard.core.logs import quoted
+from jwtguard.keys.fetched_keys import (
+    Fetch,
+    Fetched,
+    FetchedKeys,
+    FetchSettings,
+    fingerprint,
+    lifetime_of,
+)
+from jwtguard.keys.fetching import FetchError, check_url
 from jwtguard.keys.remote import MAX_KEYS, fetched_object
 
 
@@ -31,32 +39,44 @@ class X509Keys(FetchedKeys):
     def __init__(self, url: str, *, algorithms: Iterable[str] = ("RS256",), **settings: Unpack[FetchSettings]) -> None:
         super().__init__(url, algorithms=algorithms, **settings)
 
-    def _check_address(self, address: str, *, allow_http_loopback: bool) -> None:
-        check_url(address, allow_http_loopback=allow_http_loopback)
+    def _check_address(self, address: str) -> None:
+        check_url(address, self._http)
 
-    def _fetching(self, fetch: Callable[[str], Steps[FetchResponse]]) -> Steps[Fetched]:
+    def _fetching(self, fetch: Fetch) -> Steps[Fetched]:
         url = self._address
-        response = yield from fetch(url)
+        response = yield from fetch(url, url)
         certificates = fetched_object(response, url)
         if len(certificates) > MAX_KEYS:
             raise FetchError(f"{url} has {len(certificates)} certificates, and at most {MAX_KEYS} are accepted")
-        keys = [
-            key
-            for kid, certificate in certificates.items()
-            for algorithm in self.algorithms
-            if (key := _key_of(kid, certificate, algorithm)) is not None
-        ]
+        keys: list[VerificationKey] = []
+        skipped: list[SkippedKey] = []
+        for kid, certificate in certificates.items():
+            try:
+                keys += _keys_of(kid, certificate, self.algorithms)
+            except ConfigurationError as error:
+                skipped.append(SkippedKey(kid=quoted(kid), reason=error.detail))
         if not keys:
-            raise FetchError(f"{url} has no usable certificate")
+            raise FetchError(f"{url} has no usable certificate ({'; '.join(map(str, skipped[:3])) or 'it is empty'})")
         return Fetched(
-            keys=JWKSet(keys), lifetime=lifetime_of(response.headers), sha256=fingerprint(url.encode(), response.body)
+            keys=FetchedJWKSet(keys, address=url),
+            lifetime=lifetime_of(response.headers),
+            sha256=fingerprint(url.encode(), response.body),
+            skipped=tuple(skipped),
         )
 
 
-def _key_of(kid: str, certificate: object, algorithm: str) -> VerificationKey | None:
+def _keys_of(kid: str, certificate: object, algorithms: Iterable[str]) -> list[VerificationKey]:
+    """The key of a certificate, once for each algorithm that it fits; raises `ConfigurationError` if it fits none."""
     if not isinstance(certificate, str):
-        return None
-    try:
-        return VerificationKey.from_x509(certificate, algorithm=algorithm, kid=kid)
-    except ConfigurationError:
-        return None  # It does not fit the algorithm, or is weak or broken: the others serve.
+        raise ConfigurationError("it is no certificate")
+    found: list[VerificationKey] = []
+    problem = ""
+    for algorithm in algorithms:
+        try:
+            # An empty kid is no name, as in a JWK.
+            found.append(VerificationKey.from_x509(certificate, algorithm=algorithm, kid=kid or None))
+        except ConfigurationError as error:
+            problem = error.detail
+    if not found:
+        raise ConfigurationError(problem)
+    return found

@@ -91,7 +91,7 @@ class FrozenClock:
     def _take_over_guard(self, guard: Guard) -> None:
         self._set(guard, "_clock")
         self._set(guard._verifier, "_clock")
-        for source in map(_real, guard.trust.key_sources):
+        for source in guard.trust.key_sources:
             if isinstance(source, FetchedKeys):
                 self._set(source, "_clock")
         revocation = _real(guard._revocation)

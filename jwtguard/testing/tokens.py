@@ -29,10 +29,11 @@ from jwtguard.callers import check_guard
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.csrf import CSRF
 from jwtguard.core.extraction import AuthorizationHeader
-from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jwk import SigningKey, VerificationKey
+from jwtguard.core.flow import Steps
+from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet, KeySource
 from jwtguard.core.jws import sign
+from jwtguard.core.key_sources import KeySources, sources_of
 from jwtguard.core.policy import Policy
 from jwtguard.core.revocation import SessionRevocation
 from jwtguard.core.verification import TokenVerifier, VerifiedToken
@@ -79,7 +80,7 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
     check_guard(guard, "tokens_for")
     trust, verifier = guard.trust, guard._verifier
     policies = tuple(
-        replace(policy, keys=_WithThrowaway(policy.keys, throwaway_key(algorithm_of(policy))))
+        replace(policy, keys=_with_throwaway(policy.keys, throwaway_key(algorithm_of(policy))))
         for policy in trust.policies
     )
     token_for = TokenFor(guard, policies)
@@ -130,44 +131,9 @@ def compact(key: SigningKey, claims: Mapping[str, Any], *, typ: str) -> str:
     return sign(json.dumps(stated).encode("ascii"), key, header={"typ": typ})
 
 
-class _WithThrowaway:
-    """A key source with one more key. The others are fetched only if a token asks for them."""
-
-    def __init__(self, real: KeySource, key: SigningKey) -> None:
-        self.real = real
-        self._key = key
-        self._made: tuple[JWKSet | None, JWKSet] | None = None
-
-    def current(self) -> JWKSet | None:
-        return self._both(self.real.current())
-
-    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        return Flow(self._refreshed(kid))
-
-    def _refreshed(self, kid: str | None) -> Steps[JWKSet]:
-        return self._both((yield from self.real.refreshed(kid)))
-
-    def _both(self, real: JWKSet | None) -> JWKSet:
-        if self._made is None or self._made[0] is not real:
-            # The same set for as long as the real one is: others mean that verified tokens are verified anew.
-            self._made = real, _BothKeys(real, self._key)
-        return self._made[1]
-
-
-class _BothKeys(JWKSet):
-    """The keys of `real`, found as they are there, and one that only tokens find which name it."""
-
-    __slots__ = ("_key", "_real")
-
-    def __init__(self, real: JWKSet | None, key: SigningKey) -> None:
-        super().__init__([*(real or ()), key.verification_key])
-        self._real = JWKSet([]) if real is None else real
-        self._key = key.verification_key
-
-    def find(self, kid: str | None, algorithm: str) -> VerificationKey | None:
-        if kid == self._key.kid:
-            return self._key if algorithm in self._key.names else None
-        return self._real.find(kid, algorithm)
+def _with_throwaway(keys: KeySource, key: SigningKey) -> KeySources:
+    """A key more, which is looked at first: the others are fetched only if a token asks for them."""
+    return KeySources([JWKSet([key.verification_key]), *sources_of(keys)])
 
 
 class _ButNotForTests:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from jwtguard import ConfigurationError, LocalJWKSet, VerificationKey
+from jwtguard import ConfigurationError, LocalJWKSet, SigningKey, VerificationKey
 from jwtguard.core.jwk import candidate_algorithms
-from jwtguard.core.jwk_set import JWKSet, KeySource
+from jwtguard.core.jwk_set import FetchedJWKSet, JWKSet, KeySource
 from tests.core.keys import RSA_JWK, hs256, verification_key
 from tests.core.vectors import public
 
@@ -18,6 +18,7 @@ HS_OTHER = hs256(secret="another secret, only an example!").verification_key
 ES, ES_A, ES_B = (verification_key("ES256", kid) for kid in (None, "a", "b"))
 RS_A, PS_A = verification_key("RS256", "a"), verification_key("PS256", "a")
 ED, ED448, ED_A = verification_key("Ed25519"), verification_key("Ed448"), verification_key("EdDSA", "a")
+ED448_A = verification_key("Ed448", "a")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,8 @@ ED, ED448, ED_A = verification_key("Ed25519"), verification_key("Ed448"), verifi
         pytest.param([ES_A], "A", "ES256", None, id="kid in other letters"),
         pytest.param([ES_A], "a ", "ES256", None, id="kid with a space"),
         pytest.param([ES_A], "a", "ES384", None, id="kid of a key for another alg"),
-        pytest.param([ES_A, HS], "a", "HS256", None, id="kid found, and no other key stands in for its alg"),
+        pytest.param([ES_A, HS_A], "a", "HS256", HS_A, id="kid of two keys, the second fits"),
+        pytest.param([ES_A, HS], "a", "HS256", HS, id="kid of a key for another alg, and a nameless key fits"),
         pytest.param([RS_A, PS_A], "a", "RS256", RS_A, id="one key for two algs, the first"),
         pytest.param([RS_A, PS_A], "a", "PS256", PS_A, id="one key for two algs, the second"),
         pytest.param([RS_A, PS_A], "a", "RS384", None, id="one key for two algs, and a third alg"),
@@ -40,8 +42,6 @@ ED, ED448, ED_A = verification_key("Ed25519"), verification_key("Ed448"), verifi
         pytest.param([HS], "any", "HS512", None, id="a nameless key, another alg"),
         pytest.param([HS], "any", "none", None, id="a nameless key, alg none"),
         pytest.param([HS, ES], "any", "ES256", ES, id="two nameless keys, one fits"),
-        pytest.param([HS, HS_OTHER], "any", "HS256", None, id="two nameless keys, both fit"),
-        pytest.param([HS, HS_OTHER], None, "HS256", None, id="two nameless keys, both fit, no kid"),
         pytest.param([HS, HS_A], "other", "HS256", HS, id="a nameless key beside a named one, unknown kid"),
         pytest.param([HS_A, HS_OTHER], None, "HS256", HS_OTHER, id="a nameless key beside a named one, no kid"),
         # Else, if the token has no kid, the only key of the set that fits alg.
@@ -64,13 +64,89 @@ def test_the_key_for_a_token(
     keys: list[VerificationKey], kid: str | None, algorithm: str, expected: VerificationKey | None
 ) -> None:
     """One key or none: where two would do, neither does (RFC 7515 §6, RFC 8725 §3.1)."""
-    assert expected is JWKSet(keys).find(kid, algorithm)
+    assert JWKSet(keys).candidates(kid, algorithm) == (() if expected is None else (expected,))
 
 
-def test_two_different_keys_cannot_share_a_name() -> None:
-    """Nobody could tell them apart."""
-    with pytest.raises(ConfigurationError, match="two different keys have the kid 'a'"):
-        JWKSet([ES_A, RS_A])
+def another(algorithm: str, kid: str | None = None) -> VerificationKey:
+    """A key that no other is."""
+    return SigningKey.generate(algorithm, kid=kid).verification_key
+
+
+ES_A2, ES_OLD = another("ES256", "a"), another("ES256")
+NAMED_COPY = VerificationKey.from_jwk({**ES_A.to_jwk(), "kid": "copy"})
+BLANK_COPY = VerificationKey.from_jwk({**ES_A.to_jwk(), "kid": ""})
+FIVE = [another("ES256") for _ in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "kid", "algorithm", "expected"),
+    [
+        pytest.param([ES_A, ES_A2], "a", "ES256", [ES_A, ES_A2], id="two of one kid"),
+        pytest.param([ES_A2, ES_A], "a", "ES256", [ES_A2, ES_A], id="in the order of the document"),
+        pytest.param([ES_A, ES_A], "a", "ES256", [ES_A], id="one key twice"),
+        pytest.param([ES_A, RS_A, PS_A, HS_A], "a", "PS256", [PS_A], id="four types of one kid"),
+        pytest.param([ES_A, BLANK_COPY], "a", "ES256", [ES_A], id="a blank copy, by its kid"),
+        pytest.param([ES_A, BLANK_COPY], None, "ES256", [BLANK_COPY], id="a blank copy, without a kid"),
+        pytest.param([ES_A, BLANK_COPY], "new", "ES256", [BLANK_COPY], id="a blank copy, by another kid"),
+        pytest.param([ES_A, NAMED_COPY], None, "ES256", [ES_A], id="one key of two names, without a kid"),
+        pytest.param([ES_A, NAMED_COPY], "copy", "ES256", [NAMED_COPY], id="one key of two names, by the second"),
+        pytest.param([ES, ES_OLD, RS_A], None, "ES256", [ES, ES_OLD], id="two without a kid"),
+        pytest.param([ES_A, ES_B, RS_A], None, "ES256", [ES_A, ES_B], id="two names, without a kid"),
+        pytest.param([ES_A, ES_A2], "b", "ES256", [], id="two of another kid"),
+        pytest.param([ED_A, ED448_A], "a", "EdDSA", [ED_A, ED448_A], id="two curves of one name"),
+        pytest.param(FIVE[:4], None, "ES256", FIVE[:4], id="four"),
+        pytest.param([*FIVE[:4], *FIVE[:4], RS_A], None, "ES256", FIVE[:4], id="four, each twice, and another type"),
+        pytest.param(FIVE, None, "ES256", [], id="five"),
+    ],
+)
+def test_the_keys_of_a_fetched_set(
+    keys: list[VerificationKey], kid: str | None, algorithm: str, expected: list[VerificationKey]
+) -> None:
+    """A provider may have up to four that fit: their signature tells which is meant."""
+    assert FetchedJWKSet(keys).candidates(kid, algorithm) == tuple(expected)
+
+
+def test_too_many_keys_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """One WARNING for a set, however many tokens come."""
+    keys = FetchedJWKSet(FIVE, address="https://issuer.example/jwks")
+    for _ in range(3):
+        assert keys.candidates(None, "ES256") == ()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith(
+        "keys of https://issuer.example/jwks: 5 keys fit a token for ES256, and at most 4 are tried"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ([ES_A, ES_A2], "two different keys for ES256 have the kid 'a'"),
+        ([HS, HS_OTHER], "two different keys for HS256 have no kid"),
+        ([ED_A, another("Ed25519", "a")], "two different keys for (EdDSA|Ed25519) have the kid 'a'"),
+    ],
+)
+def test_two_different_keys_cannot_share_name_and_algorithm(keys: list[VerificationKey], problem: str) -> None:
+    """In a set of our own, no token could say which of them it means."""
+    with pytest.raises(ConfigurationError, match=problem):
+        JWKSet(keys)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ([ES_A, RS_A], [RS_A, ES_A], True),
+        ([ES_A, ES_A], [ES_A], True),
+        ([ES_A], [ES_A2], False),
+        ([ES_A], [NAMED_COPY], False),
+        ([RS_A], [PS_A], False),
+        ([ES_A], [ES_A, ES_B], False),
+        ([ES_A, ES_B], [ES_A, ES_A2], False),
+    ],
+)
+def test_sets_of_the_same_keys(one: list[VerificationKey], other: list[VerificationKey], expected: bool) -> None:
+    """The order says nothing; a name, an algorithm and a key do."""
+    assert FetchedJWKSet(one).holds_same_keys(FetchedJWKSet(other)) is expected
 
 
 def test_kinds_may_be_mixed_in_code() -> None:
@@ -124,16 +200,29 @@ def without_alg(jwk: Mapping[str, Any]) -> dict[str, Any]:
         pytest.param({"keys": [OCT]}, {"oct": "HS256"}, id="a secret"),
         pytest.param({"keys": [EC, OKP], "more": 1}, {"a": "ES256", "okp": "Ed25519"}, id="other members"),
         pytest.param({"keys": [without_alg(EC), without_alg(OKP)]}, {"a": "ES256", "okp": "EdDSA"}, id="no alg"),
+        pytest.param({"keys": [{**EC, "alg": None, "use": None}]}, {"a": "ES256"}, id="null members"),
+        pytest.param({"keys": [EC, EC]}, {"a": "ES256"}, id="one key twice"),
+        pytest.param({"keys": [{**EC, "kid": ""}]}, {None: "ES256"}, id="an empty kid"),
     ],
 )
-def test_a_local_set_is_loaded(document: Mapping[str, Any], expected: dict[str, str]) -> None:
+def test_a_local_set_is_loaded(document: Mapping[str, Any], expected: dict[str | None, str]) -> None:
     """RFC 7517 §5: each key under its name, for its algorithm."""
     assert expected == {key.kid: key.algorithm for key in LocalJWKSet(document)}
+
+
+def test_one_kid_for_several_algorithms_in_a_local_set() -> None:
+    """Keys of different types, and one key for two algorithms."""
+    rsa = [{**RSA_PUBLIC, "kid": "a", "alg": alg} for alg in ("RS256", "RS512")]
+    keys = LocalJWKSet({"keys": [EC, *rsa]})
+    names = ["ES256", "RS256", "RS512"]
+
+    assert [keys.candidates("a", name)[0].algorithm for name in names] == names
 
 
 @pytest.mark.parametrize(
     ("jwk", "algorithms", "expected"),
     [
+        ({**RSA_PUBLIC, "alg": None}, ["PS256"], "PS256"),
         (RSA_PUBLIC, ["PS256"], "PS256"),
         (RSA_PUBLIC, ["ES256", "RS512", "HS256"], "RS512"),
         (without_alg(OCT), ["HS256", "RS256"], "HS256"),
@@ -178,8 +267,18 @@ WRONG_DOCUMENTS: list[Any] = [
         pytest.param({"keys": [EC]}, ["ES256", "none"], "algorithm 'none' is not supported", id="none allowed"),
         pytest.param({"keys": [EC]}, [["ES256"]], "is not supported", id="a list within the allow-list"),
         pytest.param({"keys": [EC, OCT]}, None, "mixes shared secrets and public keys", id="both kinds"),
-        pytest.param({"keys": [EC, EC]}, None, "names 'a' twice", id="one key twice"),
-        pytest.param({"keys": [EC, {**EC_B, "kid": "a"}]}, None, "names 'a' twice", id="one kid for two keys"),
+        pytest.param(
+            {"keys": [EC, {**EC_B, "kid": "a"}]},
+            None,
+            "the JWK Set: two different keys for ES256 have the kid 'a'",
+            id="one kid for two keys",
+        ),
+        pytest.param(
+            {"keys": [{**EC, "kid": None}, {**EC_B, "kid": ""}]},
+            None,
+            "the JWK Set: two different keys for ES256 have no kid",
+            id="two keys without a kid",
+        ),
         pytest.param({"keys": [EC, {**OKP, "kid": 7}]}, None, "key 2 of the JWK Set: kid must be", id="a kid of 7"),
         pytest.param({"keys": [EC, {**OKP, "use": "enc"}]}, None, "key 2 of the JWK Set: its use", id="for encryption"),
     ],
@@ -198,8 +297,8 @@ def test_all_problems_of_a_local_set_are_told_at_once() -> None:
 
     assert [problem[:40] for problem in caught.value.problems] == [
         "key 4 of the JWK Set: it has no alg: say",
-        "the JWK Set names 'a' twice: give each k",
         "the JWK Set mixes shared secrets and pub",
+        "the JWK Set: two different keys for ES25",
     ]
 
 

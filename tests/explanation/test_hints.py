@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
-from jwtguard import UNCHECKED, Guard, SigningKey, TrustedIssuer, VerificationKey
+from jwtguard import (
+    UNCHECKED,
+    FetchResponse,
+    Guard,
+    RemoteJWKSet,
+    SigningKey,
+    TrustedIssuer,
+    VerificationKey,
+)
 from jwtguard.core.jose import encode_segment
 from jwtguard.explanation import explain
 from jwtguard.explanation.evidence import Evidence
@@ -50,6 +59,15 @@ def signed_with(text: bytes) -> str:
     return compact(key=SigningKey.from_secret(text, algorithm="HS256"))
 
 
+def published(*entries: dict[str, Any]) -> Guard:
+    """A guard whose issuer publishes these keys beside a good one."""
+    body = json.dumps({"keys": [ES.verification_key.to_jwk(), *entries]}).encode()
+    keys = RemoteJWKSet("https://issuer.example/jwks", fetcher=lambda _: FetchResponse(status=200, body=body))
+    keys.prefetch().run()
+    return guard(keys=keys)
+
+
+WEAK = {"kty": "RSA", "alg": "RS256", "n": "4" * 171, "e": "AQAB", "kid": "r"}
 RAW = bytes(range(200, 248))
 """A secret that is no text."""
 
@@ -104,10 +122,11 @@ CASES: list[tuple[str, Guard, Any, str]] = [
     ("key", guard(keys=RSA.verification_key), rs(claims(), kid="x"), 'No key is called "x": there are "r"'),
     (
         "key",
-        guard(keys=[signing_key("RS256", kid).verification_key for kid in "rs"]),
-        compact({"alg": "RS256"}, key=RSA),
+        guard(keys=[signing_key("ES256", kid).verification_key for kid in "rs"]),
+        compact({"alg": "ES256"}, key=signing_key("ES256", "r")),
         "the token does not say which",
     ),
+    ("key", published(WEAK), rs(claims()), "publishes a key with kid 'r': the RSA key has 1024 bits"),
     ("signature", guard(), GOOD[:80] + "\n" + GOOD[80:], "Join the lines"),
     ("signature", guard(), parts(GOOD, "a", GOOD.split(".")[2]), "its payload was cut"),
     ("signature", secret(b" " + RAW), signed_with(RAW), "white space"),

@@ -91,7 +91,7 @@ class Busy(Introspection):
 class Broken(JWKSet):
     """Keys that break in a way that nobody foresaw, though not as a source of keys does."""
 
-    def find(self, kid: str | None, algorithm: str) -> Any:
+    def candidates(self, kid: str | None, algorithm: str) -> Any:
         raise ZeroDivisionError
 
 

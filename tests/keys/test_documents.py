@@ -11,7 +11,7 @@ from jwtguard import FetchResponse, OpenIDProvider, RemoteJWKSet, UnavailableErr
 from jwtguard.keys.fetched_keys import FetchedKeys
 from tests.core.certificates import certificate
 from tests.core.keys import signing_key
-from tests.keys.scripted import FIRST, ISSUER, SECOND, URL, Clock, Fetcher, as_json, jwks
+from tests.keys.scripted import FIRST, ISSUER, URL, Clock, Fetcher, as_json, jwks
 
 
 def jwk(algorithm: str, name: str | None = "it", /, **changes: Any) -> dict[str, Any]:
@@ -45,7 +45,6 @@ OTHERS: dict[str, Any] = {
     "kid is a number": jwk("ES256", "other", kid=7),
     "kid is long": jwk("ES256", "other", kid="x" * 257),
     "alg is a list": jwk("ES256", "other", alg=["ES256"]),
-    "alg is null": {**jwk("ES256", "other"), "alg": None},
     "alg of another type": jwk("ES256", "other", alg="RS256"),
     "alg of another curve": jwk("ES256", "other", alg="ES384"),
     "alg none": jwk("ES256", "other", alg="none"),
@@ -65,12 +64,13 @@ def test_what_is_of_no_use_is_skipped(entry: Any) -> None:
 def test_unusable_namesake_harms_nobody() -> None:
     """Only usable entries count when two have one name."""
     assert found(jwk("RS256", "first", use="enc"), FIRST) == [("first", "ES256")]
-    assert found(SECOND, {**jwk("ES256", "x"), "kid": "second"}, FIRST) == [("first", "ES256")]
 
 
 # An entry, the allow-list, and what comes of it.
 SETTLED: list[tuple[dict[str, Any], list[str] | None, list[str]]] = [
     (jwk("RS256", alg=None), ["RS256"], ["RS256"]),
+    ({**jwk("RS256"), "alg": None, "use": None, "key_ops": None, "x5c": None}, ["RS512"], ["RS512"]),
+    ({**jwk("ES256"), "alg": None, "use": None}, None, ["ES256"]),
     (jwk("RS256", alg=None), ["RS256", "PS256", "ES256"], ["RS256", "PS256"]),
     (jwk("RS256", alg=None), None, ["PS256", "PS384", "PS512", "RS256", "RS384", "RS512"]),
     (jwk("RS256", alg=None, use=None), ["RS512"], ["RS512"]),
@@ -96,8 +96,8 @@ def test_key_without_alg_and_kid_is_found() -> None:
     current = keys.current()
     assert current is not None
     for name in ("EdDSA", "Ed25519", "RS256", "PS512"):
-        assert current.find(None, name) is not None
-    assert current.find(None, "ES256") is None
+        assert len(current.candidates(None, name)) == 1
+    assert current.candidates(None, "ES256") == ()
 
 
 def test_message_says_what_is_wrong() -> None:
@@ -257,7 +257,78 @@ def test_no_certificates(document: bytes) -> None:
 
 
 def test_empty_kid_is_no_name() -> None:
-    """A certificate under no name cannot be asked for."""
+    """A certificate under no name serves tokens without one."""
     fetcher = Fetcher(as_json({"": certificate("RS256", Encoding.PEM).decode()}))
-    with pytest.raises(UnavailableError):
-        X509Keys(URL, fetcher=fetcher).prefetch().run()
+    keys = X509Keys(URL, fetcher=fetcher)
+    keys.prefetch().run()
+    assert [(key.kid, key.algorithm) for key in keys.current() or []] == [(None, "RS256")]
+
+
+# Which entries serve, by the kid and the alg of a token.
+
+
+def other(algorithm: str, **changes: Any) -> dict[str, Any]:
+    """A key that no other is, as a JWK."""
+    from jwtguard import SigningKey
+
+    members = {**SigningKey.generate(algorithm, kid="it").verification_key.to_jwk(), **changes}
+    return {member: value for member, value in members.items() if value is not None}
+
+
+RSA_IT, EC_IT, EC_OTHER = jwk("RS256"), jwk("ES256"), other("ES256")
+SERVING: list[tuple[str, list[dict[str, Any]], dict[tuple[str | None, str], int]]] = [
+    ("one key twice", [RSA_IT, RSA_IT], {("it", "RS256"): 1}),
+    ("one key for two algorithms", [RSA_IT, {**RSA_IT, "alg": "RS512"}], {("it", "RS256"): 1, ("it", "RS512"): 1}),
+    ("two types of one kid", [RSA_IT, EC_IT], {("it", "RS256"): 1, ("it", "ES256"): 1, ("it", "PS256"): 0}),
+    ("two keys of one kid and alg", [EC_IT, EC_OTHER], {("it", "ES256"): 2, (None, "ES256"): 2}),
+    ("a key for encryption of the same kid", [{**EC_OTHER, "use": "enc"}, EC_IT], {("it", "ES256"): 1}),
+    ("a key that does not check", [{**EC_OTHER, "key_ops": ["sign"]}, EC_IT], {("it", "ES256"): 1}),
+    ("a blank and a named copy", [{**EC_IT, "kid": ""}, EC_IT], {("it", "ES256"): 1, (None, "ES256"): 1}),
+    (
+        "blank and named copies of two authorities",
+        [EC_IT, {**EC_IT, "kid": ""}, {**EC_OTHER, "kid": "new"}, {**EC_OTHER, "kid": ""}],
+        {("it", "ES256"): 1, ("new", "ES256"): 1, (None, "ES256"): 2},
+    ),
+    ("four", [other("ES256", kid=None) for _ in range(4)], {(None, "ES256"): 4, ("x", "ES256"): 4}),
+    ("five", [other("ES256", kid=None) for _ in range(5)], {(None, "ES256"): 0}),
+]
+
+
+@pytest.mark.parametrize(("entries", "candidates"), [case[1:] for case in SERVING], ids=[case[0] for case in SERVING])
+def test_entries_are_told_apart_by_kid_and_alg(
+    entries: list[dict[str, Any]], candidates: dict[tuple[str | None, str], int]
+) -> None:
+    """Whatever names a provider gives its keys, as long as they leave four at most."""
+    keys = RemoteJWKSet(URL, fetcher=Fetcher(jwks(*entries)))
+    keys.prefetch().run()
+    current = keys.current()
+    assert current is not None
+    assert {pair: len(current.candidates(*pair)) for pair in candidates} == candidates
+
+
+@pytest.mark.parametrize(
+    ("use", "setting", "expected"),
+    [
+        ("sig", {}, [("it", "ES256")]),
+        (None, {}, [("it", "ES256")]),
+        ("jwt-svid", {"use": "jwt-svid"}, [("it", "ES256")]),
+        ("jwt-svid", {}, []),
+        ("sig", {"use": "jwt-svid"}, []),
+        (None, {"use": "jwt-svid"}, []),
+        ("x509-svid", {"use": "jwt-svid"}, []),
+    ],
+)
+def test_use(use: str | None, setting: dict[str, Any], expected: list[Any]) -> None:
+    """`sig` or nothing, or with that setting exactly `jwt-svid`."""
+    try:
+        assert found(jwk("ES256", use=use), **setting) == expected
+    except UnavailableError:
+        assert expected == []
+
+
+def test_use_is_one_of_two() -> None:
+    """Another word is a slip."""
+    from jwtguard import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match='use is "sig" or "jwt-svid"'):
+        RemoteJWKSet(URL, use="enc")  # type: ignore[arg-type]

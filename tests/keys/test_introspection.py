@@ -349,7 +349,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"endpoint": "http://issuer.example/introspect"}, "endpoint must be https"),
     ({"client_id": ""}, "client_id is a string"),
     ({"client_secret": None}, "client_secret is a string"),
-    ({"authentication": "none"}, "authentication is client_secret_basic or"),
+    ({"authentication": "none"}, "authentication is one of client_secret_basic"),
     ({"cache_size": 0}, "cache_size is a number"),
     ({"max_in_flight": True}, "max_in_flight is a number"),
     ({"lifetime": timedelta(minutes=2)}, "lifetime must be at least 0 seconds and at most 60"),

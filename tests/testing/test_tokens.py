@@ -156,8 +156,8 @@ def test_the_key_for_tests_has_one_algorithm() -> None:
     """Naming the throw-away key is not enough: its algorithm must be right, too."""
     own = guard()
     with tokens_for(own):
-        forged = SigningKey.from_secret("0123456789abcdef0123456789abcdef", algorithm="HS256", kid=_key_of(own).kid)
-        assert outcome(own, issuer(signing_keys=[forged]).access_token("user-1")) == "key"
+        forged = SigningKey.generate("HS256", kid=_key_of(own).kid)
+        assert outcome(own, issuer(signing_keys=[forged]).access_token("user-1")) == "signature"
 
 
 def _key_of(own: Guard) -> VerificationKey:
