@@ -9,6 +9,9 @@
 (None, None)
 >>> users.grants("ada")
 Grants(roles=('admin',), scope=('reports:read',), permissions=(), claims={})
+>>> users.set_password("ada", "another password")
+>>> users.check("ada", "a long password"), users.check("ada", "another password")
+(None, 'ada')
 
 A password is never kept: scrypt turns it, with a salt, into a value that is slow to compute, so that whoever steals the
 table must spend that time on every guess. Who guesses at the login is slowed down in `login_limit.py`.
@@ -79,8 +82,19 @@ class Users:
 
     def grants(self, name: str) -> Grants | None:
         """What the user may do today, None for nobody: asked at login and at every refresh."""
-        user = self.get(name)
-        return None if user is None else Grants(roles=user.roles, scope=user.scope)
+        with self._connection() as connection:
+            row = connection.execute("SELECT roles, scope, password FROM users WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return None
+        roles, scope, password = row
+        return Grants(roles=roles.split(), scope=scope.split(), stamp=password)  # another password ends the sessions
+
+    def set_password(self, name: str, password: str) -> None:
+        """Change a password. The user's sessions end at their next refresh."""
+        salt = secrets.token_bytes(16)
+        with self._connection() as connection:
+            row = (salt, _hashed(password, salt), name)
+            connection.execute("UPDATE users SET salt = ?, password = ? WHERE name = ?", row)
 
     def get(self, name: str) -> User | None:
         """The user of this name."""

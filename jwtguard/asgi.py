@@ -175,7 +175,8 @@ class GuardMiddleware:
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            await send_answer(guard.answer(error, request), scope, send)
+            refusal = self._routes.missed(request, error) if self._has_routes else error
+            await send_answer(guard.answer(refusal, request), scope, send)
             return
         if callers is None:
             callers, principal = Callers(guard, entry), entry.principal

@@ -22,7 +22,7 @@ from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
-from jwtguard.guard import NOBODY, Admission, Authentication, Guard, no_rules
+from jwtguard.guard import NOBODY, Admission, Authentication, FindUser, Guard, no_rules
 
 KEY = "jwtguard.callers"
 """Where adapters keep the `Callers` of a request."""
@@ -239,12 +239,22 @@ class Checkpoint:
         self.requirement = check_requirement(requirement)
         self.tokens_from = None if tokens_from is None else check_sources(tokens_from)
 
-    def admit(self, guard: Guard, request: HTTPRequest, callers: Callers) -> Flow[Admission]:
-        """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used."""
-        return Flow(partial(self.begin, guard, callers, _as_it_is, request))
+    def admit(
+        self, guard: Guard, request: HTTPRequest, callers: Callers, find_user: FindUser | None = None
+    ) -> Flow[Admission]:
+        """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used.
+
+        `find_user` is asked about a caller that no middleware found.
+        """
+        return Flow(partial(self.begin, guard, callers, _as_it_is, request, find_user))
 
     def begin(
-        self, guard: Guard, callers: Callers, read: Callable[[Source], HTTPRequest], source: Source
+        self,
+        guard: Guard,
+        callers: Callers,
+        read: Callable[[Source], HTTPRequest],
+        source: Source,
+        find_user: FindUser | None = None,
     ) -> Begun[Admission]:
         """`admit` for adapters: at once, or the steps that are left. `read(source)` is the request, if it is needed."""
         requirement = self.requirement
@@ -256,14 +266,16 @@ class Checkpoint:
         if found is not None:
             entry = callers.begin(guard) if callable(found) else found
             if isinstance(entry, Unfinished):
-                return self._admitting(guard, read(source), entry)
+                return self._admitting(guard, read(source), entry, find_user)
             kept = None if entry is None else entry.authentication
             if kept is not None:
                 return guard.admission(requirement, kept)
         request = read(source)
         begun = guard.begin_authentication(request, None, self.tokens_from)
+        if find_user is not None:
+            begun = find_user(begun)
         if isinstance(begun, Unfinished):
-            return self._admitting(guard, request, begun)
+            return self._admitting(guard, request, begun, find_user)
         return guard.admission(requirement, begun)
 
     def passes_as_shown(self, guard: Guard | None, callers: Callers, shown: object) -> bool:
@@ -283,10 +295,12 @@ class Checkpoint:
             return False
         return by.admission(self.requirement, found).principal is shown
 
-    def _admitting(self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None]) -> Steps[Admission]:
+    def _admitting(
+        self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None], find_user: FindUser | None
+    ) -> Steps[Admission]:
         entry = yield from begun
         kept = None if entry is None else entry.authentication
-        admitted = guard.begin_admission(request, self.requirement, kept)
+        admitted = guard.begin_admission(request, self.requirement, kept, None, find_user)
         return (yield from admitted) if isinstance(admitted, Unfinished) else admitted
 
 

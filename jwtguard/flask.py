@@ -34,6 +34,7 @@ try:
     import flask
     from werkzeug.exceptions import HTTPException, default_exceptions
     from werkzeug.local import LocalProxy
+    from werkzeug.routing import RoutingException
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
@@ -279,7 +280,23 @@ class FlaskGuard:
             entry = guard.begin_entry(http, renew, is_exempt=is_shipped or _flask_answers_preflight(request, http))
             callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
         except JWTGuardError as error:
-            raise _refusal(error, guard) from None
+            # Where there is a view, the method is right.
+            is_routed = endpoints is None or request.url_rule is not None
+            refusal = error if is_routed else shipped.missed(http.path, self._methods_of, error)
+            raise _refusal(refusal, guard) from None
+
+    def _methods_of(self, path: str) -> tuple[str, ...]:
+        """The methods of the exempt route at `path`; none if there is no such route."""
+        adapter = flask.current_app.create_url_adapter(_request())
+        for endpoint in shipped.ENDPOINTS:
+            if adapter is not None and endpoint.is_exempt and path.endswith(endpoint.path):
+                try:
+                    name, _ = adapter.match(path, method=endpoint.method)
+                except (HTTPException, RoutingException):
+                    return ()
+                view = flask.current_app.view_functions[name]
+                return endpoint.methods if getattr(view, EXEMPT, None) is self else ()
+        return ()
 
     def _exempts(self, request: flask.Request) -> bool:
         view = flask.current_app.view_functions.get(request.endpoint or "")
@@ -350,7 +367,7 @@ def _refusal(error: JWTGuardError, by: Guard | Callers) -> Exception:
     return _refused(error.status)(error, answer)
 
 
-_KEPT = frozenset({"WWW-Authenticate", "Retry-After", "Cache-Control"})
+_KEPT = frozenset({"Allow", "WWW-Authenticate", "Retry-After", "Cache-Control"})
 
 
 def _keep_header_fields(answer: HTTPAnswer, response: flask.Response) -> flask.Response:

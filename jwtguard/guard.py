@@ -102,6 +102,9 @@ class Admission(NamedTuple):
 Renew: TypeAlias = Callable[[HTTPRequest, "TokenSource | None"], Steps[Authentication | None]]
 """Asked where a request's token is absent (the source is then None) or expired: who sent the request after all, or None
 if nobody can tell. Silent renewal is one."""
+FindUser: TypeAlias = "Callable[[Begun[Authentication]], Begun[Authentication]]"
+"""What an adapter does between authentication and authorization: refuse a caller whose user the application does not
+know."""
 
 
 class Guard(Frozen, FromGuard):
@@ -518,6 +521,11 @@ class Guard(Frozen, FromGuard):
             self._tell("accepted", "accepted", token)
         return Authentication(token.principal, token, source)
 
+    def refusing(self, authentication: Authentication, error: InvalidTokenError | UnavailableError) -> Authentication:
+        """What is kept of a caller whose token is good, but whose user is not there, or cannot be looked up."""
+        self._tell_refused(error, authentication.token)
+        return Authentication(error=error)
+
     def proves_origin(self, entry: Admission | Authentication) -> bool:
         """Whether a token let the caller in that no other site could have sent.
 
@@ -575,10 +583,13 @@ class Guard(Frozen, FromGuard):
         requirement: Requirement,
         kept: Authentication | None = None,
         tokens_from: tuple[TokenSource, ...] | None = None,
+        find_user: FindUser | None = None,
     ) -> Begun[Admission]:
-        """`admit` for adapters: at once, or the steps that are left."""
+        """`admit` for adapters: at once, or the steps that are left. `find_user` is asked if `kept` says nothing."""
         if requirement.mode.reads_token and (kept is None or tokens_from is not None):
             begun = self.begin_authentication(request, None, tokens_from)
+            if find_user is not None:
+                begun = find_user(begun)
             if isinstance(begun, Unfinished):
                 return self._admitting(requirement, begun)
             kept = begun
@@ -624,7 +635,12 @@ class Guard(Frozen, FromGuard):
         return Flow(partial(self.begin_entry, request, renew))
 
     def begin_entry(
-        self, request: HTTPRequest, renew: Renew | None = None, *, is_exempt: bool = False
+        self,
+        request: HTTPRequest,
+        renew: Renew | None = None,
+        find_user: FindUser | None = None,
+        *,
+        is_exempt: bool = False,
     ) -> Begun[Admission | Authentication]:
         """`enter` for adapters: at once, or the steps that are left.
 
@@ -633,7 +649,10 @@ class Guard(Frozen, FromGuard):
         """
         rules = self.rules
         if rules is None or rules is UNCHECKED:
-            return Admission() if is_exempt else self.begin_authentication(request, renew)
+            if is_exempt:
+                return Admission()
+            begun = self.begin_authentication(request, renew)
+            return begun if find_user is None else find_user(begun)
         try:
             requirement = rules.requirement(request.method, request.path)
         except AmbiguousPathError as error:
@@ -644,6 +663,8 @@ class Guard(Frozen, FromGuard):
         if not requirement.mode.reads_token:
             return self.admission(requirement, None)
         begun = self.begin_authentication(request, renew)
+        if find_user is not None:
+            begun = find_user(begun)
         return (
             self._admitting(requirement, begun) if isinstance(begun, Unfinished) else self.admission(requirement, begun)
         )
@@ -667,6 +688,11 @@ class Guard(Frozen, FromGuard):
     def revocation(self) -> core.SessionRevocation | None:
         """What asks whether a token's session has ended; None if nothing does."""
         return self._revocation
+
+    @property
+    def max_token_bytes(self) -> int:
+        """Longer tokens are refused unread."""
+        return self._verifier.max_token_bytes
 
     @property
     def clock(self) -> Callable[[], float]:

@@ -18,7 +18,7 @@ from typing import Literal
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError
 from jwtguard.core.http import HTTPRequest
-from jwtguard.core.jws import claims_of_unverified
+from jwtguard.core.jws import largest_claims
 
 MAX_COOKIE_BYTES = 4096
 """RFC 6265 §6.1: browsers drop a larger cookie without a word."""
@@ -156,12 +156,9 @@ class TokenCookie:
         lifetime = "" if max_age is None else f"; Max-Age={int(max_age.total_seconds())}"
         finished = f"{self.sent_name}={text}; Path={self.path}{lifetime}{self._attributes()}"
         if len(finished) > MAX_COOKIE_BYTES:
-            sizes = {name: len(repr(value)) for name, value in claims_of_unverified(text).items()}
-            largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
             raise ConfigurationError(
                 f"the cookie {self.sent_name} would have {len(finished)} bytes, and browsers drop more than"
-                f" {MAX_COOKIE_BYTES}; the largest claims: "
-                + (", ".join(f"{name} ({sizes[name]} bytes)" for name in largest) or "none that can be read")
+                f" {MAX_COOKIE_BYTES}; the largest claims: {largest_claims(text)}"
             )
         return finished
 

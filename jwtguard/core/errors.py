@@ -244,6 +244,25 @@ class UnsupportedBodyError(JWTGuardError):
         )
 
 
+class MethodNotAllowedError(JWTGuardError):
+    """A shipped route was asked with a method that it does not have (RFC 9110 §15.5.6). `allowed` are those it has."""
+
+    status = 405
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__("method_not_allowed", f"Use the method {' or '.join(allowed)}.")
+        self.allowed = allowed
+
+
+class RouteNotFoundError(JWTGuardError):
+    """The path is that of a shipped route and a slash, and there is no such route."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("route_not_found", "There is no route of this path: leave out the final slash.")
+
+
 class SessionNotFoundError(JWTGuardError):
     """The caller has no session of this id; whether somebody else has one is not said."""
 

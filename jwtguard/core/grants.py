@@ -6,25 +6,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError
+
+Stamp: TypeAlias = "str | bytes | int | float | datetime"
+"""What must stay equal for a session to go on: the hash of a password, or the time of its last change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """Today's roles, scopes, permissions and further claims of a user; asked again at every refresh.
 
-    Of a claim that was given at login too, today's counts. Raises `ConfigurationError` for a string where a list of
-    names is meant.
+    Of a claim that was given at login too, today's counts.
+
+    `stamp` must stay equal for the session to go on: the hash of the user's password, or the time at which it was last
+    changed. A refresh with another stamp than the session began with ends the session: so does one with a stamp where
+    there was none, or with none where there was one. Only a keyed hash of it stands in the refresh token. Times are
+    compared to the microsecond: give them as the database returns them. `stamp_fallbacks` are earlier forms of the same
+    credentials, as after the rotation of a key: they are accepted too, and the next refresh token has `stamp`.
+
+    Raises `ConfigurationError` for a string where a list of names is meant, and for other types of stamps.
     """
 
     roles: Iterable[str] = ()
     scope: Iterable[str] = ()
     permissions: Iterable[str] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
+    stamp: Stamp | None = field(default=None, repr=False)
+    stamp_fallbacks: Iterable[Stamp] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -33,7 +47,13 @@ class Grants:
             object.__setattr__(self, name, names(name, getattr(self, name), problems))
         if not isinstance(self.claims, Mapping):
             problems.append(f'claims is a mapping: write claims={{"tenant": "t1"}}, found {self.claims!r}')
+        object.__setattr__(self, "stamp_fallbacks", _stamps(self.stamp, self.stamp_fallbacks, problems))
         ConfigurationError.raise_all(problems)
+
+    @property
+    def accepted_stamps(self) -> tuple[Stamp | None, ...]:
+        """The stamp and its fallbacks; None where there is no stamp."""
+        return (self.stamp, *self.stamp_fallbacks)
 
 
 Load: TypeAlias = Callable[[str], "Grants | Awaitable[Grants | None] | None"]
@@ -70,6 +90,29 @@ def granted_scope(asked: tuple[str, ...] | None, today: Iterable[str]) -> tuple[
     """The scopes that were asked for at login and are still granted; asked for none in particular, all of today's."""
     granted = tuple(today)
     return granted if asked is None else tuple(scope for scope in asked if scope in granted)
+
+
+def _is_stamp(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str | bytes | int | datetime) and not isinstance(value, bool)
+
+
+def _stamps(stamp: object, fallbacks: object, problems: list[str]) -> tuple[Any, ...]:
+    """The fallbacks as a tuple; what is no stamp is added to `problems`, by its type alone, for it is a secret."""
+    is_list = isinstance(fallbacks, Iterable) and not isinstance(fallbacks, str | bytes | Mapping)
+    found = tuple(fallbacks) if is_list else ()  # type: ignore[arg-type]
+    if not is_list:
+        problems.append(f"stamp_fallbacks is a list of stamps, found {type(fallbacks).__name__}")
+    if stamp is None and found:
+        problems.append("stamp_fallbacks are earlier forms of the stamp: give the stamp too")
+    problems += [
+        "stamp is a string, bytes, a number or a datetime: write stamp=user.password, or stamp=str(...) of anything"
+        f" else, found {type(one).__name__}"
+        for one in (stamp, *found)
+        if not _is_stamp(one) and not (one is stamp is None)
+    ]
+    return found
 
 
 def names(what: str, values: object, problems: list[str]) -> tuple[str, ...]:

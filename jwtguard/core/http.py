@@ -14,7 +14,13 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 from jwtguard.core.dataclasses import dataclass
-from jwtguard.core.errors import ConfigurationError, JWTGuardError, TooManyRequestsError, UnavailableError
+from jwtguard.core.errors import (
+    ConfigurationError,
+    JWTGuardError,
+    MethodNotAllowedError,
+    TooManyRequestsError,
+    UnavailableError,
+)
 from jwtguard.core.request import HTTPRequest as HTTPRequest
 
 
@@ -81,6 +87,8 @@ class Answers:
             headers.append(("WWW-Authenticate", self.challenge(error)))
         if isinstance(error, UnavailableError | TooManyRequestsError):
             headers.append(("Retry-After", str(error.retry_after)))
+        if isinstance(error, MethodNotAllowedError):
+            headers.append(("Allow", ", ".join(error.allowed)))
         headers.append(("Cache-Control", "no-store"))
         content_type, body = self.body(error)
         # RFC 9110 §8.6: in an answer to HEAD too, the length is that of the body which another method would get.

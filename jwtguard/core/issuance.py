@@ -23,13 +23,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
-from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.errors import ConfigurationError, MalformedTokenError
 from jwtguard.core.http import HTTPAnswer
+from jwtguard.core.jose import MAX_DEPTH, MAX_NUMBER_LENGTH, parse_object
 from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.jwk_set import JWKSet, KeySource
-from jwtguard.core.jws import sign
+from jwtguard.core.jws import MAX_TOKEN_BYTES, largest_claims, sign
 from jwtguard.core.policy import MAX_NUMERIC_DATE, seconds
 from jwtguard.core.principal import SCOPE_TOKEN
+from jwtguard.core.subject import Subject, subject_text
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 """Whoever holds an access token gets in, and nothing is looked up: so it does not live long."""
@@ -100,7 +102,8 @@ class TokenIssuer:
 
     `signing_keys` go from oldest to newest: the newest signs, the others still verify what they signed before. Each
     of several needs a `kid`. They may also be `SigningKeys`, which rotate. `client_id` is put into every token (RFC
-    9068 §2.2). Raises `ConfigurationError` with all problems.
+    9068 §2.2). `max_token_bytes` is the longest token that it signs: that of the guards which read them, 8192 unless
+    both say otherwise. Raises `ConfigurationError` with all problems.
     """
 
     issuer: str
@@ -108,6 +111,7 @@ class TokenIssuer:
     client_id: str
     signing_keys: Iterable[SigningKey] | SigningKeySource = field(repr=False)
     access_token_lifetime: timedelta = ACCESS_TOKEN_LIFETIME
+    max_token_bytes: int = MAX_TOKEN_BYTES
     clock: Callable[[], float] = field(default=time.time, repr=False)
     new_jti: Callable[[], str] = field(default=new_jti, repr=False)
     _source: SigningKeySource | None = field(init=False, repr=False, compare=False, default=None)
@@ -131,6 +135,8 @@ class TokenIssuer:
         store(self, "_lifetime", lifetime)
         if isinstance(self.access_token_lifetime, timedelta) and self._lifetime < 1:
             problems.append("access_token_lifetime must be at least one second")
+        if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
+            problems.append(f"max_token_bytes is a number of bytes, found {self.max_token_bytes!r}")
         # Asked of its type, since the keys themselves would be read from the disk to answer.
         if hasattr(type(self.signing_keys), "public_keys"):
             source = cast("SigningKeySource", self.signing_keys)
@@ -176,9 +182,16 @@ class TokenIssuer:
         headers = (("Content-Type", "application/jwk-set+json"), ("Cache-Control", f"public, max-age={max_age}"))
         return HTTPAnswer(status=200, headers=headers, body=json.dumps(self.jwks()).encode("ascii"))
 
+    def _now(self) -> int:
+        """Seconds since the epoch, by a clock whose tokens end before the calendar does."""
+        now = self.clock()
+        if not _is_time(now) or now + self._lifetime > MAX_NUMERIC_DATE:
+            raise ConfigurationError(f"the clock gives seconds since the epoch, found {now!r}")
+        return int(now)
+
     def access_token(
         self,
-        subject: str | int,
+        subject: Subject,
         *,
         roles: Iterable[str] = (),
         scope: Iterable[str] = (),
@@ -190,13 +203,16 @@ class TokenIssuer:
         """A signed access token for `subject` (RFC 9068 §2).
 
         `auth_time` is when the user last logged in, in seconds since the epoch; left out, it is left out of the token.
-        Raises `ConfigurationError` for what a token cannot say: an empty subject, a scope with a space, a claim that
-        is not JSON, or a name in `claims` that the issuer sets itself.
+        Raises `ConfigurationError` for what a token cannot say, or a guard would refuse: an empty subject, a scope with
+        a space, a claim that is not JSON, names that are no strings, numbers of more than 40 characters, more than 64
+        levels, more than `max_token_bytes`, or a name in `claims` that the issuer sets itself.
         """
-        if claims is not None and not (isinstance(claims, Mapping) and all(isinstance(name, str) for name in claims)):
-            raise ConfigurationError(f"claims is a mapping of names to values: found {claims!r}")
+        if claims is not None and not (isinstance(claims, Mapping) and has_string_names(claims)):
+            raise ConfigurationError("claims is a mapping of names to values, and names are strings at every depth")
         extra = dict(claims or {})
-        now = int(self.clock())
+        now, jti = self._now(), self.new_jti()
+        if not isinstance(jti, str) or not jti:
+            raise ConfigurationError(f"new_jti returns a string, not empty: found {type(jti).__name__}")
         lists = {
             "roles": _strings("roles", roles),
             "scope": _strings("scope", scope),
@@ -206,11 +222,11 @@ class TokenIssuer:
         claims_set: dict[str, Any] = {
             **extra,
             "iss": self.issuer,
-            "sub": str(subject),
+            "sub": subject_text(subject),
             "aud": self.audience if isinstance(self.audience, str) else list(self.audience),
             "exp": now + int(self._lifetime),
             "iat": now,
-            "jti": self.new_jti(),
+            "jti": jti,
             "client_id": self.client_id,
         }
         optional = {
@@ -221,14 +237,55 @@ class TokenIssuer:
             "permissions": lists["permissions"] or None,
         }
         claims_set.update({name: value for name, value in optional.items() if value is not None})
-        return sign(_payload(claims_set), self.signing_key, header={"typ": "at+jwt"})
+        text = sign(json_payload(claims_set), self.signing_key, header={"typ": "at+jwt"})
+        check_token_length(text, self.max_token_bytes)
+        return text
 
 
-def _payload(claims_set: Mapping[str, Any]) -> bytes:
+def json_payload(claims_set: Mapping[str, Any]) -> bytes:
+    """The payload of a token; raises `ConfigurationError` for what its reader refuses (RFC 7519 §4).
+
+    The reader itself is asked: it refuses lone surrogates, numbers of more than 40 characters and more than 64 levels.
+    """
     try:
-        return json.dumps(claims_set, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"claims must be JSON: strings, finite numbers, lists and dicts ({error})") from None
+        payload = json.dumps(claims_set, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        parse_object(payload)
+    except (TypeError, ValueError, RecursionError, MalformedTokenError) as error:
+        problem = type(error).__name__
+    else:
+        return payload
+    # The values stay out of the message: they may be secret.
+    raise ConfigurationError(
+        f"claims must be JSON: strings without lone surrogates, finite numbers of at most {MAX_NUMBER_LENGTH}"
+        f" characters, lists and dicts, at most {MAX_DEPTH} levels deep ({problem})"
+    )
+
+
+def has_string_names(value: object) -> bool:
+    """Whether each name in `value` is a string, at every depth: two of other types could become one member."""
+    found = [value]
+    seen: set[int] = set()
+    while found:
+        one = found.pop()
+        if not isinstance(one, Mapping | list | tuple) or id(one) in seen:
+            continue  # Seen before: in a loop, which is no JSON, and is refused as that.
+        seen.add(id(one))
+        if isinstance(one, Mapping):
+            if not all(isinstance(name, str) for name in one):
+                return False
+            found += one.values()
+        else:
+            found += one
+    return True
+
+
+def check_token_length(text: str, max_token_bytes: int) -> None:
+    """Raise `ConfigurationError`, with the names of the large claims, if a guard with this limit refuses `text`."""
+    if len(text) > max_token_bytes:
+        raise ConfigurationError(
+            f"the token would have {len(text)} bytes, and the guard refuses more than {max_token_bytes}"
+            f" (max_token_bytes); the largest claims: {largest_claims(text)}"
+        )
 
 
 def _strings(name: str, values: Iterable[str]) -> list[str]:
@@ -244,8 +301,8 @@ def _check(
     subject: object, scope: Iterable[str], session_id: object, auth_time: object, extra: Mapping[str, Any]
 ) -> None:
     problems = []
-    if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
-        problems.append(f"the subject is a string or an integer, not empty: found {subject!r}")
+    if subject_text(subject) is None:
+        problems.append(f"the subject is a string, an integer or a UUID, not empty: found {subject!r}")
     if not all(map(SCOPE_TOKEN.fullmatch, scope)):
         problems.append(
             "a scope is printable ASCII without space, quote and backslash (RFC 6749 §3.3):"

@@ -163,6 +163,13 @@ def sign(payload: bytes, key: SigningKey, *, header: Mapping[str, Any] | None = 
     return f"{signing_input}.{encode_segment(key.sign(signing_input.encode('ascii')))}"
 
 
+def largest_claims(text: str) -> str:
+    """The three largest claims that `text` shows, with their sizes: for the error about a token that is too long."""
+    sizes = {name: len(repr(value)) for name, value in claims_of_unverified(text).items()}
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+    return ", ".join(f"{name} ({sizes[name]} bytes)" for name in largest) or "none that can be read"
+
+
 def claims_of_unverified(text: str) -> Mapping[str, Any]:
     """The claims that `text` shows, believed by nobody: for error messages about our own tokens."""
     try:

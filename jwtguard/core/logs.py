@@ -18,6 +18,7 @@ LogEvent: TypeAlias = Literal[
     "session_replayed",
     "session_reuse_detected",
     "session_future_turn",
+    "session_credentials_changed",
     "session_ended",
     "session_refused",
     "route_refused",

@@ -13,15 +13,18 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from jwtguard.core.errors import ConfigurationError, InvalidGrantError, InvalidTokenError
-from jwtguard.core.issuance import TokenIssuer
-from jwtguard.core.jose import parse_object
+from jwtguard.core.grants import Stamp
+from jwtguard.core.issuance import TokenIssuer, json_payload
+from jwtguard.core.jose import encode_segment, parse_object
 from jwtguard.core.jwk import SigningKey
 from jwtguard.core.jwk_set import JWKSet
 from jwtguard.core.jws import sign, verify
@@ -35,6 +38,10 @@ TYPE = "refresh+jwt"
 _REQUIRED = ("exp", "iss", "aud", "sub", "sid", "gen", "auth_time")
 _MAX_GENERATION = 2**53
 """The largest number that every reader of JSON and every store counts exactly."""
+_STAMP_LABEL = b"jwtguard: stamp of a refresh token"
+"""What the keys of stamps are derived with. No token's signature covers this text: a JWS Signing Input has no spaces
+(RFC 7515 §5.1).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,8 @@ class RefreshToken:
     """What a refresh token says. All but the generation is copied unchanged from turn to turn.
 
     `scope` is what was asked for at login, None for everything; `claims` are the login's own; `remember` says whether
-    cookies outlive the browser. `auth_time` is when the user logged in, in seconds since the epoch.
+    cookies outlive the browser. `auth_time` is when the user logged in, in seconds since the epoch. `stamp` is what
+    `RefreshTokens.stamped` made of the stamp of the user's grants.
     """
 
     subject: str
@@ -52,6 +60,7 @@ class RefreshToken:
     scope: tuple[str, ...] | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     remember: bool = True
+    stamp: str | None = field(default=None, repr=False)
 
     def next_turn(self) -> RefreshToken:
         """The same session, one turn on."""
@@ -64,7 +73,7 @@ class RefreshTokens:
     Raises `ConfigurationError` for other keys.
     """
 
-    __slots__ = ("_issuer", "_key", "_keys", "_policy")
+    __slots__ = ("_issuer", "_key", "_keys", "_policy", "_stamp_keys")
 
     def __init__(self, issuer: str, keys: Iterable[SigningKey]) -> None:
         found = (keys,) if isinstance(keys, SigningKey) else tuple(keys) if isinstance(keys, Iterable) else ()
@@ -77,12 +86,34 @@ class RefreshTokens:
         self._issuer = issuer
         self._key = found[-1]
         self._keys = JWKSet(key.verification_key for key in found)
+        # Newest first. Derived, so that no text that is hashed here is hashed with a key that signs.
+        self._stamp_keys = [key.sign(_STAMP_LABEL) for key in reversed(found)]
         self._policy = Policy(issuer=issuer, audience=issuer, keys=self._keys, required_claims=_REQUIRED)
 
     @property
     def keys(self) -> JWKSet:
         """The keys, to compare with others."""
         return self._keys
+
+    def stamped(self, token: RefreshToken, stamp: Stamp | None) -> RefreshToken:
+        """`token` with a stamp: its HMAC with SHA-256, under a key derived from the newest one; None stays None."""
+        return replace(token, stamp=None if stamp is None else self._digest(self._stamp_keys[0], token.subject, stamp))
+
+    def has_stamp(self, token: RefreshToken, accepted: Iterable[Stamp | None]) -> bool:
+        """Whether `token` was made with one of the `accepted` stamps, under any of the keys."""
+        if token.stamp is None:
+            return None in accepted
+        return any(
+            hmac.compare_digest(token.stamp.encode(), self._digest(key, token.subject, stamp).encode())
+            for stamp in accepted
+            if stamp is not None
+            for key in self._stamp_keys
+        )
+
+    def _digest(self, key: bytes, subject: str, stamp: Stamp) -> str:
+        # With the subject: two users with one stamp have different ones here.
+        text = json.dumps([self._issuer, subject, *_spelled(stamp)])
+        return encode_segment(hmac.digest(key, text.encode("ascii"), "sha256"))
 
     def issue(self, token: RefreshToken, *, now: float, lifetime: float) -> str:
         """The signed text of `token`, good for `lifetime` seconds from `now` on.
@@ -105,13 +136,9 @@ class RefreshTokens:
             members["claims"] = token.claims
         if not token.remember:
             members["remember"] = False
-        try:
-            payload = json.dumps(members, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
-        except (TypeError, ValueError) as error:
-            problem = f"claims must be JSON: strings, finite numbers, lists and dicts ({type(error).__name__})"
-        else:
-            return sign(payload, self._key, header={"typ": TYPE})
-        raise ConfigurationError(problem)
+        if token.stamp is not None:
+            members["stamp"] = token.stamp
+        return sign(json_payload(members), self._key, header={"typ": TYPE})
 
     def read(self, text: str, *, now: float, expired_too: bool = False) -> RefreshToken:
         """What `text` says; raises `InvalidGrantError`. Garbage is refused by its signature."""
@@ -144,6 +171,7 @@ class RefreshTokens:
             scope=None if scope is None else tuple(scope) if isinstance(scope, list) else scope,
             claims=claims.get("claims", {}),
             remember=claims.get("remember", True),
+            stamp=claims.get("stamp"),
         )
         _check_members(token)
         return token
@@ -172,6 +200,19 @@ def refresh_tokens_of(issuer: object, keys: Iterable[SigningKey], problems: list
     return tokens
 
 
+def _spelled(stamp: Stamp) -> tuple[str, str]:
+    """Type and text of a stamp, so that no two different ones are spelled alike."""
+    if isinstance(stamp, str):
+        return "text", stamp
+    if isinstance(stamp, bytes):
+        return "bytes", stamp.hex()
+    if isinstance(stamp, datetime):
+        # One moment has one spelling, in whichever zone the database returns it.
+        return "time", (stamp if stamp.tzinfo is None else stamp.astimezone(UTC)).isoformat()
+    # 5 and 5.0 are the same number, and a database column may return either.
+    return "number", str(int(stamp)) if stamp == int(stamp) else repr(float(stamp))
+
+
 def _check_members(token: RefreshToken) -> None:
     """Raise `InvalidTokenError` for what we never write: whoever else holds the key must not confuse a store."""
     is_sound = {
@@ -186,6 +227,7 @@ def _check_members(token: RefreshToken) -> None:
         or (isinstance(token.scope, tuple) and all(isinstance(name, str) for name in token.scope)),
         "claims": isinstance(token.claims, Mapping),
         "remember": isinstance(token.remember, bool),
+        "stamp": token.stamp is None or isinstance(token.stamp, str),
     }
     for name, sound in is_sound.items():
         if not sound:

@@ -21,6 +21,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableE
 from jwtguard.core.event_loops import in_store_thread
 from jwtguard.core.flow import Call, Steps
 from jwtguard.core.logs import log_fields
+from jwtguard.core.subject import subject_text
 
 logger = logging.getLogger("jwtguard")
 
@@ -59,11 +60,11 @@ def storable_label(label: str) -> str:
 
 def storable_subject(subject: object) -> str:
     """A subject as tokens and rows name it; raises `ConfigurationError`."""
-    is_one = isinstance(subject, str | int) and not isinstance(subject, bool) and subject != ""
-    text = str(subject)
-    if not is_one or not is_storable(text, MAX_TEXT):
+    text = subject_text(subject)
+    if text is None or not is_storable(text, MAX_TEXT):
         raise ConfigurationError(
-            f"the subject is an integer, or a string of 1 to {MAX_TEXT} characters: found {type(subject).__name__}"
+            f"the subject is an integer, a UUID or a string of 1 to {MAX_TEXT} characters:"
+            f" found {type(subject).__name__}"
         )
     return text
 

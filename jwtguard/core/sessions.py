@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InvalidGrantError, UnavailableError
 from jwtguard.core.flow import Call, Flow, Steps, is_async
@@ -42,7 +42,7 @@ from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.core.prepared_refresh import PreparedRefresh as PreparedRefresh
 from jwtguard.core.refresh_tokens import RefreshToken, refresh_tokens_of
-from jwtguard.core.session_events import SessionEvent, SessionEvents, logger
+from jwtguard.core.session_events import EventKind, SessionEvent, SessionEvents, logger
 from jwtguard.core.session_store import (
     MAX_SESSION_ID,
     NewSession,
@@ -55,6 +55,7 @@ from jwtguard.core.session_store import (
     storable_subject,
 )
 from jwtguard.core.session_tokens import SessionTokens
+from jwtguard.core.subject import Subject
 
 IDLE_LIFETIME = timedelta(days=14)
 ABSOLUTE_LIFETIME = timedelta(days=90)
@@ -139,7 +140,7 @@ class Sessions(Frozen):
 
     def start(
         self,
-        subject: str | int,
+        subject: Subject,
         *,
         label: str | None = None,
         claims: Mapping[str, Any] | None = None,
@@ -173,6 +174,8 @@ class Sessions(Frozen):
     def _start(self, token: RefreshToken, label: str | None) -> Steps[TokenResponse]:
         now = self._clock()
         grants = yield from self._grants(token.subject, None)
+        # After the password was checked: a login may have hashed it anew.
+        token = self._tokens.refresh_tokens.stamped(token, grants.stamp)
         answer = self._tokens.first_answer(token, grants, now=now)
         session = NewSession(
             session_id=token.session_id,
@@ -189,8 +192,9 @@ class Sessions(Frozen):
     def refresh(self, refresh_token: str) -> Flow[TokenResponse]:
         """Take the next turn: a new access token, and the refresh token of the turn after this one.
 
-        Raises `InvalidGrantError` (400) if the session has ended or the turn was taken before, and `UnavailableError`
-        (503) if `load` or the store fails, with nothing written.
+        Raises `InvalidGrantError` (400) if the session has ended, if the turn was taken before or if the stamp of the
+        user's grants is another than at login, and `UnavailableError` (503) if `load` or the store fails, with nothing
+        written.
         """
         return Flow(self.refreshing(refresh_token))
 
@@ -208,6 +212,9 @@ class Sessions(Frozen):
             self._events.tell("refused", subject=token.subject, session_id=token.session_id, reason="expired")
             raise InvalidGrantError("expired")
         grants = yield from self._grants(token.subject, token.session_id)
+        if not self._tokens.refresh_tokens.has_stamp(token, grants.accepted_stamps):
+            yield from self._end_changed(token)
+        token = self._tokens.refresh_tokens.stamped(token, grants.stamp)
         return PreparedRefresh(
             token,
             grants,
@@ -228,34 +235,47 @@ class Sessions(Frozen):
         return Flow(self._end(refresh_token))
 
     def _end(self, refresh_token: str) -> Steps[None]:
-        now = self._clock()
-        token = self._read(refresh_token, now=now, expired_too=True)
-        yield from self._end_row(token.subject, token.session_id, now=now)
+        token = self._read(refresh_token, now=self._clock(), expired_too=True)
+        yield from self._end_row(token.subject, token.session_id)
 
-    def end_session(self, subject: str | int, session_id: str) -> Flow[bool]:
+    def end_session(self, subject: Subject, session_id: str) -> Flow[bool]:
         """End one of a subject's live sessions by its id; False if it is none of theirs."""
         return Flow(self._end_session(storable_subject(subject), session_id))
 
     def _end_session(self, subject: str, session_id: str) -> Steps[bool]:
         if not is_storable(session_id, MAX_SESSION_ID):
             return False  # It may come from a URL, and no store has to make sense of it.
-        now = self._clock()
-        session = yield from asking(self.store.find, session_id, now=now)
-        if (
-            session is None
-            or not session.is_alive
-            or (session.issuer, session.subject) != (self.issuer.issuer, subject)
-        ):
+        if not (yield from self._has_session(subject, session_id)):
             return False
-        return (yield from self._end_row(subject, session_id, now=now))
+        return (yield from self._end_row(subject, session_id))
 
-    def _end_row(self, subject: str, session_id: str, *, now: float) -> Steps[bool]:
-        was_alive = yield from asking(self.store.revoke, session_id, now=now)
+    def _end_changed(self, token: RefreshToken) -> Steps[NoReturn]:
+        """End a session whose user's credentials have changed since it began."""
+        subject, session_id = token.subject, token.session_id
+        if (yield from self._has_session(subject, session_id)):
+            yield from self._end_row(subject, session_id, kind="credentials_changed", reason="credentials_changed")
+        else:
+            self._events.tell("refused", subject=subject, session_id=session_id, reason="credentials_changed")
+        raise InvalidGrantError("credentials_changed")
+
+    def _has_session(self, subject: str, session_id: str) -> Steps[bool]:
+        """Whether a live session of this id is the subject's."""
+        session = yield from asking(self.store.find, session_id, now=self._clock())
+        return (
+            session is not None
+            and session.is_alive
+            and (session.issuer, session.subject) == (self.issuer.issuer, subject)
+        )
+
+    def _end_row(
+        self, subject: str, session_id: str, *, kind: EventKind = "ended", reason: str = "logout"
+    ) -> Steps[bool]:
+        was_alive = yield from asking(self.store.revoke, session_id, now=self._clock())
         if was_alive:
-            self._events.tell("ended", subject=subject, session_id=session_id, reason="logout")
+            self._events.tell(kind, subject=subject, session_id=session_id, reason=reason)
         return was_alive
 
-    def end_all(self, subject: str | int) -> Flow[int]:
+    def end_all(self, subject: Subject) -> Flow[int]:
         """End all sessions of a subject, as after a change of password; how many there were."""
         return Flow(self._end_all(storable_subject(subject)))
 
@@ -265,7 +285,7 @@ class Sessions(Frozen):
         self._events.tell("ended", subject=subject, reason="logout_everywhere")
         return ended
 
-    def list(self, subject: str | int) -> Flow[Sequence[Session]]:
+    def list(self, subject: Subject) -> Flow[Sequence[Session]]:
         """The live sessions of a subject, newest first."""
         issuer, now = self.issuer.issuer, self._clock()
         return Flow(asking(self.store.list, issuer=issuer, subject=storable_subject(subject), now=now))

@@ -117,7 +117,8 @@ class TokenVerifier:
         self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None
         self._by_issuer = by_issuer
         self._patterns = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TenantPattern)]
-        self._max_token_bytes = max_token_bytes
+        self.max_token_bytes = max_token_bytes
+        """Longer texts are refused unread."""
         self._cache_size = cache_size
         self._types = types
         self._clock = clock
@@ -144,8 +145,8 @@ class TokenVerifier:
         """
         try:
             # Step 1. As nearly every token is; what is not, the function names, and a call is saved.
-            is_sound = type(text) is str and len(text) <= self._max_token_bytes and text.isascii()
-            data = text.encode() if is_sound else check_length(text, self._max_token_bytes)
+            is_sound = type(text) is str and len(text) <= self.max_token_bytes and text.isascii()
+            data = text.encode() if is_sound else check_length(text, self.max_token_bytes)
             sha256 = hashlib.sha256(data).digest()
             now = self._clock()
             remembered = self._cache.get(sha256)
@@ -249,7 +250,7 @@ class TokenVerifier:
 
     def takes_as_opaque(self, text: str) -> bool:
         """Whether `text` is short enough to look at and has not the form of a JWS (RFC 7515 §7.1)."""
-        return isinstance(text, str) and len(text) <= self._max_token_bytes and not has_jws_form(text)
+        return isinstance(text, str) and len(text) <= self.max_token_bytes and not has_jws_form(text)
 
     def policy_of(self, claims: Mapping[str, Any]) -> Policy:
         """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""

@@ -32,6 +32,7 @@ from jwtguard.core.flow import Unfinished, run_steps
 from jwtguard.core.principal import Principal
 from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
 from jwtguard.django.settings import default_guard
+from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark, note
@@ -108,7 +109,8 @@ def requires(
                 chosen = guard if guard is not None and hasattr(request, "META") else guard_for(request, guard)
                 callers = callers_of(request)
                 try:
-                    admission = await perform(checkpoint.begin(chosen, callers, read, request))
+                    finder = user_finder(request, chosen)
+                    admission = await perform(checkpoint.begin(chosen, callers, read, request, finder))
                 except JWTGuardError as error:
                     return refuse(request, chosen, error)
                 is_proven = request.method in _HARMLESS or chosen.proves_origin(admission)
@@ -136,7 +138,7 @@ def requires(
             chosen = guard if guard is not None and hasattr(request, "META") else guard_for(request, guard)
             callers = callers_of(request)
             try:
-                begun = checkpoint.begin(chosen, callers, read, request)
+                begun = checkpoint.begin(chosen, callers, read, request, user_finder(request, chosen))
                 admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
             except JWTGuardError as error:
                 return refuse(request, chosen, error)

@@ -12,12 +12,13 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
 from jwtguard.callers import EXEMPT, Entry, check_front, check_guard
-from jwtguard.core.errors import JWTGuardError
-from jwtguard.core.flow import Begun, Unfinished, run_steps
+from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.flow import Begun, Unfinished, is_async, run_steps
 from jwtguard.django.decorators import DjangoGuard
-from jwtguard.django.passing import finished, is_exempt
+from jwtguard.django.passing import finished, is_exempt, missed
 from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user, withhold
 from jwtguard.django.settings import default_auth, user_of
+from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -47,8 +48,13 @@ class GuardMiddleware:
         else:
             auth = own if isinstance(own, DjangoGuard) else DjangoGuard(check_guard(own, type(self).__name__))
         self._guard, self._endpoints = check_front(auth.guard, type(self).__name__), auth.endpoints
-        user_of()  # Raises what is wrong with it, before the first request.
         self._is_async = iscoroutinefunction(get_response)
+        find_user = user_of()  # Raises what is wrong with it, before the first request.
+        if find_user is not None and is_async(find_user) and not self._is_async:
+            raise ConfigurationError(
+                "the function of JWTGUARD_USER is async, and this stack of middlewares is not: serve the project with"
+                " ASGI and async middlewares, or set a function that is not async"
+            )
         if self._is_async:
             markcoroutinefunction(self)
         if self._endpoints is not None:  # Else no request is let pass unasked, and Django need not call it.
@@ -70,7 +76,8 @@ class GuardMiddleware:
             entry = self._begin(request, is_exempt=self._exempts(request))
             self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
         except JWTGuardError as error:
-            response: HttpResponseBase = refuse(request, self._guard, error)
+            refusal = error if self._endpoints is None else missed(request, self._guard, error)
+            response: HttpResponseBase = refuse(request, self._guard, refusal)
         else:
             response = cast("HttpResponseBase", self.get_response(request))
         pending = () if self._endpoints is None else callers_of(request).take_pending()
@@ -80,7 +87,8 @@ class GuardMiddleware:
         try:
             self._keep(request, await perform(self._begin(request, is_exempt=self._exempts(request))))
         except JWTGuardError as error:
-            response: HttpResponseBase = refuse(request, self._guard, error)
+            refusal = error if self._endpoints is None else missed(request, self._guard, error)
+            response: HttpResponseBase = refuse(request, self._guard, refusal)
         else:
             response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
         pending = () if self._endpoints is None else callers_of(request).take_pending()
@@ -88,7 +96,7 @@ class GuardMiddleware:
 
     def _begin(self, request: HttpRequest, *, is_exempt: bool = False) -> Begun[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)
-        return self._guard.begin_entry(read(request), renew, is_exempt=is_exempt)
+        return self._guard.begin_entry(read(request), renew, user_finder(request, self._guard), is_exempt=is_exempt)
 
     def _exempts(self, request: HttpRequest) -> bool:
         """Whether the view of a request reads no access token; remembers that no token was asked for."""
@@ -126,8 +134,7 @@ class GuardMiddleware:
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
             request._dont_enforce_csrf_checks = PROVEN  # type: ignore[attr-defined]
-        if user_of() is not None:
-            show_user(request, entry.principal)
+        show_user(request, entry.principal)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Answer with the refusal that reading `request.principal` raised; other errors are not ours."""

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -15,21 +16,35 @@ from django.urls import Resolver404, resolve
 
 from jwtguard import endpoints as shipped
 from jwtguard.callers import EXEMPT, Pending, finishing
+from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Flow
 from jwtguard.guard import Guard
 
 
 def is_exempt(request: HttpRequest, guard: Guard) -> bool:
-    """Whether the view that `request` is for reads no access token of `guard`: as far as can be told before it runs."""
-    route = request.path_info
-    endpoints = (one for one in shipped.ENDPOINTS if one.is_exempt and route.endswith(one.path))
-    if not any(request.method in endpoint.methods for endpoint in endpoints):
-        return False  # Nearly all requests, which are not routed twice for this.
-    try:
-        view = resolve(route, getattr(request, "urlconf", None)).func
-    except Resolver404:
-        return False
-    return getattr(view, EXEMPT, None) is guard
+    """Whether the view that `request` is for reads no access token of `guard`: as far as can be told before it runs.
+
+    Whatever the method: to another than its own, the view itself answers 405.
+    """
+    return bool(_methods_of(request, guard, request.path_info))
+
+
+def missed(request: HttpRequest, guard: Guard, refusal: JWTGuardError) -> JWTGuardError:
+    """What to answer a request that rules refuse: see `jwtguard.endpoints.missed`."""
+    return shipped.missed(request.path_info, partial(_methods_of, request, guard), refusal)
+
+
+def _methods_of(request: HttpRequest, guard: Guard, path: str) -> tuple[str, ...]:
+    """The methods of the exempt route of `guard` at `path`; none if there is no such route."""
+    for endpoint in shipped.ENDPOINTS:
+        # For nearly no request: the others are not routed twice.
+        if endpoint.is_exempt and path.endswith(endpoint.path):
+            try:
+                view = resolve(path, getattr(request, "urlconf", None)).func
+            except Resolver404:
+                return ()
+            return endpoint.methods if getattr(view, EXEMPT, None) is guard else ()
+    return ()
 
 
 def finished(response: HttpResponseBase, pending: Sequence[Pending]) -> Flow[HttpResponseBase]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -18,7 +17,6 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
-from django.utils.functional import SimpleLazyObject
 from django.utils.http import is_same_domain
 
 from jwtguard.callers import Caller, Callers
@@ -28,7 +26,7 @@ from jwtguard.core.flow import Begun, Unfinished, resume
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest, WSGIRequest
-from jwtguard.django.settings import user_of
+from jwtguard.django.user_lookup import found_user
 from jwtguard.endpoints.withholding import withhold_from_environ, withhold_from_scope
 from jwtguard.guard import Guard
 
@@ -138,7 +136,7 @@ class Inside(Caller):
         self._callers = callers
         self._request = request
         callers.admitted.append(self)
-        self._before = None if user_of() is None else show_user(request, principal)
+        self._before = show_user(request, principal)
 
     def leave(self, response: HttpResponseBase | None = None) -> None:
         """The view has returned a response, or raised.
@@ -154,29 +152,20 @@ class Inside(Caller):
 
 
 def show_user(request: HttpRequest, principal: Principal | None) -> dict[str, object] | None:
-    """Fill `request.user` and `request.auser`, if the project asks for it; the user is looked up when it is needed.
+    """Fill `request.user` and `request.auser` with the user that was found for the caller.
 
     Gives what stood there before.
     """
-    find = user_of()
-    if find is None or principal is None:
+    user = None if principal is None else found_user(request, principal)
+    if user is None:
         return None
 
-    @cache
-    def user() -> object:
-        found = find(principal)
-        if found is None:
-            from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415 - for projects that have the app
-
-            return AnonymousUser()
-        return found
-
     async def auser() -> object:
-        return await sync_to_async(user)()
+        return user
 
     attributes = request.__dict__
     before: dict[str, object] = {name: attributes[name] for name in ("user", "auser") if name in attributes}
-    attributes.update(user=SimpleLazyObject(user), auser=auser)
+    attributes.update(user=user, auser=auser)
     return before
 
 

@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
@@ -29,6 +31,9 @@ from jwtguard.core.http import HTTPAnswer
 from jwtguard.django.requests import callers_of, perform, read, respond
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
 from jwtguard.marks import Mark, mark
+
+_LONGEST_NAME = 254
+"""Characters, where the model says nothing: as in Django's form."""
 
 
 def url_patterns(endpoints: Endpoints, prefix: str, mounted: Iterable[Endpoint] = ENDPOINTS) -> list[URLPattern]:
@@ -76,7 +81,29 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
 
 def _authenticate(request: HttpRequest, username: str, password: str) -> str | None:
     """Django's own: every backend of the project, which takes as long for a user that nobody has."""
-    from django.contrib.auth import authenticate  # noqa: PLC0415 - for projects that have the app
+    from django.contrib.auth import authenticate, get_user_model  # noqa: PLC0415 - for projects that have the app
 
-    user = authenticate(request, username=username, password=password)
+    try:
+        user = authenticate(request, username=_as_in_a_form(username), password=password)
+    except (ValueError, ValidationError):
+        # The name cannot be one: it is no number where users log in with a number, for example. The same work is done
+        # as for any other name without a user (django.contrib.auth.backends.ModelBackend).
+        get_user_model()().set_password(password)
+        return None
     return None if user is None else str(user.pk)
+
+
+def _as_in_a_form(username: str) -> str:
+    """The name as the field of Django's own login form hands it on: stripped, and normalized to NFKC.
+
+    Without it, a name that was typed on another keyboard is another name here than in the form.
+    """
+    if not apps.is_installed("django.contrib.auth"):
+        return username  # Backends of the project check names of their own.
+    from django.contrib.auth import get_user_model  # noqa: PLC0415 - for projects that have the app
+    from django.contrib.auth.forms import UsernameField  # noqa: PLC0415 - as above
+
+    model: Any = get_user_model()
+    length = getattr(model._meta.get_field(model.USERNAME_FIELD), "max_length", None)
+    # As in AuthenticationForm: a name that is too long stays as it is, since normalizing it takes long.
+    return str(UsernameField(max_length=length or _LONGEST_NAME).to_python(username))

@@ -24,7 +24,6 @@ from django.utils.module_loading import import_string
 
 from jwtguard import core
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.flow import is_async
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Guard
 
@@ -62,14 +61,7 @@ def default_auth() -> DjangoGuard:
     """
     from jwtguard.django.decorators import DjangoGuard  # noqa: PLC0415 - it goes by these settings
 
-    sessions = getattr(settings, "JWTGUARD_SESSIONS", None)
-    if isinstance(sessions, str):
-        sessions = _imported("JWTGUARD_SESSIONS", sessions)
-    if sessions is not None and not isinstance(sessions, core.Sessions):
-        raise ConfigurationError(
-            f"the setting JWTGUARD_SESSIONS is {settings.JWTGUARD_SESSIONS!r}, and that is no Sessions(...):"
-            ' write JWTGUARD_SESSIONS = "project.auth.sessions"'
-        )
+    sessions = default_sessions()
     routes = getattr(settings, "JWTGUARD_ROUTES", {})
     if not isinstance(routes, Mapping):
         raise ConfigurationError(f'JWTGUARD_ROUTES is a mapping, as in {{"delivery": "cookies"}}, found {routes!r}')
@@ -82,20 +74,33 @@ def default_auth() -> DjangoGuard:
     return DjangoGuard(default_guard(), sessions, **named)
 
 
+def default_sessions() -> core.Sessions | None:
+    """The sessions of the `JWTGUARD_SESSIONS` setting; None if it is not set.
+
+    Raises `ConfigurationError` with what to write instead.
+    """
+    setting = getattr(settings, "JWTGUARD_SESSIONS", None)
+    sessions = _imported("JWTGUARD_SESSIONS", setting) if isinstance(setting, str) else setting
+    if sessions is not None and not isinstance(sessions, core.Sessions):
+        raise ConfigurationError(
+            f"the setting JWTGUARD_SESSIONS is {setting!r}, and that is no Sessions(...):"
+            ' write JWTGUARD_SESSIONS = "project.auth.sessions"'
+        )
+    return sessions
+
+
 @cache
 def user_of() -> Callable[[Principal], object] | None:
     """The function of the `JWTGUARD_USER` setting, which finds the user of a principal; None if it is not set.
 
-    Raises `ConfigurationError` if it cannot be imported, or is async: `request.user` has nothing to await it with.
+    Sync or async. Raises `ConfigurationError` if it cannot be imported.
     """
     setting = getattr(settings, "JWTGUARD_USER", None)
     if setting is None:
         return None
     found = _imported("JWTGUARD_USER", setting) if isinstance(setting, str) else setting
-    if not callable(found) or is_async(found):
-        raise ConfigurationError(
-            f"the setting JWTGUARD_USER is {setting!r}, and that is no function of a principal, which is not async"
-        )
+    if not callable(found):
+        raise ConfigurationError(f"the setting JWTGUARD_USER is {setting!r}, and that is no function of a principal")
     function: Callable[[Principal], object] = found
     return function
 

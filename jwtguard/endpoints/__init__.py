@@ -36,6 +36,7 @@ if typing.TYPE_CHECKING:
     from jwtguard.endpoints.endpoint import SESSIONS as SESSIONS
     from jwtguard.endpoints.endpoint import Endpoint as Endpoint
     from jwtguard.endpoints.endpoint import check_prefix as check_prefix
+    from jwtguard.endpoints.endpoint import missed as missed
     from jwtguard.endpoints.endpoint import requirement_of as requirement_of
     from jwtguard.endpoints.endpoints import Endpoints as Endpoints
     from jwtguard.endpoints.renewal import PendingRenewal as PendingRenewal
@@ -60,6 +61,7 @@ else:
                 "SESSIONS",
                 "Endpoint",
                 "check_prefix",
+                "missed",
                 "requirement_of",
             ],
             "jwtguard.endpoints.endpoints": ["Endpoints"],

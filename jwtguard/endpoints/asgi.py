@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.callers import Callers, finishing
+from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.request import ASGIRequest
@@ -88,6 +89,13 @@ class MountedRoutes:
     def exempts(self, request: HTTPRequest) -> bool:
         """Whether the middleware lets `request` pass unasked: by method and path, never by a prefix."""
         return not request.is_websocket and self.exempts_path(request.method, request.path)
+
+    def missed(self, request: HTTPRequest, refusal: JWTGuardError) -> JWTGuardError:
+        """What to answer a request that rules refuse: see `jwtguard.endpoints.missed`."""
+        return refusal if request.is_websocket else shipped.missed(request.path, self._methods_of, refusal)
+
+    def _methods_of(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted(method for method, exempt in self._exempt if exempt == path))
 
     def renew(self, callers: Callers) -> Renew | None:
         """What the middleware hands to `Guard.enter`."""

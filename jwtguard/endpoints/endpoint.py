@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 from jwtguard.core.authorization import Requirement, authenticated, fresh, public
-from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, MethodNotAllowedError, RouteNotFoundError
 from jwtguard.core.rules import is_ambiguous
 
 PREFIX = "/auth"
@@ -72,6 +74,20 @@ def requirement_of(endpoint: Endpoint, *, fresh_for: timedelta) -> Requirement:
     if endpoint.is_exempt:
         return public
     return fresh(max_age=fresh_for) if endpoint is LOGOUT_ALL else authenticated
+
+
+def missed(path: str, methods_of: Callable[[str], tuple[str, ...]], refusal: JWTGuardError) -> JWTGuardError:
+    """What to answer a request for `path` that rules refuse.
+
+    A client that misses an exempt route by its method, or by a final slash, has no use for a token: it is told what it
+    missed. `methods_of(path)` are the methods of the exempt route at exactly this path; none if there is no such route.
+    """
+    if refusal.status != HTTPStatus.UNAUTHORIZED:
+        return refusal
+    allowed = methods_of(path)
+    if allowed:
+        return MethodNotAllowedError(allowed)
+    return RouteNotFoundError() if path.endswith("/") and methods_of(path.removesuffix("/")) else refusal
 
 
 def check_prefix(prefix: str) -> str:

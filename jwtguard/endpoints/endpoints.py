@@ -33,11 +33,13 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.grants import TokenResponse
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.core.issuance import check_token_length
 from jwtguard.core.logs import log_fields
 from jwtguard.core.session_store import Session
 from jwtguard.core.sessions import Sessions
-from jwtguard.endpoints.bodies import boolean_parameter, media_type, read_parameters, required_parameter
+from jwtguard.endpoints.bodies import boolean_parameter, content_type, read_parameters, required_parameter
 from jwtguard.endpoints.delivery import NO_STORE, Headers
 from jwtguard.endpoints.endpoint import (
     JWKS,
@@ -138,7 +140,7 @@ class Endpoints:
         visit = _Visit(
             endpoint=endpoint,
             request=request,
-            parameters=partial(read_parameters, body, media_type(request), limit=self.max_body_bytes),
+            parameters=partial(read_parameters, body, content_type(request), limit=self.max_body_bytes),
             callers=callers,
             session_id=session_id,
             authenticate=self._settings.authenticate or authenticate,
@@ -179,7 +181,7 @@ class Endpoints:
             reason = error.reason
         else:
             try:
-                headers = yield from self._delivery.headers(visit.request, pair)
+                headers = yield from self._headers(visit, pair)
             except JWTGuardError:
                 yield from self.sessions.end(pair.refresh_token)  # Nobody will ever hold it.
                 raise
@@ -198,10 +200,15 @@ class Endpoints:
             raise InvalidBodyError("no_refresh_token", "The refresh token is missing: log in.")
         prepared = yield from self.sessions.prepare(text)
         # Before the one write: what cannot be delivered must not cost the client its turn.
-        yield from self._delivery.headers(visit.request, prepared.answer)
+        yield from self._headers(visit, prepared.answer)
         pair = yield from prepared.take()
-        headers = yield from self._delivery.headers(visit.request, pair)
+        headers = yield from self._headers(visit, pair)
         return self._delivery.answer(pair, headers)
+
+    def _headers(self, visit: _Visit, pair: TokenResponse) -> Steps[Headers]:
+        """The header fields that deliver `pair`; raises `ConfigurationError` if the guard or a browser refuses it."""
+        check_token_length(pair.access_token, self.guard.max_token_bytes)
+        return (yield from self._delivery.headers(visit.request, pair))
 
     def _logout(self, visit: _Visit) -> Steps[HTTPAnswer]:
         self._delivery.check_origin(visit.request)

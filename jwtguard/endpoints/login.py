@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from uuid import UUID
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, LoginFailedError, UnavailableError
 from jwtguard.core.flow import Call, Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.logs import log_fields
+from jwtguard.core.subject import Subject
 from jwtguard.endpoints.settings import NO_AUTHENTICATE, Authenticate, BeforeLogin, LoginAttempt
 
 logger = logging.getLogger("jwtguard")
@@ -24,7 +26,7 @@ def asking(hook: BeforeLogin | None, username: str, request: HTTPRequest) -> Ste
     """What `before_login` has to say: an answer, or nothing. What it raises is the application's own."""
     if hook is None:
         return None
-    attempt = LoginAttempt(username=username, client=request.client, request=request)
+    attempt = LoginAttempt(username=_storable(username), client=request.client, request=request)
     answer = yield Call(partial(hook, attempt), sync_alternative=_SYNC)
     if answer is None or isinstance(answer, HTTPAnswer):
         return answer
@@ -34,16 +36,21 @@ def asking(hook: BeforeLogin | None, username: str, request: HTTPRequest) -> Ste
     )
 
 
-def authenticating(authenticate: Authenticate | None, username: str, password: str) -> Steps[str | int]:
+def authenticating(authenticate: Authenticate | None, username: str, password: str) -> Steps[Subject]:
     """The subject of the user with this name and password.
 
-    Raises `LoginFailedError` if there is none, `UnavailableError` if nobody can tell, and `ConfigurationError` if what
-    `authenticate` returns is no subject.
+    NUL and lone surrogates (which JSON can spell) are in no name and in no password: databases and hashes raise where
+    they meet one. `authenticate` is called all the same, with U+FFFD in their place, so that such a login takes the
+    time of any other; what it returns does not count.
+
+    Raises `LoginFailedError` if there is none, `UnavailableError` if `authenticate` fails, and `ConfigurationError` if
+    what it returns is no subject.
     """
     if authenticate is None:
         raise ConfigurationError(NO_AUTHENTICATE)
+    name, secret = _storable(username), _storable(password)
     try:
-        subject = yield Call(partial(authenticate, username, password), sync_alternative=_SYNC)
+        subject = yield Call(partial(authenticate, name, secret), sync_alternative=_SYNC)
     except JWTGuardError:
         raise
     except Exception as error:
@@ -54,13 +61,18 @@ def authenticating(authenticate: Authenticate | None, username: str, password: s
             extra=log_fields("callback_raised", callback="authenticate"),
         )
     else:
-        if subject is None:
+        if subject is None or (name, secret) != (username, password):
             raise LoginFailedError("password")
-        # True would be everybody's subject; and whoever returns a user means one of its members.
-        if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
+        # True would be the subject of each user alike. A function that returns a user means one of its members.
+        if isinstance(subject, bool) or not isinstance(subject, str | int | UUID) or subject == "":
             raise ConfigurationError(
-                "authenticate(username, password) returns the user's subject, a string or an integer, or None;"
+                "authenticate(username, password) returns the user's subject (a string, an integer or a UUID), or None;"
                 f" found {type(subject).__name__}"
             )
         return subject
     raise UnavailableError("authenticate")
+
+
+def _storable(text: str) -> str:
+    """`text` with U+FFFD in the place of NUL and of lone surrogates."""
+    return "".join("\ufffd" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in text)

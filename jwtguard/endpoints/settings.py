@@ -14,6 +14,7 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import is_async
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.sessions import Sessions
+from jwtguard.core.subject import Subject
 from jwtguard.endpoints.delivery import REFRESH_COOKIE, BearerDelivery, CookieDelivery, Delivery, RefreshCookieDelivery
 from jwtguard.guard import Guard
 
@@ -21,7 +22,7 @@ MAX_BODY_BYTES = 16384
 """A refresh token of 8192 bytes fits, escaped or not; nothing here needs more."""
 FRESH_FOR = timedelta(minutes=5)
 
-Authenticate: TypeAlias = Callable[[str, str], "str | int | Awaitable[str | int | None] | None"]
+Authenticate: TypeAlias = Callable[[str, str], "Subject | Awaitable[Subject | None] | None"]
 """The subject of the user with this name and password, or None; sync or async.
 
 It must take as long for a name that nobody has as for a wrong password.
@@ -30,7 +31,10 @@ It must take as long for a name that nobody has as for a wrong password.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAttempt:
-    """A login about to be checked. `client` is the address that the server saw, which may be a proxy's, or None."""
+    """A login about to be checked. `client` is the address that the server saw, which may be a proxy's, or None.
+
+    In `username` U+FFFD stands in the place of NUL and of lone surrogates, which no database takes.
+    """
 
     username: str = field(repr=False)
     client: str | None

@@ -62,7 +62,7 @@ class Evidence:
     @classmethod
     def of(cls, guard: Guard, text: str, *, redact: bool = False) -> Self:
         """Look at `text` and at what `guard` wants."""
-        limit: int = guard._verifier._max_token_bytes
+        limit: int = guard._verifier.max_token_bytes
         parts = tuple(text.split(".", 6)) if len(text) <= limit else (text,)
         header = read_part(parts[0]) if len(parts) == 3 else None
         claims = read_part(parts[1]) if len(parts) == 3 else None

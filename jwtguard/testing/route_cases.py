@@ -19,7 +19,11 @@ FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteCase:
-    """One row. `origin`: what a browser adds, as a rule for our own page; `asked`: how often passwords were checked."""
+    """One row. `origin`: what a browser adds, as a rule for our own page; `asked`: how often passwords were checked.
+
+    `allow`: the methods that the Allow field names. `detail`: text in the problem. `framework`: the router of the
+    framework may answer by itself, in its own format.
+    """
 
     name: str
     site: str
@@ -32,6 +36,9 @@ class RouteCase:
     error: str | None = None
     challenge: str | None = None
     retry_after: str | None = None
+    allow: str | None = None
+    detail: str = ""
+    framework: bool = False
     asked: int = 0
 
 
@@ -42,6 +49,15 @@ def login(name: str, body: bytes, status: int, *, at: str = "bearer", **more: An
 
 ALICE = b'{"username": "alice", "password": "wonderland"}'
 ALICE_FORM = b"username=alice&password=wonderland"
+ALICE_IN_PARTS = (
+    b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\nalice\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\nwonderland\r\n--x--\r\n'
+)
+
+
+def _json(members: dict[str, str]) -> bytes:
+    """JSON of members that hold finished escapes."""
+    return ("{" + ", ".join(f'"{name}": "{value}"' for name, value in members.items()) + "}").encode("ascii")
 
 
 def _logins() -> Iterator[RouteCase]:
@@ -68,6 +84,24 @@ def _logins() -> Iterator[RouteCase]:
     yield login("a form that is no UTF-8", b"username=%ff&password=x", 400, headers=[FORM], **bad)
     remember = b'{"username": "alice", "password": "wonderland", "remember": "perhaps"}'
     yield login("remember is neither", remember, 400, **bad)
+    multipart = [("Content-Type", "multipart/form-data; boundary=x")]
+    yield login("a form in parts", ALICE_IN_PARTS, 200, headers=multipart, asked=1)
+    yield login("a form in parts that are cut off", ALICE_IN_PARTS[:-9], 400, headers=multipart, **bad)
+    for name, body in (("JSON", ALICE), ("JSON in one field", b"%7B%22username%22%3A%22alice%22%7D=")):
+        sent: dict[str, Any] = {"headers": [FORM], "detail": "send Content-Type: application/json", **bad}
+        yield login(f"{name} that says it is a form", body, 400, **sent)
+    for name, text in (
+        ("NUL", "\\u0000"),
+        ("a lone surrogate", "\\ud800"),
+        ("a pair the wrong way round", "\\udc00\\ud800"),
+    ):
+        for member in ("username", "password"):
+            wrong = ALICE.replace(b"alice" if member == "username" else b"wonderland", text.encode("ascii"))
+            yield login(f"{name} in the {member}", wrong, 401, **refused)
+            more = {"username": "alice", "password": "wonderland"}
+            more[member] += text
+            yield login(f"{name} at the end of the {member}", _json(more), 401, **refused)
+    yield login("NUL in a form", ALICE_FORM + b"%00", 401, headers=[FORM], **refused)
     yield login("another media type", ALICE, 415, headers=[("Content-Type", "text/plain")])
     yield login("no media type", ALICE, 415, headers=[])
     yield login("a body too large", ALICE + b" " * 100, 413, at="bearer, short body")
@@ -123,12 +157,25 @@ def _others() -> Iterator[RouteCase]:
         yield RouteCase(name="a session of nobody", path="/auth/sessions/x", method="DELETE", **absent)
         yield RouteCase(name="everything of nobody", path="/auth/logout-all", **absent)
     for at in ("cookies, rules", "refresh cookie, rules", "silent renewal, rules"):
-        for path in ("/auth/login/extra", "/auth/other", "/auth/login/", "/auth", "/auth/logout/x"):
+        for path in ("/auth/login/extra", "/auth/other", "/auth", "/auth/logout/x", "/auth/sessions/"):
             name = f"{path} is no exempt route"
             yield RouteCase(name=name, site=at, path=path, method="GET", status=401, challenge=ABSENT)
+
+
+def _missed() -> Iterator[RouteCase]:
+    """Clients that have a route almost right need no token: they are told what is wrong."""
+    for at in ("cookies, rules", "refresh cookie, rules", "silent renewal, rules"):
         for path in ("/auth/login", "/auth/refresh", "/auth/logout"):
-            name = f"GET {path} is not exempt"
-            yield RouteCase(name=name, site=at, path=path, method="GET", status=401, challenge=ABSENT)
+            for method in ("GET", "PUT", "DELETE"):
+                name = f"{method} {path}"
+                yield RouteCase(name=name, site=at, path=path, method=method, status=405, allow="POST", framework=True)
+            for method in ("GET", "POST"):
+                yield RouteCase(
+                    name=f"{method} {path}/", site=at, path=f"{path}/", method=method, status=404, framework=True
+                )
+        keys = "/auth/.well-known/jwks.json"
+        yield RouteCase(name="POST keys", site=at, path=keys, status=405, allow="GET, HEAD", framework=True)
+        yield RouteCase(name="GET keys/", site=at, path=f"{keys}/", method="GET", status=404, framework=True)
 
 
-ROUTE_CASES: tuple[RouteCase, ...] = (*_logins(), *_origins(), *_others())
+ROUTE_CASES: tuple[RouteCase, ...] = (*_logins(), *_origins(), *_others(), *_missed())

@@ -44,9 +44,15 @@ class RouteConformance:
         assert answer.status == case.status, answer
         assert_challenge(case.challenge, answer.header("WWW-Authenticate"))
         assert answer.header("Retry-After") == case.retry_after
-        assert answer.header("Cache-Control") == "no-store"
         assert len(site.logins) == case.asked
+        if case.allow is not None:
+            allowed = (answer.header("Allow") or "").split(", ")
+            assert set(case.allow.split(", ")) <= set(allowed) <= {*case.allow.split(", "), "HEAD", "OPTIONS"}
+        if case.framework:
+            return
+        assert answer.header("Cache-Control") == "no-store"
         if case.status >= 400:
+            assert case.detail in answer.json()["detail"]
             assert answer.header("Content-Type") == "application/problem+json"
             assert answer.json().get("error") == case.error
             assert answer.json()["title"] == HTTPStatus(case.status).phrase

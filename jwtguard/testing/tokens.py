@@ -89,7 +89,7 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
             "_trust": trust._replace(policies=policies),
             "_verifier": TokenVerifier(
                 policies,
-                max_token_bytes=verifier._max_token_bytes,
+                max_token_bytes=verifier.max_token_bytes,
                 cache_size=verifier._cache_size,
                 clock=guard.clock,
             ),

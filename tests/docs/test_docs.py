@@ -21,6 +21,7 @@ _FIXED = {
     "ConfigurationError",
     "InsufficientScopeError",
     "InsufficientUserAuthenticationError",
+    "MethodNotAllowedError",
     "MissingTokenError",
 }
 # Where a reason is no literal: claims whose dates are checked by one function, states of a session, and reasons that
@@ -29,7 +30,7 @@ _NAMED_ELSEWHERE: dict[tuple[str, str], set[str]] = {
     ("policy.py", "name"): {"exp", "nbf", "iat", "auth_time"},
     ("prepared_refresh.py", "reason"): {"unknown_session", "another_session", "revoked", "expired"},
     ("refresh_tokens.py", "reason"): {"unforeseen"},
-    ("refresh_tokens.py", "name"): {"sub", "sid", "gen", "auth_time", "scope", "claims", "remember"},
+    ("refresh_tokens.py", "name"): {"sub", "sid", "gen", "auth_time", "scope", "claims", "remember", "stamp"},
     ("endpoints.py", "reason"): set(),
     ("look_ups.py", "outcome.reason"): set(),
     ("look_ups.py", "error.reason"): set(),

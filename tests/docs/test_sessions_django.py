@@ -25,7 +25,7 @@ def test_django(monkeypatch: pytest.MonkeyPatch) -> None:
     from django.contrib.auth.models import User
 
     blocks = [block.partition("```\n")[0] for block in PAGE.read_text("utf-8").split("```python\n")]
-    (module,) = (block for block in blocks if "get_user_model" in block)
+    (module,) = (block for block in blocks if "DjangoStore()" in block)
     (settings,) = (block for block in blocks if block.startswith("INSTALLED_APPS"))
     (urls,) = (block for block in blocks if "urlpatterns" in block)
     auth = ModuleType("project.auth")

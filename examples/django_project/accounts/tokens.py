@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.contrib.auth.models import User
-
 from examples.keys import DATA, secret
 from examples.login_limit import LoginLimit
 from jwtguard import (
@@ -13,7 +11,6 @@ from jwtguard import (
     AuthorizationHeader,
     Grants,
     Guard,
-    Principal,
     Rule,
     Rules,
     SessionRevocation,
@@ -26,6 +23,7 @@ from jwtguard import (
     public,
 )
 from jwtguard.django.store import DjangoStore
+from jwtguard.django.users import active_user, stamps_of
 
 ISSUER, AUDIENCE = "https://login.example", "https://api.example"
 SCOPE_OF_GROUP = {"analysts": ["reports:read"]}
@@ -33,16 +31,12 @@ SCOPE_OF_GROUP = {"analysts": ["reports:read"]}
 
 def grants(subject: str) -> Grants | None:
     """What a user may do today, None for one who may not log in any more: asked at login and at every refresh."""
-    user = User.objects.filter(pk=subject, is_active=True).first()
+    user = active_user(subject)
     if user is None:
         return None
     groups = list(user.groups.values_list("name", flat=True))
-    return Grants(roles=groups, scope=[name for group in groups for name in SCOPE_OF_GROUP.get(group, [])])
-
-
-def user_of(principal: Principal) -> User | None:
-    """What `request.user` is behind the guard, or an anonymous user for None: looked up when a view asks for it."""
-    return User.objects.filter(pk=principal.subject, is_active=True).first()
+    scope = [name for group in groups for name in SCOPE_OF_GROUP.get(group, [])]
+    return Grants(roles=groups, scope=scope, **stamps_of(user))  # another password ends the sessions
 
 
 issuer = TokenIssuer(

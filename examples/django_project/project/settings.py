@@ -33,7 +33,7 @@ MIDDLEWARE = [
     "jwtguard.django.GuardMiddleware",  # behind AuthenticationMiddleware, where a project has that
 ]
 JWTGUARD = "accounts.tokens.guard"
-JWTGUARD_USER = "accounts.tokens.user_of"
+JWTGUARD_USER = "jwtguard.django.users.by_primary_key"
 JWTGUARD_SESSIONS = "accounts.tokens.sessions"
 JWTGUARD_ROUTES = {"delivery": "cookies", "before_login": "accounts.tokens.login_limit"}
 

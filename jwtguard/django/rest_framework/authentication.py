@@ -6,7 +6,6 @@ True
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -16,20 +15,18 @@ from rest_framework.request import Request
 
 from jwtguard.callers import Checkpoint, check_guard
 from jwtguard.core.authorization import optional
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, MissingTokenError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.logs import log_fields
 from jwtguard.core.principal import Principal
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.django.checks import guard_middlewares
 from jwtguard.django.decorators import DjangoGuard, guard_for
 from jwtguard.django.requests import callers_of, read
 from jwtguard.django.rest_framework.refusals import RefusedRequest, challenge
-from jwtguard.django.settings import default_guard, user_of
+from jwtguard.django.settings import default_guard
+from jwtguard.django.user_lookup import found_user, user_finder
 from jwtguard.django.users import TokenUser
 from jwtguard.guard import Admission, Authentication, Guard
-
-logger = logging.getLogger("jwtguard")
 
 
 class GuardAuthentication(BaseAuthentication):
@@ -61,7 +58,7 @@ class GuardAuthentication(BaseAuthentication):
         http = http_of(request)
         guard = self.guard_for(http)
         try:
-            admission = self.checkpoint.admit(guard, read(http), callers_of(http)).run()
+            admission = self.checkpoint.admit(guard, read(http), callers_of(http), user_finder(http, guard)).run()
             self.found = admission.authentication
             return None if admission.principal is None else let_in(http, guard, admission)
         except ConfigurationError:
@@ -101,21 +98,14 @@ def let_in(http: HttpRequest, guard: Guard, admission: Admission) -> tuple[objec
     principal, found = admission.principal, admission.authentication
     told = None
     if principal is not None and found is not None and found.token is not None:
-        told = _user_of(principal), found.token
+        told = _user_of(http, principal), found.token
     callers_of(http).admit(guard, principal)
     return told
 
 
-def _user_of(principal: Principal) -> object:
-    find = user_of()
-    if find is None:
-        return TokenUser(principal)
-    user = find(principal)
-    if user is None or not getattr(user, "is_active", True):
-        fields = log_fields("refused", reason="user", subject=principal.subject, session_id=principal.session_id)
-        logger.info("refused: user", extra=fields)
-        raise InvalidTokenError("user")
-    return user
+def _user_of(http: HttpRequest, principal: Principal) -> object:
+    user = found_user(http, principal)
+    return TokenUser(principal) if user is None else user
 
 
 def http_of(request: Request) -> HttpRequest:

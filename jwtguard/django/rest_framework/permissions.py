@@ -28,6 +28,7 @@ from jwtguard.django.decorators import guard_for
 from jwtguard.django.requests import callers_of, read
 from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in
 from jwtguard.django.rest_framework.refusals import RefusedRequest
+from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Admission, Authentication, Guard
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class GuardPermission(BasePermission, metaclass=_PermissionType):
         tokens_from: tuple[TokenSource, ...] | None,
     ) -> Admission:
         if kept is None:
-            return Checkpoint(self.requirement, tokens_from).admit(guard, read(http), callers_of(http)).run()
+            finder = user_finder(http, guard)
+            return Checkpoint(self.requirement, tokens_from).admit(guard, read(http), callers_of(http), finder).run()
         return guard.admit(read(http), self.requirement, kept=kept).run()
 
 
