@@ -31,6 +31,7 @@ def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: objec
         messages += [Error(problem, id="jwtguard.E002") for problem in error.problems]
     guards = [guard for guard in (middleware.own_guard() for middleware in middlewares) if guard is not None]
     messages += [_without_rules(found) for found in middlewares if _has_no_rules(found.own_guard())]
+    default: Guard | None = None
     # Where every guard is named in code, there need be no setting.
     if getattr(settings, "JWTGUARD", None) is not None or len(guards) < len(middlewares):
         try:
@@ -46,6 +47,8 @@ def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: objec
                 _without_rules(found) for found in middlewares if found.own_guard() is None and _has_no_rules(default)
             ]
             guards.append(default)
+    if _is_cors_inside(default):
+        messages.append(_CORS_INSIDE)
     return messages + [message for guard in dict.fromkeys(guards) for message in _insecure(guard)]
 
 
@@ -72,6 +75,14 @@ _OVERWRITTEN = Error(
 )
 
 
+_CORS = "corsheaders.middleware.CorsMiddleware"
+_CORS_INSIDE = CheckWarning(
+    "CorsMiddleware of django-cors-headers stands behind a GuardMiddleware with rules, which refuses preflights",
+    hint="put it before GuardMiddleware in MIDDLEWARE: then pages can read refusals, too",
+    id="jwtguard.W008",
+)
+
+
 def _has_no_rules(guard: Guard | None) -> bool:
     return isinstance(guard, Guard) and guard.rules is None
 
@@ -94,6 +105,14 @@ def _is_overwritten() -> bool:
     paths = list(settings.MIDDLEWARE)
     in_front = paths[: paths.index(_AUTHENTICATION)] if _AUTHENTICATION in paths else []
     return any(_is_ours(import_string(path)) for path in in_front)
+
+
+def _is_cors_inside(default: Guard | None) -> bool:
+    """Whether the middleware of django-cors-headers comes after one of ours that enforces rules."""
+    paths = list(settings.MIDDLEWARE)
+    in_front = filter(_is_ours, map(import_string, paths[: paths.index(_CORS)] if _CORS in paths else []))
+    guards = [middleware.own_guard() or default for middleware in in_front]
+    return any(guard is not None and isinstance(guard.rules, Rules) for guard in guards)
 
 
 def _insecure(guard: Guard) -> Iterator[CheckMessage]:
