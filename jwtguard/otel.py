@@ -161,12 +161,14 @@ def _async(method: str) -> Callable[..., Any]:
 
 
 class _TracedStore(_Traced):
-    create, take_turn, find = _sync("create"), _sync("take_turn"), _sync("find")
+    create, take_turn = _sync("create"), _sync("take_turn")
+    find, find_many = _sync("find"), _sync("find_many")
     list, revoke, revoke_all, purge = _sync("list"), _sync("revoke"), _sync("revoke_all"), _sync("purge")
 
 
 class _AsyncTracedStore(_Traced):
-    create, take_turn, find = _async("create"), _async("take_turn"), _async("find")
+    create, take_turn = _async("create"), _async("take_turn")
+    find, find_many = _async("find"), _async("find_many")
     list, revoke, revoke_all, purge = _async("list"), _async("revoke"), _async("revoke_all"), _async("purge")
 
 

@@ -104,7 +104,7 @@ def _retrieve(future: asyncio.Future[Any]) -> None:
     _ = future.cancelled() or future.exception()
 
 
-class _StoreThreads:
+class StoreThreads:
     """A pool of threads, started when it is first needed, and anew in a child: threads do not survive a fork."""
 
     __slots__ = ("__weakref__", "_lock", "_pool")
@@ -129,7 +129,7 @@ class _StoreThreads:
         return pool.submit(contextvars.copy_context().run, function)
 
 
-_store_threads = _StoreThreads()
+_store_threads = StoreThreads()
 
 
 async def in_store_thread(function: Callable[[], T]) -> T:

@@ -73,7 +73,8 @@ def find_many_of(store: SessionStore) -> FindMany | None:
 
     None where it has none, or where a subclass changes `find` alone: what that does must not be passed by.
     """
-    if "find" in getattr(store, "__dict__", {}):
+    wrapped = getattr(store, "__wrapped__", None)
+    if "find" in getattr(store, "__dict__", {}) or (wrapped is not None and find_many_of(wrapped) is None):
         return None
     for kind in type(store).__mro__:
         if "find_many" in vars(kind):

@@ -144,6 +144,14 @@ class DjangoStore:
             found = _read(_rows(connection).filter(session_id=session_id), clock_of(connection, now))
         return found[0][0] if found else None
 
+    def find_many(self, session_ids: Sequence[str], *, now: float) -> Sequence[Session]:
+        """The sessions of these ids that there are, in one statement."""
+        named = [session_id for session_id in session_ids if is_storable(session_id, MAX_SESSION_ID)]
+        with self._connection() as connection:
+            found = _read(_rows(connection).filter(session_id__in=named), clock_of(connection, now))
+        # Collations of MariaDB take `s1 ` for `s1`.
+        return [session for session, _ in found if session.session_id in named]
+
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
         if not _are_storable(issuer, subject):

@@ -92,6 +92,11 @@ class MemoryStore:
             row = self._rows.get(session_id)
             return None if row is None else row.session(now)
 
+    def find_many(self, session_ids: Sequence[str], *, now: float) -> Sequence[Session]:
+        """The sessions of these ids that there are."""
+        with self._lock:
+            return [row.session(now) for each in session_ids if (row := self._rows.get(each)) is not None]
+
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
         with self._lock:

@@ -160,6 +160,13 @@ class RedisSessions:
         return None if answer is None else _session(session_id, answer)
 
     @flow
+    def find_many(self, session_ids: Sequence[str]) -> Steps[Sequence[Session]]:
+        """The sessions of these ids that there are."""
+        named = [session_id for session_id in session_ids if is_storable(session_id, MAX_SESSION_ID)]
+        answers = yield from self._run_for_each(_FIND, named)
+        return [_session(session_id, answer) for session_id, answer in answers if answer is not None]
+
+    @flow
     def list(self, issuer: str, subject: str) -> Steps[Sequence[Session]]:
         """The live sessions of a subject, newest first."""
         newest: dict[str, Session] = {}  # By id, since a scan may name a session twice.

@@ -143,6 +143,8 @@ class SessionStatements:
             dialect,
         )
         self._find = Statement(rows.where(one), dialect)
+        any_of = bindparam("ids", type_=columns.session_id.type, expanding=True)
+        self._find_many = rows.where(columns.session_id.in_(any_of))
         self._list = Statement(
             rows.where(all_of_subject, is_alive).order_by(columns.created_at.desc()).limit(limit), dialect
         )
@@ -220,6 +222,13 @@ class SessionStatements:
             return None
         found = self._find.execute(connection, self._at(now, {"id": session_id})).fetchone()
         return None if found is None else _session(found)
+
+    def find_many(self, connection: Connection, session_ids: Sequence[str], now: float) -> Sequence[Session]:
+        """The sessions of these ids that there are."""
+        named = [session_id for session_id in session_ids if is_storable(session_id, MAX_SESSION_ID)]
+        found = connection.execute(self._find_many, self._at(now, {"ids": named}))
+        # Collations of MariaDB take `s1 ` for `s1`.
+        return [session for row in found if (session := _session(row)).session_id in named]
 
     def list(self, connection: Connection, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""

@@ -75,6 +75,11 @@ class SQLAlchemyStore:
         with self._connection() as connection:
             return self._statements.find(connection, session_id, now)
 
+    def find_many(self, session_ids: Sequence[str], *, now: float) -> Sequence[Session]:
+        """The sessions of these ids that there are, in one statement."""
+        with self._connection() as connection:
+            return self._statements.find_many(connection, session_ids, now)
+
     def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
         with self._connection() as connection:
@@ -134,6 +139,10 @@ class AsyncSQLAlchemyStore:
     async def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
         return await self._do(lambda connection: self._statements.find(connection, session_id, now))
+
+    async def find_many(self, session_ids: Sequence[str], *, now: float) -> Sequence[Session]:
+        """The sessions of these ids that there are, in one statement."""
+        return await self._do(lambda connection: self._statements.find_many(connection, session_ids, now))
 
     async def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""

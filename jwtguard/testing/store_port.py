@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import pytest
 
+from jwtguard.core.look_ups import find_many_of
 from jwtguard.core.session_store import MAX_LISTED, SessionStore, Taken, Turn
 from jwtguard.testing.store_bench import HOUR, StoreBench
 
@@ -151,6 +152,25 @@ class StorePortConformance(StoreFixtures):
             assert bench.take(other, 0) == Taken(is_taken=False)
             assert bench.revoke(other) is False
         assert (bench.found(session_id).generation, bench.found(session_id).state) == (0, "alive")
+
+    def test_many_ids_at_once(self, bench: StoreBench) -> None:
+        """A store may have `find_many`, which says of each id what `find` says, and nothing of those that are none."""
+        find_many = find_many_of(bench.store)
+        if find_many is None:
+            return
+        alive, ended, expired = bench.create(label="alive"), bench.create(), bench.create(idle_lifetime=-1)
+        bench.take(alive, 0)
+        bench.revoke(ended)
+        none = ["unknown", "", "\x00", "\ud800", "x" * 1000, alive.swapcase(), f"{alive} "]
+        for _ in range(2):
+            found = bench.wait(find_many([*none, expired, alive, ended], now=bench.now))
+            states = {session.session_id: session.state for session in found}
+            assert states == {
+                each: session.state for each in (alive, ended, expired) if (session := bench.find(each)) is not None
+            }
+            assert alive in states
+        assert list(bench.wait(find_many(none, now=bench.now))) == []
+        assert list(bench.wait(find_many([], now=bench.now))) == []
 
     def test_unknown(self, bench: StoreBench) -> None:
         """A session that is not there cannot be refreshed or revoked."""
