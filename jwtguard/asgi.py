@@ -42,6 +42,7 @@ from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settl
 from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
+from jwtguard.core.logs import IN_DEVELOPMENT
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest
 from jwtguard.core.verification import VerifiedToken
@@ -130,6 +131,7 @@ class GuardMiddleware:
         self.guard = check_front(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
         self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
         self._has_routes = not self._routes.is_empty
+        self._application = _innermost(app)
         self._preflight = preflight
         if end_streams is not None and not isinstance(end_streams, bool):
             raise ConfigurationError(
@@ -156,6 +158,7 @@ class GuardMiddleware:
                 await self.app(scope, receive, send)
                 return
             raise ConfigurationError(f"a connection of type {kind!r} cannot be guarded, so it is closed")
+        _note_development(scope, self._application)
         request = ASGIRequest(scope)
         # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
         callers = scope[KEY].copy() if KEY in scope else None
@@ -462,6 +465,7 @@ class Visit(Admitted):
         in_front = callers.in_front
         if not in_front:
             _check_order_in(scope)
+        _note_development(scope, None)
         self._scope = scope
         self.callers = callers
         # The one in front, seen without a call; the function says what is wrong if it is not one.
@@ -525,6 +529,19 @@ class Visit(Admitted):
         if self._before:
             self._scope.update(self._before)
         self.callers.admitted.remove(self)
+
+
+def _note_development(scope: Scope, application: object) -> None:
+    """Note for the log that the application is in debug mode: Starlette puts it into the scope, else it is wrapped."""
+    if getattr(scope.get("app", application), "debug", False) is True:
+        IN_DEVELOPMENT.set(True)
+
+
+def _innermost(app: object) -> object:
+    """The application that middlewares wrap."""
+    while not hasattr(app, "debug") and hasattr(app, "app"):
+        app = app.app
+    return app
 
 
 _NOTHING: Mapping[str, Any] = {}

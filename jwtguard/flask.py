@@ -46,6 +46,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished, is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
+from jwtguard.core.logs import ask_for_development
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import WSGIRequest
 from jwtguard.core.unchecked import UNCHECKED
@@ -59,6 +60,8 @@ R = TypeVar("R")
 
 _request: Callable[[], flask.Request] = flask.request._get_current_object  # type: ignore[attr-defined] # it is a proxy
 """The request itself, which `flask.request` looks up again for each attribute."""
+
+ask_for_development(lambda: bool(flask.current_app) and flask.current_app.debug)
 
 
 class RefusedRequest(HTTPException):

@@ -32,13 +32,22 @@ from jwtguard.core.errors import (
     AmbiguousPathError,
     ConfigurationError,
     CSRFError,
+    InsufficientScopeError,
     InvalidTokenError,
     JWTGuardError,
     MissingTokenError,
     UnavailableError,
 )
 from jwtguard.core.events import Event, Outcome
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, check_sources, extract, is_ambient
+from jwtguard.core.extraction import (
+    AuthorizationHeader,
+    TokenHeader,
+    TokenSource,
+    check_sources,
+    extract,
+    is_ambient,
+    scheme_hint,
+)
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
 from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import Frozen, new_tuple, set_once
@@ -46,7 +55,7 @@ from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, pr
 from jwtguard.core.jwk_set import KeySource
 from jwtguard.core.jws import MAX_TOKEN_BYTES
 from jwtguard.core.key_sources import Keys
-from jwtguard.core.logs import log_fields
+from jwtguard.core.logs import log_fields, refusal_level, refusal_text
 from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
 from jwtguard.core.principal import ClaimsMapping, Principal
 from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
@@ -126,6 +135,7 @@ class Guard(Frozen, FromGuard):
     identifies callers, and `requires` on the routes decides. A decorator or dependency alone needs none.
     `csrf`: how tokens that a browser or a gateway adds are protected (`UNCHECKED` turns it off).
     `revocation`: `SessionRevocation(store)` asks whether a token's session has ended; None asks nothing.
+    `explain_refusals`: whether a 403 names what was required; the log and the event say it in any case.
     `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
     at each decision. `clock`: seconds since the epoch.
 
@@ -143,6 +153,7 @@ class Guard(Frozen, FromGuard):
         "_verifier",
         "audience",
         "csrf",
+        "explain_refusals",
         "introspection",
         "issuer",
         "issuers",
@@ -160,6 +171,7 @@ class Guard(Frozen, FromGuard):
     tokens_from: tuple[TokenSource, ...]
     rules: core.Rules | UncheckedType | None
     csrf: CSRF | UncheckedType
+    explain_refusals: bool
     _clock: Callable[[], float]
     _csrf: CSRF
     _rights: Rights
@@ -189,6 +201,7 @@ class Guard(Frozen, FromGuard):
         rules: core.Rules | UncheckedType | None = None,
         csrf: CSRF | UncheckedType | None = None,
         revocation: core.SessionRevocation | None = None,
+        explain_refusals: bool = False,
         realm: str = "api",
         problem_body: ProblemBody = problem_details,
         on_event: Callable[[Event], object] | None = None,
@@ -233,6 +246,8 @@ class Guard(Frozen, FromGuard):
                 problems.add("revocation names an issuer that the guard does not trust", stranger)
         if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
             problems.add("csrf is CSRF(...), None for CSRF(), or UNCHECKED for no protection", type(csrf))
+        if not isinstance(explain_refusals, bool):
+            problems.add("explain_refusals is True or False", explain_refusals)
         for name, function in (("clock", clock), ("problem_body", problem_body)):
             if not callable(function):
                 problems.add(f"{name} is a function", function)
@@ -251,6 +266,7 @@ class Guard(Frozen, FromGuard):
             tokens_from=sources,
             rules=rules,
             csrf=CSRF() if csrf is None else csrf,
+            explain_refusals=explain_refusals,
             _csrf=csrf if isinstance(csrf, CSRF) else CSRF(),
             _clock=clock,
             _rights=rights,
@@ -422,7 +438,7 @@ class Guard(Frozen, FromGuard):
                 text, source = extract(request, sources)
             if text is None or source is None:
                 # No event: maybe nobody needs a token here.
-                missing = Authentication(error=MissingTokenError())
+                missing = Authentication(error=MissingTokenError(scheme_hint(request, sources)))
                 return missing if renew is None else self._renewing(renew, request, None, missing)
             opaque = self.introspection
             verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
@@ -614,13 +630,15 @@ class Guard(Frozen, FromGuard):
                     requirement.check(principal, self._rights, now=self._clock())
                 except JWTGuardError as refused:
                     self._tell_refused(refused, token)
+                    if isinstance(refused, InsufficientScopeError):
+                        refused.limit(explained=self.explain_refusals)
                     raise
             admission: Admission = new_tuple(Admission, (principal, kept))
             return admission
         if error is None or isinstance(error, MissingTokenError):
             if mode.admits_anybody:
                 return Admission(None, kept)
-            error = MissingTokenError()
+            error = MissingTokenError(None if error is None else error.hint)
             self._tell_refused(error)
             raise error
         if mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
@@ -701,18 +719,21 @@ class Guard(Frozen, FromGuard):
 
     def _tell_refused(self, error: JWTGuardError, token: VerifiedToken | None = None) -> None:
         unavailable = isinstance(error, UnavailableError)
-        level = logging.WARNING if unavailable else logging.INFO
+        level = logging.WARNING if unavailable else refusal_level()
         outcome: Literal["unavailable", "refused"] = "unavailable" if unavailable else "refused"
+        missing = error.missing if isinstance(error, InsufficientScopeError) else ()
         if logger.isEnabledFor(level):
+            hint = error.hint if isinstance(error, MissingTokenError) else None
+            text = refusal_text(error.reason, missing=missing, hint=hint)
             fields = log_fields(outcome, reason=error.reason, **_named(token))
-            logger.log(level, "%s: %s", outcome, error.reason, extra=fields)
+            logger.log(level, "%s: %s", outcome, text, extra=fields)
         if self._on_event is not None:
-            self._tell(outcome, error.reason, token)
+            self._tell(outcome, error.reason, token, missing)
 
-    def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None) -> None:
+    def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None, missing: tuple[str, ...] = ()) -> None:
         assert self._on_event is not None  # noqa: S101 - for the type checker: who calls has looked
         try:
-            self._on_event(Event(outcome=outcome, reason=reason, **_who(token)))
+            self._on_event(Event(outcome=outcome, reason=reason, missing=missing, **_who(token)))
         except Exception:
             # Whoever counts must not decide.
             logger.exception(

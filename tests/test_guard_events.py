@@ -18,6 +18,7 @@ from jwtguard import (
     denied,
     fresh,
     has_role,
+    has_scope,
     optional,
     predicate,
     public,
@@ -107,9 +108,9 @@ def test_listener_that_raises(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("forged", (logging.INFO, "refused: signature")),
-        ("csrf", (logging.INFO, "refused: csrf_origin")),
-        ("unavailable", (logging.WARNING, "unavailable: keys")),
+        ("forged", (logging.INFO, "refused: reason=signature")),
+        ("csrf", (logging.INFO, "refused: reason=csrf_origin")),
+        ("unavailable", (logging.WARNING, "unavailable: reason=keys")),
     ],
 )
 def test_log(name: str, expected: tuple[int, str], caplog: pytest.LogCaptureFixture) -> None:
@@ -117,6 +118,30 @@ def test_log(name: str, expected: tuple[int, str], caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.DEBUG, logger="jwtguard"):
         guard_for(name).authenticate(REQUESTS[name]).run()
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [expected]
+
+
+def test_what_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+    """The log and the event name the missing parts, which the client is told only by a guard that explains."""
+    for explained in (False, True):
+        events: list[Event] = []
+        caplog.clear()
+        deciding = guard(explain_refusals=explained, on_event=events.append)
+        with caplog.at_level(logging.INFO, logger="jwtguard"), pytest.raises(JWTGuardError) as refused:
+            deciding.admit(REQUESTS["admin"], has_role("prüfer\n") & has_scope("b")).run()
+        assert events[-1].missing == ("has_role('prüfer\\n')", "has_scope('b')")
+        (record,) = caplog.records
+        line = r"refused: reason=insufficient_scope missing=has_role('pr\xfcfer\\n'),has_scope('b')"
+        assert record.getMessage() == line
+        assert ("prüfer" in refused.value.detail) is explained
+
+
+def test_scheme_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Where a token is missing, the log names another scheme that stands there."""
+    with caplog.at_level(logging.INFO, logger="jwtguard"), pytest.raises(JWTGuardError):
+        guard().admit(asgi([("Authorization", f"JWT {GOOD}")]), authenticated).run()
+    (record,) = caplog.records
+    hint = "Authorization has the scheme JWT, expected Bearer"
+    assert record.getMessage() == f"refused: reason=missing_token ({hint})"
 
 
 def _raises(caller: Principal) -> bool:

@@ -136,6 +136,13 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
         200,
     ),
     ("revocation", SessionRevocation(MemoryStore()), lambda g: _outcome(g, signed()), "accepted", "no_session"),
+    (
+        "explain_refusals",
+        True,
+        lambda g: "has_role('admin')" in _detail(g, _bearer(token()), has_role("admin")),
+        False,
+        True,
+    ),
     ("rules", Rules([Rule("/", public)]), lambda g: g.enter(asgi()).run().authentication is None, False, True),
     ("csrf", UNCHECKED, lambda g: _status(_with_cookies(g), POST), 403, 200),
     ("csrf", CSRF(trusted_origins=["https://app.example"]), lambda g: _status(_with_cookies(g), POST), 403, 200),
@@ -150,6 +157,12 @@ SETTINGS: list[tuple[str, Any, Callable[[Guard], object], object, object]] = [
     ("on_event", EVENTS.append, lambda g: (_outcome(g, "x"), len(EVENTS)), ("form", 0), ("form", 1)),
     ("clock", lambda: NOW + 3600.0, lambda g: _outcome(g, signed()), "accepted", "expired"),
 ]
+
+
+def _detail(tried: Guard, request: HTTPRequest, requirement: Any) -> str:
+    with pytest.raises(JWTGuardError) as refused:
+        tried.admit(request, requirement).run()
+    return refused.value.detail
 
 
 def _with_cookies(tried: Guard) -> Guard:
@@ -260,6 +273,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("rules", [Rule("/", public)], r"rules is Rules\("),
     ("csrf", False, r"csrf is CSRF\("),
     ("csrf", True, r"csrf is CSRF\("),
+    ("explain_refusals", "yes", "explain_refusals is True or False"),
     ("realm", 'a"b', "realm is printable"),
     ("problem_body", None, "problem_body is a function"),
     ("on_event", "print", "on_event is a function"),

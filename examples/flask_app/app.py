@@ -78,6 +78,8 @@ def create_app(data: Path = DATA, clock: Callable[[], float] = time.time) -> Fla
                 Rule("/admin/", has_role("admin")),
             ]
         ),
+        # The pages show what is missing. Leave this out where the names of roles are internal.
+        explain_refusals=True,
         # Every request asks whether the session has ended: a device that the user logs out is out at once.
         revocation=SessionRevocation(store, max_staleness=timedelta(0)),
         clock=clock,

@@ -36,6 +36,8 @@ _VARIABLES = (
     "HEADER_FROM_PROXY",
     "HEADER_SCHEME",
     "RULES",
+    "EXPLAIN_REFUSALS",
+    "DEBUG",
 )
 
 
@@ -48,7 +50,8 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     another header; with it go `JWTGUARD_HEADER_FROM_PROXY` (1 or 0: does a gateway set the header?) and
     `JWTGUARD_HEADER_SCHEME`. An empty variable counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets
     keys come over plain http from this machine, `JWTGUARD_ALLOW_HTTP_HOSTS=keycloak` from the hosts that it names, with
-    commas.
+    commas. `JWTGUARD_EXPLAIN_REFUSALS=1` tells clients what was required. `JWTGUARD_DEBUG=1`, which holds for guards of
+    any origin, logs refusals as warnings.
     """
     if environ is None:
         import os  # noqa: PLC0415 - the one place that looks outside
@@ -72,20 +75,30 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
             config["leeway"] = float(variables["LEEWAY"])
         except ValueError:
             problems.append(f"{ENVIRONMENT_PREFIX}LEEWAY is a number of seconds: found {variables['LEEWAY']!r}")
+    for name in ("EXPLAIN_REFUSALS", "DEBUG"):
+        if variables.get(name, "1") != "1":
+            problems.append(f"{ENVIRONMENT_PREFIX}{name} is 1, or not set")
+    if "EXPLAIN_REFUSALS" in variables:
+        config["explain_refusals"] = True
     places = _places_from_env(variables, problems)
     if places:
         config["tokens_from"] = places
     if "RULES" in variables:
-        try:
-            config["rules"] = (
-                variables["RULES"] if variables["RULES"] == "UNCHECKED" else json.loads(variables["RULES"])
-            )
-        except ValueError:
-            problems.append(
-                f"{ENVIRONMENT_PREFIX}RULES is UNCHECKED, or JSON such as [] or"
-                f' [{{"path": "/health", "requirement": "public"}}]: found {variables["RULES"]!r}'
-            )
+        config["rules"] = _rules_from_env(variables["RULES"], problems)
     return collected(config, problems)
+
+
+def _rules_from_env(text: str, problems: list[str]) -> Any:
+    if text == "UNCHECKED":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        problems.append(
+            f"{ENVIRONMENT_PREFIX}RULES is UNCHECKED, or JSON such as [] or"
+            f' [{{"path": "/health", "requirement": "public"}}]: found {text!r}'
+        )
+        return None
 
 
 def _places_from_env(variables: Mapping[str, str], problems: list[str]) -> list[Any]:

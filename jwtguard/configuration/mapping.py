@@ -44,6 +44,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "rules": rules_from_config,
     "csrf": csrf_from_config,
     "revocation": unchanged,
+    "explain_refusals": unchanged,
     "realm": unchanged,
     "problem_body": unchanged,
     "on_event": unchanged,

@@ -16,6 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+NOT_GRANTED = "The access token does not grant what this resource requires."
+"""What a client is told of a 403 unless the guard has `explain_refusals=True`."""
+
+
+def is_quotable(text: str) -> bool:
+    """Whether `text` may stand in a challenge between quotes: no quote, no backslash, and ASCII (RFC 6750 §3)."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+
 
 class JWTGuardError(Exception):
     """The base of all that jwtguard raises.
@@ -28,6 +36,8 @@ class JWTGuardError(Exception):
     error: ClassVar[str | None] = None
     challenges: ClassVar[bool] = False
     """Whether the answer carries a `WWW-Authenticate` challenge."""
+    description: str | None = None
+    """What the challenge says in place of `detail`; None if it says the same."""
 
     def __init__(self, reason: str, detail: str) -> None:
         self.reason = reason
@@ -66,13 +76,17 @@ class ConfigurationError(JWTGuardError):
 
 
 class MissingTokenError(JWTGuardError):
-    """No token came with the request and one is needed. RFC 6750 §3.1: the challenge then has no error code."""
+    """No token came with the request and one is needed. RFC 6750 §3.1: the challenge then has no error code.
+
+    `hint` is for the log: what stood in the place of a token, for example another scheme.
+    """
 
     status = 401
     challenges = True
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str | None = None) -> None:
         super().__init__("missing_token", "Authentication is required: send an access token.")
+        self.hint = hint
 
 
 class InvalidTokenError(JWTGuardError):
@@ -122,7 +136,8 @@ class AmbiguousPathError(JWTGuardError):
 class InsufficientScopeError(JWTGuardError):
     """Authenticated, but not allowed: a role, scope or permission is missing. RFC 6750 §3.1.
 
-    `scope` are the scopes that the resource asks for, `missing` the parts of the requirement that failed.
+    `scope` are the scopes that the resource asks for, `missing` the parts of the requirement that failed. `detail`
+    names the whole requirement, until `limit` says how much of it a client is told.
     """
 
     status = 403
@@ -133,6 +148,16 @@ class InsufficientScopeError(JWTGuardError):
         super().__init__("insufficient_scope", detail)
         self.scope = scope
         self.missing = missing
+
+    def limit(self, *, explained: bool) -> None:
+        """Set what a client is told: the requirement only if refusals are `explained`.
+
+        A name that no header can hold is then told in the body alone, which is JSON.
+        """
+        if not explained:
+            self.detail = NOT_GRANTED
+        if not is_quotable(self.detail):
+            self.description = NOT_GRANTED
 
     @property
     def parameters(self) -> tuple[tuple[str, str], ...]:

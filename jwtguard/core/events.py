@@ -1,13 +1,14 @@
 """What a guard decided, for whoever counts or alerts: never with a token in it.
 
 >>> Event(outcome="refused", reason="expired")
-Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id=None)
+Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id=None, missing=())
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import field
 from typing import Literal, TypeAlias, TypeVar
 
 from jwtguard.core.dataclasses import dataclass
@@ -26,7 +27,7 @@ class Event:
     """One decision: about the token, and then, if its bearer may not pass, about what it was wanted for.
 
     So a request whose token is good and whose role is missing tells `accepted` and then `refused`. `reason` is the
-    stable word of the error, or `accepted`.
+    stable word of the error, or `accepted`; `missing` are the parts of a requirement that the caller lacks.
 
     Subject, issuer and session are only told of a token that was verified.
     """
@@ -36,6 +37,7 @@ class Event:
     subject: str | None = None
     issuer: str | None = None
     session_id: str | None = None
+    missing: tuple[str, ...] = field(default=(), compare=False)  # It explains `reason`, and is no decision of its own.
 
 
 def fan_out(*functions: Callable[[E], object]) -> Callable[[E], None]:

@@ -190,6 +190,33 @@ def _credential(value: str, scheme: str) -> str | None:
     return credential
 
 
+def scheme_hint(request: HTTPRequest, sources: Iterable[TokenSource]) -> str | None:
+    """For the log, where no token was found: the scheme that stands where the guard expects another one."""
+    for source in sources:
+        name, expected = "Authorization", "Bearer"
+        if isinstance(source, TokenHeader):
+            name, expected = source.name, source.scheme or ""
+        elif not isinstance(source, AuthorizationHeader):
+            continue
+        fields = request.values(name.lower()) if expected else []
+        value = fields[0].strip(_SPACE) if fields else ""
+        if value:
+            return f"{name} has {_scheme_shown(value)}, expected {expected}"
+    return None
+
+
+def _scheme_shown(value: str) -> str:
+    """The scheme of a credential, which is shown only if it cannot be the credential or a part of it."""
+    scheme, _, credential = value.replace("\t", " ").partition(" ")
+    if not credential:
+        return "a credential without a scheme"
+    return f"the scheme {scheme}" if _SCHEME_SHOWN.fullmatch(scheme) else "an unknown scheme"
+
+
+_SCHEME_SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}")
+"""Schemes in use have up to 16 characters (AWS4-HMAC-SHA256); tokens and keys have more."""
+
+
 def is_ambient(source: TokenSource) -> bool:
     """Whether a browser or a gateway adds the token by itself, also to requests that other sites start.
 

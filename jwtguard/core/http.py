@@ -20,6 +20,7 @@ from jwtguard.core.errors import (
     MethodNotAllowedError,
     TooManyRequestsError,
     UnavailableError,
+    is_quotable,
 )
 from jwtguard.core.request import HTTPRequest as HTTPRequest
 
@@ -77,7 +78,7 @@ class Answers:
     body: ProblemBody = problem_details
 
     def __post_init__(self) -> None:
-        if not isinstance(self.realm, str) or not _quotable(self.realm):
+        if not isinstance(self.realm, str) or not is_quotable(self.realm):
             raise ConfigurationError(f"realm is printable ASCII without quote or backslash, found {self.realm!r}")
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
@@ -101,18 +102,13 @@ class Answers:
         """The `WWW-Authenticate` value (RFC 6750 §3)."""
         parameters = [("realm", self.realm)]
         if error.error is not None:
-            parameters += [("error", error.error), ("error_description", error.detail)]
-        # RFC 6750 §3: a description holds no quote, no backslash and nothing outside ASCII. Whatever else ends up
-        # here was written by the application, in a role's name say, and must not break out of its quotes.
+            parameters += [("error", error.error), ("error_description", error.description or error.detail)]
+        # Nothing that an application wrote, in a scope's name for example, breaks out of its quotes.
         quoted = (f'{name}="{_quoted(value)}"' for name, value in (*parameters, *error.parameters))
         return "Bearer " + ", ".join(quoted)
 
 
-def _quotable(text: str) -> bool:
-    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
-
-
 def _quoted(text: str) -> str:
-    if _quotable(text):
+    if is_quotable(text):
         return text  # As all of ours are; to ask for each character would take longer than all the rest of a refusal.
-    return "".join(character if _quotable(character) else "'" if character == '"' else "?" for character in text)
+    return "".join(character if is_quotable(character) else "'" if character == '"' else "?" for character in text)

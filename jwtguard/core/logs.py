@@ -8,6 +8,10 @@ They become attributes of the `LogRecord`. Names are stable; sentences are for p
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Literal, TypeAlias
 
 LogEvent: TypeAlias = Literal[
@@ -56,6 +60,36 @@ def log_fields(
     given = {"reason": reason, "subject": subject, "session_id": session_id, "source": source, "callback": callback}
     fields: dict[str, object] = {"jwtguard_event": event}
     return fields | {f"jwtguard_{name}": escaped(value) for name, value in given.items() if value is not None}
+
+
+IN_DEVELOPMENT: ContextVar[bool] = ContextVar("jwtguard_in_development", default=False)
+"""Whether the request at hand is one of an application in debug mode, for adapters that see it in the request alone."""
+_ASKED: list[Callable[[], bool]] = []
+
+
+def ask_for_development(function: Callable[[], bool]) -> None:
+    """Let an adapter say whether the application at hand is in debug mode; it is asked at refusals alone."""
+    _ASKED.append(function)
+
+
+def refusal_level() -> int:
+    """The level of a refusal: INFO, and in development WARNING, which a terminal shows without any configuration.
+
+    Development is the debug mode of the application (`app.debug`, Django's `DEBUG`), or `JWTGUARD_DEBUG=1` in the
+    environment.
+    """
+    is_asked_for = os.environ.get("JWTGUARD_DEBUG") == "1" or IN_DEVELOPMENT.get()
+    return logging.WARNING if is_asked_for or any(function() for function in _ASKED) else logging.INFO
+
+
+def refusal_text(reason: str, *, missing: Iterable[str] = (), hint: str | None = None) -> str:
+    """What a line of the log says of a refusal.
+
+    >>> refusal_text("insufficient_scope", missing=["has_role('admin')"])
+    "reason=insufficient_scope missing=has_role('admin')"
+    """
+    lacking = ",".join(escaped(part) for part in missing)
+    return f"reason={reason}" + (f" missing={lacking}" if lacking else "") + (f" ({hint})" if hint else "")
 
 
 def escaped(value: str) -> str:

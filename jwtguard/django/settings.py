@@ -24,6 +24,7 @@ from django.utils.module_loading import import_string
 
 from jwtguard import core
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.logs import ask_for_development
 from jwtguard.core.principal import Principal
 from jwtguard.guard import Guard
 
@@ -118,6 +119,8 @@ def _forget(*, setting: str, **_: object) -> None:
         default_auth.cache_clear()
         user_of.cache_clear()
 
+
+ask_for_development(lambda: settings.configured and settings.DEBUG is True)
 
 # Django's tests change settings while it runs.
 setting_changed.connect(_forget, dispatch_uid="jwtguard.settings")

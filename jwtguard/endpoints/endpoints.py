@@ -36,7 +36,7 @@ from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.grants import TokenResponse
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
 from jwtguard.core.issuance import check_token_length
-from jwtguard.core.logs import log_fields
+from jwtguard.core.logs import log_fields, refusal_level
 from jwtguard.core.session_store import Session
 from jwtguard.core.sessions import Sessions
 from jwtguard.endpoints.bodies import boolean_parameter, content_type, read_parameters, required_parameter
@@ -153,7 +153,8 @@ class Endpoints:
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            logger.info(
+            logger.log(
+                refusal_level(),
                 "%s refused: %s",
                 visit.endpoint.name,
                 error.reason,

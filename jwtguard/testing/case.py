@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jwtguard.core.errors import NOT_GRANTED
 from jwtguard.testing.clients import RawRequest
 from jwtguard.testing.sites import KEY, NOW, OTHER_KEY, issuer, site
 
@@ -106,10 +107,14 @@ _STARTS_INVALID_REQUEST = 'Bearer realm="api", error="invalid_request", error_de
 
 
 def forbidden(name: str, at: str, text: str, target: str, missing: str, scope: str = "", **more: Any) -> Case:  # noqa: ANN401
-    """A case of 403 insufficient_scope, which names what is missing."""
-    start = 'Bearer realm="api", error="insufficient_scope", error_description="This needs '
-    challenge = f'{start}…scope="{scope}"' if scope else f"{start}…"
-    expected = {"status": 403, "challenge": challenge, "error": "insufficient_scope", "detail": missing, **more}
+    """A case of 403 insufficient_scope; `missing` is told only where the guard of the site explains refusals."""
+    is_told = site(at).guard.explain_refusals
+    description = "This needs …" if is_told else f'{NOT_GRANTED}"'
+    challenge = f'Bearer realm="api", error="insufficient_scope", error_description="{description}'
+    if scope:
+        challenge += f'…scope="{scope}"' if is_told else f', scope="{scope}"'
+    detail = missing if is_told else NOT_GRANTED
+    expected = {"status": 403, "challenge": challenge, "error": "insufficient_scope", "detail": detail, **more}
     return refused(name, at, [bearer(text)], target, **expected)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from jwtguard.core.errors import NOT_GRANTED
 from jwtguard.testing.case import (
     ABSENT,
     ADMIN,
@@ -148,6 +149,17 @@ def _deciding(at: str) -> Iterable[Case]:
     yield passes("a method in lower case", at, [bearer(GOOD)], method="get", needs=_ANY_CASE)
     yield absent("a method in lower case, without a token", at, method="post", needs=_ANY_CASE)
     yield passes("a POST with a bearer token", at, [bearer(GOOD)], method="POST")
+
+
+def _explained() -> Iterable[Case]:
+    """Refusals that name what was required, and a name that no header can hold."""
+    for at in ("explained", "decorated"):
+        yield forbidden("no role, explained", at, GOOD, "/admin", "This needs has_role('admin').")
+        one, both = token(scope=["reports:read"]), "reports:read reports:list"
+        yield forbidden("one scope of two, explained", at, one, "/reports", "missing: has_scope('reports:list')", both)
+        # RFC 6750 §3: neither quotes nor other characters than ASCII. The body is JSON, and holds any.
+        plain = f'Bearer realm="api", error="insufficient_scope", error_description="{NOT_GRANTED}", scope="audit:read"'
+        yield forbidden("a role that no header can hold", at, GOOD, "/auditor", 'prüfer "intern"', challenge=plain)
 
 
 def _middleware() -> Iterable[Case]:
@@ -440,6 +452,7 @@ def _others() -> Iterable[Case]:
 CASES: tuple[Case, ...] = (
     *(case for at in ("decorated", "middleware") for table in (_reading, _deciding) for case in table(at)),
     *(case for at in ("decorated async", "middleware async") for case in _deciding(at)),
+    *_explained(),
     *_middleware(),
     *_rules(),
     *_cookies(),

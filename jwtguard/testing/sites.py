@@ -140,6 +140,7 @@ ROUTES = (
     Route(path="/me", requirement=authenticated),
     Route(path="/admin", requirement=has_role("admin")),
     Route(path="/editor", requirement=has_role("editor")),
+    Route(path="/auditor", requirement=has_role('prüfer "intern"') | has_scope("audit:read")),
     Route(path="/reports", requirement=has_scope("reports:read") & has_scope("reports:list")),
     Route(path="/delete", requirement=has_permission("users.delete")),
     Route(path="/either", requirement=has_role("admin") | has_scope("reports:read")),
@@ -254,6 +255,7 @@ def _sites() -> Mapping[str, Site]:
             guard=guard_for_tests(keys=OutOfReach(), rules=UNCHECKED), other=other, routes=plain, middleware=True
         ),
         "broken": Site(guard=guard_for_tests(keys=Broken()), other=other, routes=ROUTES),
+        "explained": Site(guard=guard_for_tests(explain_refusals=True, **rights), other=other, routes=ROUTES),
         "realm": Site(guard=guard_for_tests(realm="orders"), other=other, routes=ROUTES),
         "subprotocol": Site(
             guard=guard_for_tests(tokens_from=[AuthorizationHeader(), TokenSubprotocol()], rules=UNCHECKED),

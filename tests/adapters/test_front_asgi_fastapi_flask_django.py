@@ -21,6 +21,7 @@ from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, asgi_client
 from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
+from tests.adapters import django_site as django_site  # Sets Django up.
 
 CONFIG: dict[str, Any] = {
     "issuer": ISSUER,

@@ -10,9 +10,9 @@ from jwtguard.core.events import Event
 
 
 def test_event_has_no_room_for_a_token() -> None:
-    """Outcome and reason, and of a verified token the three names; nothing else could be told."""
+    """Outcome and reason, of a verified token the three names, and what a requirement asks for; nothing else."""
     names = [field.name for field in dataclasses.fields(Event)]
-    assert names == ["outcome", "reason", "subject", "issuer", "session_id"]
+    assert names == ["outcome", "reason", "subject", "issuer", "session_id", "missing"]
 
 
 def test_event_is_a_value() -> None:

@@ -26,6 +26,7 @@ from jwtguard.core.extraction import (
     check_sources,
     extract,
     is_ambient,
+    scheme_hint,
     subprotocols_without_token,
 )
 from jwtguard.core.http import HTTPRequest
@@ -34,6 +35,7 @@ from tests.samples import READERS, Fields, asgi, calls_made, handshake
 
 Reader = Callable[..., HTTPRequest]
 either = pytest.mark.parametrize("read", READERS, ids=["asgi", "wsgi"])
+SOME = "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"
 MEGABYTE = "a" * 1_000_000
 
 
@@ -538,3 +540,45 @@ def test_one_place_named_twice(places: list[TokenSource], are_two: bool) -> None
     else:
         with pytest.raises(ConfigurationError, match="names one place twice"):
             check_sources(places)
+
+
+@pytest.mark.parametrize(
+    ("field", "found"),
+    [
+        ("Basic dXNlcjpwYXNz", "the scheme Basic"),
+        (f"Basic {SOME}", "the scheme Basic"),
+        (f"Token {SOME}", "the scheme Token"),
+        (f"JWT\t{SOME}", "the scheme JWT"),
+        (f"  jwt   {SOME}", "the scheme jwt"),
+        ("AWS4-HMAC-SHA256 Credential=x", "the scheme AWS4-HMAC-SHA256"),
+        (SOME, "a credential without a scheme"),
+        ("opaque", "a credential without a scheme"),
+        # The first word may be the credential itself, or anything else.
+        (f"{SOME} {SOME}", "an unknown scheme"),
+        ("AKIAIOSFODNN7EXAMPLE x", "an unknown scheme"),
+        ("sk_live_1 x", "an unknown scheme"),
+        ("t\xf6ken x", "an unknown scheme"),
+        ("\x1b[31mToken x", "an unknown scheme"),
+        ("0a1b2c x", "an unknown scheme"),
+    ],
+)
+def test_scheme_hint(field: str, found: str) -> None:
+    """The log names the scheme that was found and the one that is expected, and never a credential."""
+    request = asgi([("Authorization", field)])
+    assert (
+        scheme_hint(request, [TokenCookie("a"), AuthorizationHeader()]) == f"Authorization has {found}, expected Bearer"
+    )
+
+
+def test_scheme_hint_of_a_named_header() -> None:
+    """A header of another name has a scheme of its own, or takes the bare token."""
+    named = TokenHeader("X-Access-Token", from_proxy=False, scheme="Token")
+    request = asgi([("X-Access-Token", f"Bearer {SOME}"), ("X-Bare", f"Bearer {SOME}")])
+    assert scheme_hint(request, [named]) == "X-Access-Token has the scheme Bearer, expected Token"
+    assert scheme_hint(request, [TokenHeader("X-Bare", from_proxy=False)]) is None
+
+
+@pytest.mark.parametrize("headers", [[], [("Authorization", "")], [("Authorization", "  ")], [("Cookie", "a=b")]])
+def test_no_scheme_hint(headers: list[tuple[str, str]]) -> None:
+    """Where nothing stands in the place of a token, there is nothing to say."""
+    assert scheme_hint(asgi(headers), [AuthorizationHeader(), TokenCookie("b")]) is None
