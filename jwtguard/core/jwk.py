@@ -15,7 +15,6 @@ from __future__ import annotations
 import binascii
 import functools
 import hmac
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeAlias
@@ -86,9 +85,6 @@ ALGORITHMS = frozenset(_SUITES)
 """The `alg` values that jwtguard knows. `none` is not among them, and nothing could add it."""
 
 _CRV_ALGORITHM = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
-_LITTLE_VARIETY = 10
-"""Different bytes: of 32 random ones, written in hexadecimal, hardly ever fewer than 13 are."""
-_THOUGHT_UP = re.compile(rb"secret|passw|change.?me|example|jwtguard|django-insecure|qwerty|123456", re.IGNORECASE)
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
 _REQUIRED_MEMBERS = {"oct": ("k",), "RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
@@ -170,10 +166,11 @@ class VerificationKey(Frozen):
 
     @property
     def is_guessable(self) -> bool:
-        """Whether it is a shared secret that somebody thought up, as far as a glance can tell."""
-        return self.is_symmetric and (
-            len(set(self._material)) < _LITTLE_VARIETY or _THOUGHT_UP.search(self._material) is not None
-        )
+        """Whether it is a shared secret that looks thought up; see `jwtguard.core.secret_strength`."""
+        # Asked by tools alone, and not loaded by a program that guards.
+        from jwtguard.core.secret_strength import looks_thought_up  # noqa: PLC0415
+
+        return self.is_symmetric and looks_thought_up(self._material)
 
     def verify(self, signing_input: bytes, signature: bytes) -> None:
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""

@@ -37,7 +37,7 @@ from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.grace import checked_grace
 from jwtguard.core.grants import Grants, Load, TokenResponse, names
 from jwtguard.core.issuance import ACCESS_TOKEN_LIFETIME, TokenIssuer
-from jwtguard.core.jwk import SigningKey
+from jwtguard.core.jwk import SigningKey, VerificationKey
 from jwtguard.core.logs import log_fields
 from jwtguard.core.policy import seconds
 from jwtguard.core.prepared_refresh import PreparedRefresh as PreparedRefresh
@@ -132,6 +132,11 @@ class Sessions(Frozen):
             _load=load,
             _tokens=tokens,
         )
+
+    @property
+    def refresh_keys(self) -> tuple[VerificationKey, ...]:
+        """The keys of the refresh tokens, oldest first, for tools that judge them. No guard and no JWK Set has them."""
+        return tuple(self._tokens.refresh_tokens.keys)
 
     @property
     def clock(self) -> Callable[[], float]:
