@@ -257,9 +257,13 @@ class RouteConformance:
             _, browser = self.browser(f"{name}, development")
             assert (browser.login().status, browser.set_cookies) == (400, [])
 
-    def test_too_large_for_a_cookie(self) -> None:
-        """Tokens that no browser would keep are an error of the server, which says so, and leave no session behind."""
-        site, browser = self.browser("cookies, too large")
+    @pytest.mark.parametrize("name", ["cookies, too large", "bearer, too long"])
+    def test_too_large(self, name: str) -> None:
+        """Tokens that no browser would keep, or that the guard refuses, are an error of the server, which says so.
+
+        No session is left behind.
+        """
+        site, browser = self.browser(name)
         assert _is_server_error(browser)
         assert site.sessions.list("user-alice").run() == []
 

@@ -207,6 +207,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "bearer, decorators only": {"middleware": False},
     "bearer, async": {"async": True},
     "bearer, public key": {"keys": [SIGNING_KEY, PUBLIC_KEY]},
+    "bearer, too long": {"load": _load_much, "guard": {"max_token_bytes": 4096}},
     "bearer, short body": {"settings": {"max_body_bytes": 100}},
     "cookies": _COOKIES,
     "cookies, own name": {"settings": {"delivery": "cookies", "refresh_cookie": "__Host-refresh-admin"}},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import doctest
 import importlib
+import inspect
 import io
 import logging
 import subprocess
@@ -23,11 +25,15 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import override_settings
 
+from jwtguard import Grants, Sessions
+from jwtguard.core.session_store import NewSession, new_session_id
 from jwtguard.django.database_clock import DatabaseClock
 from jwtguard.django.fields import ExactCharField
 from jwtguard.django.store import STORES, DjangoStore
+from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import StoreBench
 from tests.adapters.django_databases import database, sqlite
+from tests.core.session_world import REFRESH_KEY, token_issuer
 
 DAY = 86400.0
 ADMIN = {
@@ -151,6 +157,107 @@ def test_purge(bench: StoreBench, dead: int, said: str) -> None:
     call_command("jwtguard_purge", database=bench.store.using, stdout=output)  # type: ignore[attr-defined]
     assert output.getvalue().strip() == said
     assert bench.find(alive)
+
+
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> set[DjangoStore]:
+    """The stores that the project has made: none to begin with, whatever other tests have left."""
+    made: set[DjangoStore] = set()
+    monkeypatch.setattr("jwtguard.django.management.commands.jwtguard_purge.STORES", made)
+    return made
+
+
+def purged() -> str:
+    """What `manage.py jwtguard_purge` says."""
+    output = io.StringIO()
+    call_command("jwtguard_purge", stdout=output)
+    return output.getvalue().strip()
+
+
+def bury(store: Any, number: int) -> None:
+    """Leave dead rows in a store."""
+    for _ in range(number):
+        session = NewSession(
+            session_id=new_session_id(), issuer="i", subject="user-1", idle_lifetime=1, absolute_lifetime=1
+        )
+        answer = store.create(session, now=time.time() - DAY)
+        if inspect.isawaitable(answer):
+            asyncio.run(answer)  # type: ignore[arg-type]
+
+
+def test_purge_of_all_stores(tmp_path: Path, stores: set[DjangoStore]) -> None:
+    """Without an alias, every database is purged in which the project keeps sessions, each once."""
+    (tmp_path / "other").mkdir()
+    with database(**sqlite(tmp_path)) as one, database(**sqlite(tmp_path / "other")) as other:
+        stores.update(DjangoStore(using) for using in (one, other, other))
+        bury(DjangoStore(one), 1)
+        bury(DjangoStore(other), 2)
+        assert purged() == "3 dead sessions deleted"
+        assert purged() == "0 dead sessions deleted"
+
+
+def test_purge_without_a_store(tmp_path: Path, stores: set[DjangoStore], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project that has made no store has the default one."""
+    with database(**sqlite(tmp_path)) as using:
+        monkeypatch.setattr("jwtguard.django.store.router.db_for_write", lambda model: using)
+        bury(DjangoStore(using), 1)
+        assert purged() == "1 dead session deleted"
+
+
+def test_purge_of_a_store_that_the_urls_make(tmp_path: Path, stores: set[DjangoStore]) -> None:
+    """The sessions of a `DjangoGuard` in `urls.py` are found."""
+    with database(**sqlite(tmp_path)) as using:
+
+        class URLs:
+            @property
+            def urlpatterns(self) -> list[object]:
+                stores.add(DjangoStore(using))
+                return []
+
+        bury(DjangoStore(using), 1)
+        with override_settings(ROOT_URLCONF=URLs()):
+            assert purged() == "1 dead session deleted"
+
+
+class AsyncMemoryStore:
+    """A store whose methods can only be awaited."""
+
+    def __init__(self) -> None:
+        inner = MemoryStore()
+
+        def awaitable(name: str) -> Any:
+            async def method(*args: Any, **kwargs: Any) -> Any:
+                return getattr(inner, name)(*args, **kwargs)
+
+            return method
+
+        for name in ("create", "take_turn", "find", "list", "revoke", "revoke_all", "purge"):
+            setattr(self, name, awaitable(name))
+
+
+@pytest.mark.parametrize("kind", [MemoryStore, AsyncMemoryStore])
+def test_purge_of_sessions_elsewhere(kind: Any, stores: set[DjangoStore]) -> None:
+    """The store of `JWTGUARD_SESSIONS` may be of another kind, sync or async."""
+    store = kind()
+    sessions = Sessions(
+        issuer=token_issuer(), store=store, load=lambda subject: Grants(), refresh_keys=[REFRESH_KEY], clock=time.time
+    )
+    bury(store, 2)
+    with override_settings(JWTGUARD_SESSIONS=sessions):
+        assert purged() == "2 dead sessions deleted"
+
+
+def test_purge_of_the_sessions_of_the_settings(tmp_path: Path, stores: set[DjangoStore]) -> None:
+    """Their store is found by the settings alone."""
+    with database(**sqlite(tmp_path)) as using:
+        store = DjangoStore(using)
+        stores.add(store)
+        sessions = Sessions(
+            issuer=token_issuer(), store=store, load=lambda subject: Grants(), refresh_keys=[REFRESH_KEY]
+        )
+        bury(store, 1)
+        with override_settings(JWTGUARD_SESSIONS=sessions):
+            assert purged() == "1 dead session deleted"
 
 
 # System checks.

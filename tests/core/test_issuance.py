@@ -6,9 +6,13 @@ import math
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jwtguard import ConfigurationError, InvalidTokenError, SigningKey, TokenIssuer
 from jwtguard.core.issuance import ACCESS_TOKEN_LIFETIME, OWN_CLAIMS, new_jti
@@ -75,9 +79,9 @@ def test_header() -> None:
     assert _part(signed_by_new, 0) == {"typ": "at+jwt", "alg": "ES256", "kid": "new"}
 
 
-@pytest.mark.parametrize("subject", [7, 0, "7"])
-def test_subject_is_a_string(subject: str | int) -> None:
-    """An integer is written as a string (RFC 7519 §4.1.2)."""
+@pytest.mark.parametrize("subject", [7, 0, "7", UUID(int=7)])
+def test_subject_is_a_string(subject: str | int | UUID) -> None:
+    """An integer or a UUID is written as a string (RFC 7519 §4.1.2)."""
     assert _claims(subject=subject)["sub"] == str(subject)
 
 
@@ -171,6 +175,14 @@ def _deep() -> dict[str, Any]:
     return nested
 
 
+def _nested(levels: int) -> list[Any]:
+    """Lists in lists, so many levels below the payload."""
+    nested: list[Any] = []
+    for _ in range(levels - 1):
+        nested = [nested]
+    return nested
+
+
 def _endless() -> list[object]:
     loop: list[object] = []
     loop.append(loop)
@@ -198,11 +210,122 @@ def test_claims_that_are_no_json(claims: dict[Any, Any]) -> None:
         issuer().access_token("user-1", claims=claims)
 
 
-@pytest.mark.parametrize("claims", [5, ["a"], "text", {("a",): "x"}, {1: "a", "1": "b"}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        5,
+        ["a"],
+        "text",
+        {("a",): "x"},
+        {1: "a", "1": "b"},
+        {"x": {1: "a", "1": "b"}},
+        {"x": {1: "a"}},
+        {"x": [{"y": ({True: 1},)}]},
+        {"x": {None: 1}},
+        {"x": {1.5: 1}},
+        {"x": MappingProxyType({2: 1})},
+    ],
+    ids=repr,
+)
 def test_claims_that_are_no_mapping(claims: Any) -> None:
-    """Names are strings, or two of them could become one member."""
+    """Names are strings at every depth, or two of them could become one member."""
     with pytest.raises(ConfigurationError, match="claims is a mapping of names to values"):
         issuer().access_token("user-1", claims=claims)
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (10**39, True),
+        (10**40 - 1, True),
+        (10**40, False),
+        (10**400, False),
+        (-(10**38), True),
+        (-(10**39), False),
+        (1.7976931348623157e308, True),
+        (5e-324, True),
+        (_nested(63), True),
+        (_nested(64), False),
+        ([[]] * 1500, True),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_a_guard_reads_and_no_more(value: Any, fits: bool) -> None:
+    """Numbers of up to 40 characters and up to 64 levels: what is larger is refused when the token is made."""
+    if not fits:
+        with pytest.raises(ConfigurationError, match="claims must be JSON"):
+            issuer().access_token("user-1", claims={"x": value})
+        return
+    text = issuer().access_token("user-1", claims={"x": value})
+    assert guard().verify(text).run().claims["x"] == value
+
+
+def test_a_token_that_is_too_long() -> None:
+    """The error says how long it would be and which claims are large, without their values."""
+    roles = [f"role-{number:04d}-of-the-department" for number in range(400)]
+    too_long = r"refuses more than 8192 .*largest claims: roles \(\d+ bytes\)"
+    with pytest.raises(ConfigurationError, match=too_long) as caught:
+        issuer().access_token("user-1", roles=roles, claims={"picture": "x" * 100})
+    assert "role-0001" not in str(caught.value)
+    assert "picture (" in str(caught.value)
+    roomy = issuer(max_token_bytes=65536).access_token("user-1", roles=roles)
+    assert guard(max_token_bytes=65536).verify(roomy).run().claims["roles"] == roles
+
+
+def test_the_longest_token() -> None:
+    """A token of exactly as many bytes as allowed is signed."""
+    length = len(issuer(new_jti=lambda: "jti").access_token("user-1"))
+    assert issuer(new_jti=lambda: "jti", max_token_bytes=length).access_token("user-1")
+    with pytest.raises(ConfigurationError, match=f"would have {length} bytes"):
+        issuer(new_jti=lambda: "jti", max_token_bytes=length - 1).access_token("user-1")
+
+
+@pytest.mark.parametrize("name", ["", 5, None, b"jti"], ids=repr)
+def test_a_name_of_a_token_that_is_none(name: Any) -> None:
+    """`jti` is a string (RFC 7519 §4.1.7)."""
+    with pytest.raises(ConfigurationError, match="new_jti returns a string"):
+        issuer(new_jti=lambda: name).access_token("user-1")
+
+
+@pytest.mark.parametrize("now", [math.nan, math.inf, -1, 253402300799, 1.8e12, "now", None], ids=repr)
+def test_a_clock_that_is_none(now: Any) -> None:
+    """Its tokens would be refused by every guard: milliseconds, for example."""
+    with pytest.raises(ConfigurationError, match="the clock gives seconds since the epoch"):
+        issuer(clock=lambda: now).access_token("user-1")
+
+
+_NAMES = st.text(max_size=8) | st.sampled_from(["act", "acr", "azp", "nonce", "typ", "x", "roles"])
+_SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=-(10**45), max_value=10**45)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.text(st.characters(), max_size=4)
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_NAMES | st.integers(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    subject=st.text(max_size=10) | st.integers() | st.uuids(),
+    claims=st.dictionaries(_NAMES, _VALUES, max_size=4),
+    roles=st.lists(st.text(max_size=6), max_size=3),
+)
+def test_what_is_signed_is_accepted(subject: Any, claims: dict[str, Any], roles: list[str]) -> None:
+    """Whatever an issuer signs, its own guard accepts and reads as it was meant; else it raised."""
+    try:
+        text = issuer().access_token(subject, claims=claims, roles=roles)
+    except ConfigurationError:
+        return
+    read = guard().verify(text).run().claims
+    assert read["sub"] == str(subject)
+    assert {name: read[name] for name in claims} == claims
 
 
 def test_a_lifetime_that_is_no_lifetime() -> None:
@@ -255,6 +378,9 @@ def test_all_problems_of_a_token_at_once() -> None:
     [
         ({"issuer": ""}, 'write issuer="https://issuer.example"'),
         ({"issuer": None}, "issuer is a string"),
+        ({"max_token_bytes": 0}, "max_token_bytes is a number of bytes"),
+        ({"max_token_bytes": True}, "max_token_bytes is a number of bytes"),
+        ({"max_token_bytes": "8192"}, "max_token_bytes is a number of bytes"),
         ({"client_id": ""}, 'write client_id="web"'),
         ({"audience": ""}, "audience is the API"),
         ({"audience": []}, "audience is the API"),

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -45,6 +46,19 @@ def access(answer: TokenResponse) -> dict[str, Any]:
 def guard(world: World) -> Guard:
     """A guard that trusts the issuer of these sessions."""
     return Guard(issuer=ISSUER, audience=AUDIENCE, keys=ACCESS_KEY.verification_key, clock=world.clock)
+
+
+def test_a_subject_that_is_a_uuid() -> None:
+    """Tokens and rows have its one spelling, and every method takes it as it is."""
+    world = World()
+    subject = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
+    first, second = (world.sessions.start(subject).run() for _ in range(2))
+    assert access(first)["sub"] == str(subject)
+    assert world.loaded == [str(subject)] * 2
+    assert len(world.sessions.list(subject).run()) == 2
+    assert world.sessions.end_session(subject, access(second)["sid"]).run() is True
+    assert world.sessions.end_all(subject).run() == 1
+    assert world.sessions.list(str(subject)).run() == []
 
 
 def test_a_login() -> None:
