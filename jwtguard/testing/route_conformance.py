@@ -359,4 +359,4 @@ def _is_server_error(browser: Browser) -> bool:
     try:
         return browser.login().status == 500
     except Exception as error:  # noqa: BLE001 - each framework lets it through in its own way
-        return "browsers drop more than" in str(error)
+        return "the largest claims: portrait" in str(error)
