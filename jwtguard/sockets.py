@@ -17,6 +17,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from jwtguard.core import event_loops
@@ -286,7 +287,7 @@ class GuardedResponse(_Connection):
             return  # What the application does after its response is its own business.
         self._ended(end)
         if self._refuse is not None and not self._has_begun:
-            self._beside.start(self._refused, to_the_end=True)
+            self._beside.start(partial(self._last, partial(self._refuse, end)), to_the_end=True)
         elif not self._sending:
             self._finish_in_order()
         await self._sleep(GRACE)
@@ -294,20 +295,14 @@ class GuardedResponse(_Connection):
 
     def _finish_in_order(self) -> None:
         if self._in_order and self._is_event_stream:
-            self._beside.start(self._finish, to_the_end=True)
+            final = {"type": "http.response.body", "body": b"", "more_body": False}
+            self._beside.start(partial(self._last, partial(self._send, final)), to_the_end=True)
 
-    async def _finish(self) -> None:
-        await self._last(self._send({"type": "http.response.body", "body": b"", "more_body": False}))
-
-    async def _refused(self) -> None:
-        if self._refuse is not None and self._end is not None:
-            await self._last(self._refuse(self._end))
-
-    async def _last(self, sending: Awaitable[None]) -> None:
+    async def _last(self, send: Callable[[], Awaitable[None]]) -> None:
         """The last that the server hears; if it does not take it in time, the response stays incomplete."""
         with suppress(Exception):  # The client may be gone already.
             async with Stoppable(GRACE):
-                await sending
+                await send()
                 self._is_complete = True
 
 

@@ -72,5 +72,5 @@ class Lock:
         self._lock.release()
 
 
-if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
-    os.register_at_fork(after_in_child=after_fork)
+# Windows has no fork, and nothing to register.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=after_fork)

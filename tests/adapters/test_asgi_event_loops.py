@@ -325,29 +325,30 @@ def guard_of(world: World, **settings: Any) -> Guard:
     )
 
 
-@requires()
-async def hello(request: Request) -> PlainTextResponse:
-    return PlainTextResponse(request.user.subject)
+def endpoint(*, blocking: bool) -> Any:
+    async def hello(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.user.subject)
 
+    def hello_from_a_thread(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.user.subject)
 
-@requires()
-def hello_from_a_thread(request: Request) -> PlainTextResponse:
-    return PlainTextResponse(request.user.subject)
+    return hello_from_a_thread if blocking else hello
 
 
 @backends
 @pytest.mark.parametrize("in_front", [True, False])
-@pytest.mark.parametrize("endpoint", [hello, hello_from_a_thread])
-def test_requests(backend: str, in_front: bool, endpoint: Any) -> None:
+@pytest.mark.parametrize("blocking", [True, False])
+def test_requests(backend: str, in_front: bool, blocking: bool) -> None:
     """Behind the middleware or with the decorator alone, with a blocking store that is asked each time."""
     world = World()
     token = world.start().access_token
     revocation = SessionRevocation(world.store, max_staleness=timedelta(0), monotonic=world.clock)
     guard = guard_of(world, revocation=revocation, rules=Rules([]))
     if in_front:
-        app: ASGIApp = GuardMiddleware(Starlette(routes=[Route("/", endpoint)]), guard)
+        view = requires()(endpoint(blocking=blocking))
+        app: ASGIApp = GuardMiddleware(Starlette(routes=[Route("/", view)]), guard)
     else:
-        app = Starlette(routes=[Route("/", ASGIGuard(guard).requires()(endpoint.__wrapped__))])
+        app = Starlette(routes=[Route("/", ASGIGuard(guard).requires()(endpoint(blocking=blocking)))])
     assert run(backend, lambda: Caller(token).get(app)) == (200, b"user-1")
     world.sessions.end_all("user-1").run()
     assert run(backend, lambda: Caller(token).get(app))[0] == 401
@@ -367,7 +368,10 @@ def test_keys_that_are_fetched(backend: str) -> None:
     world = World()
     issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="web", signing_keys=[key], clock=world.clock)
     keys = RemoteJWKSet("https://issuer.example/jwks.json", algorithms=["ES256"], fetcher=fetch, clock=world.clock)
-    app = GuardMiddleware(Starlette(routes=[Route("/", hello)]), guard_of(world, keys=keys, rules=Rules([])))
+    app = GuardMiddleware(
+        Starlette(routes=[Route("/", requires()(endpoint(blocking=False)))]),
+        guard_of(world, keys=keys, rules=Rules([])),
+    )
     answers: list[Any] = []
 
     async def main() -> None:

@@ -19,7 +19,7 @@ import pytest
 from jwtguard import Introspection, InvalidTokenError, RemoteJWKSet, SessionRevocation, SigningKeys, UnavailableError
 from jwtguard.core import forks
 from jwtguard.core.event_loops import in_store_thread
-from jwtguard.core.flow import Flow, run_async
+from jwtguard.core.flow import Call, Flow, run_async
 from jwtguard.core.forks import Lock, after_fork, tell_child
 from jwtguard.core.session_store import NewSession, Session
 from jwtguard.keys.fetching import FetchRequest, FetchResponse
@@ -280,6 +280,20 @@ def test_what_runs_in_a_child() -> None:
     gc.collect()
     after_fork()
     assert told == ["kept"]
+
+
+@pytest.mark.parametrize("staleness", [0, 5])
+def test_what_a_revocation_forgets(staleness: float) -> None:
+    """What was under way: the next one asks for itself, though the first never comes back."""
+    revocation = SessionRevocation(GatedBatches(Gate()), max_staleness=timedelta(seconds=staleness))
+    lost = [revocation.checking(token(), clock=Clock()) for _ in range(12)]
+    for each in lost:
+        next(each)
+    after_fork()
+    asking = revocation.checking(token(), clock=Clock())
+    assert isinstance(next(asking), Call)
+    for each in (*lost, asking):
+        each.close()
 
 
 def test_lock_that_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
