@@ -100,6 +100,7 @@ def described(route: Route) -> dict[str, Any]:
         ],
         "notes": list(route.notes),
         "slips": list(route.slips),
+        "gaps": list(route.gaps),
     }
 
 
@@ -130,7 +131,7 @@ def _print(routes: list[Route], unguarded: list[Route]) -> None:
         table.add_row(state, _methods(route), printable(_path(route)), _gates(route, usual, marked=route in unguarded))
         for apart in route.apart:
             table.add_row("", "", Text(f"  {printable(apart.path)}", style=FAINT), _gates(apart, usual, marked=True))
-        for note in (*route.slips, *route.notes):
+        for note in (*route.slips, *route.gaps, *route.notes):
             table.add_row("", "", "", Text(f"! {printable(note)}", style=BAD if note in route.slips else WARNING))
     if routes:
         out.print(table)

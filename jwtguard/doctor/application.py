@@ -43,6 +43,14 @@ def check_routes(subject: Subject) -> Iterator[Finding]:
                 why="The code looks as if the route were guarded, and it is not.",
                 remedy="compare the route with jwtguard routes once it is changed",
             )
+        for gap in route.gaps:
+            yield Finding(
+                "warning",
+                "rule_gap",
+                f"{route.path}: {gap}",
+                why="A request for the path that no rule covers needs what the default says, and no more.",
+                remedy="write a rule for this path too, or put requires(...) on the view, which holds for every path",
+            )
         for note in route.notes:
             yield Finding(
                 "error",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jwtguard.guard import Guard
+from jwtguard.inventory.gaps import gaps
 from jwtguard.inventory.route import ANY, Found, Place, Route
 from jwtguard.inventory.template import Parameter, PathTemplate
 from jwtguard.marks import bypassed
@@ -38,10 +39,11 @@ def inventory(app: object) -> Inventory:
     """What there is in `app`: a Flask, Starlette or FastAPI application, or any around one; a handler of Django's."""
     found = Inventory()
     walked = list(_walk(app, Place(), _Walk(found)))
-    slips = bypassed(one.view for one in walked)
-    for one in walked:
+    slips, missed = bypassed(one.view for one in walked), gaps(walked)
+    for position, one in enumerate(walked):
         slip = slips.get(id(one.view))
-        found.routes.extend((one if slip is None else replace(one, slips=(slip, *one.slips))).routes())
+        told = replace(one, slips=one.slips if slip is None else (slip, *one.slips), gaps=missed.get(position, ()))
+        found.routes.extend(told.routes())
         found.guards.extend(front.guard for front in one.fronts if front.guard not in found.guards)
     return found
 

@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.urls import URLResolver, get_resolver
+from django.urls import Resolver404, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
 
@@ -55,11 +56,12 @@ def _exempting(auth: DjangoGuard) -> Any:  # noqa: ANN401 - as `Front.exempts`
     return lambda method, path, view: auth.endpoints is not None and getattr(view, EXEMPT, None) is auth.guard
 
 
-def _walk(patterns: Iterable[Any], below: Place, place: Place) -> Iterator[Found]:
+def _walk(patterns: Iterable[Any], below: Place, place: Place, *, is_loose: bool = False) -> Iterator[Found]:
     for pattern in patterns:
+        looser = is_loose or _is_loose(pattern)
         inner = below.below(PathTemplate(_parts(pattern.pattern)))
         if isinstance(pattern, URLResolver):
-            yield from _walk(pattern.url_patterns, inner, place)
+            yield from _walk(pattern.url_patterns, inner, place, is_loose=looser)
         else:
             yield Found(
                 template=inner.template,
@@ -68,7 +70,26 @@ def _walk(patterns: Iterable[Any], below: Place, place: Place) -> Iterator[Found
                 fronts=place.fronts,
                 host=place.host,
                 name=pattern.lookup_str,
+                is_loose=looser,
+                reaches=functools.partial(_reaches, pattern.callback),
             )
+
+
+def _is_loose(pattern: Any) -> bool:  # noqa: ANN401 - a pattern with a view, or one with patterns
+    """Whether it is a regular expression that ignores case, or does not begin or end where the path does."""
+    if not isinstance(pattern.pattern, RegexPattern):
+        return False
+    regex = pattern.pattern.regex
+    is_open = not isinstance(pattern, URLResolver) and not regex.pattern.endswith(("$", r"\Z"))
+    return bool(regex.flags & re.IGNORECASE) or not regex.pattern.startswith(("^", r"\A")) or is_open
+
+
+def _reaches(view: object, path: str) -> bool:
+    """Whether Django's resolver leads a path to `view`."""
+    try:
+        return get_resolver().resolve(path).func is view
+    except Resolver404:
+        return False
 
 
 def _parts(pattern: Any) -> list[Part]:  # noqa: ANN401 - Django's stubs name no common base

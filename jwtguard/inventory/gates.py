@@ -19,8 +19,9 @@ from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark
 
-GateKind: TypeAlias = Literal["rule", "default", "decorator", "dependency", "shipped", "foreign"]
-"""`rule` and `default` are a middleware's; `foreign` is something else's than jwtguard's, named by its text."""
+GateKind: TypeAlias = Literal["rule", "default", "refused", "decorator", "dependency", "shipped", "foreign"]
+"""`rule`, `default` and `refused` (for an ambiguous path) are a middleware's; `foreign` is something else's than
+jwtguard's, named by its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Gate:
                 return f"rule {self.rule.path!r}: {self.requirement!r}"
             case "default":
                 return f"by default: {self.requirement!r}"
+            case "refused":
+                return "refused: the path has more than one reading"
             case "foreign":
                 return self.name
             case "shipped":

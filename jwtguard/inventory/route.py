@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from jwtguard.core.authorization import Mode
+from jwtguard.core.authorization import Mode, denied
 from jwtguard.core.rules import Rule, Rules
 from jwtguard.guard import Guard
 from jwtguard.inventory.gates import Gate
@@ -42,7 +43,8 @@ class Route:
     """A route for some methods, none meaning all of them, with its gates, outermost first.
 
     `path` is a template as the framework writes it; `apart` are those of its paths for which the gates are others.
-    `notes` say what is wrong or cannot be known; `slips` are slips of the hand that leave it open.
+    `notes` say what is wrong or cannot be known; `slips` are slips of the hand that leave it open;
+    `gaps` are rules that cover some of the paths of its view, and not all.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Route:
     apart: tuple[Apart, ...] = ()
     notes: tuple[str, ...] = ()
     slips: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -106,7 +109,10 @@ class Front:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a framework says of one route. `gates` are those of the view, by method; `ANY` stands for all others."""
+    """What a framework says of one route. `gates` are those of the view, by method; `ANY` stands for all others.
+
+    `is_loose`: its pattern takes other spellings of a path, too; `reaches(path)` says whether one leads to its view.
+    """
 
     template: PathTemplate
     view: object
@@ -117,6 +123,9 @@ class Found:
     name: str | None = None
     notes: tuple[str, ...] = ()
     slips: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    is_loose: bool = False
+    reaches: Callable[[str], bool] = lambda path: False
 
     def routes(self) -> Iterator[Route]:
         """The route, once for all methods that meet the same gates."""
@@ -140,7 +149,7 @@ class Found:
         return {**named, **self.gates}
 
     def _route(self, method: str, gates: tuple[Gate, ...]) -> Route:
-        in_front = [_gate(front, method, self._path(front), self.view) for front in self.fronts]
+        in_front = self.in_front(method)
         ours = tuple(gate for gate in in_front if gate is not None)
         notes = list(self.notes)
         needs_no_token = any(gate.kind == "shipped" and gate.admits_anybody for gate in gates)
@@ -159,7 +168,28 @@ class Found:
             apart=tuple(self._apart(method, in_front, gates)),
             notes=tuple(notes),
             slips=self.slips,
+            gaps=(*self.gaps, *self._loosely_covered(method)),
         )
+
+    def in_front(self, method: str) -> list[Gate | None]:
+        """What each middleware asks of a request for one of the paths that no rule names by accident."""
+        return [_gate(front, method, self._path(front), self.view) for front in self.fronts]
+
+    def _loosely_covered(self, method: str) -> Iterator[str]:
+        for front in self.fronts if self.is_loose else ():
+            for rule in front.rules:
+                gate = _gate(front, method, rule.path, self.view)
+                if gate is None or gate.admits_anybody or not self._reaches(rule.path):
+                    continue
+                for path in _other_spellings(rule.path, self._filler(front)):
+                    if self._reaches(path) and _gate(front, method, path, self.view) != gate:
+                        shown = path.replace(self._filler(front), "…")
+                        yield f"the rule {rule.path!r} does not cover {shown}, which leads to the same view"
+                        break
+
+    def _reaches(self, path: str) -> bool:
+        exact = path.rstrip("/")
+        return self.reaches(exact or "/") or self.reaches(f"{exact}/")
 
     def _path(self, front: Front) -> str:
         """One of the paths that the middleware sees: one that no rule names by accident."""
@@ -185,6 +215,15 @@ class Found:
                     yield Apart(path=shown, gates=(*(each for each in others if each is not None), *gates))
 
 
+def _other_spellings(path: str, filler: str) -> Iterator[str]:
+    """What a pattern takes for `path` that ignores case, or does not begin or end where the path does."""
+    for start in (match.end() for match in re.finditer("/", path)):
+        yield path[:start] + path[start:].swapcase()
+        yield path[:start] + filler + path[start:]
+    yield path + filler
+    yield path.rstrip("/") + filler
+
+
 def _path_covered(below: PathTemplate, rule: Rule, filler: str) -> str | None:
     """One of the paths of `below` that `rule` covers, or None."""
     if rule.path.endswith("/") and (found := below.below(rule.path, filler=filler)) is not None:
@@ -198,6 +237,8 @@ def _gate(front: Front, method: str, path: str, view: object) -> Gate | None:
     rules = front.guard.rules
     if not isinstance(rules, Rules) or front.exempts(method, path, view):
         return None
+    if rules.is_ambiguous(path):
+        return Gate(kind="refused", requirement=denied, guard=front.guard)
     rule = rules.rule(method, path)
     return Gate(
         kind="default" if rule is None else "rule",

@@ -140,6 +140,16 @@ def test_a_slip() -> None:
     assert described(route)["slips"] == ["nothing guards it"]
 
 
+def test_a_gap() -> None:
+    """What a rule misses stands below the route, and in the JSON document."""
+    route = Route(path="/me.json", methods=("GET",), view="v", gaps=("the rule '/me' misses it",))
+    with CliRunner().isolation(env={"COLUMNS": "80"}) as (output, *_):
+        _print([route], [])
+        text = output.getvalue().decode()
+    assert "! the rule '/me' misses it" in text
+    assert described(route)["gaps"] == ["the rule '/me' misses it"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -57,6 +57,13 @@ def test_slips_of_the_hand() -> None:
     assert found.what == "/me: nothing guards app.me"
 
 
+def test_paths_that_a_rule_misses() -> None:
+    """A rule that covers one path of a view and not another is a warning."""
+    (found,) = check_routes(subject(route("/reports.json", of_rule(ADMIN), gaps=("a rule does not cover it",))))
+    assert (found.severity, found.code) == ("warning", "rule_gap")
+    assert found.what == "/reports.json: a rule does not cover it"
+
+
 def test_rules_in_order() -> None:
     """Every rule covers something: a route, or some paths of one."""
     some = route("/{name}", of_rule(ADMIN), apart=(Apart(path="/open", gates=(of_rule(OPEN),)),))
