@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tests.adapters.django_site  # noqa: F401 - configures Django's settings, which REST framework reads
+
+# isort: split
+
 from typing import Any
 
 import pytest
@@ -13,7 +17,6 @@ from flask import Flask
 from rest_framework.routers import DefaultRouter, SimpleRouter
 from rest_framework.viewsets import ViewSet
 
-import tests.adapters.django_site  # noqa: F401 - configures Django's settings
 from jwtguard import Rule, denied, has_role, optional, public
 from jwtguard.django import GuardMiddleware
 from jwtguard.flask import FlaskGuard
