@@ -10,30 +10,26 @@
 ... @auth.requires(has_role("admin"))
 ... def admin():
 ...     return f"hello {auth.principal.subject}"
-
-`install` authenticates each request and enforces the guard's `rules`; `requires` works without it too.
 """
-
-from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from bottle import Bottle, HTTPResponse, request
+from bottle import Bottle, HTTPResponse, request, response
 
-from jwtguard import ConfigurationError, Guard, JWTGuardError, Principal, Requirement, authenticated
+from jwtguard import ConfigurationError, Guard, HTTPRequest, JWTGuardError, Principal, Requirement, authenticated
 from jwtguard.callers import KEY, Callers, Checkpoint, check_front
 from jwtguard.core.extraction import TokenSource
-from jwtguard.core.http import HTTPRequest
+from jwtguard.endpoints.wsgi import in_front_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class BottleGuard:
-    """The guard of a Bottle application, which is a Bottle plugin as well."""
+    """The guard of a Bottle application, and a plugin that enforces its rules; `requires` works uninstalled, too."""
 
     name, api = "jwtguard", 2
 
@@ -44,6 +40,8 @@ class BottleGuard:
         """What `app.install(auth)` does: ask the guard before each request, whichever route it is for."""
         check_front(self.guard, "app.install")
         app.add_hook("before_request", self._before_request)
+        if "wsgi" not in vars(app):  # One of several guards tells caches for all of them.
+            app.wsgi = in_front_of(app.wsgi)
 
     def apply(self, callback: Callable[P, R], route: object) -> Callable[P, R]:
         """Leave the routes as they are: a hook sees those requests too that match none."""
@@ -70,6 +68,7 @@ class BottleGuard:
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
                 with self._refusing():
                     admission = checkpoint.admit(self.guard, _read(), _callers()).run()
+                response.headers.update(_read().search.changes(200, response.headers.getall))
                 with _callers().admitting(self.guard, admission.principal):
                     return view(*args, **kwargs)
 
@@ -91,7 +90,8 @@ class BottleGuard:
 
 def _read() -> HTTPRequest:
     # Bottle has decoded PATH_INFO by now, without the bytes that are not UTF-8, which rules refuse.
-    return HTTPRequest.from_wsgi({**request.environ, "PATH_INFO": request.environ["bottle.raw_path"]})
+    raw: str = request.environ["bottle.raw_path"]
+    return HTTPRequest.from_wsgi(request.environ, path=raw.encode("latin-1").decode("utf-8", "replace"))
 
 
 def _callers() -> Callers:

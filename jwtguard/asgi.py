@@ -36,6 +36,7 @@ from jwtguard import endpoints as shipped
 from jwtguard.asgi_endpoints import check_endpoint, endpoints_in
 from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_front, check_guard
 from jwtguard.core.authorization import Requirement, authenticated
+from jwtguard.core.caching import TokenSearch
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol, subprotocols_without_token
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
@@ -46,7 +47,7 @@ from jwtguard.core.logs import IN_DEVELOPMENT
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest
 from jwtguard.core.verification import VerifiedToken
-from jwtguard.endpoints.asgi import MountedRoutes
+from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
 from jwtguard.guard import Admission, Authentication, Guard
 from jwtguard.marks import Mark, check_order, mark, note
 
@@ -159,8 +160,11 @@ class GuardMiddleware:
                 return
             raise ConfigurationError(f"a connection of type {kind!r} cannot be guarded, so it is closed")
         _note_development(scope, self._application)
+        # Copies, of this and of the callers: an application in front that passes the request to another one, too, sees
+        # no change.
+        scope = dict(scope)
         request = ASGIRequest(scope)
-        # A copy, as of the scope: whoever is in front, and may pass the request to somebody else too, sees no change.
+        send = telling_caches(send, request)
         callers = scope[KEY].copy() if KEY in scope else None
         renew = None
         is_exempt = False
@@ -186,17 +190,16 @@ class GuardMiddleware:
         else:
             callers.keep(guard, entry)
             principal = callers.known_principal()
-        inner = dict(scope)
-        inner[KEY] = callers
-        inner["user"] = NOBODY if principal is None else principal
-        inner["auth"] = new_tuple(Credentials, (principal,))
-        self._routes.withhold(inner)
+        scope[KEY] = callers
+        scope["user"] = NOBODY if principal is None else principal
+        scope["auth"] = new_tuple(Credentials, (principal,))
+        self._routes.withhold(scope)
         if type(entry) is Authentication and entry.error is not None:
-            await self._run_without_caller(inner, receive, send, callers, request)
+            await self._run_without_caller(scope, receive, send, callers, request)
         elif kind == "websocket":
-            await self._run_socket(inner, receive, send, entry)
+            await self._run_socket(scope, receive, send, entry)
         else:
-            await self._run_response(inner, receive, send, entry, request)
+            await self._run_response(scope, receive, send, entry, request)
 
     async def _run_without_caller(
         self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
@@ -397,7 +400,7 @@ def _guarding_async(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard:
         if visit is None:
             return await endpoint(*args, **kwargs)
         with visit:
-            return await endpoint(*args, **kwargs)
+            return tell_caches(await endpoint(*args, **kwargs), scope)
 
     return guarded
 
@@ -406,7 +409,8 @@ def _guarding(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard
     # Without the short way above, which is nothing beside the thread that a sync endpoint runs on.
     @functools.wraps(endpoint)
     def guarded(*args: object, **kwargs: object) -> object:
-        visit = Visit(_connection(args, kwargs).scope, guard)
+        scope = _connection(args, kwargs).scope
+        visit = Visit(scope, guard)
         try:
             settle(visit.begin(checkpoint))
         except ConfigurationError:
@@ -414,7 +418,7 @@ def _guarding(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard
         except JWTGuardError as error:
             return response(visit.answer(error))
         with visit:
-            return endpoint(*args, **kwargs)
+            return tell_caches(endpoint(*args, **kwargs), scope)
 
     return guarded
 
@@ -525,10 +529,12 @@ class Visit(Admitted):
         scope.update(_shown(principal))
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._before:
             self._scope.update(self._before)
         self.callers.admitted.remove(self)
+        if isinstance(raised[1], Exception) and self._scope["type"] == "http":
+            _tell_caches_of(raised[1], ASGIRequest(self._scope).search)
 
 
 def _note_development(scope: Scope, application: object) -> None:
@@ -576,6 +582,25 @@ def response(answer: HTTPAnswer) -> Response:
         else:
             found.headers[name] = value
     return found
+
+
+def tell_caches(result: T, scope: Scope) -> T:
+    """What an endpoint returned: a response says what caches must know of how the request was authenticated."""
+    from starlette.responses import Response  # noqa: PLC0415 - the middleware works without Starlette
+
+    if isinstance(result, Response):
+        for name, value in ASGIRequest(scope).search.changes(result.status_code or 200, result.headers.getlist):
+            result.headers[name] = value
+    return result
+
+
+def _tell_caches_of(error: Exception, search: TokenSearch) -> None:
+    """The same for an error that an endpoint raised, of which Starlette makes a response further out."""
+    from starlette.exceptions import HTTPException  # noqa: PLC0415 - the middleware works without Starlette
+
+    if isinstance(error, HTTPException):
+        changed = search.header_fields(error.status_code, list((error.headers or {}).items()))
+        error.headers = error.headers if changed is None else dict(changed)
 
 
 async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: bool = False) -> None:

@@ -38,16 +38,29 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.asgi import ASGIGuard, Scope, Visit, can_deny, close_code, perform, response
+from jwtguard.asgi import (
+    ASGIApp,
+    ASGIGuard,
+    Receive,
+    Scope,
+    Send,
+    Visit,
+    can_deny,
+    close_code,
+    perform,
+    response,
+    tell_caches,
+)
 from jwtguard.callers import Checkpoint
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished
 from jwtguard.core.from_guard import NoParameter
-from jwtguard.core.http import HTTPAnswer
+from jwtguard.core.http import HTTPAnswer, HTTPRequest
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest
+from jwtguard.endpoints.asgi import telling_caches
 from jwtguard.endpoints.security_scheme import security_scheme
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark, mark, marks_of
@@ -75,7 +88,8 @@ class _Dependency:
         self._checkpoint = checkpoint
         mark(self, Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard))
 
-    async def __call__(self, connection: HTTPConnection) -> Principal | None:
+    async def __call__(self, connection: HTTPConnection, sent: Response) -> Principal | None:
+        # FastAPI adds the header fields of `sent` to the response that it makes of what the route returns.
         visit = Visit(connection.scope, self._guard)
         try:
             begun = visit.begin(self._checkpoint)
@@ -85,6 +99,7 @@ class _Dependency:
             raise
         except JWTGuardError as error:
             raise _refusal(error, visit.answer(error), connection.scope) from None
+        tell_caches(sent, connection.scope)
         return visit.enter()
 
 
@@ -230,8 +245,12 @@ class FastAPIGuard(ASGIGuard):
         return router
 
     def init_app(self, app: FastAPI) -> None:
-        """Send refusals with their problem body, and name every place of a token in the OpenAPI document."""
+        """Send refusals with their problem body, and name every place of a token in the OpenAPI document.
+
+        Responses that a route makes itself, and errors that it raises, get their `Vary` here, too.
+        """
         app.add_exception_handler(RefusedRequest, _send_refusal)
+        app.add_middleware(_TellingCaches)
         describe = app.openapi
 
         def with_all_places() -> dict[str, Any]:
@@ -240,6 +259,18 @@ class FastAPIGuard(ASGIGuard):
             return document
 
         app.openapi = with_all_places  # type: ignore[method-assign]
+
+
+class _TellingCaches:
+    """Adds to each response what caches must know of how its request was authenticated."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            send = telling_caches(send, HTTPRequest.from_asgi(scope))
+        await self.app(scope, receive, send)
 
 
 def _fastapi_view(

@@ -43,7 +43,7 @@ from jwtguard import endpoints as shipped
 from jwtguard.callers import EXEMPT, KEY, Admitted, Caller, Callers, Checkpoint, check_front, check_guard, check_view
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.extraction import TokenSource, fields_of
 from jwtguard.core.flow import Unfinished, is_async, run_steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
 from jwtguard.core.logs import ask_for_development
@@ -149,8 +149,7 @@ class FlaskGuard:
         guards[self] = guard
         app.before_request(functools.partial(self._before_request, guard, endpoints))
         app.context_processor(lambda: {"principal": principal})
-        if endpoints is not None:
-            app.wsgi_app = in_front_of(app.wsgi_app, endpoints)  # type: ignore[assignment, method-assign]
+        app.wsgi_app = in_front_of(app.wsgi_app, endpoints)  # type: ignore[assignment, method-assign]
 
     @property
     def guard(self) -> Guard:
@@ -278,6 +277,7 @@ class FlaskGuard:
         is_shipped = endpoints is not None and self._exempts(request)
         if guard.rules is UNCHECKED and not is_shipped:
             callers.keep(guard, lambda: guard.begin_authentication(http, renew))
+            flask.after_this_request(functools.partial(_expect_a_stream_to_look, guard, http))
             return
         try:
             entry = guard.begin_entry(http, renew, is_exempt=is_shipped or _flask_answers_preflight(request, http))
@@ -399,7 +399,22 @@ def _callers_of(request: flask.Request) -> Callers:
     callers: Callers | None = request.__dict__.get(KEY)
     if callers is None:
         callers = request.__dict__[KEY] = Callers()
+        flask.after_this_request(_tell_caches)
     return callers
+
+
+def _expect_a_stream_to_look(guard: Guard, request: HTTPRequest, response: flask.Response) -> flask.Response:
+    """A body that is streamed may ask who is calling when the header fields are gone."""
+    if response.is_streamed:
+        request.search.look_in(name for place in guard.tokens_from for name in fields_of(place))
+    return response
+
+
+def _tell_caches(response: flask.Response) -> flask.Response:
+    """A response with what caches must know of how the request was authenticated."""
+    for name, value in _read().search.changes(response.status_code, response.headers.getlist):
+        response.headers[name] = value
+    return response
 
 
 def _read() -> HTTPRequest:

@@ -42,9 +42,11 @@ from jwtguard.core.events import Event, Outcome
 from jwtguard.core.extraction import (
     AuthorizationHeader,
     TokenHeader,
+    TokenQuery,
     TokenSource,
     check_sources,
     extract,
+    fields_of,
     is_ambient,
     scheme_hint,
 )
@@ -429,8 +431,9 @@ class Guard(Frozen, FromGuard):
     ) -> Begun[Authentication]:
         """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
         token = source = text = None
+        sources = self.tokens_from if tokens_from is None else tokens_from
+        request.search.look_in(name for place in sources for name in fields_of(place))
         try:
-            sources = self.tokens_from if tokens_from is None else tokens_from
             if len(sources) == 1:  # As most guards have it: there is nothing that a token here could contradict.
                 (source,) = sources
                 text = source.read(request)
@@ -440,6 +443,7 @@ class Guard(Frozen, FromGuard):
                 # No event: maybe nobody needs a token here.
                 missing = Authentication(error=MissingTokenError(scheme_hint(request, sources)))
                 return missing if renew is None else self._renewing(renew, request, None, missing)
+            request.search.found_in_query |= isinstance(source, TokenQuery)
             opaque = self.introspection
             verified = self._verifier.begin(text) if opaque is None else self._begin_perhaps_opaque(text, opaque)
             if isinstance(verified, Unfinished):
@@ -688,7 +692,7 @@ class Guard(Frozen, FromGuard):
         )
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
-        """The finished answer for `error`, whose traceback ends here."""
+        """The finished answer for `error`, whose traceback ends here; with `request`, it says what caches must know."""
         # It leads to frames that lead back to the error: all of that request would wait for the garbage collector.
         error.__traceback__ = None
         return self._answers.answer(error, request)

@@ -29,7 +29,11 @@ _SPACE = " \t"
 
 @runtime_checkable
 class TokenSource(Protocol):
-    """One place where a token may stand in a request."""
+    """One place where a token may stand in a request.
+
+    A place of your own may have `fields`, the names of the header fields that it reads: they go into `Vary`. Without
+    it, caches keep no response of a route that looks there (`Vary: *`).
+    """
 
     def read(self, request: HTTPRequest) -> str | None:
         """The token, None if there is none; raises `InvalidRequestError` or `MalformedTokenError`."""
@@ -215,6 +219,20 @@ def _scheme_shown(value: str) -> str:
 
 _SCHEME_SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}")
 """Schemes in use have up to 16 characters (AWS4-HMAC-SHA256); tokens and keys have more."""
+
+
+def fields_of(source: TokenSource) -> tuple[str, ...]:
+    """The header fields that a place is in, for `Vary`. One of your own names them as `fields`, or stands for any."""
+    if isinstance(source, AuthorizationHeader):
+        return ("Authorization",)
+    if isinstance(source, TokenHeader):
+        return (source.name,)
+    if isinstance(source, TokenCookie):
+        return ("Cookie",)
+    if isinstance(source, TokenQuery | TokenSubprotocol):
+        return ()  # The URL is what caches go by anyway, and they keep no handshakes.
+    fields: tuple[str, ...] = getattr(source, "fields", ("*",))
+    return fields
 
 
 def is_ambient(source: TokenSource) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeAlias
@@ -41,6 +42,12 @@ class HTTPAnswer:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+
+
+def for_caches(answer: HTTPAnswer, request: HTTPRequest) -> HTTPAnswer:
+    """`answer` with what caches must know of how `request` was authenticated."""
+    headers = request.search.header_fields(answer.status, answer.headers)
+    return answer if headers is None else replace(answer, headers=tuple(headers))
 
 
 def json_answer(value: object, *, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> HTTPAnswer:
@@ -96,7 +103,8 @@ class Answers:
         headers += [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         if request is not None and request.method == "HEAD":
             body = b""
-        return HTTPAnswer(status=error.status, headers=tuple(headers), body=body)
+        answer = HTTPAnswer(status=error.status, headers=tuple(headers), body=body)
+        return answer if request is None else for_caches(answer, request)
 
     def challenge(self, error: JWTGuardError) -> str:
         """The `WWW-Authenticate` value (RFC 6750 §3)."""

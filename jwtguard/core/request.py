@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+from jwtguard.core.caching import KEY as SEARCH
+from jwtguard.core.caching import TokenSearch
 
 MAX_FIELD = 98304
 """Characters of a field beyond which `HTTPRequest.combined` may cut it: no server lets such a field pass."""
@@ -57,7 +60,18 @@ class HTTPRequest:
     the framework's settings say about our own host and the origins that it trusts; without it the Host header says it.
     """
 
-    __slots__ = ("_client", "_is_websocket", "_method", "_path", "_query", "_root_path", "_scheme", "_site", "_values")
+    __slots__ = (
+        "_client",
+        "_is_websocket",
+        "_method",
+        "_own",
+        "_path",
+        "_query",
+        "_root_path",
+        "_scheme",
+        "_site",
+        "_values",
+    )
 
     def __init__(
         self,
@@ -76,6 +90,7 @@ class HTTPRequest:
         self._is_websocket, self._root_path, self._client = is_websocket, root_path, client
         self._values = values
         self._site = site
+        self._own: dict[str, Any] = {}
 
     @staticmethod
     def from_wsgi(environ: Mapping[str, Any], *, path: str | None = None, root_path: str | None = None) -> HTTPRequest:
@@ -107,9 +122,15 @@ class HTTPRequest:
         return list(withheld.fields) if isinstance(withheld, WithheldCookies) else self.values("cookie")
 
     @property
-    def _shared(self) -> Mapping[str, Any]:
+    def search(self) -> TokenSearch:
+        """Where guards looked for a token in this request, which caches must know."""
+        found: TokenSearch = self._shared.setdefault(SEARCH, TokenSearch())
+        return found
+
+    @property
+    def _shared(self) -> dict[str, Any]:
         """What all requests that are made of one ASGI scope or WSGI environ share."""
-        return {}
+        return self._own
 
     @property
     def host(self) -> str | None:
@@ -189,8 +210,8 @@ class _WSGIRequest(HTTPRequest):
         return [] if value is None else [value]
 
     @property
-    def _shared(self) -> Mapping[str, Any]:
-        return self._environ
+    def _shared(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._environ)
 
     def combined(self, name: str) -> str | None:
         return self._environ.get(_variable(name))
@@ -261,8 +282,8 @@ class _ASGIRequest(HTTPRequest):
         return found
 
     @property
-    def _shared(self) -> Mapping[str, Any]:
-        return self._scope
+    def _shared(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._scope)
 
     def combined(self, name: str) -> str | None:
         found, fields = None, None

@@ -30,7 +30,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished, run_steps
 from jwtguard.core.principal import Principal
-from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse
+from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse, tell_caches
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
@@ -117,6 +117,7 @@ def requires(
                 # It may read a form or a session, which blocks.
                 refused = None if is_proven else await sync_to_async(_check_csrf)(request, view)
                 if refused is not None:
+                    tell_caches(request, refused)
                     return refused
                 inside = Inside(request, callers, chosen, admission.principal)
                 try:
@@ -125,6 +126,7 @@ def requires(
                     inside.leave()
                     raise
                 inside.leave(response)
+                tell_caches(request, response)
                 return response
 
             mark(guarded_async, noted)
@@ -145,6 +147,7 @@ def requires(
             is_proven = request.method in _HARMLESS or chosen.proves_origin(admission)
             refused = None if is_proven else _check_csrf(request, view)
             if refused is not None:
+                tell_caches(request, refused)
                 return refused
             inside = Inside(request, callers, chosen, admission.principal)
             try:
@@ -153,6 +156,7 @@ def requires(
                 inside.leave()
                 raise
             inside.leave(response)
+            tell_caches(request, response)
             return response
 
         mark(guarded, noted)

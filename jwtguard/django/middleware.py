@@ -16,7 +16,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, is_async, run_steps
 from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.passing import finished, is_exempt, missed
-from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user, withhold
+from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user, tell_caches, withhold
 from jwtguard.django.settings import default_auth, user_of
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
@@ -81,7 +81,9 @@ class GuardMiddleware:
         else:
             response = cast("HttpResponseBase", self.get_response(request))
         pending = () if self._endpoints is None else callers_of(request).take_pending()
-        return finished(response, pending).run() if pending else response
+        response = finished(response, pending).run() if pending else response
+        tell_caches(request, response)
+        return response
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
@@ -92,7 +94,9 @@ class GuardMiddleware:
         else:
             response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
         pending = () if self._endpoints is None else callers_of(request).take_pending()
-        return await perform(finished(response, pending).take()) if pending else response
+        response = await perform(finished(response, pending).take()) if pending else response
+        tell_caches(request, response)
+        return response
 
     def _begin(self, request: HttpRequest, *, is_exempt: bool = False) -> Begun[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)

@@ -102,6 +102,17 @@ def refuse(request: HttpRequest, guard: Guard, error: JWTGuardError) -> HttpResp
     return respond(guard.answer(error, read(request)))
 
 
+def tell_caches(request: HttpRequest, response: HttpResponseBase | None) -> None:
+    """Add to a response what caches must know of how the request was authenticated."""
+    if not isinstance(response, HttpResponseBase):
+        return  # Django says what is wrong with a view that returns something else.
+    headers = response.headers
+    for name, value in read(request).search.changes(
+        response.status_code, lambda name: [headers[name]] if name in headers else []
+    ):
+        headers[name] = value
+
+
 def respond(answer: HTTPAnswer) -> HttpResponse:
     """A finished answer as Django's response, which keeps cookies apart from the other header fields."""
     response = HttpResponse(answer.body, status=answer.status)

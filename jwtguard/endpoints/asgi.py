@@ -114,12 +114,9 @@ class MountedRoutes:
 
         async def finishing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                fields = message.get("headers", ())
-                given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+                given = header_fields(message)
                 changed = await self._perform(finishing(callers.take_pending(), message["status"], given).take())
-                if changed is not None:
-                    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in changed]
-                    message = {**message, "headers": headers}
+                message = with_header_fields(message, changed)
             await send(message)
 
         return finishing_send
@@ -140,6 +137,32 @@ class MountedRoutes:
                 session_id=scope["path_params"].get("session_id", ""),
             ).take()
         )
+
+
+def header_fields(message: Message) -> list[tuple[str, str]]:
+    """The header fields of a response that starts."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
+
+
+def with_header_fields(message: Message, changed: Iterable[tuple[str, str]] | None) -> Message:
+    """The start of a response with other header fields; as it is for None."""
+    if changed is None:
+        return message
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in changed]
+    return {**message, "headers": headers}
+
+
+def telling_caches(send: Send, request: HTTPRequest) -> Send:
+    """`send`, which adds to each response what caches must know: pages of errors pass here, too."""
+    search = request.search
+
+    async def telling_send(message: Message) -> None:
+        if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+            changed = search.header_fields(message["status"], header_fields(message))
+            message = with_header_fields(message, changed)
+        await send(message)
+
+    return telling_send
 
 
 async def read_body(stream: AsyncIterable[bytes], limit: int) -> bytes:

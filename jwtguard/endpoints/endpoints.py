@@ -34,7 +34,7 @@ from jwtguard.core.errors import (
 )
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.grants import TokenResponse
-from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.core.http import HTTPAnswer, HTTPRequest, for_caches, json_answer
 from jwtguard.core.issuance import check_token_length
 from jwtguard.core.logs import log_fields, refusal_level
 from jwtguard.core.session_store import Session
@@ -161,6 +161,7 @@ class Endpoints:
                 extra=log_fields("route_refused", reason=error.reason, source=visit.endpoint.name),
             )
             answer = self.guard.answer(error, visit.request)
+        answer = for_caches(answer, visit.request)
         return _to_head(answer) if visit.request.method == "HEAD" else answer
 
     # One route each.

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from jwtguard.callers import Callers, Pending, finishing
+from jwtguard.core.http import HTTPRequest
 from jwtguard.endpoints.withholding import withhold_from_environ
 
 if TYPE_CHECKING:
@@ -38,19 +39,22 @@ def _callers(environ: WSGIEnvironment) -> Callers:
     return callers
 
 
-def in_front_of(app: WSGIApplication, endpoints: Endpoints) -> WSGIApplication:
-    """`app`, from which the refresh cookie is hidden, and whose pending renewals are finished when it starts its
-    response: no hook inside is as early, or as late, as that.
+def in_front_of(app: WSGIApplication, endpoints: Endpoints | None = None) -> WSGIApplication:
+    """`app`, from which the refresh cookie is hidden. When it starts its response, pending renewals are finished, and
+    caches are told how the request was authenticated: no hook inside is as early, or as late, as that.
     """
+    refresh_cookie = None if endpoints is None else endpoints.refresh_cookie
 
     def front_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         callers = _callers(environ)
-        if endpoints.refresh_cookie is not None:
-            withhold_from_environ(environ, endpoints.refresh_cookie)
+        if refresh_cookie is not None:
+            withhold_from_environ(environ, refresh_cookie)
+        search = HTTPRequest.from_wsgi(environ).search
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - as in PEP 3333
-            changed = finishing(callers.take_pending(), int(status[:3]), headers).run()
-            return start_response(status, headers if changed is None else changed, *exc_info)
+            code = int(status[:3])
+            renewed = finishing(callers.take_pending(), code, headers).run() or headers
+            return start_response(status, search.header_fields(code, renewed) or renewed, *exc_info)
 
         return app(environ, cast("StartResponse", start))
 

@@ -7,7 +7,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jwtguard.core.errors import NOT_GRANTED
@@ -17,8 +17,10 @@ from jwtguard.testing.case import (
     EXPIRED,
     FORGED,
     GOOD,
+    HOST,
     STALE,
     Case,
+    Headers,
     absent,
     ambiguous,
     bearer,
@@ -31,6 +33,7 @@ from jwtguard.testing.case import (
     token,
     unreadable,
 )
+from jwtguard.testing.clients import RawRequest
 from jwtguard.testing.sites import NOW, OTHER_KEY
 
 _MEGABYTE = 1_000_000
@@ -448,6 +451,76 @@ def _others() -> Iterable[Case]:
     challenge = 'Bearer realm="orders"'
     yield absent("the realm", "realm", challenge=challenge)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheCase:
+    """One row of what caches are told: the header fields that `Vary` names, and whether `Cache-Control` is private."""
+
+    name: str
+    site: str
+    request: RawRequest
+    status: int
+    vary: tuple[str, ...] = ()
+    is_private: bool = False
+    needs: frozenset[str] = frozenset()
+
+
+def _caching() -> Iterable[CacheCase]:
+    def told(
+        name: str,
+        at: str,
+        status: int,
+        vary: Iterable[str] = (),
+        headers: Headers = (),
+        target: str = "/me",
+        **more: Any,  # noqa: ANN401 - what a case has besides
+    ) -> CacheCase:
+        request = RawRequest(method=more.pop("method", "GET"), target=target, headers=[HOST, *headers])
+        return CacheCase(name=name, site=at, request=request, status=status, vary=tuple(vary), **more)
+
+    header, both = ("Authorization",), ("Authorization", "Cookie")
+    for at in ("decorated", "decorated async", "middleware", "middleware async"):
+        yield told("admitted", at, 200, header, [bearer(GOOD)])
+        yield told("HEAD", at, 200, header, [bearer(GOOD)], method="HEAD")
+        yield told("anonymous", at, 200, header, target="/optional")
+        yield told("lenient with a broken token", at, 200, header, [bearer(EXPIRED)], "/lenient")
+        yield told("without a token", at, 401, header)
+        yield told("an expired token", at, 401, header, [bearer(EXPIRED)])
+        yield told("two tokens", at, 400, header, [bearer(GOOD), bearer(GOOD)])
+        yield told("without the role", at, 403, header, [bearer(GOOD)], "/admin")
+    # Behind a middleware these differ: whether it has looked before the view did is up to the framework.
+    for at in ("decorated", "decorated async"):
+        yield told("a header of another name", at, 200, ("X-Token",), [("X-Token", GOOD)], "/gateway")
+        yield told("a header of another name, without", at, 401, ("X-Token",), target="/gateway")
+        yield told("a token in the query", at, 200, target=f"/query?access_token={GOOD}", is_private=True)
+        yield told("a broken token in the query", at, 401, target=f"/query?access_token={EXPIRED}")
+        yield told("public", at, 200, (), [bearer(GOOD)], "/public")
+        yield told("denied", at, 403, (), [bearer(GOOD)], "/denied")
+    for at in ("cookies", "cookies middleware"):
+        yield told("a cookie", at, 200, both, [cookie(GOOD)])
+        yield told("a header where a cookie may stand", at, 200, both, [bearer(GOOD)])
+        yield told("anonymous, with a place for a cookie", at, 200, both, target="/optional")
+        yield told("without a cookie", at, 401, both)
+        yield told("a header and a cookie", at, 400, both, [bearer(GOOD), cookie(GOOD)])
+        evil = ("Origin", "https://evil.example")
+        yield told("a cookie from elsewhere", at, 403, both, [cookie(GOOD), evil], method="POST")
+    yield told("the caller is read in the view", "middleware", 200, header, [bearer(GOOD)], "/plain")
+    yield told("the caller is missed in the view", "middleware", 401, header, target="/plain")
+    at = "rules"
+    yield told("a rule", at, 200, header, [bearer(GOOD)], "/unnamed")
+    yield told("a rule, without", at, 401, header, target="/unnamed")
+    yield told("an optional rule, without", at, 200, header, target="/optional")
+    yield told("a rule that is not passed", at, 403, header, [bearer(GOOD)], "/admin")
+    yield told("a public rule", at, 200, (), [bearer(GOOD)], "/public")
+    yield told("a denied rule", at, 403, (), [bearer(GOOD)], "/denied")
+    yield told("a decorator behind a public rule", at, 200, header, [bearer(GOOD)], "/public/inner")
+    yield told("a page that no route has", at, 404, header, [bearer(GOOD)], "/nowhere")
+    yield told("an ambiguous path", at, 400, (), [bearer(GOOD)], "//unnamed")
+    yield told("two guards", "two middlewares", 200, header, [bearer(GOOD)])
+    yield told("keys out of reach", "out of reach", 503, header, [bearer(GOOD)])
+
+
+CACHE_CASES: tuple[CacheCase, ...] = tuple(_caching())
 
 CASES: tuple[Case, ...] = (
     *(case for at in ("decorated", "middleware") for table in (_reading, _deciding) for case in table(at)),

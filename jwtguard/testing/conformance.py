@@ -22,8 +22,8 @@ import pytest
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.testing.case import ADMIN, EXPIRED, GOOD, HOST, Case, bearer, cookie
-from jwtguard.testing.cases import CASES
-from jwtguard.testing.clients import Client, Message, RawRequest
+from jwtguard.testing.cases import CACHE_CASES, CASES, CacheCase
+from jwtguard.testing.clients import Client, Message, RawAnswer, RawRequest
 from jwtguard.testing.sites import NOW, Site, guard_for_tests, site
 
 
@@ -45,9 +45,10 @@ class AdapterConformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each case that this adapter can run."""
-        if "case" in metafunc.fixturenames:
-            cases = [case for case in CASES if _needed(case) <= self.can]
-            metafunc.parametrize("case", cases, ids=[f"{case.site}: {case.name}" for case in cases])
+        tables: dict[str, Sequence[Case | CacheCase]] = {"case": CASES, "cache_case": CACHE_CASES}
+        for name in tables.keys() & set(metafunc.fixturenames):
+            cases = [case for case in tables[name] if _needed(case) <= self.can]
+            metafunc.parametrize(name, cases, ids=[f"{case.site}: {case.name}" for case in cases])
 
     def test_answer(self, case: Case) -> None:
         """The request gets the answer that the table says."""
@@ -77,8 +78,24 @@ class AdapterConformance:
         with pytest.raises(ConfigurationError, match="rules=UNCHECKED"):
             self.client(silent)(RawRequest(target="/plain", headers=[HOST, bearer(GOOD)]))
 
+    def test_what_caches_are_told(self, cache_case: CacheCase) -> None:
+        """`Vary` names every field in which a guard looked for a token, once, and no other that a token may be in."""
+        answer = self.client(site(cache_case.site))(cache_case.request)
+        assert answer.status == cache_case.status, answer
+        vary = [name.strip().lower() for value in _fields(answer, "Vary") for name in value.split(",")]
+        places = ["authorization", "cookie", "x-token"]
+        assert sorted(name for name in vary if name in places) == sorted(map(str.lower, cache_case.vary))
+        directives = ", ".join(_fields(answer, "Cache-Control"))
+        assert ("private" in directives) is cache_case.is_private
+        if answer.status in {400, 401, 403, 503}:
+            assert directives == "no-store"
+
 
 _OWN_SITE = ("Sec-Fetch-Site", "same-origin")
+
+
+def _fields(answer: RawAnswer, name: str) -> list[str]:
+    return [value for field, value in answer.headers if field.lower() == name.lower()]
 
 
 class WebSocketConformance:
@@ -202,7 +219,7 @@ def assert_challenge(expected: str | None, found: str | None) -> None:
         assert re.fullmatch(".*".join(map(re.escape, expected.split("…"))), found), found
 
 
-def _needed(case: Case) -> frozenset[str]:
+def _needed(case: Case | CacheCase) -> frozenset[str]:
     return case.needs | (frozenset({"async views"}) if site(case.site).async_views else frozenset())
 
 

@@ -325,7 +325,7 @@ def test_server_errors_are_sent(then: Callable[[Scope], object], error: type[Exc
     app = GuardMiddleware(Inner(*answer, then=then), guard_for_tests(rules=UNCHECKED))
     with pytest.raises(error):
         asyncio.run(app(scope_of(), receive, send))
-    assert sent == answer
+    assert sent == [{**answer[0], "headers": [(b"vary", b"Authorization")]}, answer[1]]
 
 
 @pytest.mark.parametrize("headers", [[bearer(GOOD)], []])

@@ -111,7 +111,7 @@ def test_the_refresh_cookie_is_hidden_from_the_application(name: str, kind: str)
         "headers": headers,
         "subprotocols": [],
     }
-    asyncio.run(app(scope, _never, _never))  # type: ignore[arg-type]
+    asyncio.run(app(scope, _never, _never))
     (inner,) = seen
     found = [value for field, value in inner["headers"] if field.lower() == b"cookie"]
     assert found == (cookies if name == "bearer" else [b"theme=dark", b"x=1"])

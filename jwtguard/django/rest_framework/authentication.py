@@ -7,6 +7,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -21,7 +22,7 @@ from jwtguard.core.principal import Principal
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.django.checks import guard_middlewares
 from jwtguard.django.decorators import DjangoGuard, guard_for
-from jwtguard.django.requests import callers_of, read
+from jwtguard.django.requests import callers_of, read, tell_caches
 from jwtguard.django.rest_framework.refusals import RefusedRequest, challenge
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import found_user, user_finder
@@ -57,6 +58,7 @@ class GuardAuthentication(BaseAuthentication):
         """The user and the token of a request, or None where there is no token."""
         http = http_of(request)
         guard = self.guard_for(http)
+        tell_caches_later(request)
         try:
             admission = self.checkpoint.admit(guard, read(http), callers_of(http), user_finder(http, guard)).run()
             self.found = admission.authentication
@@ -82,6 +84,20 @@ class GuardAuthentication(BaseAuthentication):
     def guard_for(self, request: HttpRequest) -> Guard:
         """The guard that looks at `request`."""
         return guard_for(request, _own_guard(self.guard, type(self).__name__))
+
+
+def tell_caches_later(request: Request) -> None:
+    """Have the view's response say what caches must know, also that of a refusal or of an error of the view's."""
+    view = (request.parser_context or {}).get("view")
+    if view is not None and "finalize_response" not in vars(view):
+        view.finalize_response = partial(_finalize, view)
+
+
+def _finalize(view: Any, request: Request, response: Any, *args: object, **kwargs: object) -> Any:  # noqa: ANN401
+    del view.finalize_response  # It leads back to the view, which would be left to the garbage collector.
+    finished = view.finalize_response(request, response, *args, **kwargs)
+    tell_caches(http_of(request), finished)
+    return finished
 
 
 def authenticator_of(request: Request) -> GuardAuthentication | None:

@@ -26,7 +26,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.django.decorators import guard_for
 from jwtguard.django.requests import callers_of, read
-from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in
+from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in, tell_caches_later
 from jwtguard.django.rest_framework.refusals import RefusedRequest
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Admission, Authentication, Guard
@@ -82,6 +82,7 @@ class GuardPermission(BasePermission, metaclass=_PermissionType):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the caller may pass; raises `RefusedRequest` where no other class can let them in."""
         http = http_of(request)
+        tell_caches_later(request)
         by = authenticator_of(request)
         guard = guard_for(http, self.guard) if self.guard is not None or by is None else by.guard_for(http)
         kept, tokens_from = None, self.tokens_from
