@@ -81,6 +81,14 @@ def test_environment_means_the_same() -> None:
     assert (made.tokens_from, made.rules, made.csrf) == ((AuthorizationHeader(),), None, CSRF())
 
 
+def test_allow_double_slash_from_the_environment() -> None:
+    """Rules in the environment may be an object, as in a mapping."""
+    text = '{"rules": [{"path": "/health", "requirement": "public"}], "allow_double_slash": true}'
+    rules = Guard.from_env({**ENVIRON, "JWTGUARD_RULES": text}).rules
+    assert isinstance(rules, Rules)
+    assert (rules.allow_double_slash, [rule.path for rule in rules.rules]) == (True, ["/health"])
+
+
 def test_rules_of_an_environment() -> None:
     """A list of rules stands there as JSON."""
     environ = {**ENVIRON, "JWTGUARD_RULES": '[{"path": "/health", "requirement": "public"}]'}

@@ -265,8 +265,8 @@ def assert_agreement(found: Comparison, *, served: Iterable[str], refused: Itera
     """
     assert found.opened == []
     assert found.closed == []
-    assert set(served) <= set(found.served) - set(found.refused)
-    assert set(refused) <= set(found.refused)
+    assert set(served) - (set(found.served) - set(found.refused)) == set()
+    assert set(refused) - set(found.refused) == set()
     for target in found.served:
         path = RawRequest(target=target).path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         assert (target in found.refused) is found.rules.is_ambiguous(path), target
