@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, cast
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Call, Steps, is_async
 from jwtguard.core.logs import escaped, quoted
+from jwtguard.keys.content_encoding import ContentEncodingError, UnpackedTooLargeError, unpacked
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -122,6 +123,23 @@ def _reason(error: Exception, request: FetchRequest) -> str:
 def too_large(request: FetchRequest) -> FetchError:
     """The refusal of a body that is too long."""
     return FetchError(f"{request.name} sent more than {request.max_bytes} bytes")
+
+
+def without_encoding(response: FetchResponse, request: FetchRequest) -> FetchResponse:
+    """`response` with its body unpacked, if it came compressed; raises `FetchError` if it cannot be."""
+    named = response.headers.get("content-encoding")
+    if named is None or response.status != 200:  # Of another answer the body is not read.
+        return response
+    try:
+        body = unpacked(response.body, named, max_bytes=request.max_bytes)
+    except UnpackedTooLargeError:
+        raise too_large(request) from None
+    except ContentEncodingError:
+        raise FetchError(
+            f"{request.name} answered in the encoding {quoted(named)}, which was not asked for and cannot be unpacked"
+        ) from None
+    headers = {name: value for name, value in response.headers.items() if name != "content-encoding"}
+    return FetchResponse(status=response.status, headers=headers, body=body)
 
 
 def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:

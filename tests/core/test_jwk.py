@@ -216,7 +216,7 @@ def test_keys_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> 
         compared.append((one, other))
         return True
 
-    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
     first, second = (VerificationKey.from_secret(letter * 32, algorithm="HS256") for letter in "ab")
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
     assert first.is_same_key(second)
     assert compared == [(b"a" * 32, b"b" * 32)]

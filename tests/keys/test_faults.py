@@ -351,3 +351,37 @@ def test_httpx_is_bounded_too(provider: Server, kind: Any, behaviour: str) -> No
             client.close()
 
     asyncio.run(main())
+
+
+LINES: dict[str, bytes] = {
+    "a status line": b"HTTP/1.1 \x1b[2J\x1b]0;forged\x07 OK\r\n\r\n",
+    "no status line": b"\x1b[31mforged\x9b2J line\nWARNING jwtguard: forged\r\n\r\n",
+    "a long status line": b"x" * 3000 + b"\r\n\r\n",
+    "a status that is none": b"HTTP/1.1 2\x1b00 OK\r\n\r\n",
+    "a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\x1b[2J" + b"x" * 300 + b"\r\n",
+    "a header": b"HTTP/1.1 500 \x1b[2J\r\nX: \x1b[2J\r\n\r\n",
+    "an encoding": b"HTTP/1.1 200 OK\r\nContent-Encoding: \x1b[2J" + b"x" * 300 + b"\r\n\r\n{}",
+    "a length": b"HTTP/1.1 200 OK\r\nContent-Length: \xb2" + b"x" * 300 + b"\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("client", [None, httpx.Client], ids=["default", "httpx"])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_what_a_server_says_makes_no_line_in_the_log(
+    provider: Server, line: bytes, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Control characters are escaped, and at most 64 characters are kept, in the log and in `last_error`."""
+    from jwtguard import Introspection
+
+    provider.behaviour = line
+    fetcher = None if client is None else client(trust_env=False)
+    site = Site(provider, fetcher=fetcher)
+    asking = Introspection(provider.origin, client_id="a", client_secret="b", allow_http_loopback=True, fetcher=fetcher)
+    guard = Guard(issuer="i", audience="a", introspection=asking)
+    assert site.status() == 503
+    with pytest.raises(UnavailableError):
+        guard.verify("opaque").run()
+    texts = [str(site.keys.last_error), str(asking.last_error), *(record.getMessage() for record in caplog.records)]
+    assert [text for text in texts if not text.isprintable() or "x" * 65 in text] == []
+    if fetcher is not None:
+        fetcher.close()
