@@ -16,7 +16,7 @@ def main(file: str, pace: str, name: str, *part: str) -> int:
     """Measure, and write what was found; 1 if something is missing, which is said."""
     # As an exception, so that the servers of the section are ended with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: took too long"))
-    module = importlib.import_module(f"benchmarks.sections.{name}")
+    module = importlib.import_module(f"benchmarks.sections.{name.replace('-', '_')}")
     try:
         findings = module.measure(Pace.quick() if pace == "quick" else Pace.full(), *part)
     except MissingError as error:

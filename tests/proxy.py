@@ -14,6 +14,7 @@ from tests.servers import LOOPBACK
 
 class Proxy:
     """Forwards to a port of this machine. `is_silent`: takes everything and forwards nothing, as a partition does.
+    `swallows_answers`: the server hears all, and its clients hear nothing. `cut` ends all connections.
 
     `trips` counts how often a client spoke after the server had; `sent` is all that clients sent.
     """
@@ -28,6 +29,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._serve)
         self.port: int = self._listener.getsockname()[1]
         self.is_silent = False
+        self.swallows_answers = False
         self.trips = 0
         self.sent = b""
 
@@ -47,13 +49,21 @@ class Proxy:
         for held in (self._listener, self._stop_reading, self._stop_writing, self._selector):
             held.close()
 
+    def cut(self) -> None:
+        """End all connections, without a word to either side."""
+        self._stop_writing.send(b"c")
+
     def _serve(self) -> None:
         while True:
             for key, _ in self._selector.select():
                 ready = key.fileobj
                 assert isinstance(ready, socket.socket)
                 if ready is self._stop_reading:
-                    return
+                    if ready.recv(1) != b"c":
+                        return
+                    for connection in list(self._pairs):
+                        self._drop(connection)
+                    break  # What else is ready may be one of these.
                 if ready is self._listener:
                     self._accept()
                 elif ready in self._pairs:
@@ -70,6 +80,11 @@ class Proxy:
         for connection in (client, server):
             self._selector.register(connection, selectors.EVENT_READ)
 
+    def _drop(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        connection.close()
+        del self._pairs[connection]
+
     def _forward(self, source: socket.socket) -> None:
         target, is_client = self._pairs[source]
         data = b""
@@ -77,11 +92,9 @@ class Proxy:
             data = source.recv(65536)
         if not data:
             for connection in (source, target):
-                self._selector.unregister(connection)
-                connection.close()
-                del self._pairs[connection]
+                self._drop(connection)
             return
-        if self.is_silent:
+        if self.is_silent or (self.swallows_answers and not is_client):
             return
         pair = source if is_client else target
         if is_client and not self._spoke_last.get(pair, False):

@@ -50,7 +50,7 @@ def mariadb_server() -> Iterator[Server]:
     def command(port: int, folder: Path) -> Sequence[str]:
         options = [f"--datadir={folder}/data", f"--port={port}", f"--bind-address={LOOPBACK}"]
         where = [f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
-        return [str(program), "--no-defaults", *options, *where, "--innodb-flush-log-at-trx-commit=0"]
+        return [str(program), "--no-defaults", *options, *where, "--innodb-flush-log-at-trx-commit=2"]
 
     server = Server(command, lambda port: answers(port, expect=b""))
     try:

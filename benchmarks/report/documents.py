@@ -52,6 +52,7 @@ def blocks(results: Results) -> Blocks:
         "weights": scale.weights_table,
         "capacity": scale.capacity_table,
         "load": scale.load_table,
+        "sizes": scale.size_table,
         "revocation": lambda results: scale.revocation_table(scale.simulated("revocation", results)),
         "keys": lambda results: scale.jwks_table(scale.simulated("keys", results)),
         "remembered": lambda results: scale.memory_table(scale.simulated("memory", results)),

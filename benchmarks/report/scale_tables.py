@@ -101,6 +101,16 @@ def capacity_table(results: Results) -> str:
     return table(head, rows)
 
 
+def size_table(results: Results) -> str:
+    """How long each step takes among few sessions and among many."""
+    small, large = results.facts("stores-at-size")["rows"]
+    rows = []
+    for group in results.groups("stores-at-size"):
+        few, many = (statistics.median(results.rounds("stores-at-size", group, str(count))) for count in (small, large))
+        rows.append((group, said(few), said(many), f"{many / few:.2f}"))
+    return table(["µs", f"among {small:,} sessions", f"among {large:,}", "ratio"], rows)
+
+
 def load_table(results: Results) -> str:
     """What so many active users ask of a store in a second, by the theory above."""
     rows = []

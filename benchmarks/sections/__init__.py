@@ -41,6 +41,7 @@ SECTIONS = (
     Section(name="imports", title="import times", seconds=180),
     Section(name="growth", title="cost against sizes and numbers", seconds=120),
     Section(name="stores", title="what a session weighs in each store", seconds=120),
+    Section(name="stores-at-size", title="a login among a thousand sessions and among a million", seconds=480),
     Section(name="simulation", title="from one process to ten thousand, simulated", seconds=120),
 )
 BY_NAME = {section.name: section for section in SECTIONS}

@@ -115,6 +115,27 @@ class TestListsOldestFirst(Wrong):
             return super().list(**arguments)[::-1]
 
 
+class TestListsThemAll(Wrong):
+    class Store(MemoryStore):
+        def list(self, *, issuer, subject, now):
+            found = [row.session(now) for row in self._of(issuer, subject)]
+            return sorted((one for one in found if one.is_alive), key=lambda one: -one.created_at)
+
+
+class TestIgnoresSpacesAtTheEnd(Wrong):
+    class Store(MemoryStore):
+        def _of(self, issuer, subject):
+            rows = [row for row in self._rows.values() if row.new.issuer == issuer]
+            return tuple(row for row in rows if row.new.subject.rstrip() == subject.rstrip())
+
+
+class TestFailsForNamesThatAreNone(Wrong):
+    class Store(MemoryStore):
+        def list(self, *, issuer, subject, now):
+            subject.encode()
+            return super().list(issuer=issuer, subject=subject, now=now)
+
+
 class TestSaysNothing(StoreConformance):
     pass
 
