@@ -112,6 +112,14 @@ class RenewalConformance:
             answer = browser.send("GET", "/me")
             assert (answer.status, browser.set_cookies, site.store.turns) == (401, [], 0)
 
+    def test_a_changed_password(self) -> None:
+        """It ends the session: the view never runs, and no turn is taken."""
+        site, browser = self.logged_in()
+        site.passwords["alice"] = "looking-glass"
+        answer = browser.send("GET", "/me")
+        assert (answer.status, browser.set_cookies, site.store.turns) == (401, [], 0)
+        assert site.sessions.list("user-alice").run() == []
+
     def test_a_stolen_copy(self) -> None:
         """An older turn after the grace time ends the session before any view runs."""
         site, browser = self.logged_in()

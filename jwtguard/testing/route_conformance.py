@@ -106,6 +106,19 @@ class RouteConformance:
             answer = browser.send("POST", "/auth/refresh", json_body={"refresh_token": token})
             assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
 
+    @pytest.mark.parametrize("name", ["bearer", "bearer, async"])
+    def test_a_changed_password(self, name: str) -> None:
+        """The refresh tokens of before are worth nothing; a login with the new password is."""
+        site, browser = self.browser(name)
+        pairs = [browser.login().json() for _ in range(2)]
+        site.passwords["alice"] = "looking-glass"
+        for pair in pairs:
+            answer = browser.send("POST", "/auth/refresh", json_body={"refresh_token": pair["refresh_token"]})
+            assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
+        assert site.sessions.list("user-alice").run() == []
+        pair = browser.login(password="looking-glass").json()
+        assert browser.send("POST", "/auth/refresh", json_body={"refresh_token": pair["refresh_token"]}).status == 200
+
     @_delivered
     def test_tokens_in_cookies(self, name: str) -> None:
         """Cookie delivery shows no token to scripts; names, paths and lifetimes are those of the contract."""

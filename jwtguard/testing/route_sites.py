@@ -117,6 +117,7 @@ class RouteSite:
     """An application with the routes. `settings` are what the guard object gets besides guard and sessions.
 
     `middleware`: that of the guard *object*, or its `init_app`, is in front. `logins`: what `authenticate` was asked.
+    `passwords`: of each user, who is logged out when it changes.
     """
 
     guard: Guard
@@ -125,6 +126,7 @@ class RouteSite:
     clock: Clock
     store: Store
     logins: list[tuple[str, str]]
+    passwords: dict[str, str] = field(repr=False)
     middleware: bool = True
     views: tuple[SiteView, ...] = field(default=VIEWS, repr=False)
 
@@ -141,21 +143,23 @@ def _before_login(attempt: LoginAttempt) -> HTTPAnswer | None:
     return None
 
 
-def _load(subject: str) -> Grants | None:
-    return None if subject == f"user-{BARRED}" else Grants(roles=["user"], scope=["reports:read"])
-
-
-def _load_much(subject: str) -> Grants:
-    return Grants(claims={"portrait": "x" * 4000})
-
-
 def route_site(name: str) -> RouteSite:
     """A new site of this name: see `_VARIANTS`."""
     variant: dict[str, Any] = {**_VARIANTS[name]}
     clock, store, logins = Clock(), Store(), list[tuple[str, str]]()
     keys = variant.get("keys", [SIGNING_KEY])
     issuer = TokenIssuer(issuer=ISSUER, audience=AUDIENCE, client_id="tests", signing_keys=keys, clock=clock)
-    load = variant.get("load", _load)
+    passwords = dict(PASSWORDS)
+
+    claims = variant.get("claims", {})
+
+    def load(subject: str) -> Grants | None:
+        user = subject.removeprefix("user-")
+        if user == BARRED:
+            return None
+        scope = [] if claims else ["reports:read"]
+        return Grants(roles=["user"], scope=scope, claims=claims, stamp=passwords.get(user))
+
     sessions = Sessions(issuer=issuer, store=store, load=load, refresh_keys=[REFRESH_KEY], clock=clock)
     more: dict[str, Any] = {"rules": UNCHECKED, **variant.get("guard", {})}
     if variant.get("revocation"):
@@ -176,7 +180,7 @@ def route_site(name: str) -> RouteSite:
         (username + password).encode()
         if password == "broken":
             raise OSError("the directory is down")
-        return f"user-{username}" if PASSWORDS.get(username) == password else None
+        return f"user-{username}" if passwords.get(username) == password else None
 
     async def check_password_async(username: str, password: str) -> str | None:
         return check_password(username, password)
@@ -193,10 +197,12 @@ def route_site(name: str) -> RouteSite:
         clock=clock,
         store=store,
         logins=logins,
+        passwords=passwords,
         middleware=variant.get("middleware", True),
     )
 
 
+_PORTRAIT = {"portrait": "x" * 4000}
 _COOKIES = {"settings": {"delivery": "cookies"}}
 _REFRESH_COOKIE = {"settings": {"delivery": "refresh-cookie"}}
 _RENEWED = {"delivery": "cookies", "silent_renewal": True}
@@ -207,7 +213,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "bearer, decorators only": {"middleware": False},
     "bearer, async": {"async": True},
     "bearer, public key": {"keys": [SIGNING_KEY, PUBLIC_KEY]},
-    "bearer, too long": {"load": _load_much, "guard": {"max_token_bytes": 4096}},
+    "bearer, too long": {"claims": _PORTRAIT, "guard": {"max_token_bytes": 4096}},
     "bearer, short body": {"settings": {"max_body_bytes": 100}},
     "cookies": _COOKIES,
     "cookies, own name": {"settings": {"delivery": "cookies", "refresh_cookie": "__Host-refresh-admin"}},
@@ -215,7 +221,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "cookies, forgotten": {"settings": {"delivery": "cookies", "remember": False}},
     "cookies, csrf token": {**_COOKIES, "guard": {"csrf": CSRF(secret=CSRF_SECRET)}},
     "cookies, development": {**_COOKIES, "development": True},
-    "cookies, too large": {**_COOKIES, "load": _load_much},
+    "cookies, too large": {**_COOKIES, "claims": _PORTRAIT},
     "cookies, rules": {**_COOKIES, "guard": {"rules": _RULES}},
     "cookies, lax rules": {**_COOKIES, "guard": {"rules": _LAX_RULES}},
     "refresh cookie": _REFRESH_COOKIE,
@@ -225,5 +231,5 @@ _VARIANTS: dict[str, dict[str, Any]] = {
     "silent renewal, csrf token": {"settings": _RENEWED, "guard": {"csrf": CSRF(secret=CSRF_SECRET)}},
     "silent renewal, rules": {"settings": _RENEWED, "guard": {"rules": _RULES}},
     "silent renewal, revocation": {"settings": _RENEWED, "revocation": True},
-    "silent renewal, too large": {"settings": _RENEWED, "load": _load_much},
+    "silent renewal, too large": {"settings": _RENEWED, "claims": _PORTRAIT},
 }
