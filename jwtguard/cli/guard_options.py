@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -19,6 +20,7 @@ from jwtguard.cli.imports import load_guard
 from jwtguard.cli.inputs import duration
 from jwtguard.cli.key_inputs import algorithm_option, read_keys, read_secret, secret_options
 from jwtguard.cli.output import Problem
+from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, run_async
 from jwtguard.core.jwk import VerificationKey
 from jwtguard.core.jwk_set import KeySource
@@ -51,6 +53,13 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
     *key_options,
     click.option("--jwks-url", metavar="URL", help="The address of a JWK Set."),
     click.option("--openid", metavar="ISSUER", help="An OpenID provider: its keys are found through its metadata."),
+    click.option(
+        "--allow-http-host",
+        "allow_http_hosts",
+        metavar="HOST",
+        multiple=True,
+        help="Speak plain http to this host, too; may be repeated.",
+    ),
     click.option("--issuer", metavar="NAME", help="What iss must be; not checked if left out, unless --openid says."),
     click.option("--audience", metavar="NAME", multiple=True, help="What aud must hold; may be repeated."),
     click.option("--leeway", type=duration, metavar="DURATION", help="How far clocks may differ; 10s by default."),
@@ -70,6 +79,7 @@ class GuardOptions:
     secret_base64: bool = False
     jwks_url: str | None = None
     openid: str | None = None
+    allow_http_hosts: tuple[str, ...] = ()
     issuer: str | None = None
     audience: tuple[str, ...] = ()
     leeway: timedelta | None = None
@@ -78,7 +88,12 @@ class GuardOptions:
     def given(self) -> list[str]:
         """The options that were given, besides `--guard`."""
         names = [field.name for field in fields(self) if field.name != "guard_name"]
-        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) not in {None, False, ()}]
+        options = {"allow_http_hosts": "--allow-http-host"}
+        return [
+            options.get(name, f"--{name.replace('_', '-')}")
+            for name in names
+            if getattr(self, name) not in {None, False, ()}
+        ]
 
     def guard(self) -> Guard:
         """The guard; raises `Problem` or `ConfigurationError`. What is not said of issuer and audience is unchecked."""
@@ -100,16 +115,30 @@ class GuardOptions:
         if len(named) != 1:
             found = f", not {' and '.join(named)} at once" if named else ""
             raise Problem(f"say what to verify with: --guard, or one of {', '.join(sources)}{found}")
-        # Plain http is for this machine alone, where a provider under development is: its address was just typed in.
-        algorithms = None if self.algorithm is None else [self.algorithm]
-        if self.openid is not None:
-            return OpenIDProvider(self.openid, algorithms=algorithms, allow_http_loopback=True)
-        if self.jwks_url is not None:
-            return RemoteJWKSet(self.jwks_url, algorithms=algorithms, allow_http_loopback=True)
+        if self.openid is not None or self.jwks_url is not None:
+            return self._fetched()
+        if self.allow_http_hosts:
+            raise Problem("--allow-http-host is for --jwks-url and --openid: leave it out")
         if self.key_file is not None:
             return read_keys(self.key_file, algorithm=self.algorithm, kid=self.kid)
         secret = read_secret(self.secret_file, self.secret_env, base64=self.secret_base64)
         return [VerificationKey.from_secret(secret, algorithm=self.algorithm or "HS256", kid=self.kid)]
+
+    def _fetched(self) -> KeySource:
+        # Plain http to this machine needs no option: a provider under development is there, and was just typed in.
+        settings: dict[str, Any] = {
+            "algorithms": None if self.algorithm is None else [self.algorithm],
+            "allow_http_loopback": True,
+            "allow_http_hosts": self.allow_http_hosts,
+        }
+        try:
+            if self.openid is not None:
+                return OpenIDProvider(self.openid, **settings)
+            return RemoteJWKSet(str(self.jwks_url), **settings)
+        except ConfigurationError as error:
+            # What code is to write, said for a command line.
+            detail = re.sub(r"allow_http_hosts=\['([^']*)'\]", r"--allow-http-host \1", error.detail)
+        raise Problem(detail)
 
 
 def guard_options(command: Callable[..., R]) -> Callable[..., R]:

@@ -109,6 +109,10 @@ def test_by_a_guard(project: str) -> None:
         (["--secret-env", "SECRET", "--leeway", "1h"], "at most 300"),
         (["--secret-env", "SECRET", "--leeway", "soon"], "90s, 5m, 2h"),
         (["--jwks-url", "http://example.com/jwks"], "url must be https"),
+        (["--jwks-url", "http://keycloak/jwks"], "with --allow-http-host keycloak"),
+        (["--openid", "http://keycloak/a", "--allow-http-host", "other"], "with --allow-http-host keycloak"),
+        (["--secret-env", "SECRET", "--allow-http-host", "keycloak"], "--allow-http-host is for --jwks-url and"),
+        (["--guard", "a:b", "--allow-http-host", "keycloak"], "leave out --allow-http-host"),
         (["--openid", "x"], "https"),
     ],
 )

@@ -157,18 +157,18 @@ def test_the_deadline_holds_over_all_addresses(silent: int, count: int, monkeypa
     places = [("127.0.0.1", silent), ("127.0.0.2", silent)][:count]
     entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
-    keys = keys_of(timeout=0.3)
+    keys = keys_of(timeout=1.2)
     begun = time.monotonic()
     with pytest.raises(UnavailableError):
         keys.prefetch().run()
-    assert time.monotonic() - begun < 2
-    assert str(keys.last_error).endswith("did not answer within 0.3 s" if count == 1 else "refused")
+    assert time.monotonic() - begun < 3
+    assert str(keys.last_error).endswith("did not answer within 1.2 s" if count == 1 else "refused")
 
 
 def test_the_error_that_says_most_is_told(resolve: Callable[..., None], silent: int, closed: int) -> None:
     """A refused connection, not the silence of another address."""
     resolve(silent, closed)
-    keys = keys_of(timeout=0.3)
+    keys = keys_of(timeout=1.2)
     with pytest.raises(UnavailableError):
         keys.prefetch().run()
     assert "ConnectionRefusedError" in str(keys.last_error)
