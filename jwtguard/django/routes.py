@@ -56,6 +56,7 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
             callers=callers_of(request),
             session_id=session_id,
             authenticate=partial(_authenticate, request),
+            spell=_as_in_a_form,
         )
 
     def view(request: HttpRequest, session_id: str = "") -> HttpResponse:
@@ -84,7 +85,7 @@ def _authenticate(request: HttpRequest, username: str, password: str) -> str | N
     from django.contrib.auth import authenticate, get_user_model  # noqa: PLC0415 - for projects that have the app
 
     try:
-        user = authenticate(request, username=_as_in_a_form(username), password=password)
+        user = authenticate(request, username=username, password=password)
     except (ValueError, ValidationError):
         # The name cannot be one: it is no number where users log in with a number, for example. The same work is done
         # as for any other name without a user (django.contrib.auth.backends.ModelBackend).

@@ -72,6 +72,7 @@ class _Visit:
     callers: Callers | None
     session_id: str
     authenticate: Authenticate | None = field(repr=False)
+    spell: Callable[[str], str] | None = field(repr=False)
 
 
 class Endpoints:
@@ -130,12 +131,14 @@ class Endpoints:
         callers: Callers | None = None,
         session_id: str = "",
         authenticate: Authenticate | None = None,
+        spell: Callable[[str], str] | None = None,
     ) -> Flow[HTTPAnswer]:
         """Answer `request`, which was routed to `endpoint`.
 
         `callers` holds what the middlewares in front found out; `session_id` comes from the path; `authenticate`
-        stands in where the settings have none. A refusal is an answer too; raises `ConfigurationError` for what is
-        wrong with the program.
+        stands in where the settings have none, and `spell` then gives the one spelling of a user name that counts:
+        `before_login` is told that one, so no other spelling gets round a limit for each name. A refusal is an answer
+        too; raises `ConfigurationError` for what is wrong with the program.
         """
         visit = _Visit(
             endpoint=endpoint,
@@ -144,6 +147,7 @@ class Endpoints:
             callers=callers,
             session_id=session_id,
             authenticate=self._settings.authenticate or authenticate,
+            spell=None if self._settings.authenticate else spell,
         )
         return Flow(self._answer(visit))
 
@@ -169,7 +173,8 @@ class Endpoints:
     def _login(self, visit: _Visit) -> Steps[HTTPAnswer]:
         self._delivery.check_origin(visit.request)
         parameters = visit.parameters()
-        username = required_parameter(parameters, "username")
+        typed = required_parameter(parameters, "username")
+        username = typed if visit.spell is None else visit.spell(typed)
         password = required_parameter(parameters, "password")
         remember = boolean_parameter(parameters, "remember", default=self._settings.remember)
         refused = yield from asking(self._settings.before_login, username, visit.request)

@@ -426,7 +426,7 @@ def test_a_secret_key_that_was_rotated() -> None:
 # The shipped login.
 
 
-def browser(*, asgi: bool = False, **changed: Any) -> tuple[Sessions, Browser]:
+def browser(routes: Any = None, *, asgi: bool = False, **changed: Any) -> tuple[Sessions, Browser]:
     """The shipped routes with Django's own users."""
     ours = sessions()
     issuer = ours.issuer
@@ -434,7 +434,7 @@ def browser(*, asgi: bool = False, **changed: Any) -> tuple[Sessions, Browser]:
         issuer=issuer.issuer, audience=issuer.audience, keys=issuer.verification_keys, clock=ours.clock, rules=Rules([])
     )
     urls = ModuleType("urls")
-    vars(urls)["urlpatterns"] = DjangoGuard(guard, ours).routes()
+    vars(urls)["urlpatterns"] = DjangoGuard(guard, ours, **(routes or {})).routes()
     given = {"ROOT_URLCONF": urls, "MIDDLEWARE": [CSRF], "APPEND_SLASH": False, "PASSWORD_HASHERS": FAST, **changed}
     with override_settings(**given):
         handler: Any = ASGIHandler() if asgi else WSGIHandler()
@@ -469,6 +469,23 @@ def test_names_are_those_of_the_form(name: str, form: str) -> None:
     assert found.is_valid()
     assert answer.status == 200
     user.delete()
+
+
+def test_a_limit_for_each_name_counts_all_its_spellings() -> None:
+    """`before_login` is told the name that is looked for, however it was typed."""
+    told: list[str] = []
+    _, client = browser({"before_login": lambda attempt: told.append(attempt.username)})
+    for typed in ("ada", " ada ", "\uff41da", "ad\uff41\u3000"):
+        client.login(typed, "guess")
+    assert told == ["ada"] * 4
+
+
+def test_a_function_of_the_project_gets_names_as_they_are() -> None:
+    """Which spellings count is for it to say."""
+    told: list[tuple[str, str]] = []
+    _, client = browser({"authenticate": lambda name, password: told.append((name, password))})
+    client.login(" \uff41da", "guess")
+    assert told == [(" \uff41da", "guess")]
 
 
 def test_a_name_that_is_too_long_to_be_normalized() -> None:
