@@ -13,11 +13,12 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, Self, TypeAlias, TypeVar
 
 from jwtguard.core.authorization import Requirement, check_requirement
-from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
 from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
 from jwtguard.core.http import HTTPRequest
@@ -208,6 +209,29 @@ class Callers:
             if isinstance(entry, Admission):
                 return entry.principal
         return self.principal_of(self.guard())
+
+    def caller(self) -> Principal | None:
+        """Whether there is a caller, and who: as `principal`, but None where that raises."""
+        with suppress(JWTGuardError):
+            return self.principal()
+        return None
+
+    def caller_of(self, guard: Guard) -> Principal | None:
+        """The same for this very guard: as `principal_of`, but None where that raises."""
+        with suppress(JWTGuardError):
+            return self.principal_of(guard)
+        return None
+
+    def present(self) -> Principal:
+        """The caller, whose attributes are to be read: as `principal`, but where none was needed it raises, too."""
+        found = self.principal()
+        if found is None:
+            raise MissingTokenError
+        return found
+
+    def answering(self) -> Guard:
+        """The guard that answers for an absent caller: that of the innermost `requires`, else the one in front."""
+        return self.admitted[-1].guard if self.admitted else self.guard()
 
     def known_principal(self) -> Principal | None:
         """The caller if one guard alone is in front and found one; never raises, for places that only show it."""

@@ -52,7 +52,7 @@ from jwtguard.core.request import WSGIRequest
 from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.wsgi import in_front_of, put_off_in
-from jwtguard.guard import Guard
+from jwtguard.guard import Authentication, Guard
 from jwtguard.marks import Mark, check_order, mark, note
 
 P = ParamSpec("P")
@@ -164,13 +164,29 @@ class FlaskGuard:
     @property
     def principal(self) -> Principal | None:
         """The caller of the request at hand, as this guard knows it; raises the refusal if there is none."""
-        guard, callers = self.guard, _callers()
-        if not callers.knows(guard):
-            callers.remember(guard, lambda: guard.begin_authentication(_read()))
+        guard = self.guard
         try:
-            return callers.principal_of(guard)
+            return self._asked(guard).principal_of(guard)
         except JWTGuardError as error:
             raise _refusal(error, guard) from None
+
+    def caller(self) -> Principal | None:
+        """The same for asking whether there is a caller: None where there is none, whatever the reason, and no error.
+
+        For templates, error pages and hooks such as `after_request`; outside a request there is no caller.
+        """
+        if not flask.has_request_context():
+            return None
+        guard = self.guard
+        return self._asked(guard).caller_of(guard)
+
+    @staticmethod
+    def _asked(guard: Guard) -> Callers:
+        """Who was let in so far, with `guard` asked who is calling."""
+        callers = _callers()
+        if not callers.knows(guard):
+            callers.remember(guard, lambda: guard.begin_authentication(_read()))
+        return callers
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -279,10 +295,14 @@ class FlaskGuard:
             callers.keep(guard, lambda: guard.begin_authentication(http, renew))
             flask.after_this_request(functools.partial(_expect_a_stream_to_look, guard, http))
             return
+        is_exempt = is_shipped or _flask_answers_preflight(request, http)
         try:
-            entry = guard.begin_entry(http, renew, is_exempt=is_shipped or _flask_answers_preflight(request, http))
+            # The caller is kept before the rules decide, for error pages that show who is logged in.
+            entry = guard.begin_entry(http, renew, is_exempt=is_exempt, keep=functools.partial(callers.keep, guard))
             callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
         except JWTGuardError as error:
+            if not callers.knows(guard):
+                callers.keep(guard, Authentication(error=error))
             # Where there is a view, the method is right.
             is_routed = endpoints is None or request.url_rule is not None
             refusal = error if is_routed else shipped.missed(http.path, self._methods_of, error)
@@ -306,31 +326,30 @@ class FlaskGuard:
         return getattr(view, EXEMPT, None) is self
 
 
-_in_order: weakref.WeakSet[flask.Flask] = weakref.WeakSet()
-"""The applications whose views are guarded by each `requires` that was put around them."""
+_known: weakref.WeakSet[flask.Flask] = weakref.WeakSet()
+"""The applications that have had their first request."""
 
 
-def _check_order(app: flask.Flask, **_: object) -> None:
-    """Let no request pass while `requires` stands above the decorator that registers a route.
+def _begin_serving(app: flask.Flask, **_: object) -> None:
+    """What is left to do before the first request of an application.
 
-    By the first request all routes are registered, for Flask takes none afterwards.
+    By then all routes are registered, for Flask takes none afterwards: while `requires` stands above the decorator that
+    registers one, no request passes.
     """
-    if app not in _in_order:
+    if app not in _known:
         check_order([*app.view_functions.values(), *itertools.chain(*app.before_request_funcs.values())])
-        _in_order.add(app)
+        _answer_refusals_of_handlers(app)
+        _known.add(app)
 
 
 # A signal, since an application without `init_app` is not known before its first request.
-flask.request_started.connect(_check_order)
+flask.request_started.connect(_begin_serving)
 
 
-def _principal() -> Principal | None:
-    request = _request()
-    callers: Callers = request.__dict__.get(KEY) or _callers_of(request)
-    if callers.admitted:
-        return callers.admitted[-1].principal
+def _principal() -> Principal:
+    callers = _callers()
     try:
-        return callers.principal()
+        return callers.present()
     except JWTGuardError as error:
         raise _refusal(error, callers) from None
 
@@ -343,6 +362,9 @@ class LocalPrincipal(LocalProxy[Any]):
     """Werkzeug's, which for each attribute makes an object that reads it: most of what a view would wait for."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return flask.has_request_context() and _callers().caller() is not None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a principal has
         return getattr(_principal(), name)
@@ -357,17 +379,41 @@ class LocalPrincipal(LocalProxy[Any]):
 
 principal = cast("Principal", LocalPrincipal(_principal))
 """The caller of the request at hand: the one that the innermost `requires` let in, else the one that the guard of this
-application found. A proxy: false where there is no caller and none was needed; `auth.principal` is then `None`."""
+application found. A proxy. `bool(principal)` asks whether there is a caller and never raises, in templates, error pages
+and hooks too; reading an attribute of an absent caller raises the refusal."""
 
 
 def _refusal(error: JWTGuardError, by: Guard | Callers) -> Exception:
     """The exception that Flask sends for a refusal; an error in the set-up stays what it is."""
     if isinstance(error, ConfigurationError):
         return error
-    guard = by.guard() if isinstance(by, Callers) else by
+    guard = by.answering() if isinstance(by, Callers) else by
     answer = guard.answer(error, _read())
     flask.after_this_request(functools.partial(_keep_header_fields, answer))
     return _refused(error.status)(error, answer)
+
+
+def _answer_refusals_of_handlers(app: flask.Flask) -> None:
+    """Let `app` send a refusal that an error handler or a hook raised, by reading an absent caller.
+
+    Flask asks no handler for what another one raises, and would answer 500.
+    """
+    handle = app.handle_exception
+
+    def handle_exception(e: Exception) -> flask.Response:
+        try:
+            if isinstance(e, RefusedRequest) and not app.trap_http_exception(e):
+                refused = e
+            else:
+                return handle(e)
+        except RefusedRequest as error:
+            if error is e:
+                raise  # The application wants to see it: TRAP_HTTP_EXCEPTIONS.
+            refused = error
+        # Hooks go on running, for CORS; what they raise, Flask logs.
+        return app.finalize_request(refused, from_error_handler=True)
+
+    app.handle_exception = handle_exception  # type: ignore[method-assign]
 
 
 _KEPT = frozenset({"Allow", "WWW-Authenticate", "Retry-After", "Cache-Control"})

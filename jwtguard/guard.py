@@ -615,8 +615,16 @@ class Guard(Frozen, FromGuard):
             kept = begun
         return self.admission(requirement, kept)
 
-    def _admitting(self, requirement: Requirement, begun: Steps[Authentication]) -> Steps[Admission]:
-        return self.admission(requirement, (yield from begun))
+    def _admitting(
+        self,
+        requirement: Requirement,
+        begun: Steps[Authentication],
+        keep: Callable[[Authentication], object] | None = None,
+    ) -> Steps[Admission]:
+        found = yield from begun
+        if keep is not None:
+            keep(found)
+        return self.admission(requirement, found)
 
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
@@ -663,8 +671,11 @@ class Guard(Frozen, FromGuard):
         find_user: FindUser | None = None,
         *,
         is_exempt: bool = False,
+        keep: Callable[[Authentication], object] | None = None,
     ) -> Begun[Admission | Authentication]:
         """`enter` for adapters: at once, or the steps that are left.
+
+        `keep` is called with what was found out before the rules decide, for pages that answer a refusal.
 
         `is_exempt`: the request needs no token, because it is for a shipped route that reads none, or is a preflight
         that no view answers. Rules still refuse it if its path is ambiguous.
@@ -687,9 +698,11 @@ class Guard(Frozen, FromGuard):
         begun = self.begin_authentication(request, renew)
         if find_user is not None:
             begun = find_user(begun)
-        return (
-            self._admitting(requirement, begun) if isinstance(begun, Unfinished) else self.admission(requirement, begun)
-        )
+        if isinstance(begun, Unfinished):
+            return self._admitting(requirement, begun, keep)
+        if keep is not None:
+            keep(begun)
+        return self.admission(requirement, begun)
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
         """The finished answer for `error`, whose traceback ends here; with `request`, it says what caches must know."""

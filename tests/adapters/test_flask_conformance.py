@@ -26,7 +26,8 @@ def build(site: Site) -> flask.Flask:
 
 def _add(app: flask.Flask, auth: FlaskGuard, route: Route, *, is_async: bool) -> None:
     def caller() -> flask.Response:
-        return flask.jsonify(subject=principal.subject if principal else None)
+        found = auth.principal
+        return flask.jsonify(subject=None if found is None else principal.subject)
 
     async def async_caller() -> flask.Response:
         return caller()
