@@ -30,7 +30,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished, run_steps
 from jwtguard.core.principal import Principal
-from jwtguard.django.requests import PROVEN, Inside, callers_of, perform, read, refuse, tell_caches
+from jwtguard.django.requests import PROVEN, Inside, callers_of, django_request, perform, read, refuse, tell_caches
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
@@ -79,7 +79,11 @@ class DjangoGuard:
 
     def principal(self, request: HttpRequest) -> Principal | None:
         """The caller of a request as this guard knows it; raises the refusal if there is none."""
-        return callers_of(request).principal_of(self.guard)
+        return callers_of(django_request(request)).principal_of(self.guard)
+
+    def caller(self, request: HttpRequest) -> Principal | None:
+        """The same for asking whether there is a caller: None where there is none, whatever the reason."""
+        return callers_of(django_request(request)).caller_of(self.guard)
 
 
 def requires(
@@ -106,27 +110,28 @@ def requires(
 
             @functools.wraps(view)
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-                chosen = guard if guard is not None and hasattr(request, "META") else guard_for(request, guard)
-                callers = callers_of(request)
+                http = django_request(request)
+                chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
+                callers = callers_of(http)
                 try:
-                    finder = user_finder(request, chosen)
-                    admission = await perform(checkpoint.begin(chosen, callers, read, request, finder))
+                    finder = user_finder(http, chosen)
+                    admission = await perform(checkpoint.begin(chosen, callers, read, http, finder))
                 except JWTGuardError as error:
-                    return refuse(request, chosen, error)
-                is_proven = request.method in _HARMLESS or chosen.proves_origin(admission)
+                    return refuse(http, chosen, error)
+                is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)
                 # It may read a form or a session, which blocks.
-                refused = None if is_proven else await sync_to_async(_check_csrf)(request, view)
+                refused = None if is_proven else await sync_to_async(_check_csrf)(http, view)
                 if refused is not None:
-                    tell_caches(request, refused)
+                    tell_caches(http, refused)
                     return refused
-                inside = Inside(request, callers, chosen, admission.principal)
+                inside = Inside(http, callers, chosen, admission.principal)
                 try:
                     response = await async_view(request, *args, **kwargs)
                 except BaseException:
                     inside.leave()
                     raise
                 inside.leave(response)
-                tell_caches(request, response)
+                tell_caches(http, response)
                 return response
 
             mark(guarded_async, noted)
@@ -137,26 +142,27 @@ def requires(
 
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
-            chosen = guard if guard is not None and hasattr(request, "META") else guard_for(request, guard)
-            callers = callers_of(request)
+            http = django_request(request)
+            chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
+            callers = callers_of(http)
             try:
-                begun = checkpoint.begin(chosen, callers, read, request, user_finder(request, chosen))
+                begun = checkpoint.begin(chosen, callers, read, http, user_finder(http, chosen))
                 admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
             except JWTGuardError as error:
-                return refuse(request, chosen, error)
-            is_proven = request.method in _HARMLESS or chosen.proves_origin(admission)
-            refused = None if is_proven else _check_csrf(request, view)
+                return refuse(http, chosen, error)
+            is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)
+            refused = None if is_proven else _check_csrf(http, view)
             if refused is not None:
-                tell_caches(request, refused)
+                tell_caches(http, refused)
                 return refused
-            inside = Inside(request, callers, chosen, admission.principal)
+            inside = Inside(http, callers, chosen, admission.principal)
             try:
                 response = sync_view(request, *args, **kwargs)
             except BaseException:
                 inside.leave()
                 raise
             inside.leave(response)
-            tell_caches(request, response)
+            tell_caches(http, response)
             return response
 
         mark(guarded, noted)

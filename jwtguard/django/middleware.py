@@ -16,7 +16,17 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, is_async, run_steps
 from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.passing import finished, is_exempt, missed
-from jwtguard.django.requests import PROVEN, callers_of, perform, read, refuse, show_user, tell_caches, withhold
+from jwtguard.django.requests import (
+    PROVEN,
+    callers_of,
+    perform,
+    read,
+    refuse,
+    show_user,
+    tell_caches,
+    unhandled,
+    withhold,
+)
 from jwtguard.django.settings import default_auth, user_of
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
@@ -79,7 +89,11 @@ class GuardMiddleware:
             refusal = error if self._endpoints is None else missed(request, self._guard, error)
             response: HttpResponseBase = refuse(request, self._guard, refusal)
         else:
-            response = cast("HttpResponseBase", self.get_response(request))
+            try:
+                response = cast("HttpResponseBase", self.get_response(request))
+            except JWTGuardError as error:
+                response = self._refusal(request, error)
+            response = unhandled(request, self._guard) or response
         pending = () if self._endpoints is None else callers_of(request).take_pending()
         response = finished(response, pending).run() if pending else response
         tell_caches(request, response)
@@ -92,11 +106,22 @@ class GuardMiddleware:
             refusal = error if self._endpoints is None else missed(request, self._guard, error)
             response: HttpResponseBase = refuse(request, self._guard, refusal)
         else:
-            response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            try:
+                response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            except JWTGuardError as error:
+                response = self._refusal(request, error)
+            response = unhandled(request, self._guard) or response
         pending = () if self._endpoints is None else callers_of(request).take_pending()
         response = await perform(finished(response, pending).take()) if pending else response
         tell_caches(request, response)
         return response
+
+    def _refusal(self, request: HttpRequest, error: JWTGuardError) -> HttpResponseBase:
+        """The refusal that Django's page for errors raised; raises what is not ours."""
+        refused = unhandled(request, self._guard, error)
+        if refused is None:
+            raise error
+        return refused
 
     def _begin(self, request: HttpRequest, *, is_exempt: bool = False) -> Begun[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.http import is_same_domain
@@ -32,6 +34,7 @@ from jwtguard.guard import Guard
 
 T = TypeVar("T")
 _CALLERS = "_jwtguard_callers"
+_UNHANDLED = "_jwtguard_unhandled"
 PROVEN = "proven by jwtguard"
 """What the middleware tells Django's CSRF check: true, and no other's word, as that of a test client is."""
 
@@ -125,6 +128,12 @@ def respond(answer: HTTPAnswer) -> HttpResponse:
     return response
 
 
+def django_request(request: HttpRequest) -> HttpRequest:
+    """Django's own request, also of the one that REST framework hands to a view under `api_view`."""
+    inner: HttpRequest = getattr(request, "_request", request)
+    return inner
+
+
 def callers_of(request: HttpRequest) -> Callers:
     """Who was let in during this request so far."""
     callers: Callers | None = request.__dict__.get(_CALLERS)
@@ -202,6 +211,32 @@ def _principal(request: HttpRequest) -> Principal | None:
     return callers.admitted[-1].principal if callers.admitted else callers.principal()
 
 
-# A property of the class, since reading it may have to raise, and None must be able to be None: no lazy object on the
+def _principal_or_none(request: HttpRequest) -> Principal | None:
+    """The same for asking whether there is a caller: None where there is none, whatever the reason."""
+    return callers_of(request).caller()
+
+
+# Properties of the class, since reading it may have to raise, and None must be able to be None: no lazy object on the
 # instance can do either.
 HttpRequest.principal = property(_principal)  # type: ignore[attr-defined]
+HttpRequest.principal_or_none = property(_principal_or_none)  # type: ignore[attr-defined]
+
+
+def unhandled(request: HttpRequest, guard: Guard, error: Exception | None = None) -> HttpResponse | None:
+    """The refusal for what an error page or a middleware raised by reading an absent caller; None for all else.
+
+    `error` is what came out of Django where its own page for errors raised, too.
+    """
+    raised = request.__dict__.get(_UNHANDLED) if error is None else error
+    if isinstance(raised, JWTGuardError) and callers_of(request).is_kept(guard, raised):
+        return refuse(request, guard, raised)
+    return None
+
+
+def _note_unhandled(*, request: HttpRequest | None = None, **_: object) -> None:
+    if request is not None:
+        request.__dict__[_UNHANDLED] = sys.exc_info()[1]
+
+
+# Django asks no middleware about what an error page raises, and answers 500: the signal alone tells of it.
+got_request_exception.connect(_note_unhandled, dispatch_uid="jwtguard.unhandled")

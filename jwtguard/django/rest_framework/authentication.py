@@ -62,7 +62,11 @@ class GuardAuthentication(BaseAuthentication):
         try:
             admission = self.checkpoint.admit(guard, read(http), callers_of(http), user_finder(http, guard)).run()
             self.found = admission.authentication
-            return None if admission.principal is None else let_in(http, guard, admission)
+            if admission.principal is not None:
+                return let_in(http, guard, admission)
+            if not callers_of(http).has_middleware:
+                callers_of(http).admit(guard, None)  # Else the middleware knows that there is none, and why.
+            return None
         except ConfigurationError:
             raise
         except JWTGuardError as error:
