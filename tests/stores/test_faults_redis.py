@@ -16,7 +16,7 @@ import redis.retry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jwtguard import ConfigurationError, Session, UnavailableError
+from jwtguard import ConfigurationError, InvalidGrantError, Session, UnavailableError
 from jwtguard.core.flow import run_async
 from jwtguard.stores.redis import AsyncRedisStore, RedisStore
 from jwtguard.stores.redis_sessions import RedisSessions
@@ -141,6 +141,21 @@ def test_stalled_async(redis_server: Server) -> None:
             await outlasts_on_a_loop(redis_server, sessions, within=6)
 
     asyncio.run(use())
+
+
+def test_paused_for_longer_than_the_grace_time(redis_server: Server) -> None:
+    """A retry that came in time is answered however late the server judges it, by a clock of its own."""
+    client = redis.Redis(host=LOOPBACK, port=redis_server.port, socket_timeout=5)
+    sessions = sessions_on(RedisStore(client), grace=0.5)
+    first = sessions.start("user-1").run().refresh_token
+    second = sessions.refresh(first).run().refresh_token
+    client.client_pause(1000)
+    assert turn_of(sessions.refresh(first).run().refresh_token) == turn_of(second)
+    client.client_pause(600)
+    assert client.ping()  # It waits, too.
+    with pytest.raises(InvalidGrantError, match="reuse"):
+        sessions.refresh(first).run()
+    client.close()
 
 
 def test_paused(redis_server: Server, client: redis.Redis) -> None:
