@@ -1,5 +1,6 @@
 """Connections that stay open: a websocket or a response lives no longer than its token and its session.
 
+>>> import asyncio
 >>> async def server(*_):
 ...     return {"type": "websocket.connect"}
 >>> async def application(scope, receive, send):
