@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import Route
 
+    from jwtguard.sockets import End
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -257,23 +259,25 @@ class GuardMiddleware:
         if not ends or authentication is None or authentication.token is None:
             await self.app(scope, receive, send)
             return
-        from jwtguard.sockets import End, GuardedResponse  # noqa: PLC0415 - needs asyncio, which is slow to import
+        from jwtguard.sockets import GuardedResponse, Lifetime  # noqa: PLC0415 - only where a request is admitted
 
         async def refuse(end: End) -> None:
             await send_answer(self.guard.answer(end.error(), request), scope, send)
 
         token = authentication.token
-        response = GuardedResponse(
+        guarded = GuardedResponse(
             receive,
             send,
+            lifetime=lambda: Lifetime(
+                expires_at=self.guard.expires_at(token),
+                clock=self.guard.clock,
+                recheck=self._recheck(token),
+                sleep=self._sleep,
+            ),
             in_order=is_read,
             refuse=refuse if self._end_streams else None,
-            expires_at=self.guard.expires_at(token),
-            clock=self.guard.clock,
-            recheck=self._recheck(token),
-            sleep=self._sleep,
         )
-        await response.run(self.app, scope)
+        await guarded.run(self.app, scope)
 
     def _recheck(self, token: VerifiedToken) -> Callable[[], Awaitable[float]] | None:
         if not self.guard.has_revocation:

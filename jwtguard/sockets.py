@@ -73,8 +73,8 @@ class ResponseCutError(Exception):
     """Leaves the application, so that the server cuts a connection whose response must not look complete."""
 
 
-class _Connection:
-    """One connection between the server and the application, until the token or the session ends.
+class Lifetime:
+    """How long a connection may stay open: until its token expires or its session ends.
 
     `expires_at` and `clock` are seconds since the epoch; None never expires. `recheck` asks whether the session goes
     on: it gives the seconds until it must be asked again, or raises a `JWTGuardError`. `sleep` waits for seconds.
@@ -82,47 +82,24 @@ class _Connection:
 
     def __init__(
         self,
-        receive: Receive,
-        send: Send,
         *,
         expires_at: float | None,
         clock: Callable[[], float],
         recheck: Recheck | None = None,
         sleep: Sleep | None = None,
     ) -> None:
-        self._receive = receive
-        self._send = send
         self._expires_at = float("inf") if expires_at is None else expires_at
         self._clock = clock
         self._recheck = recheck
-        self._sleep = event_loops.sleep if sleep is None else sleep
-        self._end: End | None = None
-        self._receiving: set[Stoppable] = set()
-        self._beside = Beside()
+        self.sleep = event_loops.sleep if sleep is None else sleep
 
     @property
-    def _is_endless(self) -> bool:
+    def is_endless(self) -> bool:
+        """Whether there is nothing to wait for."""
         return self._expires_at == float("inf") and self._recheck is None
 
-    async def _received(self) -> Message | None:
-        """The client's next message; None once this has ended."""
-        if self._end is not None:
-            return None
-        async with Stoppable() as block:
-            self._receiving.add(block)
-            try:
-                return await self._receive()
-            finally:
-                self._receiving.discard(block)
-        return None
-
-    def _ended(self, end: End) -> None:
-        """From here on, `_received` gives None, also to those who wait in it."""
-        self._end = end
-        for block in self._receiving:
-            block.stop()
-
-    async def _until_the_end(self) -> End:
+    async def until_the_end(self) -> End:
+        """Wait for the end, and say why it came."""
         due = float("inf") if self._recheck is None else 0.0
         has_failed = False
         while (left := self._expires_at - self._clock()) > 0:
@@ -146,7 +123,7 @@ class _Connection:
                 has_failed = False
                 continue  # The answer may have taken its time.
             nap = max(min(left, due, _LONGEST_NAP), _SHORTEST_NAP)
-            await self._sleep(nap)
+            await self.sleep(nap)
             due -= nap
         return _EXPIRED
 
@@ -157,19 +134,67 @@ async def _within(seconds: float, recheck: Recheck) -> float:
     raise TimeoutError
 
 
+class _Connection:
+    """One connection between the server and the application."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._end: End | None = None
+        self._receiving: set[Stoppable] = set()
+        self._beside = Beside()
+
+    async def _received(self) -> Message | None:
+        """The client's next message; None once this has ended."""
+        if self._end is not None:
+            return None
+        async with Stoppable() as block:
+            self._receiving.add(block)
+            try:
+                return await self._receive()
+            finally:
+                self._receiving.discard(block)
+        return None
+
+    def _ended(self, end: End) -> None:
+        """From here on, `_received` gives None, also to those who wait in it."""
+        self._end = end
+        for block in self._receiving:
+            block.stop()
+
+
 class GuardedSocket(_Connection):
-    """A websocket that is closed when its token expires or its session ends; the application sees a disconnect."""
+    """A websocket that is closed when its token expires or its session ends; the application sees a disconnect.
+
+    The arguments are those of `Lifetime`.
+    """
 
     _is_connected = _is_closed_by_app = False
 
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        *,
+        expires_at: float | None,
+        clock: Callable[[], float],
+        recheck: Recheck | None = None,
+        sleep: Sleep | None = None,
+    ) -> None:
+        super().__init__(receive, send)
+        self._lifetime = Lifetime(expires_at=expires_at, clock=clock, recheck=recheck, sleep=sleep)
+
     async def run(self, app: App, scope: Scope) -> None:
         """Run `app` on this socket."""
-        if self._is_endless:
+        if self._lifetime.is_endless:
             await app(scope, self._receive, self._send)
             return
-        async with self._beside:
+
+        async def body() -> None:
             self._beside.start(self._watch)
             await app(scope, self.receive, self.send)
+
+        await self._beside.run(body)
 
     async def receive(self) -> Message:
         """The client's next message; a disconnect once the token has expired or the session has ended."""
@@ -193,7 +218,7 @@ class GuardedSocket(_Connection):
         await self._send(message)
 
     async def _watch(self) -> None:
-        end = await self._until_the_end()
+        end = await self._lifetime.until_the_end()
         self._ended(end)
         if not self._is_closed_by_app:
             self._beside.start(self._close, to_the_end=True)
@@ -206,7 +231,7 @@ class GuardedSocket(_Connection):
 
 
 class GuardedResponse(_Connection):
-    """A response that ends when its token expires or its session ends.
+    """A response that ends when its token expires or its session ends: when `lifetime()` is over.
 
     With `refuse` it is any response: one that has not begun by then is the refusal that `refuse(end)` sends. Without,
     it is an event stream (`text/event-stream`), and everything else runs on. Ended means: the application sees
@@ -214,7 +239,7 @@ class GuardedResponse(_Connection):
     stream is completed; any other response is cut, by a `ResponseCutError`, so that it does not look complete.
     """
 
-    _has_begun = _is_complete = _is_event_stream = _has_trailers = False
+    _is_watched = _has_begun = _is_complete = _is_event_stream = _has_trailers = False
     _sending = 0
 
     def __init__(
@@ -222,28 +247,24 @@ class GuardedResponse(_Connection):
         receive: Receive,
         send: Send,
         *,
+        lifetime: Callable[[], Lifetime],
         in_order: bool,
         refuse: Callable[[End], Awaitable[None]] | None = None,
-        expires_at: float | None,
-        clock: Callable[[], float],
-        recheck: Recheck | None = None,
-        sleep: Sleep | None = None,
     ) -> None:
-        super().__init__(receive, send, expires_at=expires_at, clock=clock, recheck=recheck, sleep=sleep)
+        super().__init__(receive, send)
+        self._lifetime = lifetime
         self._in_order = in_order
         self._refuse = refuse
-        self._application = Stoppable()
 
     async def run(self, app: App, scope: Scope) -> None:
         """Run `app` for this response; raises `ResponseCutError`."""
-        if self._is_endless:
-            await app(scope, self._receive, self._send)
-            return
-        async with self._beside:
+
+        async def body() -> None:
             if self._refuse is not None:
-                self._beside.start(self._watch)
-            async with self._application:
-                await app(scope, self.receive, self.send)
+                self._watch_from_here()
+            await app(scope, self.receive, self.send)
+
+        await self._beside.run(body)
         if self._end is not None and not self._is_complete:
             raise ResponseCutError(f"the response is cut: {self._end.reason}")
 
@@ -254,14 +275,34 @@ class GuardedResponse(_Connection):
 
     async def send(self, message: Message) -> None:
         """Pass a message on, or drop it after the end."""
+        if self._is_watched:
+            await self._send_watched(message)
+            return
+        # Most responses are no event stream, and pay for this look alone.
+        await self._send(message)
+        if self._refuse is None and message["type"] == "http.response.start":
+            self._note_start(message)
+            if self._is_event_stream:
+                self._watch_from_here()
+
+    def _watch_from_here(self) -> None:
+        lifetime = self._lifetime()
+        if not lifetime.is_endless:
+            self._is_watched = True
+            self._beside.start(partial(self._watch, lifetime))
+
+    def _note_start(self, message: Message) -> None:
+        self._has_begun = True
+        self._has_trailers = message.get("trailers", False)
+        self._is_event_stream = _is_event_stream(message.get("headers", ()))
+
+    async def _send_watched(self, message: Message) -> None:
         if self._end is not None:
             # Other tasks must run: an application may send forever, and nothing slows it down any more.
             await event_loops.sleep(0)
             return
         if message["type"] == "http.response.start":
-            self._has_begun = True
-            self._has_trailers = message.get("trailers", False)
-            self._is_event_stream = _is_event_stream(message.get("headers", ()))
+            self._note_start(message)
         self._sending += 1
         try:
             await self._send(message)
@@ -271,8 +312,6 @@ class GuardedResponse(_Connection):
             self._is_complete = True
         elif self._end is not None:
             self._finish_in_order()  # It ended while this was under way.
-        elif message["type"] == "http.response.start" and self._refuse is None and self._is_event_stream:
-            self._beside.start(self._watch)
 
     def _completes(self, message: Message) -> bool:
         kind = message["type"]
@@ -282,8 +321,8 @@ class GuardedResponse(_Connection):
             return not message.get("more_body", False) and not self._has_trailers
         return bool(kind == "http.response.pathsend")
 
-    async def _watch(self) -> None:
-        end = await self._until_the_end()
+    async def _watch(self, lifetime: Lifetime) -> None:
+        end = await lifetime.until_the_end()
         if self._is_complete:
             return  # What the application does after its response is its own business.
         self._ended(end)
@@ -291,8 +330,8 @@ class GuardedResponse(_Connection):
             self._beside.start(partial(self._last, partial(self._refuse, end)), to_the_end=True)
         elif not self._sending:
             self._finish_in_order()
-        await self._sleep(GRACE)
-        self._application.stop()
+        await lifetime.sleep(GRACE)
+        self._beside.stop()
 
     def _finish_in_order(self) -> None:
         if self._in_order and self._is_event_stream:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextvars
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -196,55 +196,80 @@ class Stoppable:
 
 
 class Beside:
-    """Runs functions beside a block: `async with Beside() as beside`, then `beside.start(function)`.
+    """Runs functions beside another one, `body`: `await beside.run(body)`, and `beside.start(function)` meanwhile.
 
-    When the block ends, a function is cancelled, or waited for if it was started with `to_the_end=True`. The functions
-    raise nothing.
+    When `body` ends, a function is cancelled, or waited for if it was started with `to_the_end=True`. `stop()` cancels
+    `body`, which then counts as ended. The functions raise nothing; what `body` raises passes.
     """
 
-    __slots__ = ("_cancelled_at_end", "_group", "_tasks")
-
-    def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[None]] = []
-        self._cancelled_at_end: list[Callable[[], object]] = []
-        self._group: Any = None
+    # All of this for the few bodies beside which something runs; for the others nothing is made.
+    _cancelled_at_end: Sequence[Callable[[], object]] = ()
+    _is_stopping = False
+    _task: asyncio.Task[Any] | None = None
+    _tasks: Sequence[asyncio.Task[None]] = ()
+    _group: Any = None
+    _scope: Any = None
 
     def start(self, function: Callable[[], Coroutine[Any, Any, None]], *, to_the_end: bool = False) -> None:
-        """Run it from now on; call it while the block runs."""
+        """Run it from now on; call it while `body` runs."""
         if self._group is None:
             import asyncio  # noqa: PLC0415 - see above
 
             task = asyncio.get_running_loop().create_task(function())
-            self._tasks.append(task)
+            self._tasks = [*self._tasks, task]
             cancel: Callable[[], object] = task.cancel
         else:
             scope = _anyio().CancelScope()
             self._group.start_soon(_within, scope, function)
             cancel = scope.cancel
         if not to_the_end:
-            self._cancelled_at_end.append(cancel)
+            self._cancelled_at_end = [*self._cancelled_at_end, cancel]
 
-    async def __aenter__(self) -> Self:
-        if not on_asyncio():
-            self._group = _anyio().create_task_group()
-            await self._group.__aenter__()
-        return self
+    def stop(self) -> None:
+        """Cancel `body`; call it from a function beside it."""
+        self._is_stopping = True
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self._scope.cancel()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for cancel in self._cancelled_at_end:
-            cancel()
-        if self._group is not None:
-            # Without the block's own error, which a task group would wrap.
-            await self._group.__aexit__(None, None, None)
-        elif self._tasks:
-            import asyncio  # noqa: PLC0415 - see above
+    async def run(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Run `body` here, and everything that is started until it has ended."""
+        import asyncio  # noqa: PLC0415 - see above
 
-            if kind is not None and issubclass(kind, asyncio.CancelledError):
-                for task in self._tasks:
-                    task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            self._task = task = asyncio.current_task()
+        except RuntimeError:
+            await self._run_in_group(body)
+            return
+        cancelled_before = 0 if task is None else task.cancelling()
+        is_cancelled = False
+        try:
+            await body()
+        except asyncio.CancelledError:
+            # As `asyncio.timeout` does: it was us, unless the task was cancelled from outside as well.
+            is_cancelled = not self._is_stopping or task is None or task.uncancel() > cancelled_before
+            if is_cancelled:
+                raise
+        finally:
+            if self._tasks:
+                for cancel in [each.cancel for each in self._tasks] if is_cancelled else self._cancelled_at_end:
+                    cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run_in_group(self, body: Callable[[], Awaitable[None]]) -> None:
+        anyio = _anyio()
+        raised: BaseException | None = None
+        async with anyio.create_task_group() as self._group:
+            with anyio.CancelScope() as self._scope:
+                try:
+                    await body()
+                except Exception as error:  # noqa: BLE001 - it passes, below: a task group would wrap it
+                    raised = error
+            for cancel in self._cancelled_at_end:
+                cancel()
+        if raised is not None:
+            raise raised
 
 
 async def _within(scope: Any, function: Callable[[], Awaitable[None]]) -> None:  # noqa: ANN401 - of anyio

@@ -212,18 +212,18 @@ def test_functions_beside_a_block(backend: str) -> None:
         await anyio.sleep(0.01)
         told.append("finished")
 
+    beside = Beside()
+
     async def failing() -> None:
-        async with Beside() as beside:
-            beside.start(forever)
-            beside.start(to_the_end, to_the_end=True)
-            await anyio.sleep(0)
-            raise ValueError("own")
+        beside.start(forever)
+        beside.start(to_the_end, to_the_end=True)
+        await anyio.sleep(0)
+        raise ValueError("own")
 
     async def main() -> None:
         with pytest.raises(ValueError, match="own"):
-            await failing()
-        async with Beside():
-            pass
+            await beside.run(failing)
+        await Beside().run(lambda: anyio.sleep(0))
 
     run(backend, main)
     assert sorted(told) == ["cancelled", "finished"]
@@ -240,14 +240,67 @@ def test_functions_beside_a_block_that_is_cancelled(backend: str) -> None:
         finally:
             told.append("cancelled")
 
+    beside = Beside()
+
+    async def body() -> None:
+        beside.start(forever, to_the_end=True)
+        await anyio.sleep_forever()
+
     async def main() -> None:
         with anyio.move_on_after(0.01):
-            async with Beside() as beside:
-                beside.start(forever, to_the_end=True)
-                await anyio.sleep_forever()
+            await beside.run(body)
 
     run(backend, main)
     assert told == ["cancelled"]
+
+
+@backends
+def test_body_that_is_stopped(backend: str) -> None:
+    """Counts as ended, and what was started beside it to the end is waited for."""
+    told: list[str] = []
+    beside = Beside()
+
+    async def stop() -> None:
+        beside.start(to_the_end, to_the_end=True)
+        beside.stop()
+        await anyio.sleep_forever()
+
+    async def to_the_end() -> None:
+        await anyio.sleep(0.01)
+        told.append("finished")
+
+    async def body() -> None:
+        beside.start(stop)
+        await anyio.sleep_forever()
+
+    async def main() -> None:
+        await beside.run(body)
+        await anyio.sleep(0)
+        told.append("went on")
+
+    run(backend, main)
+    assert told == ["finished", "went on"]
+
+
+def test_body_that_is_stopped_and_cancelled() -> None:
+    """Is cancelled: a server that shuts down means the whole task."""
+    beside = Beside()
+
+    async def stop() -> None:
+        beside.stop()
+
+    async def body() -> None:
+        beside.start(stop)
+        await asyncio.sleep(10)
+
+    async def main() -> None:
+        running = asyncio.ensure_future(beside.run(body))
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(main())
 
 
 def test_another_loop_without_anyio(monkeypatch: pytest.MonkeyPatch) -> None:

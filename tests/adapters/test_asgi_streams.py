@@ -12,7 +12,7 @@ import pytest
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, InvalidTokenError, SessionRevocation, UnavailableError
 from jwtguard.asgi import NOBODY, GuardMiddleware
-from jwtguard.sockets import GRACE, GuardedResponse, ResponseCutError
+from jwtguard.sockets import GRACE, GuardedResponse, Lifetime, ResponseCutError
 from jwtguard.testing.case import GOOD, bearer
 from jwtguard.testing.sites import NOW, guard_for_tests
 from tests.core.session_world import ACCESS_KEY, World
@@ -411,10 +411,9 @@ def test_why_a_response_is_refused(backend: str, error: Exception) -> None:
             nothing,  # type: ignore[arg-type]
             in_order=True,
             refuse=refuse,
-            expires_at=None,
-            clock=lambda: NOW,
-            recheck=recheck,
-            sleep=lambda _: anyio.sleep(0),
+            lifetime=lambda: Lifetime(
+                expires_at=None, clock=lambda: NOW, recheck=recheck, sleep=lambda _: anyio.sleep(0)
+            ),
         )
         with anyio.fail_after(10):
             await response.run(app, {})
@@ -464,17 +463,27 @@ def test_session_that_ends(backend: str, kind: str) -> None:
 
 
 @backends
-def test_token_that_never_expires(backend: str) -> None:
-    """Leaves nothing to watch: the application gets the server's own functions."""
+@pytest.mark.parametrize("is_any", [True, False])
+def test_token_that_never_expires(backend: str, is_any: bool) -> None:
+    """Leaves nothing to watch."""
     scene = Scene()
-    seen: list[object] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.extend([receive, send])
+        for message in (start(), CHUNK, FINAL):
+            await send(message)
 
-    response = GuardedResponse(scene.receive, scene.send, in_order=True, expires_at=None, clock=lambda: NOW)
+    async def refuse(end: object) -> None:
+        raise AssertionError
+
+    response = GuardedResponse(
+        scene.receive,
+        scene.send,
+        lifetime=lambda: Lifetime(expires_at=None, clock=lambda: NOW, sleep=scene.sleep),
+        in_order=True,
+        refuse=refuse if is_any else None,
+    )
     anyio.run(response.run, app, {}, backend=backend)
-    assert seen == [scene.receive, scene.send]
+    assert scene.sent == [start(), CHUNK, FINAL]
 
 
 @backends
