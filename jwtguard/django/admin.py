@@ -75,7 +75,7 @@ class SessionAdmin(_Admin):
     @admin.action(description="End the selected sessions", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         """End the chosen sessions: no turn can be taken any more, and guards with revocation refuse their tokens."""
-        store, ended = DjangoStore(using=queryset.db), 0
+        store, ended = DjangoStore(using=router.db_for_write(Session)), 0
         for session_id, subject in queryset.values_list("session_id", "subject"):
             if store.revoke(session_id, now=time.time()):
                 ended += 1

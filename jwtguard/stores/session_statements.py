@@ -76,25 +76,31 @@ _CLOCKS: dict[str, ColumnElement[Any]] = {
     # Not unix_timestamp(), which goes through the local time and errs for an hour each autumn.
     "mysql": literal_column("(timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1e6)", Double),
 }
+# MariaDB gives up before the store or its driver does. It would otherwise carry a statement out when a lock is gone, up
+# to 50 seconds later, after the request was answered with 503.
+_BOUNDED = "SET STATEMENT innodb_lock_wait_timeout = 2 FOR "
 
 
 class Statement:
     """A statement whose text was made once: to look it up at each call costs more than the rest of the call."""
 
-    __slots__ = ("_constants", "_order", "_text")
+    __slots__ = ("_constants", "_is_write", "_order", "_text")
 
     def __init__(self, statement: Insert | Update | Select[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._text = str(compiled)
         # Such as the offset 0 that SQLAlchemy writes behind a limit for SQLite.
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._is_write = not isinstance(statement, Select)
         self._order: Sequence[str] | None = compiled.positiontup
 
     def execute(self, connection: Connection, values: dict[str, Any]) -> CursorResult[Any]:
         """Run it with the driver's kind of parameters: by name, or by place."""
         order, values = self._order, {**self._constants, **values}
+        is_bounded = self._is_write and getattr(connection.dialect, "is_mariadb", False)
         return connection.exec_driver_sql(
-            self._text, values if order is None else tuple(values[name] for name in order)
+            _BOUNDED + self._text if is_bounded else self._text,
+            values if order is None else tuple(values[name] for name in order),
         )
 
 
