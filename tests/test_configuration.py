@@ -175,10 +175,11 @@ def test_values(name: str, value: object, expected: object) -> None:
 
 
 def test_claims() -> None:
-    """Paths are lists in plain data, or objects where they opt into a lone string."""
+    """Paths are lists in plain data, or objects where they read another shape."""
     config = {
         "roles": [["realm_access", "roles"], {"path": ["role"], "single_string": True}, ("groups",)],
         "scopes": [{"path": ["scp"]}],
+        "permissions": [{"path": ["zitadel"], "keys": True}, {"path": ["kinde"], "member": "key"}],
     }
     mapping = arguments_from_config({**PLAIN, "claims": config})["claims"]
     assert mapping.roles == (
@@ -186,7 +187,8 @@ def test_claims() -> None:
         ClaimPath(("role",), single_string=True),
         ClaimPath(("groups",)),
     )
-    assert (mapping.scopes, mapping.permissions) == ((ClaimPath(("scp",)),), (ClaimPath(("permissions",)),))
+    assert mapping.scopes == (ClaimPath(("scp",)),)
+    assert mapping.permissions == (ClaimPath(("zitadel",), keys=True), ClaimPath(("kinde",), member="key"))
 
 
 def test_subject() -> None:
@@ -194,6 +196,13 @@ def test_subject() -> None:
     found = arguments_from_config({**PLAIN, "claims": {"subject": ["user", "id"]}})["claims"]
     assert (found.subject, found.roles) == (("user", "id"), (ClaimPath(("roles",)),))
     assert arguments_from_config({**PLAIN, "claims": {"roles": [["groups"]]}})["claims"].subject is None
+
+
+def test_several_places_of_the_subject() -> None:
+    """A list of lists, or of objects with a path."""
+    for paths in ([["sub"], ["common_name"]], [{"path": ["sub"]}, ("common_name",)]):
+        found = arguments_from_config({**PLAIN, "claims": {"subject": paths}})["claims"]
+        assert found.subject == (("sub",), ("common_name",))
 
 
 def test_rules() -> None:
@@ -382,6 +391,11 @@ def test_files_that_hold_no_keys(tmp_path: Path, content: bytes) -> None:
         ({"claims": {"roles": [{"path": "role"}]}}, ["is a tuple of keys"]),
         ({"claims": {"roles": [{"paht": ["role"]}]}}, ["unknown key 'paht': did you mean 'path'?"]),
         ({"claims": {"roles": [{"path": ["r"], "single_string": "yes"}]}}, ["single_string is true or false"]),
+        ({"claims": {"roles": [{"path": ["r"], "keys": "true"}]}}, ["keys is true or false: found 'true'"]),
+        ({"claims": {"roles": [{"path": ["r"], "member": 1}]}}, ["member is the key under which a name stands"]),
+        ({"claims": {"roles": [{"path": ["r"], "member": "key", "keys": True}]}}, ["keys and member exclude"]),
+        ({"claims": {"subject": [["sub"], "name"]}}, ["a path in ClaimsMapping(subject=...) is a tuple of keys"]),
+        ({"claims": {"subject": {"path": ["sub"], "keys": True}}}, ["subject=...) leads to one string"]),
         ({"claims": "roles"}, ["claims is a ClaimsMapping"]),
         ({"csrf": {"trusted": []}}, ["csrf: unknown key 'trusted': did you mean 'trusted_origins'?"]),
         ({"csrf": {"secret": "short"}}, ["csrf: the CSRF secret has 5 bytes"]),

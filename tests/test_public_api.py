@@ -104,7 +104,7 @@ KEYWORD_ONLY = [
     (jwtguard.TokenCookie, ["name"]),
     (jwtguard.TokenHeader, ["name"]),
     (jwtguard.TokenQuery, ["name"]),
-    (jwtguard.ClaimPath, ["keys"]),
+    (jwtguard.ClaimPath, ["path"]),
     (jwtguard.Rule, ["path", "requirement"]),
     (jwtguard.Rules, ["rules"]),
     (jwtguard.fresh, []),

@@ -61,7 +61,10 @@ def _header(place: Mapping[str, Any]) -> TokenSource:
 
 
 def claims_from_config(value: Any) -> Any:
-    """Where roles and so on stand, and the subject: `{"roles": [["realm_access", "roles"]], "subject": ["oid"]}`."""
+    """Where roles and so on stand, and the subject: `{"roles": [["realm_access", "roles"]], "subject": ["oid"]}`.
+
+    Several places of the subject are a list of lists: `[["sub"], ["common_name"]]`.
+    """
     if not isinstance(value, Mapping):
         return value
     ConfigurationError.raise_all(unknown_keys(value, ("roles", "scopes", "permissions", "subject")))
@@ -71,18 +74,27 @@ def claims_from_config(value: Any) -> Any:
             for name, paths in value.items()
             if name != "subject"
         },
-        subject=_claim_path(value.get("subject")),
+        subject=_subject(value.get("subject")),
     )
+
+
+def _subject(value: Any) -> Any:
+    if isinstance(value, list | tuple) and any(isinstance(path, list | tuple | Mapping) for path in value):
+        return [_claim_path(path) for path in value]
+    return _claim_path(value)
 
 
 def _claim_path(path: Any) -> Any:
     if isinstance(path, Mapping):
-        problems = unknown_keys(path, ("path", "single_string"))
-        keys = _claim_path(path.get("path"))
-        if not isinstance(path.get("single_string", False), bool):
-            problems.append(f"single_string is true or false: found {path['single_string']!r}")
+        shapes = {name: value for name, value in path.items() if name != "path"}
+        problems = unknown_keys(path, ("path", "single_string", "keys", "member"))
+        problems += [
+            f"{name} is true or false: found {shapes[name]!r}"
+            for name in ("single_string", "keys")
+            if not isinstance(shapes.get(name, False), bool)
+        ]
         ConfigurationError.raise_all(problems)
-        return ClaimPath(keys, single_string=path.get("single_string", False))
+        return ClaimPath(_claim_path(path.get("path")), **shapes)
     return tuple(path) if isinstance(path, list) else path
 
 

@@ -169,7 +169,7 @@ class Policy:
         self._check_issuer(claims)
         self._check_audience(claims)
         # RFC 7519 §4.1.2 and §4.1.7.
-        if not self.claims.names_subject(claims):
+        if not self.claims.names_subject(claims, is_required="sub" in self._required):
             raise InvalidTokenError("sub")
         if not isinstance(claims.get("jti", ""), str):
             raise InvalidTokenError("jti")

@@ -12,7 +12,7 @@ found inside `"administrator"`.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
 from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
@@ -87,16 +87,50 @@ class Principal(_Described, FromGuard):
 
 @dataclass(frozen=True, slots=True)
 class ClaimPath:
-    """Where a list of names stands in the claims: the keys to walk, outermost first.
+    """Where names stand in the claims: the keys to walk, outermost first, to a list of strings.
 
-    With `single_string=True` a lone string counts as a list of one, which some issuers send for a single role.
+    `single_string=True`: a lone string counts as a list of one, which some issuers send for a single role. `keys=True`:
+    the names are the keys of an object (Zitadel: `{"admin": {"1234": "acme.example"}}`); an object that says null,
+    false, 0 or "" of one of them gives nothing. `member="key"`: the names stand under this key in a list of objects
+    (Kinde: `[{"id": "1", "key": "admin"}]`). These three exclude each other. Raises `ConfigurationError`.
     """
 
-    keys: tuple[str, ...]
+    path: tuple[str, ...]
     single_string: bool = field(default=False, kw_only=True)
+    keys: bool = field(default=False, kw_only=True)
+    member: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is True or False: found {getattr(self, name)!r}"
+            for name in ("single_string", "keys")
+            if not isinstance(getattr(self, name), bool)
+        ]
+        if self.member is not None and not (isinstance(self.member, str) and self.member):
+            problems.append(f'member is the key under which a name stands, as in member="key": found {self.member!r}')
+        if [self.single_string, self.keys, self.member is not None].count(True) > 1:
+            problems.append("single_string, keys and member exclude each other: write one of them")
+        ConfigurationError.raise_all(problems)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leads to strings alone."""
+        return not (self.single_string or self.keys or self.member is not None)
 
 
-Path: TypeAlias = "tuple[str, ...] | ClaimPath"
+@runtime_checkable
+class ComputedNames(Protocol):
+    """Names that a provider spreads over several claims, in a `ClaimsMapping` beside paths.
+
+    An implementation is immutable and reads nothing but `claims`: what it finds is kept with a verified token.
+    """
+
+    def names(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        """The names that verified `claims` give; none where a claim is malformed."""
+
+
+Path: TypeAlias = tuple[str, ...] | ClaimPath | ComputedNames
+SubjectPath: TypeAlias = tuple[str, ...] | ClaimPath
 
 # RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -109,14 +143,18 @@ class ClaimsMapping:
     """Where roles, scopes and permissions stand in the claims; what several paths find is united.
 
     A path is a tuple of keys, since claim names hold dots, slashes and colons: `("realm_access", "roles")` walks two
-    levels, `("https://app.example/roles",)` one. `subject` is the path to who is calling, where that is not `sub`: a
-    string, or a whole number, which is turned into one. Raises `ConfigurationError` for anything else.
+    levels, `("https://app.example/roles",)` one; `ClaimPath` reads other shapes than a list of strings. `subject` is
+    the path to the caller's name where that is not `sub`, or a list of paths, of which the first counts that is present
+    and not empty: `[("sub",), ("common_name",)]`. The subject is a string, or a whole number, which is turned into a
+    string. Raises `ConfigurationError` for anything else.
     """
 
     roles: Iterable[Path] = (("roles",),)
     scopes: Iterable[Path] = (("scope",),)
     permissions: Iterable[Path] = (("permissions",),)
-    subject: tuple[str, ...] | None = None
+    subject: SubjectPath | Iterable[SubjectPath] | None = None
+    subject_paths: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False, default=())
+    """`subject` as a tuple of paths; empty where it is `sub`."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -127,15 +165,17 @@ class ClaimsMapping:
                     f"ClaimsMapping({name}=...) is a list of paths: write {name}=[('realm_access', 'roles')]"
                 )
                 continue
-            object.__setattr__(self, name, tuple(_path(path, name, problems) for path in paths))
+            object.__setattr__(self, name, tuple(_names_path(path, name, problems) for path in paths))
         if self.subject is not None:
-            object.__setattr__(self, "subject", _path(self.subject, "subject", problems).keys)
+            paths = _subject_paths(self.subject, problems)
+            object.__setattr__(self, "subject", paths[0] if len(paths) == 1 else paths)
+            object.__setattr__(self, "subject_paths", paths)
         ConfigurationError.raise_all(problems)
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The caller that verified `claims` describe."""
         draft = _Draft()
-        draft.subject = claims.get("sub") if self.subject is None else self._subject_of(claims)
+        draft.subject = (claims.get("sub") or None) if self.subject is None else self._subject_of(claims)
         draft.claims = claims
         draft._mapping = self
         draft.__class__ = Principal
@@ -145,28 +185,52 @@ class ClaimsMapping:
                 getattr(principal, name)
         return principal
 
-    def names_subject(self, claims: Mapping[str, Any]) -> bool:
-        """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2); `sub` may also be left out."""
+    def names_subject(self, claims: Mapping[str, Any], *, is_required: bool = True) -> bool:
+        """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2).
+
+        `sub` may also be left out; an empty one counts as absent, and is refused only where `sub` `is_required`. A
+        subject that the mapping looks for elsewhere must be found.
+        """
         if self.subject is not None:
             return self._subject_of(claims) is not None
-        return "sub" not in claims or (isinstance(claims["sub"], str) and bool(claims["sub"]))
+        if "sub" not in claims:
+            return True
+        return isinstance(claims["sub"], str) and (bool(claims["sub"]) or not is_required)
 
     def _subject_of(self, claims: Mapping[str, Any]) -> str | None:
-        found = _walk(claims, self.subject or ())
+        found = next((value for path in self.subject_paths if (value := _walk(claims, path)) not in (None, "")), None)
         if type(found) is int:  # Not isinstance: True is an int.
             return str(found)
-        return found if isinstance(found, str) and found else None
+        return found if isinstance(found, str) else None
 
 
-def _walk(claims: Mapping[str, Any], keys: Iterable[str]) -> Any:  # noqa: ANN401
+def _walk(claims: Mapping[str, Any], path: Iterable[str]) -> Any:  # noqa: ANN401
     value: Any = claims
-    for key in keys:
+    for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
 
 
+def _names_path(path: object, name: str, problems: list[str]) -> Path:
+    if isinstance(path, ComputedNames) and not isinstance(path, type):
+        return path
+    return _path(path, name, problems)
+
+
+def _subject_paths(subject: object, problems: list[str]) -> tuple[tuple[str, ...], ...]:
+    """One path, or a list of them: a tuple of strings is one."""
+    given: Iterable[object] = (subject,)
+    # Of a list with something else in it, each member is judged, too.
+    if isinstance(subject, list | tuple) and any(isinstance(path, tuple | list | ClaimPath) for path in subject):
+        given = subject
+    paths = [_path(path, "subject", problems) for path in given]
+    if not all(path.is_plain for path in paths):
+        problems.append("ClaimsMapping(subject=...) leads to one string: single_string, keys and member are for names")
+    return tuple(path.path for path in paths)
+
+
 def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
-    keys = path.keys if isinstance(path, ClaimPath) else path
+    keys = path.path if isinstance(path, ClaimPath) else path
     if isinstance(keys, tuple) and keys and all(isinstance(key, str) for key in keys):
         return path if isinstance(path, ClaimPath) else ClaimPath(keys)
     hint = repr((path,)) if isinstance(path, str) else "('realm_access', 'roles')"
@@ -179,27 +243,29 @@ def _united(
 ) -> frozenset[str]:
     found = _NOTHING
     for path in paths:
-        keys = path.keys
-        value = claims.get(keys[0]) if len(keys) == 1 else _walk(claims, keys)
-        if value is not None:
-            names = read(value, path)
-            found = found | names if found else names
+        names = read(_walk(claims, path.path), path) if isinstance(path, ClaimPath) else path.names(claims)
+        found = found | names
     return found
 
 
 def _names(value: object, path: ClaimPath) -> frozenset[str]:
-    """Roles or permissions: a list of strings, all of it or nothing, since half a malformed claim is no claim."""
+    """Roles or permissions: all names of a claim or nothing, since half a malformed claim is no claim."""
+    if path.keys:
+        is_granted = isinstance(value, Mapping) and all(isinstance(each, Mapping) or each for each in value.values())
+        return frozenset(value) if isinstance(value, Mapping) and is_granted else _NOTHING
     if isinstance(value, str):
         return frozenset((value,)) if path.single_string and value else _NOTHING
-    # One look at the types of all members: a generator that asks each would take as long again as all the rest.
-    if isinstance(value, list) and _STRINGS.issuperset(map(type, value)):
-        return frozenset(value)
-    return _NOTHING
+    if not isinstance(value, list):
+        return _NOTHING
+    names = value
+    if path.member is not None:
+        names = [each.get(path.member) if isinstance(each, Mapping) else None for each in value]
+    return frozenset(names) if all(isinstance(name, str) for name in names) else _NOTHING
 
 
 def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
-    """A string of scope tokens with single spaces between (RFC 6749 §3.3), or a list of strings."""
-    if isinstance(value, str):
+    """A string of scope tokens with single spaces between (RFC 6749 §3.3), or what `_names` reads."""
+    if isinstance(value, str) and not path.keys and path.member is None:
         return frozenset(value.split(" ")) if _SCOPE.fullmatch(value) else _NOTHING
     return _names(value, path)
 
@@ -229,5 +295,4 @@ _READERS: dict[str, Callable[[ClaimsMapping, Mapping[str, Any]], object]] = {
 """What each field of a principal is, by the claims; `subject` and `claims` are set from the start."""
 
 _Draft = draft_of(Principal)
-_STRINGS = frozenset((str,))
 _NUMBERS = frozenset((int, float))  # Of these types exactly: True is an int.

@@ -237,10 +237,11 @@ def _client(e: Evidence, reason: str) -> Pair:
 
 
 def _subject(e: Evidence, reason: str) -> Pair:
-    path = None if e.policy is None else e.policy.claims.subject
-    if path is None:
+    paths = () if e.policy is None else e.policy.claims.subject_paths
+    if not paths:
         return _text_claim(e, reason)
-    return f"{'.'.join(path)} is a string that is not empty, or a whole number", e.shown(path[0])
+    found = ", ".join(e.shown(name) for name in dict.fromkeys(path[0] for path in paths))
+    return f"{' or '.join('.'.join(path) for path in paths)} is a string that is not empty, or a whole number", found
 
 
 def _text_claim(e: Evidence, reason: str) -> Pair:

@@ -101,14 +101,15 @@ def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -
         claims["aud"] = min(policy._audiences or ())
     _be_of_kind(claims, policy)
     mapping = policy.claims
-    _put(claims, mapping.subject or ("sub",), subject)
+    _put(claims, mapping.subject_paths[0] if mapping.subject_paths else ("sub",), subject)
     for name, paths in (("roles", mapping.roles), ("scope", mapping.scopes), ("permissions", mapping.permissions)):
         given = settings.get(name, ())
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise ConfigurationError(f'{name} is a list: write {name}=["{given}"]')
         values = sorted(given) if isinstance(given, set | frozenset) else list(given)
         if values:
-            _put(claims, _first(paths, name), " ".join(values) if name == "scope" else values)
+            place = _first(paths, name)
+            _put(claims, place.path, _written(values, place, is_scope=name == "scope"))
     return claims
 
 
@@ -122,10 +123,20 @@ def _be_of_kind(claims: dict[str, Any], policy: Policy) -> None:
         claims["client_id" if "client_id" in kind.some_of else min(kind.some_of)] = "tests"
 
 
-def _first(paths: Iterable[Any], name: str) -> tuple[str, ...]:
+def _first(paths: Iterable[Any], name: str) -> ClaimPath:
     for path in paths:
-        return path.keys if isinstance(path, ClaimPath) else path
+        if isinstance(path, ClaimPath):
+            return path
     raise ConfigurationError(f"the guard's ClaimsMapping says nowhere in a token to look for {name}: leave them out")
+
+
+def _written(values: list[str], place: ClaimPath, *, is_scope: bool) -> object:
+    """The names in the form that is read at this place."""
+    if place.keys:
+        return {name: {} for name in values}
+    if place.member is not None:
+        return [{place.member: name} for name in values]
+    return " ".join(values) if is_scope else values
 
 
 def _put(claims: dict[str, Any], path: tuple[str, ...], value: object) -> None:

@@ -119,6 +119,75 @@ def test_single_string(claim: object, expected: set[str]) -> None:
     assert _roles({"role": claim}, ClaimPath(("role",), single_string=True)) == expected
 
 
+ZITADEL = {"admin": {"2341": "acme.example"}, "editor": {"2341": "acme.example", "2342": "b.example"}}
+KINDE = [{"id": "0190", "key": "admin", "name": "Administrator"}, {"id": "0191", "key": "editor"}]
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        (ZITADEL, {"admin", "editor"}),
+        ({"admin": {}}, {"admin"}),
+        ({"admin": True}, {"admin"}),
+        ({}, set()),
+        ({**ZITADEL, "owner": None}, set()),
+        ({**ZITADEL, "owner": False}, set()),
+        ({"admin": ""}, set()),
+        ({"admin": 0}, set()),
+        (["admin"], set()),
+        ([ZITADEL], set()),
+        ("admin", set()),
+        (None, set()),
+    ],
+)
+def test_names_are_keys(claim: object, expected: set[str]) -> None:
+    """The keys of an object count, unless it denies one of them; any other shape gives nothing."""
+    path = ClaimPath(("urn:zitadel:iam:org:project:roles",), keys=True)
+    claims = {"urn:zitadel:iam:org:project:roles": claim}
+    assert _roles(claims, path) == expected
+    assert ClaimsMapping(scopes=[path]).principal(claims).scopes == expected
+    assert _roles({"urn:zitadel:iam:org:project:roles": ZITADEL}, ("urn:zitadel:iam:org:project:roles",)) == set()
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        (KINDE, {"admin", "editor"}),
+        ([], set()),
+        ([*KINDE, {"id": "0192"}], set()),
+        ([*KINDE, {"key": 7}], set()),
+        ([*KINDE, {"key": None}], set()),
+        ([*KINDE, "admin"], set()),
+        (KINDE[0], set()),
+        ("admin", set()),
+    ],
+)
+def test_names_are_members(claim: object, expected: set[str]) -> None:
+    """One key of each object in a list counts; a list with anything else in it gives nothing."""
+    path = ClaimPath(("roles",), member="key")
+    assert _roles({"roles": claim}, path) == expected
+    assert ClaimsMapping(scopes=[path]).principal({"roles": claim}).scopes == expected
+    assert _roles({"roles": KINDE}, ("roles",)) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"keys": True, "member": "key"}, "single_string, keys and member exclude each other"),
+        ({"single_string": True, "keys": True}, "exclude each other"),
+        ({"single_string": True, "member": "key"}, "exclude each other"),
+        ({"keys": "roles"}, "keys is True or False: found 'roles'"),
+        ({"single_string": 1}, "single_string is True or False: found 1"),
+        ({"member": ""}, "member is the key under which a name stands"),
+        ({"member": ("key",)}, "member is the key under which a name stands"),
+    ],
+)
+def test_shapes_of_a_path(arguments: dict[str, Any], message: str) -> None:
+    """A path reads one shape; a slip is an error."""
+    with pytest.raises(ConfigurationError, match=message):
+        ClaimPath(("roles",), **arguments)
+
+
 CLAIMS = {
     "sub": "user-1",
     "iss": "https://issuer.example",
@@ -254,8 +323,47 @@ def test_a_subject_elsewhere(path: Any, claims: dict[str, Any], expected: str | 
     assert mapping.names_subject(claims) is (expected is not None)
 
 
-@pytest.mark.parametrize("path", ["user_id", (), ["user_id"], (1,), 17])
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"sub": "user-1", "common_name": "robot"}, "user-1"),
+        ({"sub": "", "common_name": "robot"}, "robot"),
+        ({"sub": None, "common_name": "robot"}, "robot"),
+        ({"common_name": "robot"}, "robot"),
+        ({"sub": 0, "common_name": "robot"}, "0"),
+        ({"sub": "", "common_name": ""}, None),
+        ({}, None),
+        ({"sub": ["user-1"], "common_name": "robot"}, None),
+        ({"sub": False, "common_name": "robot"}, None),
+    ],
+)
+def test_a_subject_in_several_places(claims: dict[str, Any], expected: str | None) -> None:
+    """The first that is present and not empty; one that is malformed is no reason to look further."""
+    for paths in ([("sub",), ("common_name",)], (ClaimPath(("sub",)), ("common_name",))):
+        mapping = ClaimsMapping(subject=paths)
+        assert mapping.principal(claims).subject == expected
+        assert mapping.names_subject(claims) is (expected is not None)
+    assert ClaimsMapping(subject=[("sub",)]) == ClaimsMapping(subject=("sub",))
+
+
+def test_an_empty_subject_counts_as_absent() -> None:
+    """Where `sub` is required it is refused; elsewhere the caller has no subject."""
+    mapping = ClaimsMapping()
+    asked = [mapping.names_subject({"sub": value}, is_required=False) for value in ("", "user-1", 17, None)]
+    assert asked == [True, True, False, False]
+    assert (mapping.names_subject({"sub": ""}), mapping.principal({"sub": ""}).subject) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "path", ["user_id", (), [], ["user_id"], (1,), 17, [("sub",), "user_id"], [("sub",), ()], [[]]]
+)
 def test_a_subject_that_is_no_path(path: Any) -> None:
-    """It is one path, not a list of them."""
+    """It is one path, or a list of paths."""
     with pytest.raises(ConfigurationError, match=r"a path in ClaimsMapping\(subject=...\) is a tuple of keys"):
         ClaimsMapping(subject=path)
+
+
+def test_a_subject_is_one_string() -> None:
+    """The shapes for several names are none for a subject."""
+    with pytest.raises(ConfigurationError, match="leads to one string"):
+        ClaimsMapping(subject=[("sub",), ClaimPath(("users",), member="id")])

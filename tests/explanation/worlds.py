@@ -211,6 +211,7 @@ WORLDS: list[tuple[str, World]] = [
     ("iss", World(_moving(), of(iss="https://evil.example"), 5)),
     ("iss", World(Guard(issuers=[_OLD], clock=Clock()), GOOD, 7)),
     ("sub", World(_moving(claims=ClaimsMapping(subject=("user", "id"))), of(iss=None), 7)),
+    ("sub", World(_moving(claims=ClaimsMapping(subject=[("oid",), ("user", "id")])), of(iss=None), 7)),
     ("not_yet_valid", World(guard(), of(nbf=NOW + 60), 7)),
     ("proof_of_possession", World(guard(), of(cnf={"jkt": "x"}), 8)),
     ("proof_of_possession", World(guard(), of(cnf=1), 8)),

@@ -109,6 +109,21 @@ def test_rights() -> None:
     assert (claims["scp"], claims["permission"]) == ("read write", ["delete"])
 
 
+def test_rights_in_other_shapes() -> None:
+    """An object whose keys are the names, objects in a list, and a subject that may stand in several claims."""
+    mapped = guard(
+        claims=ClaimsMapping(
+            subject=[("name", "id"), ("sub",)],
+            roles=[ClaimPath(("grants",), keys=True)],
+            permissions=[ClaimPath(("permissions",), member="key")],
+        )
+    )
+    with tokens_for(mapped) as token_for:
+        caller = mapped.verify(token_for("alice", roles=["a", "b"], permissions=["delete"])).run().principal
+    assert (caller.subject, caller.roles, caller.permissions) == ("alice", {"a", "b"}, {"delete"})
+    assert caller.claims["name"] == {"id": "alice"}
+
+
 def test_the_guard_is_as_before_when_the_block_ends() -> None:
     """A token for tests is worth nothing outside; what was accepted before is accepted throughout."""
     own, real = guard(), token()
