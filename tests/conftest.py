@@ -13,6 +13,52 @@ ROOT = Path(__file__).resolve().parent.parent
 # Last, so that `import tests.…` and `import examples.…` work while `import jwtguard` still finds what is installed.
 sys.path.append(str(ROOT))
 
+# Which files are left out of a quick run, and why. `tox.ini` says which environment runs what.
+MARKED = {
+    "vectors": ["core/test_vectors_*"],
+    "browser": [
+        "examples/test_pages.py",
+        "docs/test_browser_storage_examples.py",
+        "cli/test_debugger_access.py",
+        "cli/test_debugger_document.py",
+        "cli/test_debugger_page.py",
+        "cli/test_debugger_strangers.py",
+    ],
+    "costs": ["test_costs.py", "adapters/test_costs_*"],
+    "servers": [
+        "adapters/*_server*.py",
+        "adapters/test_development_*",
+        "adapters/test_django_store.py",
+        "adapters/test_plans_*",
+        "examples/test_demo.py",
+        "examples/test_examples.py",
+        "providers/*",
+        "stores/test_chaos_*",
+        "stores/test_faults_*",
+        "stores/test_plans_*",
+        "stores/test_redis.py",
+        "stores/test_sqlalchemy.py",
+    ],
+    "slow": [
+        "adapters/test_paths_*",
+        "core/test_properties*",
+        "core/test_forks.py",
+        "literal/*",
+        "stores/test_chaos_*",
+        "stores/test_plans_*",
+    ],
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its file."""
+    tests = Path(__file__).resolve().parent
+    for item in items:
+        path = item.path.relative_to(tests) if item.path.is_relative_to(tests) else item.path
+        for marker, patterns in MARKED.items():
+            if any(path.match(pattern) for pattern in patterns):
+                item.add_marker(marker)
+
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run in which a test was skipped, where FAIL_ON_SKIP=1 asks for it."""
