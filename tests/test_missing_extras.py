@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,16 @@ class Absent:
         if name.partition(".")[0] in BLOCKED:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-BLOCKED = {"flask", "werkzeug", "starlette", "fastapi", "django", "asgiref", "anyio", "bottle", "opentelemetry"}
+BLOCKED = {"flask", "werkzeug", "starlette", "fastapi", "django", "asgiref", "anyio", "bottle", "opentelemetry",
+           "redis", "sqlalchemy", "rest_framework"}
 sys.meta_path.insert(0, Absent())
 """
 
 
-def run_without_frameworks(program: str) -> subprocess.CompletedProcess[str]:
-    """Run `program` in a process of its own, in which no framework can be imported."""
-    command = [sys.executable, "-P", "-W", "error", "-c", BLOCKING + textwrap.dedent(program)]
+def run_without_frameworks(program: str, *, also: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Run `program` in a process of its own, in which no framework can be imported, nor the packages `also` named."""
+    blocking = f"{BLOCKING}BLOCKED.update({list(also)!r})\n"
+    command = [sys.executable, "-P", "-W", "error", "-c", blocking + textwrap.dedent(program)]
     # The package that is tested here, wherever it is installed.
     environ = {**os.environ, "PYTHONPATH": str(Path(jwtguard.__file__).parents[1])}
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
@@ -35,13 +38,48 @@ def run_without_frameworks(program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("module", "framework"),
-    [("flask", "Flask"), ("fastapi", "FastAPI"), ("django", "Django"), ("otel", "opentelemetry-api")],
+    [
+        ("flask", "Flask"),
+        ("fastapi", "FastAPI"),
+        ("django", "Django"),
+        ("otel", "opentelemetry-api"),
+        ("stores.redis", "redis"),
+        ("stores.sqlalchemy", "SQLAlchemy"),
+    ],
 )
 def test_the_extra_is_named(module: str, framework: str) -> None:
     """Importing an adapter without its framework says what to install."""
     result = run_without_frameworks(f"import jwtguard.{module}")
-    last = result.stderr.strip().splitlines()[-1]
-    assert last == (f"ImportError: jwtguard.{module} needs {framework}: pip install 'jwtguard-middleware[{module}]'")
+    last, extra = result.stderr.strip().splitlines()[-1], module.rpartition(".")[2]
+    assert last == (f"ImportError: jwtguard.{module} needs {framework}: pip install 'jwtguard-middleware[{extra}]'")
+
+
+@pytest.mark.parametrize(("missing", "named"), [(["click"], "click"), (["rich"], "rich"), (["click", "rich"], "click")])
+def test_the_command_says_what_to_install(missing: list[str], named: str) -> None:
+    """Without click, rich or both, the command writes one line with the command of pip, and exits with 2."""
+    result = run_without_frameworks("import jwtguard.__main__ as script; script.main()", also=missing)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"the jwtguard command needs {named}, which is not installed here: pip install 'jwtguard-middleware[cli]'\n"
+    )
+
+
+def test_the_command_as_a_library_says_what_to_install() -> None:
+    """`from jwtguard.cli import main` without click is an ImportError that names the extra."""
+    result = run_without_frameworks("from jwtguard.cli import main", also=["click"])
+    assert result.stderr.strip().splitlines()[-1] == (
+        "ImportError: the jwtguard command needs click, which is not installed here:"
+        " pip install 'jwtguard-middleware[cli]'"
+    )
+
+
+@pytest.mark.parametrize("program", ["import jwtguard.cli", "import jwtguard.__main__ as script; script.main()"])
+def test_an_error_of_our_own_is_no_missing_package(program: str) -> None:
+    """A module of jwtguard that cannot be imported is a fault of jwtguard, and its traceback is shown."""
+    broken = "import sys; sys.modules['jwtguard.cli.inputs'] = None\n"
+    result = run_without_frameworks(broken + program)
+    assert result.returncode == 1
+    assert "jwtguard.cli.inputs" in result.stderr.strip().splitlines()[-1]
 
 
 def test_asgi_needs_no_framework() -> None:

@@ -13,4 +13,12 @@ by everybody on the machine.
 
 from __future__ import annotations
 
-from jwtguard.cli.commands import main as main
+try:
+    from jwtguard.cli.commands import main as main
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] == "jwtguard":
+        raise
+    raise ImportError(
+        f"the jwtguard command needs {error.name}, which is not installed here: pip install 'jwtguard-middleware[cli]'",
+        name=error.name,
+    ) from error

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-try:
-    import click
-    from click.shell_completion import CompletionItem
-except ImportError as error:
-    raise ImportError("the jwtguard command needs click and rich: pip install 'jwtguard-middleware[cli]'") from error
+import click
+from click.shell_completion import CompletionItem
 
 from jwtguard.cli.inputs import refuse_secrets
 from jwtguard.cli.output import Problem
