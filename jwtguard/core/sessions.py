@@ -291,7 +291,7 @@ class Sessions(Frozen):
         return ended
 
     def list(self, subject: Subject) -> Flow[Sequence[Session]]:
-        """The live sessions of a subject, newest first."""
+        """The live sessions of a subject, newest first: the newest 1,000 at most."""
         issuer, now = self.issuer.issuer, self._clock()
         return Flow(asking(self.store.list, issuer=issuer, subject=storable_subject(subject), now=now))
 
