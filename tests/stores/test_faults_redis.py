@@ -237,6 +237,41 @@ def test_stale_names_are_pruned(client: redis.Redis) -> None:
     assert client.zscore(index, "long dead") is None
 
 
+def test_ten_thousand_sessions_of_one_subject(redis_server: Server, client: redis.Redis) -> None:
+    """Listed and ended in bounded pages, by the digests of scripts: other clients never wait long for the server."""
+    index, now = RedisSessions(None, "jwtguard:").index_key(ISSUER, "crowd"), time.time()
+    pipeline = client.pipeline(transaction=False)
+    for number in range(10_000):
+        row = {"issuer": ISSUER, "subject": "crowd", "generation": 0, "created_at": now - number}
+        row |= {"expires_at": now + 3600, "ends_at": now + 3600}
+        pipeline.hset(f"jwtguard:{{s{number}}}", mapping=row)
+        pipeline.zadd(index, {f"s{number}": now + 3600})
+    pipeline.execute()
+    with Proxy(redis_server.port) as proxy, redis.Redis(host=LOOPBACK, port=proxy.port) as watched:
+        bench = StoreBench(RedisStore(watched), asyncio.Runner(), has_own_clock=True)
+        client.script_flush()
+        client.config_set("slowlog-log-slower-than", 35_000)
+        client.slowlog_reset()
+        assert bench.listed("crowd") == [f"s{number}" for number in range(1000)]
+        assert len(proxy.sent) < 2_500_000
+        assert bench.revoke_all("crowd") == 10_000
+        assert bench.listed("crowd") == []
+    assert client.slowlog_get() == []
+    assert client.zcard(index) == 0
+
+
+def test_an_error_in_a_page(client: redis.Redis) -> None:
+    """Goes through: what could not be asked is not left out."""
+    bench = StoreBench(RedisStore(client), asyncio.Runner(), has_own_clock=True)
+    session_id = bench.create()
+    client.delete(f"jwtguard:{{{session_id}}}")
+    client.set(f"jwtguard:{{{session_id}}}", "no hash")
+    with pytest.raises(redis.ResponseError):
+        bench.listed()
+    with pytest.raises(redis.ResponseError):
+        bench.revoke_all()
+
+
 def test_full(client: redis.Redis) -> None:
     """A server that may keep no more: 503 for whoever logs in; reading goes on."""
     sessions = sessions_on(RedisStore(client), grace=0)

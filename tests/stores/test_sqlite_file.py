@@ -212,14 +212,15 @@ def test_a_login_while_another_process_writes(
     assert sessions.purge().run() == 0
 
 
-def test_a_disk_that_is_full_after_a_login(store: SQLiteStore, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("ends", ["ROLLBACK", "ABORT"])
+def test_an_error_after_a_login(store: SQLiteStore, path: Path, ends: str, caplog: pytest.LogCaptureFixture) -> None:
     """What goes wrong with rows of others is logged, and the session stands; no transaction is left open."""
     sessions = sessions_on(store, grace=0)
     sessions.start("user-1").run()
     insert_dead(path, 3)
     connection = store._local.opened.connection
     connection.execute(
-        "CREATE TRIGGER full AFTER DELETE ON jwtguard_session BEGIN SELECT RAISE(ROLLBACK, 'disk full'); END"
+        f"CREATE TRIGGER full AFTER DELETE ON jwtguard_session BEGIN SELECT RAISE({ends}, 'disk full'); END"
     )
     token = sessions.start("user-1").run().refresh_token
     assert "dead sessions were not deleted" in caplog.text
