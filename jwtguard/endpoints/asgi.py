@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.callers import Callers, finishing
+from jwtguard.core.caching import TokenSearch
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Steps
 from jwtguard.core.http import HTTPAnswer, HTTPRequest
@@ -158,11 +159,26 @@ def telling_caches(send: Send, request: HTTPRequest) -> Send:
 
     async def telling_send(message: Message) -> None:
         if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-            changed = search.header_fields(message["status"], header_fields(message))
-            message = with_header_fields(message, changed)
+            message = _told(message, search)
         await send(message)
 
     return telling_send
+
+
+def _told(message: Message, search: TokenSearch) -> Message:
+    raw = list(message.get("headers", ()))
+
+    def given(name: str) -> list[str]:
+        return [value.decode("latin-1") for field, value in raw if field.lower() == name.lower().encode("latin-1")]
+
+    changes = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in search.changes(message["status"], given)
+    ]
+    if not changes:
+        return message
+    changed = {name for name, _ in changes}
+    return {**message, "headers": [*(field for field in raw if field[0].lower() not in changed), *changes]}
 
 
 async def read_body(stream: AsyncIterable[bytes], limit: int) -> bytes:
