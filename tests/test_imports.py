@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "": {"core", "guard", "keys"},
     "core": {"core"},
     "keys": {"core", "keys"},
-    "providers": {"core", "keys"},
+    "providers": {"core", "keys", "providers"},
     "migration": {"core", "keys"},
     "stores": {"core", "stores"},
     "configuration": {"core", "keys", "providers", "guard", "configuration"},

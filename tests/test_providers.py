@@ -51,6 +51,7 @@ GOOGLE = providers.google(client_id="1-a.apps.googleusercontent.com", keys=KEYS)
 FIREBASE = providers.firebase("demo-proj", keys=KEYS)
 FIREBASE_COOKIE = providers.firebase("demo-proj", session_cookie="__session", keys=KEYS)
 SUPABASE = providers.supabase("https://abcdefgh.supabase.co", keys=KEYS)
+AUTHENTIK = providers.authentik("https://auth.example/application/o/orders/", audience="orders-client", keys=KEYS)
 CLERK = providers.clerk("https://acme.clerk.accounts.dev", authorized_parties=["https://app.example.test"], keys=KEYS)
 OIDC = providers.oidc("https://issuer.example", audience="https://api.example", keys=KEYS)
 
@@ -88,6 +89,28 @@ CLERK_SESSION = {
     "o": {"id": "org_1", "rol": "admin", "slg": "acme"},
     "org_permissions": ["org:invoices:create"],
     "nbf": 1_799_999_990,
+    **TIMES,
+}
+CLERK_FEATURES = {
+    **{name: value for name, value in CLERK_SESSION.items() if name != "org_permissions"},
+    "pla": "o:pro",
+    "fea": "o:articles,u:newsletter,uo:dashboard",
+    "o": {"id": "org_1", "slg": "acme", "rol": "admin", "per": "read,manage", "fpm": "3,2"},
+}
+CLERK_PERMISSIONS = {"org:articles:read", "org:articles:manage", "org:dashboard:manage"}
+AUTHENTIK_ACCESS = {
+    "iss": "https://auth.example/application/o/orders/",
+    "sub": "b2f4e7",
+    "aud": "orders-client",
+    "auth_time": 1_800_000_000,
+    "acr": "goauthentik.io/providers/oauth2/default",
+    "amr": ["pwd"],
+    "nonce": "n-0S6_WzA2Mj",
+    "sid": "5f2b",
+    "email": "alice@example.test",
+    "groups": ["admins"],
+    "azp": "orders-client",
+    "uid": "k3Zx9",
     **TIMES,
 }
 PLAIN = {"iss": "https://issuer.example", "aud": "https://api.example", "sub": "user-1", "scp": ["read"], **TIMES}
@@ -144,7 +167,9 @@ ACCEPTED: list[tuple[str, TrustedIssuer, Any, dict[str, set[str]]]] = [
     ("Google", GOOGLE, GOOGLE_ID, {}),
     ("Google", GOOGLE, {**GOOGLE_ID, "iss": "accounts.google.com"}, {}),
     ("Supabase", SUPABASE, SUPABASE_USER, {"roles": {"authenticated", "editor"}}),
-    ("Clerk", CLERK, CLERK_SESSION, {"roles": {"admin"}, "permissions": {"org:invoices:create"}}),
+    ("Clerk", CLERK, CLERK_SESSION, {"roles": {"org:admin"}, "permissions": {"org:invoices:create"}}),
+    ("Clerk", CLERK, CLERK_FEATURES, {"roles": {"org:admin"}, "permissions": CLERK_PERMISSIONS}),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"roles": {"admins"}}),
     (
         "Clerk",
         CLERK,
@@ -258,6 +283,12 @@ REFUSED: list[tuple[str, TrustedIssuer, Any, dict[str, Any], str]] = [
     ("Clerk", CLERK, {**CLERK_SESSION, "azp": "https://evil.example"}, {}, "client"),
     ("Clerk", CLERK, {**CLERK_SESSION, "sts": "pending"}, {}, "kind_sts"),
     ("Clerk", CLERK, CLERK_SESSION, {"sid": None}, "missing_sid"),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"azp": None, "uid": None, "at_hash": "h"}, "kind_at_hash"),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"azp": None, "uid": None}, "kind"),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"azp": None}, "kind_client"),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"uid": None}, "kind"),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"iss": "https://auth.example/application/o/other/"}, "iss"),
+    ("authentik", AUTHENTIK, AUTHENTIK_ACCESS, {"aud": "other-client", "azp": "other-client"}, "aud"),
     ("OIDC", OIDC, {**PLAIN, "token_use": "id"}, {}, "kind_token_use"),
     ("OIDC", OIDC, {**PLAIN, "typ": "Refresh"}, {}, "kind_typ"),
     ("OIDC", OIDC, PLAIN, {"scp": None}, "kind"),
@@ -274,6 +305,91 @@ def test_other_kind_is_refused(
     payload |= changes
     payload = {claim: value for claim, value in payload.items() if value is not None}
     assert outcome(issuer, header, payload) == reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fpm": "3"},
+        {"fpm": "3,2,1"},
+        {"fpm": "3,4"},
+        {"fpm": "3,x"},
+        {"fpm": "3,-1"},
+        {"fpm": "3, 0x2"},
+        {"fpm": "3,\u0662"},
+        {"fpm": "3,"},
+        {"fpm": "3," + "9" * 100},
+        {"fpm": ["3", "2"]},
+        {"fpm": 3},
+        {"fpm": None},
+        {"per": "read,"},
+        {"per": "read,man:age"},
+        {"per": ["read", "manage"]},
+        {"per": None},
+        {"fea": "articles,o:dashboard"},
+        {"fea": "o:,o:dashboard"},
+        {"fea": ["o:articles", "o:dashboard"]},
+        {"fea": None},
+        {"o": ["admin"]},
+        {"o": None},
+    ],
+)
+def test_clerk_permissions_that_are_malformed(changes: dict[str, Any]) -> None:
+    """A mask that does not fit the features and permissions gives nothing, for any of them."""
+    payload: dict[str, Any] = copy.deepcopy(CLERK_FEATURES)
+    for name, value in changes.items():
+        (payload["o"] if name in {"fpm", "per"} else payload)[name] = value
+    guard = Guard(issuers=[CLERK], clock=lambda: NOW)
+    assert guard.verify(text_of({}, payload)).run().principal.permissions == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [("member", {"org:member"}), ("org:member", {"org:member"}), ("", set()), ("a b", set()), (["admin"], set())],
+)
+def test_clerk_role(role: object, expected: set[str]) -> None:
+    """Both versions of the claims give a role one name."""
+    payload = {**CLERK_FEATURES, "o": {"rol": role}}
+    guard = Guard(issuers=[CLERK], clock=lambda: NOW)
+    assert guard.verify(text_of({}, payload)).run().principal.roles == expected
+
+
+def test_clerk_permissions_by_their_bits() -> None:
+    """The lowest bit stands for the first permission; features of the user alone have no mask."""
+    payload = {
+        **CLERK_FEATURES,
+        "fea": "u:beta,o:a,ou:b,o:c",
+        "o": {"rol": "admin", "per": "read,write,delete", "fpm": "5, 0,2"},
+    }
+    guard = Guard(issuers=[CLERK], clock=lambda: NOW)
+    permissions = guard.verify(text_of({}, payload)).run().principal.permissions
+    assert permissions == {"org:a:read", "org:a:delete", "org:c:write"}
+
+
+CLOUDS = [
+    ("usgov", 2, "https://login.microsoftonline.us/{}/v2.0", "https://login.microsoftonline.us/{}/discovery/v2.0/keys"),
+    ("usgov", 1, "https://sts.windows.net/{}/", "https://login.microsoftonline.us/{}/discovery/keys"),
+    (
+        "china",
+        2,
+        "https://login.partner.microsoftonline.cn/{}/v2.0",
+        "https://login.partner.microsoftonline.cn/{}/discovery/v2.0/keys",
+    ),
+    ("china", 1, "https://sts.chinacloudapi.cn/{}/", "https://login.partner.microsoftonline.cn/{}/discovery/keys"),
+]
+
+
+@pytest.mark.parametrize(("cloud", "version", "issuer", "address"), CLOUDS)
+def test_entra_in_national_clouds(cloud: Any, version: Any, issuer: str, address: str) -> None:
+    """Tokens of the cloud are taken, those of the global one are not; the keys come from the cloud."""
+    header, payload = shape(f"Microsoft Entra ID v{version}", "access")
+    audience = payload["aud"]
+    trusted = providers.entra(TENANT, audience=audience, version=version, cloud=cloud, keys=KEYS)
+    assert outcome(trusted, header, {**payload, "iss": issuer.format(TENANT)}) == "accepted"
+    if payload["iss"] != issuer.format(TENANT):
+        assert outcome(trusted, header, payload) == "iss"
+    source = providers.entra(TENANT, audience=audience, version=version, cloud=cloud).key_source
+    assert address.format(TENANT) in repr(source)
 
 
 def claims_of(issuer: str, **claims: Any) -> dict[str, Any]:
@@ -470,6 +586,11 @@ SOURCES: list[tuple[TrustedIssuer, type, str]] = [
         OpenIDProvider,
         "https://acme.clerk.accounts.dev",
     ),
+    (
+        providers.authentik("https://auth.example/application/o/orders/", audience="a"),
+        OpenIDProvider,
+        "https://auth.example/application/o/orders/",
+    ),
     (providers.oidc("https://issuer.example", audience="a"), OpenIDProvider, "https://issuer.example"),
 ]
 
@@ -505,6 +626,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: providers.entra([], audience="a"), "at least one"),
     (lambda: providers.entra([7], audience="a"), "at least one"),  # type: ignore[list-item]
     (lambda: providers.entra(TENANT, audience="a", version=3), "version is 1 or 2"),  # type: ignore[arg-type]
+    (lambda: providers.entra(TENANT, audience="a", cloud="de"), "cloud is"),  # type: ignore[arg-type]
     (lambda: providers.okta("https://acme.okta.com"), "custom authorization server"),
     (lambda: providers.auth0("", audience="a"), "a host name or an https URL"),
     (lambda: providers.auth0("http://acme.example", audience="a"), "issuer must be https"),
@@ -524,5 +646,8 @@ def test_wrong_arguments(make: Callable[[], object], message: str) -> None:
 
 def test_names() -> None:
     """Configuration finds them by their names."""
-    names = {"oidc", "keycloak", "auth0", "entra", "cognito", "okta", "google", "firebase", "supabase", "clerk"}
+    names = {
+        *("oidc", "keycloak", "auth0", "entra", "cognito", "okta", "google", "firebase", "supabase", "clerk"),
+        *("authentik", "cloudflare_access", "google_iap"),
+    }
     assert set(providers.PRESETS) == names

@@ -1,51 +1,24 @@
-"""Well-known identity providers, each as a function that returns a `TrustedIssuer`.
+"""Identity providers whose tokens need no code of their own.
 
->>> from jwtguard import Guard
->>> from jwtguard.providers import keycloak
->>> guard = Guard(issuers=[keycloak("https://kc.example/realms/acme", audience="orders-api")])
-
-Each knows its provider's issuer, keys, audience and algorithms, which kind of its tokens is for an API (an ID token is
-not), where roles, scopes and permissions stand in the claims, and where the token travels. `keys` replaces where the
-keys come from, for tests for example; `dataclasses.replace` changes anything else:
-
->>> from dataclasses import replace
->>> from datetime import timedelta
->>> issuer = replace(keycloak("https://kc.example/realms/acme", audience="orders-api"), leeway=timedelta(0))
-
-What tells the kinds of token apart was taken from the providers' documentation and from tokens they sent. All raise
-`ConfigurationError`.
+>>> okta("https://acme.okta.com/oauth2/default").audience
+'api://default'
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias
+from collections.abc import Iterable
 
 from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import AuthorizationHeader
 from jwtguard.core.key_sources import Keys
-from jwtguard.core.kind import TokenKind, Values
+from jwtguard.core.kind import TokenKind
 from jwtguard.core.principal import ClaimPath, ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED, UncheckedType
+from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.keys.issuers import TrustedIssuer
-from jwtguard.keys.openid import OpenIDProvider
 from jwtguard.keys.remote import RemoteJWKSet
 from jwtguard.keys.x509 import X509Keys
-
-Audience: TypeAlias = str | Iterable[str] | UncheckedType
-
-_RS256 = ("RS256",)
-# OpenID Connect Core §2 and §3.1.3.6: what an ID token may hold about the login that made it, and nothing else has.
-_ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash")
-# How other kinds of token call themselves, in the claims that some providers use for it.
-_OTHER_KINDS = {
-    "typ": ["ID", "Refresh", "Offline", "Logout"],
-    "token_use": ["id", "refresh"],
-    "type": ["id", "id_token", "refresh", "refresh_token"],
-    "token_type": ["id", "id_token", "refresh", "refresh_token"],
-}
+from jwtguard.providers.common import ID_TOKEN_CLAIMS, OTHER_KINDS, RS256, Audience, discovered, https, kind
 
 
 def oidc(
@@ -70,14 +43,14 @@ def oidc(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(
+        keys=discovered(
             issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
         ),
         algorithms=algorithms,
         claims=claims or ClaimsMapping(scopes=[("scope",), ("scp",)]),
         kind=TokenKind(
-            not_values=_OTHER_KINDS,
-            without=_ID_TOKEN_CLAIMS,
+            not_values=OTHER_KINDS,
+            without=ID_TOKEN_CLAIMS,
             # RFC 9068 §2.2 and RFC 6749 §3.3: what the token allows, and to which client it was given.
             some_of=("scope", "scp", "client_id", "cid"),
             types=access_token_types,
@@ -109,13 +82,13 @@ def keycloak(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(
+        keys=discovered(
             issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
         ),
         algorithms=algorithms,
         claims=ClaimsMapping(roles=[("realm_access", "roles"), *client_roles]),
         # Keycloak may copy the nonce into all tokens of a login.
-        kind=_kind("azp", parties=authorized_parties, values={"typ": ["Bearer"]}, without=_ID_TOKEN_CLAIMS[1:]),
+        kind=kind("azp", parties=authorized_parties, values={"typ": ["Bearer"]}, without=ID_TOKEN_CLAIMS[1:]),
     )
 
 
@@ -125,7 +98,7 @@ def auth0(
     audience: Audience,
     roles_claim: str | None = None,
     authorized_parties: Iterable[str] | None = None,
-    algorithms: Iterable[str] = _RS256,
+    algorithms: Iterable[str] = RS256,
     allow_http_loopback: bool = False,
     allow_http_hosts: Iterable[str] = (),
     keys: Keys | None = None,
@@ -136,68 +109,17 @@ def auth0(
     are granted by its RBAC, scopes only asked for. `roles_claim` is the claim, named like a URL, that an Action puts
     roles into. `authorized_parties`: only tokens that one of these applications asked for (`azp` or `client_id`).
     """
-    issuer = _https(domain).rstrip("/") + "/"
+    issuer = https(domain).rstrip("/") + "/"
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(
+        keys=discovered(
             issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
         ),
         algorithms=algorithms,
         claims=ClaimsMapping(roles=[("roles",) if roles_claim is None else (roles_claim,)]),
         # Access tokens name their client, in one of two claims by the profile; ID tokens do not.
-        kind=_kind("azp", "client_id", parties=authorized_parties, not_values=_OTHER_KINDS, without=_ID_TOKEN_CLAIMS),
-    )
-
-
-# Addresses that stand for several tenants and are in no token.
-_NO_TENANTS = frozenset({"common", "organizations", "consumers"})
-
-
-def entra(
-    tenant: str | Iterable[str] | UncheckedType,
-    *,
-    audience: Audience,
-    version: Literal[1, 2] = 2,
-    authorized_parties: Iterable[str] | None = None,
-    keys: Keys | None = None,
-) -> TrustedIssuer:
-    """Microsoft Entra ID (Azure AD).
-
-    `tenant` is the id of a tenant, or a list of them for an application of several; `UNCHECKED` takes every tenant of
-    the world, and the application decides by the `tid` claim. A name such as `common` is nobody's tenant. `version` is
-    that of the tokens, which the application's registration says (`requestedAccessTokenVersion`), not the address
-    that the client used: an API that gets both trusts both. `audience`: the client id, or the application ID URI in
-    version 1. `authorized_parties`: only tokens that one of these clients asked for. Scopes stand in `scp`;
-    application permissions are roles. `groups` are left out: over 200, Entra leaves them out too.
-    """
-    tenants = (tenant,) if isinstance(tenant, str) else tenant
-    if tenants is not UNCHECKED:
-        tenants = tuple(each.lower() if isinstance(each, str) else each for each in tenants)
-        if not _NO_TENANTS.isdisjoint(tenants) or any("." in str(each) for each in tenants):
-            raise ConfigurationError(
-                "tenant is the id of a tenant, as it stands in the tid claim, a list of them, or UNCHECKED for all:"
-                f" {tenant!r} stands in no token"
-            )
-    if version not in {1, 2}:
-        raise ConfigurationError(f"version is 1 or 2, that of the tokens: found {version!r}")
-    authority = tenants[0] if tenants is not UNCHECKED and len(tenants) == 1 else "organizations"
-    client = "azp" if version == 2 else "appid"
-    # One set of keys signs for all tenants, so that of the issuer is not asked for: its metadata names a template.
-    address = f"https://login.microsoftonline.com/{authority}/discovery{'/v2.0' if version == 2 else ''}/keys"
-    return TrustedIssuer(
-        issuer=(
-            "https://login.microsoftonline.com/{tenantid}/v2.0"
-            if version == 2
-            else "https://sts.windows.net/{tenantid}/"
-        ),
-        tenants=tenants,
-        audience=audience,
-        keys=RemoteJWKSet(address, algorithms=_RS256) if keys is None else keys,
-        algorithms=_RS256,
-        claims=ClaimsMapping(roles=[("roles",)], scopes=[("scp",)]),
-        # Its ID tokens have the same audience where an API is its own client; they never name a client.
-        kind=_kind(client, parties=authorized_parties, values={"ver": [f"{version}.0"]}, without=_ID_TOKEN_CLAIMS),
+        kind=kind("azp", "client_id", parties=authorized_parties, not_values=OTHER_KINDS, without=ID_TOKEN_CLAIMS),
     )
 
 
@@ -218,12 +140,12 @@ def cognito(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(
-            issuer, _RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        keys=discovered(
+            issuer, RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
         ),
-        algorithms=_RS256,
+        algorithms=RS256,
         claims=ClaimsMapping(roles=[("cognito:groups",)]),
-        kind=_kind("client_id", parties=client_id, values={"token_use": ["access"]}),
+        kind=kind("client_id", parties=client_id, values={"token_use": ["access"]}),
     )
 
 
@@ -249,13 +171,13 @@ def okta(
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(
-            issuer, _RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        keys=discovered(
+            issuer, RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
         ),
-        algorithms=_RS256,
+        algorithms=RS256,
         claims=ClaimsMapping(roles=[("groups",)], scopes=[("scp",)]),
         # ID tokens name no client beside their audience.
-        kind=_kind("cid", parties=authorized_parties, without=_ID_TOKEN_CLAIMS),
+        kind=kind("cid", parties=authorized_parties, without=ID_TOKEN_CLAIMS),
     )
 
 
@@ -271,8 +193,8 @@ def google(
         issuer="https://accounts.google.com",
         aliases=("accounts.google.com",),
         audience=client_id,
-        keys=_discovered("https://accounts.google.com", _RS256, keys),
-        algorithms=_RS256,
+        keys=discovered("https://accounts.google.com", RS256, keys),
+        algorithms=RS256,
         kind=TokenKind(values={} if hosted_domain is None else {"hd": [hosted_domain]}),
     )
 
@@ -296,8 +218,8 @@ def firebase(
     return TrustedIssuer(
         issuer=f"https://{host}.google.com/{project_id}",
         audience=project_id,
-        keys=X509Keys(address, algorithms=_RS256) if keys is None else keys,
-        algorithms=_RS256,
+        keys=X509Keys(address, algorithms=RS256) if keys is None else keys,
+        algorithms=RS256,
         claims=ClaimsMapping(roles=[("roles",), ClaimPath(("role",), single_string=True)]),
         kind=TokenKind(values={} if tenant is None else {("firebase", "tenant"): [tenant]}),
         required_claims=("exp", "iat", "iss", "aud", "sub", "auth_time"),
@@ -321,7 +243,7 @@ def supabase(
     algorithm="HS256")`. Roles are the database role (`role`) and `app_metadata.roles`;
     `user_metadata` is the user's to write, and never looked at.
     """
-    issuer = _https(project_url).rstrip("/").removesuffix("/auth/v1") + "/auth/v1"
+    issuer = https(project_url).rstrip("/").removesuffix("/auth/v1") + "/auth/v1"
     if keys is None:
         algorithms = algorithms or ("ES256", "RS256", "EdDSA")
         address = f"{issuer}/.well-known/jwks.json"
@@ -338,91 +260,34 @@ def supabase(
             scopes=[("scope",)],
         ),
         # The project's own API keys are tokens of the same issuer, for no user.
-        kind=TokenKind(not_values={"role": ["anon", "service_role"], **_OTHER_KINDS}, without=_ID_TOKEN_CLAIMS),
+        kind=TokenKind(not_values={"role": ["anon", "service_role"], **OTHER_KINDS}, without=ID_TOKEN_CLAIMS),
     )
 
 
-def clerk(
+def authentik(
     issuer: str,
     *,
-    authorized_parties: Iterable[str] | UncheckedType,
-    audience: Audience = UNCHECKED,
-    cookie: str | None = None,
+    audience: Audience,
+    algorithms: Iterable[str] | None = None,
     allow_http_loopback: bool = False,
     allow_http_hosts: Iterable[str] = (),
     keys: Keys | None = None,
 ) -> TrustedIssuer:
-    """Session tokens of Clerk, for example `https://clerk.example.com` or `https://acme.clerk.accounts.dev`.
+    """An application of authentik, for example `https://auth.example/application/o/orders/`, with the slash at the end.
 
-    They have no `aud` unless a template adds one: `authorized_parties` are the origins whose pages may use them
-    (`azp`), `UNCHECKED` for any. `cookie="__session"` takes the token from Clerk's cookie too, with protection against
-    cross-site request forgery. Sessions that are still `pending` are refused. Roles and permissions are those in the
-    active organization, in the first and the second version of Clerk's claims.
+    `audience` is the client id of its provider, which is in `aud`. Access and ID tokens are signed alike, and both hold
+    the nonce of the login; access tokens alone have `azp` and `uid`. Groups are roles, if the provider uses the
+    scope mapping `profile`; scopes and permissions are what scope mappings put into the token.
     """
-    client_claims, parties = (("azp",), authorized_parties) if authorized_parties is not UNCHECKED else ((), None)
     return TrustedIssuer(
         issuer=issuer,
         audience=audience,
-        keys=_discovered(
-            issuer, _RS256, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
+        keys=discovered(
+            issuer, algorithms, keys, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
         ),
-        algorithms=_RS256,
-        claims=ClaimsMapping(
-            roles=[ClaimPath(("org_role",), single_string=True), ClaimPath(("o", "rol"), single_string=True)],
-            permissions=[("org_permissions",)],
+        algorithms=algorithms,
+        claims=ClaimsMapping(roles=[("groups",)]),
+        kind=TokenKind(
+            not_values=OTHER_KINDS, without=ID_TOKEN_CLAIMS[1:], some_of=["uid"], client_claims=["azp"], clients=None
         ),
-        kind=_kind(
-            *client_claims,
-            parties=parties,
-            not_values={"sts": ["pending"], **_OTHER_KINDS},
-            without=_ID_TOKEN_CLAIMS,
-        ),
-        required_claims=("exp", "iss", *(() if audience is UNCHECKED else ("aud",)), "sub", "sid"),
-        tokens_from=None if cookie is None else [AuthorizationHeader(), TokenCookie(cookie)],
     )
-
-
-PRESETS: dict[str, Callable[..., TrustedIssuer]] = {
-    preset.__name__: preset
-    for preset in (oidc, keycloak, auth0, entra, cognito, okta, google, firebase, supabase, clerk)
-}
-"""The presets by name, for configuration as plain data."""
-
-
-def _kind(
-    *client_claims: str,
-    parties: str | Iterable[str] | None,
-    values: Values | None = None,
-    not_values: Values | None = None,
-    without: Iterable[str] = (),
-) -> TokenKind:
-    """A kind of token that names its client, which is one of `parties` if they are given."""
-    return TokenKind(
-        values=values or {},
-        not_values=not_values or {},
-        without=without,
-        client_claims=client_claims,
-        clients=(parties,) if isinstance(parties, str) else parties,
-    )
-
-
-def _discovered(
-    issuer: str,
-    algorithms: Iterable[str] | None,
-    keys: Keys | None,
-    *,
-    allow_http_loopback: bool = False,
-    allow_http_hosts: Iterable[str] = (),
-) -> Keys | None:
-    if keys is not None:
-        return keys
-    return OpenIDProvider(
-        issuer, algorithms=algorithms, allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts
-    )
-
-
-def _https(address: str) -> str:
-    """`address` as a URL: a bare host name gets its https."""
-    if not isinstance(address, str) or not address:
-        raise ConfigurationError(f"the address is a host name or an https URL: found {address!r}")
-    return address if "://" in address else f"https://{address}"
