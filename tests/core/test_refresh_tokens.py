@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from typing import Any
 
@@ -227,3 +228,19 @@ def test_the_unforeseen_denies(monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
         assert outcome(genuine()) == "unforeseen"
     assert "RecursionError" in caplog.text
     assert "with a token" not in caplog.text
+
+
+def test_stamps_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes tells nothing about how much of a stamp is right: both go to `hmac.compare_digest`, whole."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return True
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    first, second = (TOKENS.stamped(PLAIN, stamp).stamp for stamp in ("old hash", "new hash"))
+    assert first is not None
+    assert second is not None
+    assert TOKENS.has_stamp(TOKENS.stamped(PLAIN, "old hash"), ["new hash"])
+    assert compared == [(first.encode(), second.encode())]
