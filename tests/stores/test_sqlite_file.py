@@ -226,3 +226,13 @@ def test_an_error_after_a_login(store: SQLiteStore, path: Path, ends: str, caplo
     assert "dead sessions were not deleted" in caplog.text
     assert not connection.in_transaction
     assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+
+
+def test_a_folder_in_its_place(store: SQLiteStore, path: Path) -> None:
+    """503, and as soon as it is gone, the file is made."""
+    path.mkdir()
+    sessions = sessions_on(store, grace=0)
+    with pytest.raises(UnavailableError):
+        sessions.start("user-1").run()
+    path.rmdir()
+    assert sessions.start("user-1").run()
