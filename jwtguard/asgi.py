@@ -29,6 +29,7 @@ import functools
 import random
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
@@ -37,7 +38,7 @@ from jwtguard.asgi_endpoints import check_endpoint, endpoints_in
 from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_front, check_guard
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.caching import TokenSearch
-from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
 from jwtguard.core.extraction import TokenSource, TokenSubprotocol, subprotocols_without_token
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
 from jwtguard.core.from_guard import FromGuard
@@ -75,12 +76,30 @@ _SHARES = (0.75, 1.0)
 """Within these parts of the longest interval a connection asks again whether its session goes on."""
 
 
+_OF_A_CALLER = frozenset(field.name for field in fields(Principal))
+
+
 class UnauthenticatedUser:
-    """What `scope["user"]` is where there is no caller."""
+    """What `scope["user"]` is where there is no caller: `is_authenticated` is false.
+
+    Reading what only a caller has, such as `subject`, raises the refusal, `error`.
+    """
 
     is_authenticated = False
     display_name = ""
     identity = ""
+
+    def __init__(self, error: JWTGuardError | None = None) -> None:
+        self._error = error
+
+    # For type checkers, any name at all would be an attribute.
+    if not TYPE_CHECKING:  # pragma: no branch
+
+        def __getattr__(self, name: str) -> object:  # Called only for what is not there.
+            if name not in _OF_A_CALLER:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            # One error may be raised several times: each time with a traceback of its own.
+            raise MissingTokenError if self._error is None else self._error.with_traceback(None)
 
 
 class Credentials(tuple["Principal | None"]):
@@ -99,6 +118,10 @@ class Credentials(tuple["Principal | None"]):
 
 
 NOBODY = UnauthenticatedUser()
+
+
+def _nobody(error: JWTGuardError | None) -> UnauthenticatedUser:
+    return NOBODY if error is None or isinstance(error, MissingTokenError) else UnauthenticatedUser(error)
 
 
 class GuardMiddleware:
@@ -164,7 +187,7 @@ class GuardMiddleware:
         _note_development(scope, self._application)
         # Copies, of this and of the callers: an application in front that passes the request to another one, too, sees
         # no change.
-        scope = dict(scope)
+        outer, scope = scope, dict(scope)
         request = ASGIRequest(scope)
         send = telling_caches(send, request)
         callers = scope[KEY].copy() if KEY in scope else None
@@ -185,6 +208,7 @@ class GuardMiddleware:
             raise
         except JWTGuardError as error:
             refusal = self._routes.missed(request, error) if self._has_routes else error
+            _show_outside(outer, _nobody(error), None)
             await send_answer(guard.answer(refusal, request), scope, send)
             return
         if callers is None:
@@ -192,11 +216,13 @@ class GuardMiddleware:
         else:
             callers.keep(guard, entry)
             principal = callers.known_principal()
+        kept = entry.error if isinstance(entry, Authentication) else None
         scope[KEY] = callers
-        scope["user"] = NOBODY if principal is None else principal
+        scope["user"] = principal or _nobody(kept)
         scope["auth"] = new_tuple(Credentials, (principal,))
+        _show_outside(outer, scope["user"], callers)
         self._routes.withhold(scope)
-        if type(entry) is Authentication and entry.error is not None:
+        if entry.principal is None:
             await self._run_without_caller(scope, receive, send, callers, request)
         elif kind == "websocket":
             await self._run_socket(scope, receive, send, entry)
@@ -206,13 +232,14 @@ class GuardMiddleware:
     async def _run_without_caller(
         self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
     ) -> None:
-        """Run the application, where reading the principal raises the kept error, in a view or anywhere below."""
+        """Run the application, where reading the absent caller raises the refusal, in a view or anywhere below."""
         state = ConnectionState(send)
         try:
             await self.app(scope, receive, state.send)
         except JWTGuardError as error:
-            # Other errors are not ours; and once an answer has begun, nobody can send another.
-            if not callers.is_kept(self.guard, error) or (state.has_begun and not state.is_open):
+            # Other errors are not ours; and once an answer has begun, no other can be sent.
+            is_ours = callers.is_kept(self.guard, error) or isinstance(error, MissingTokenError)
+            if not is_ours or (state.has_begun and not state.is_open):
                 await state.release()
                 raise
             await send_answer(self.guard.answer(error, request), scope, send, is_open=state.is_open)
@@ -342,6 +369,15 @@ class ASGIGuard(FromGuard):
         """The caller of a request or websocket as this guard knows it; raises the refusal where there is none."""
         return callers_of(connection.scope).principal_of(self.guard)
 
+    def caller(self, connection: Connection) -> Principal | None:
+        """The same for asking whether there is a caller: None where there is none, whatever the reason.
+
+        It knows what the middleware or a `requires` of this guard found out, also in handlers outside the middleware.
+        """
+        scope = connection.scope
+        callers: Callers | None = scope.get(KEY) or scope.get(_OUTSIDE)
+        return None if callers is None else callers.caller_of(self.guard)
+
 
 def requires(
     requirement: Requirement = authenticated,
@@ -403,8 +439,11 @@ def _guarding_async(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard:
             return await _refuse(connection, Visit(scope, guard).answer(error))
         if visit is None:
             return await endpoint(*args, **kwargs)
-        with visit:
-            return tell_caches(await endpoint(*args, **kwargs), scope)
+        try:
+            with visit:
+                return tell_caches(await endpoint(*args, **kwargs), scope)
+        except MissingTokenError as error:
+            return await _refuse(connection, visit.absent(error))
 
     return guarded
 
@@ -421,8 +460,11 @@ def _guarding(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard
             raise
         except JWTGuardError as error:
             return response(visit.answer(error))
-        with visit:
-            return tell_caches(endpoint(*args, **kwargs), scope)
+        try:
+            with visit:
+                return tell_caches(endpoint(*args, **kwargs), scope)
+        except MissingTokenError as error:
+            return response(visit.absent(error))
 
     return guarded
 
@@ -513,6 +555,12 @@ class Visit(Admitted):
         """The finished answer for a refusal."""
         return self.guard.answer(error, ASGIRequest(self._scope))
 
+    def absent(self, error: MissingTokenError) -> HTTPAnswer:
+        """The answer where an endpoint that did without a caller reads one; raises what it raised otherwise."""
+        if self.principal is not None:
+            raise error
+        return self.answer(error)
+
     def enter(self) -> Principal | None:
         """From here on it is the caller that was let in."""
         principal, scope = self.principal, self._scope
@@ -539,6 +587,21 @@ class Visit(Admitted):
         self.callers.admitted.remove(self)
         if isinstance(raised[1], Exception) and self._scope["type"] == "http":
             _tell_caches_of(raised[1], ASGIRequest(self._scope).search)
+
+
+_OUTSIDE = "jwtguard.outside"
+"""Where the outermost middleware shows the callers of a connection to what stands around it."""
+
+
+def _show_outside(scope: Scope, user: object, callers: Callers | None) -> None:
+    """Show the caller to what stands around the middleware in the same application of Starlette.
+
+    That is its handler of server errors, and an access log. These are outputs: nothing of ours decides by them.
+    """
+    if "app" in scope and KEY not in scope and "user" not in scope:
+        scope["user"] = user
+        scope["auth"] = Credentials((user if isinstance(user, Principal) else None,))
+        scope[_OUTSIDE] = callers
 
 
 def _note_development(scope: Scope, application: object) -> None:
