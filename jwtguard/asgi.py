@@ -141,7 +141,7 @@ class GuardMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        guard: Guard | ASGIGuard,
+        guard: Guard | ASGIGuard = None,  # type: ignore[assignment] # so that we say what is missing
         *,
         preflight: bool = False,
         end_streams: bool | None = None,

@@ -201,6 +201,15 @@ def test_parentheses(decorator: Any) -> None:
         ask(Starlette(routes=[Route("/", decorator)]))
 
 
+@pytest.mark.parametrize("kind", [Starlette, FastAPI])
+def test_a_middleware_without_a_guard(kind: Any) -> None:
+    """The error says what to write, when the application starts or at its first request."""
+    app = kind()
+    app.add_middleware(GuardMiddleware)
+    with pytest.raises(ConfigurationError, match=r"^GuardMiddleware needs a guard: pass Guard\(\.\.\.\)"):
+        ask(app)
+
+
 def test_methods() -> None:
     """Methods of endpoints are guarded as functions are."""
 

@@ -1,4 +1,4 @@
-"""docs/frameworks.md: an access log outside the middleware knows the caller by what an inner one left for it."""
+"""docs/frameworks.md: an access log outside the middleware, in the same application, knows the caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.examples.documents import ROOT, blocks
 
 @pytest.mark.parametrize(
     ("path", "token", "line"),
-    [("/x", GOOD, "/x 404 user-1"), ("/x", EXPIRED, "/x 401 None"), ("/public", None, "/public 404 ")],
+    [("/x", GOOD, "/x 404 user-1"), ("/x", EXPIRED, "/x 401 "), ("/public", None, "/public 404 ")],
 )
 def test_access_log(path: str, token: str | None, line: str, caplog: pytest.LogCaptureFixture) -> None:
     """A caller, a refusal, and nobody."""
