@@ -648,6 +648,6 @@ def test_names() -> None:
     """Configuration finds them by their names."""
     names = {
         *("oidc", "keycloak", "auth0", "entra", "cognito", "okta", "google", "firebase", "supabase", "clerk"),
-        *("authentik", "cloudflare_access", "google_iap"),
+        *("authentik", "cloudflare_access", "google_iap", "spiffe"),
     }
     assert set(providers.PRESETS) == names

@@ -36,7 +36,7 @@ class TokenKind:
     claims of which at least one must be there.
     `client_claims`: claims that name the client, of which at least one must be there; with `clients`, every one that
     is there must name one of them. `types`: what the header's `typ` must be (RFC 7515 §4.1.9), in lower case and
-    without `application/`; None leaves it open. Raises `ConfigurationError`.
+    without `application/`, "" for a header without it; None leaves it open. Raises `ConfigurationError`.
     """
 
     values: Values = field(default_factory=dict)
@@ -66,7 +66,7 @@ class TokenKind:
                 problems.append(f'{name} is a list of strings: write {name}=["…"]')
         if not problems and self.clients is not None and not (self.clients and self.client_claims):
             problems.append("clients needs client_claims, the claims that name the client, and at least one client")
-        if not problems and self.types is not None and not TOKEN_TYPES.issuperset(self.types):
+        if not problems and self.types is not None and not _TYPES.issuperset(self.types):
             problems.append(f"types are among {', '.join(sorted(TOKEN_TYPES))}: found {sorted(self.types)}")
         ConfigurationError.raise_all(problems)
 
@@ -75,9 +75,13 @@ class TokenKind:
         """Whether `check` has anything to ask."""
         return bool(self.values or self.not_values or self.without or self.some_of or self.client_claims)
 
-    def check_type(self, typ: str | None) -> None:
-        """Check the header's `typ`; raises `InvalidTokenError`."""
-        if self.types is not None and (typ or "").lower().removeprefix("application/") not in self.types:
+    def check_type(self, typ: str | None, usual: frozenset[str] = TOKEN_TYPES) -> None:
+        """Check the header's `typ`, which is one of the `usual` or left out unless `types` says otherwise.
+
+        Raises `InvalidTokenError`.
+        """
+        allowed = {*usual, ""} if self.types is None else self.types
+        if (typ or "").lower().removeprefix("application/") not in allowed:
             raise InvalidTokenError("typ")
 
     def check(self, claims: Mapping[str, Any]) -> None:
@@ -102,6 +106,10 @@ class TokenKind:
             raise InvalidTokenError("kind_client")
         if self.clients is not None and not frozenset(self.clients).issuperset(named):
             raise InvalidTokenError("client")
+
+
+# RFC 7515 §4.1.9: JOSE stands for any JWS, which JWT-SVIDs may use (JWT-SVID §2.3).
+_TYPES = TOKEN_TYPES | {"jose", ""}
 
 
 def _wrong(path: tuple[str, ...]) -> InvalidTokenError:

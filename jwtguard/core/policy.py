@@ -19,11 +19,13 @@ from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.jose import JOSEHeader
 from jwtguard.core.jwk import allow_list, header_names
 from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.jws import TOKEN_TYPES
 from jwtguard.core.key_sources import sources_of
 from jwtguard.core.kind import TokenKind
 from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.tenants import TenantPattern
+from jwtguard.core.trust_domains import TrustDomain
 from jwtguard.core.unchecked import UNCHECKED as UNCHECKED
 from jwtguard.core.unchecked import UncheckedType as UncheckedType
 
@@ -43,14 +45,15 @@ class Policy:
     """What tokens of one issuer must look like.
 
     `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`; an issuer of many tenants is a
-    `TenantPattern`, and `NO_ISSUER` means tokens without `iss`. `keys` is a `KeySource`. `leeway` (at most 300 s)
-    allows for clocks that differ. `required_claims` defaults to `exp`, `iss`, `aud` and `sub`, less what is unchecked.
-    `max_token_age` counts from `iat`. `algorithms` are the `alg` values accepted, by default those of the keys. `kind`
-    tells access tokens from others. `past_claims` are dates that may not lie in the future. From `until` on, in seconds
-    since the epoch, nothing is taken any more. Raises `ConfigurationError` with all problems.
+    `TenantPattern`, `NO_ISSUER` means tokens without `iss`, and a `TrustDomain` goes by `sub`. `keys` is a
+    `KeySource`. `leeway` (at most 300 s) allows for clocks that differ. `required_claims` defaults to `exp`, `iss`,
+    `aud` and `sub`, less what is unchecked. `max_token_age` counts from `iat`. `algorithms` are the `alg` values
+    accepted, by default those of the keys. `kind` tells access tokens from others. `past_claims` are dates that may not
+    lie in the future. From `until` on, in seconds since the epoch, nothing is taken any more. Raises
+    `ConfigurationError` with all problems.
     """
 
-    issuer: str | TenantPattern | UncheckedType | NoIssuerType
+    issuer: str | TenantPattern | TrustDomain | UncheckedType | NoIssuerType
     audience: str | Iterable[str] | UncheckedType
     keys: KeySource = field(repr=False)
     leeway: timedelta = DEFAULT_LEEWAY
@@ -72,7 +75,9 @@ class Policy:
     def __post_init__(self) -> None:
         problems: list[str] = []
         store = object.__setattr__
-        is_named = isinstance(self.issuer, TenantPattern) or (isinstance(self.issuer, str) and self.issuer)
+        is_named = isinstance(self.issuer, TenantPattern | TrustDomain) or (
+            isinstance(self.issuer, str) and self.issuer
+        )
         if self.issuer not in (UNCHECKED, NO_ISSUER) and not is_named:
             problems.append(
                 'issuer is required: pass issuer="https://issuer.example", the exact `iss` of the tokens,'
@@ -113,7 +118,8 @@ class Policy:
 
     def _required_names(self, problems: list[str]) -> tuple[str, ...]:
         if self.required_claims is None:
-            unchecked = {"iss"} if self.issuer in (UNCHECKED, NO_ISSUER) else set()
+            is_nameless = self.issuer in (UNCHECKED, NO_ISSUER) or isinstance(self.issuer, TrustDomain)
+            unchecked = {"iss"} if is_nameless else set()
             unchecked |= {"aud"} if self.audience is UNCHECKED else set()
             # Where another claim names the subject, that one is asked for.
             unchecked |= {"sub"} if getattr(self.claims, "subject", None) is not None else set()
@@ -130,11 +136,14 @@ class Policy:
         """Where the keys may be, in the order in which the sources are asked."""
         return sources_of(self.keys)
 
-    def check_header(self, header: JOSEHeader) -> None:
-        """Check what can be told before any key is looked for (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`."""
+    def check_header(self, header: JOSEHeader, usual: frozenset[str] = TOKEN_TYPES) -> None:
+        """Check what can be told before any key is looked for (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`.
+
+        `usual` are the values of `typ` where the policy's `kind` names none.
+        """
         if self._algorithms is not None and header.algorithm not in self._algorithms:
             raise InvalidTokenError("alg")
-        self.kind.check_type(header.type)
+        self.kind.check_type(header.type, usual)
 
     def check(self, claims: Mapping[str, Any], now: float) -> Validity:
         """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
@@ -191,7 +200,7 @@ class Policy:
 
     def _check_issuer(self, claims: Mapping[str, Any]) -> None:
         # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
-        if isinstance(self.issuer, TenantPattern):
+        if isinstance(self.issuer, TenantPattern | TrustDomain):
             self.issuer.check(claims)
         elif self.issuer is NO_ISSUER:
             if "iss" in claims:

@@ -103,6 +103,9 @@ REASONS: dict[str, Reason] = {
         7,
         remedy="Ask the issuer for a token for this API, or set the guard's audience to its name there.",
     ),
+    "trust_domain": _reason(
+        5, 7, remedy="Its sub is no SPIFFE ID of a trust domain that is trusted here: add spiffe(...) for the domain."
+    ),
     "tenant": _reason(7, remedy="The token contradicts itself about its tenant: its issuer must be looked at."),
     "kind": _reason(
         7,

@@ -45,6 +45,7 @@ from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import UNCHECKED, Policy
 from jwtguard.core.principal import Principal
 from jwtguard.core.tenants import TenantPattern
+from jwtguard.core.trust_domains import SPIFFE, TrustDomain
 
 logger = logging.getLogger("jwtguard")
 
@@ -108,7 +109,9 @@ class TokenVerifier:
             problems.append(f"max_token_bytes is a number of bytes, 1 to {_LONGEST}, found {max_token_bytes!r}")
         if type(cache_size) is not int or cache_size < 0:
             problems.append(f"cache_size is a number of tokens, 0 for no cache, found {cache_size!r}")
-        by_issuer = {policy.issuer: policy for policy in policies if policy.issuer is not UNCHECKED}
+        by_issuer: dict[object, Policy] = {
+            policy.issuer: policy for policy in policies if policy.issuer is not UNCHECKED
+        }
         if len(policies) > 1 and len(by_issuer) < len(policies):
             problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
         ConfigurationError.raise_all(problems)
@@ -117,10 +120,13 @@ class TokenVerifier:
         self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None
         self._by_issuer = by_issuer
         self._patterns = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TenantPattern)]
+        self._domains = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TrustDomain)]
         self.max_token_bytes = max_token_bytes
         """Longer texts are refused unread."""
         self._cache_size = cache_size
-        self._types = types
+        self._usual_types = types
+        # Of the policies that name types of their own, each lets pass its own alone.
+        self._types = types.union(*(policy.kind.types or () for policy in policies)) - {""}
         self._clock = clock
         # Both are plain dicts without a lock: each use is one atomic operation, and a lost race only costs a repeat.
         self._cache: dict[bytes, _Remembered] = {}
@@ -178,7 +184,7 @@ class TokenVerifier:
             # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
             claims = _claims_of(jws)
             policy = self.policy_of(claims)
-        policy.check_header(header)
+        policy.check_header(header, self._usual_types)
         presented = _Presented(jws=jws, sha256=sha256, header=header, policy=policy, claims=claims)
         at_hand: list[tuple[KeySource, JWKSet | None]] = []
         is_tried = False
@@ -254,16 +260,23 @@ class TokenVerifier:
 
     def policy_of(self, claims: Mapping[str, Any]) -> Policy:
         """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""
-        issuer = claims.get("iss", NO_ISSUER)
-        if isinstance(issuer, str) or issuer is NO_ISSUER:
+        issuer, subject = claims.get("iss", NO_ISSUER), claims.get("sub")
+        if not isinstance(issuer, str) and issuer is not NO_ISSUER:
+            raise InvalidTokenError("iss")
+        if isinstance(issuer, str):
             policy = self._by_issuer.get(issuer)
             if policy is not None:
                 return policy
-        if isinstance(issuer, str):
             for pattern, policy in self._patterns:
                 if pattern.matches(issuer):
                     return policy
-        raise InvalidTokenError("iss")
+        for domain, policy in self._domains:
+            if domain.holds(subject):
+                return policy
+        if issuer is NO_ISSUER and NO_ISSUER in self._by_issuer:
+            return self._by_issuer[NO_ISSUER]
+        is_spiffe = isinstance(subject, str) and subject.lower().startswith(SPIFFE)
+        raise InvalidTokenError("trust_domain" if self._domains and (is_spiffe or issuer is NO_ISSUER) else "iss")
 
 
 def _unforeseen(name: str, refused: Callable[[JWTGuardError], object] | None = None) -> InvalidTokenError:

@@ -95,7 +95,7 @@ def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> in
     if not early:
         return last
     first = early[0]
-    if error.reason == "iss":
+    if error.reason in {"iss", "trust_domain"}:
         # Whose token it is must be known early where there are several issuers, or keys to be fetched.
         is_late = all(isinstance(policy.keys, JWKSet) for policy in evidence.policies)
         return last if is_opaque or (len(evidence.policies) == 1 and is_late) else first

@@ -23,6 +23,7 @@ from jwtguard.core.kind import TokenKind
 from jwtguard.core.no_issuer import NO_ISSUER
 from jwtguard.core.policy import MAX_NUMERIC_DATE, Policy
 from jwtguard.core.tenants import TenantPattern
+from jwtguard.core.trust_domains import TrustDomain
 from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.explanation.evidence import Evidence, cut
 from jwtguard.explanation.faults import json_fault, named, part_fault
@@ -156,8 +157,9 @@ def _alg(e: Evidence, reason: str) -> Pair:
 
 
 def _typ(e: Evidence, reason: str) -> Pair:
-    types = TOKEN_TYPES if e.policy is None or e.policy.kind.types is None else e.policy.kind.types
-    return f"typ is {_quoted(sorted(types), 'or')}", e.shown("typ", of=e.header)
+    types = TOKEN_TYPES if e.policy is None or e.policy.kind.types is None else set(e.policy.kind.types)
+    left_out = ", or is left out" if "" in types else ""
+    return f"typ is {_quoted(sorted(types - {''}), 'or')}{left_out}", e.shown("typ", of=e.header)
 
 
 def _kid(e: Evidence, reason: str) -> Pair:
@@ -186,6 +188,8 @@ def _issuer_wanted(e: Evidence) -> str:
         return ""
     if e.policy is not None and e.policy.issuer is NO_ISSUER:
         return "there is no iss"
+    if e.policy is not None and isinstance(e.policy.issuer, TrustDomain):
+        return f"sub is the SPIFFE ID of a workload in {e.policy.issuer}"
     templates = any(isinstance(policy.issuer, TenantPattern) for policy in e.policies)
     names = _quoted(list(dict.fromkeys(e.wanted_issuers)), "or")
     nameless = any(policy.issuer is NO_ISSUER for policy in e.policies)
@@ -210,6 +214,11 @@ def _missing(e: Evidence, reason: str) -> Pair:
 def _tenant(e: Evidence, reason: str) -> Pair:
     claim = getattr(e.policy and e.policy.issuer, "claim", "tid")
     return f"{claim} names the tenant that stands in iss", f"{e.shown('iss')}, {e.shown(claim)}"
+
+
+def _trust_domain(e: Evidence, reason: str) -> Pair:
+    domains = [str(policy.issuer) for policy in e.policies if isinstance(policy.issuer, TrustDomain)]
+    return f"sub is the SPIFFE ID of a workload in {_quoted(domains, 'or')}", e.shown("sub")
 
 
 def _kind(e: Evidence, reason: str) -> Pair:
@@ -319,6 +328,7 @@ _BY_REASON: dict[str, Callable[[Evidence, str], Pair]] = {
     "iss": _issuer,
     "aud": _audience,
     "tenant": _tenant,
+    "trust_domain": _trust_domain,
     "kind": _some_of,
     "kind_…": _kind,
     "kind_client": _client,

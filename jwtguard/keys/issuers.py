@@ -33,6 +33,7 @@ from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.policy import Policy
 from jwtguard.core.principal import ClaimsMapping
 from jwtguard.core.tenants import TenantPattern, has_placeholder
+from jwtguard.core.trust_domains import SPIFFE, TrustDomain
 from jwtguard.core.unchecked import UncheckedType
 from jwtguard.keys.defaults import PolicyDefaults
 from jwtguard.keys.openid import OpenIDProvider
@@ -43,7 +44,8 @@ class TrustedIssuer:
     """One issuer whose tokens a guard takes, on its own terms.
 
     `issuer` is the exact `iss`; with `{tenantid}` in it, `tenants` lists the tenants that may stand there (or is
-    `UNCHECKED`), and the token's `tid` must agree. `aliases` are further spellings of `iss` that mean the same issuer.
+    `UNCHECKED`), and the token's `tid` must agree. `spiffe://` and a name is a trust domain of SPIFFE: `sub` must be
+    one of its identities, and `iss` is not checked. `aliases` are further spellings of `iss` that mean the same issuer.
     `audience` is required, as in `Guard`. `keys` is what it is in `Guard`; left out, the issuer is asked for its
     metadata (`OpenIDProvider`). `algorithms` are the `alg` values accepted. `kind` tells access tokens from others.
     `past_claims` are dates that may not lie in the future. `claims`, `required_claims`, `leeway` and `max_token_age`
@@ -90,7 +92,7 @@ class TrustedIssuer:
     def _key_source(self) -> KeySource:
         if self.keys is not None:
             return key_source(self.keys)
-        if self.issuer is NO_ISSUER or has_placeholder(self.issuer):
+        if self.issuer is NO_ISSUER or has_placeholder(self.issuer) or self._is_trust_domain:
             raise ConfigurationError("keys is required where the issuer is no address to ask: pass RemoteJWKSet(...)")
         try:
             return OpenIDProvider(self.issuer, algorithms=self.algorithms)
@@ -101,16 +103,22 @@ class TrustedIssuer:
         raise ConfigurationError(problem)
 
     @property
+    def _is_trust_domain(self) -> bool:
+        return isinstance(self.issuer, str) and self.issuer.lower().startswith(SPIFFE)
+
+    @property
     def key_source(self) -> KeySource:
         """Where its keys come from, for `prefetch()` and health checks."""
         return self._source
 
     def policies(self, defaults: PolicyDefaults) -> list[Policy]:
         """Its policies, one for each spelling of the issuer."""
-        issuer: str | TenantPattern | NoIssuerType = self.issuer
+        issuer: str | TenantPattern | TrustDomain | NoIssuerType = self.issuer
         if isinstance(issuer, str) and has_placeholder(issuer):
             issuer = TenantPattern(issuer, tenants=self.tenants)  # type: ignore[arg-type]
-        elif self.tenants is not None:
+        elif isinstance(issuer, str) and self._is_trust_domain:
+            issuer = TrustDomain(issuer)
+        if self.tenants is not None and not isinstance(issuer, TenantPattern):
             raise ConfigurationError('tenants needs an issuer with {tenantid}, as in "https://…/{tenantid}/v2.0"')
         return [
             Policy(

@@ -35,6 +35,7 @@ from jwtguard.providers.identity import keycloak as keycloak
 from jwtguard.providers.identity import oidc as oidc
 from jwtguard.providers.identity import okta as okta
 from jwtguard.providers.identity import supabase as supabase
+from jwtguard.providers.spiffe_svid import spiffe as spiffe
 
 PRESETS: dict[str, Callable[..., TrustedIssuer]] = {
     preset.__name__: preset
@@ -51,6 +52,7 @@ PRESETS: dict[str, Callable[..., TrustedIssuer]] = {
         keycloak,
         oidc,
         okta,
+        spiffe,
         supabase,
     )
 }

@@ -22,6 +22,7 @@ from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.policy import UNCHECKED, Policy
 from jwtguard.core.principal import ClaimPath
 from jwtguard.core.tenants import TenantPattern
+from jwtguard.core.trust_domains import TrustDomain
 
 LIFETIME = timedelta(minutes=5)
 # Quick to make first; RSA takes a tenth of a second, and is for guards that take nothing else.
@@ -67,7 +68,7 @@ def algorithm_of(policy: Policy) -> str:
 
 def type_of(policy: Policy) -> str:
     """The header's `typ` of its access tokens: that of RFC 9068 §2.1, unless they say otherwise."""
-    types = set(policy.kind.types or ())
+    types = set(policy.kind.types or ()) - {""}
     return "at+jwt" if not types or "at+jwt" in types else min(types).upper()
 
 
@@ -81,13 +82,15 @@ def _issuer_name(policy: Policy) -> str:
     issuer = policy.issuer
     if isinstance(issuer, TenantPattern):
         return re.sub(r"\{[a-z_]+\}", _tenant(policy), issuer.template)
+    if isinstance(issuer, TrustDomain):
+        return issuer.name
     return issuer if isinstance(issuer, str) else "https://issuer.example"
 
 
 def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -> dict[str, Any]:
     """What the policy's issuer would say in a token that is issued `now`; what it leaves out is None."""
     claims: dict[str, Any] = {
-        "iss": None if policy.issuer is NO_ISSUER else _issuer_name(policy),
+        "iss": None if policy.issuer is NO_ISSUER or isinstance(policy.issuer, TrustDomain) else _issuer_name(policy),
         "exp": now + int(settings.get("expires_in", LIFETIME).total_seconds()),
         # An expired token was issued before it expired.
         "iat": now + min(0, int(settings.get("expires_in", LIFETIME).total_seconds())),
@@ -97,6 +100,8 @@ def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -
     }
     if isinstance(policy.issuer, TenantPattern):
         claims[policy.issuer.claim] = _tenant(policy)
+    if isinstance(policy.issuer, TrustDomain) and not policy.issuer.holds(subject):
+        subject = f"{policy.issuer}/{subject}"
     if policy.audience is not UNCHECKED:
         claims["aud"] = min(policy._audiences or ())
     _be_of_kind(claims, policy)

@@ -188,6 +188,8 @@ WORLDS: list[tuple[str, World]] = [
     ("iss", World(_SEVERAL, GOOD, 5)),
     ("aud", World(guard(), of(aud="https://other.example"), 7)),
     ("aud", World(guard(audience=UNCHECKED), of(aud=1), 7)),
+    ("trust_domain", World(trusting(issuer="spiffe://prod.example"), of(iss=None), 7)),
+    ("trust_domain", World(trusting(issuer="spiffe://prod.example"), of(sub="spiffe://evil.example/a"), 7)),
     (
         "tenant",
         World(trusting(issuer=_TENANT, tenants=["acme"]), of(iss=_TENANT.format(tenantid="acme"), tid="b"), 7),
