@@ -286,7 +286,7 @@ class Checkpoint:
         if isinstance(found, Authentication):  # As most middlewares have it; here, to save a call.
             return guard.admission(requirement, found)
         if not requirement.mode.reads_token:
-            return guard.admission(requirement, None)
+            return guard.begin_admission(read(source), requirement)
         if found is not None:
             entry = callers.begin(guard) if callable(found) else found
             if isinstance(entry, Unfinished):

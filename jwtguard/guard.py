@@ -78,6 +78,8 @@ class Authentication(NamedTuple):
     token: VerifiedToken | None = None
     source: TokenSource | None = None
     error: JWTGuardError | None = None
+    client: str | None = None
+    """The address that the server saw, for events; None without `on_event`."""
 
     def require(self) -> Principal | None:
         """The principal; raises the error."""
@@ -431,6 +433,7 @@ class Guard(Frozen, FromGuard):
     ) -> Begun[Authentication]:
         """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
         token = source = text = None
+        client = self._client(request)
         sources = self.tokens_from if tokens_from is None else tokens_from
         request.search.look_in(name for place in sources for name in fields_of(place))
         try:
@@ -441,7 +444,7 @@ class Guard(Frozen, FromGuard):
                 text, source = extract(request, sources)
             if text is None or source is None:
                 # No event: maybe nobody needs a token here.
-                missing = Authentication(error=MissingTokenError(scheme_hint(request, sources)))
+                missing = Authentication(error=MissingTokenError(scheme_hint(request, sources)), client=client)
                 return missing if renew is None else self._renewing(renew, request, None, missing)
             request.search.found_in_query |= isinstance(source, TokenQuery)
             opaque = self.introspection
@@ -458,8 +461,8 @@ class Guard(Frozen, FromGuard):
         except JWTGuardError as error:
             return self._begin_refusing(error, request, source, token, renew)
         if self._on_event is not None:
-            self._tell("accepted", "accepted", token)
-        accepted: Authentication = new_tuple(Authentication, (token.principal, token, source, None))
+            self._tell("accepted", "accepted", token, client=client)
+        accepted: Authentication = new_tuple(Authentication, (token.principal, token, source, None, client))
         return accepted
 
     def _authenticating(
@@ -485,9 +488,10 @@ class Guard(Frozen, FromGuard):
         except JWTGuardError as error:
             refused = self._begin_refusing(error, request, source, token, renew)
         else:
+            client = self._client(request)
             if self._on_event is not None:
-                self._tell("accepted", "accepted", token)
-            return Authentication(token.principal, token, source)
+                self._tell("accepted", "accepted", token, client=client)
+            return Authentication(token.principal, token, source, client=client)
         return (yield from refused) if isinstance(refused, Unfinished) else refused
 
     def _begin_refusing(
@@ -501,10 +505,11 @@ class Guard(Frozen, FromGuard):
         """Keep the error; but of an expired token the caller may be known after all."""
         if isinstance(error, ConfigurationError):
             raise error  # Nobody's request: the program is wrong, and whoever runs it must see it.
-        refused = Authentication(error=error.with_traceback(None))
+        client = self._client(request)
+        refused = Authentication(error=error.with_traceback(None), client=client)
         if source is not None and renew is not None and error.reason == "expired":
             return self._renewing(renew, request, source, refused)
-        self._tell_refused(error, token)
+        self._tell_refused(error, token, client=client)
         return refused
 
     def _renewing(
@@ -516,12 +521,12 @@ class Guard(Frozen, FromGuard):
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            instead = Authentication(error=error.with_traceback(None))
+            instead = instead._replace(error=error.with_traceback(None))
         else:
             if renewed is not None:
                 return renewed
         if instead.error is not None and not isinstance(instead.error, MissingTokenError):
-            self._tell_refused(instead.error)
+            self._tell_refused(instead.error, client=instead.client)
         return instead
 
     def accepting(self, request: HTTPRequest, text: str, source: TokenSource) -> Steps[Authentication]:
@@ -529,22 +534,23 @@ class Guard(Frozen, FromGuard):
         runs as if it had come with `request`. An error is kept in the result.
         """
         token = yield from self.reading_issued(text)
+        client = self._client(request)
         try:
             self._check_csrf(request, token)
             asked = self._begin_asking(token)
             if asked is not None:
                 yield from asked
         except JWTGuardError as error:
-            self._tell_refused(error, token)
-            return Authentication(error=error.with_traceback(None))
+            self._tell_refused(error, token, client=client)
+            return Authentication(error=error.with_traceback(None), client=client)
         if self._on_event is not None:
-            self._tell("accepted", "accepted", token)
-        return Authentication(token.principal, token, source)
+            self._tell("accepted", "accepted", token, client=client)
+        return Authentication(token.principal, token, source, client=client)
 
     def refusing(self, authentication: Authentication, error: InvalidTokenError | UnavailableError) -> Authentication:
         """What is kept of a caller whose token is good, but whose user is not there, or cannot be looked up."""
-        self._tell_refused(error, authentication.token)
-        return Authentication(error=error)
+        self._tell_refused(error, authentication.token, client=authentication.client)
+        return Authentication(error=error, client=authentication.client)
 
     def proves_origin(self, entry: Admission | Authentication) -> bool:
         """Whether a token let the caller in that no other site could have sent.
@@ -613,6 +619,8 @@ class Guard(Frozen, FromGuard):
             if isinstance(begun, Unfinished):
                 return self._admitting(requirement, begun)
             kept = begun
+        elif kept is None:
+            kept = Authentication(client=self._client(request))
         return self.admission(requirement, kept)
 
     def _admitting(
@@ -633,15 +641,15 @@ class Guard(Frozen, FromGuard):
             if mode is Mode.PUBLIC:
                 return Admission()
             denied = AccessDeniedError()
-            self._tell_refused(denied)
+            self._tell_refused(denied, client=(kept or NOBODY).client)
             raise denied
-        principal, token, _, error = kept or NOBODY
+        principal, token, _, error, client = kept or NOBODY
         if error is None and principal is not None:
             if requirement.test is not None:
                 try:
                     requirement.check(principal, self._rights, now=self._clock())
                 except JWTGuardError as refused:
-                    self._tell_refused(refused, token)
+                    self._tell_refused(refused, token, client=client)
                     if isinstance(refused, InsufficientScopeError):
                         refused.limit(explained=self.explain_refusals)
                     raise
@@ -651,7 +659,7 @@ class Guard(Frozen, FromGuard):
             if mode.admits_anybody:
                 return Admission(None, kept)
             error = MissingTokenError(None if error is None else error.hint)
-            self._tell_refused(error)
+            self._tell_refused(error, client=client)
             raise error
         if mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
             return Admission(None, kept)  # It was logged when it was found.
@@ -689,12 +697,12 @@ class Guard(Frozen, FromGuard):
         try:
             requirement = rules.requirement(request.method, request.path)
         except AmbiguousPathError as error:
-            self._tell_refused(error)
+            self._tell_refused(error, client=self._client(request))
             raise
         if is_exempt:
             return Admission()
         if not requirement.mode.reads_token:
-            return self.admission(requirement, None)
+            return self.begin_admission(request, requirement)
         begun = self.begin_authentication(request, renew)
         if find_user is not None:
             begun = find_user(begun)
@@ -734,7 +742,13 @@ class Guard(Frozen, FromGuard):
         """Seconds since the epoch."""
         return self._clock
 
-    def _tell_refused(self, error: JWTGuardError, token: VerifiedToken | None = None) -> None:
+    def _client(self, request: HTTPRequest) -> str | None:
+        """The address that the server saw; None where no event tells it."""
+        return None if self._on_event is None else request.client
+
+    def _tell_refused(
+        self, error: JWTGuardError, token: VerifiedToken | None = None, *, client: str | None = None
+    ) -> None:
         unavailable = isinstance(error, UnavailableError)
         level = logging.WARNING if unavailable else refusal_level()
         outcome: Literal["unavailable", "refused"] = "unavailable" if unavailable else "refused"
@@ -745,12 +759,20 @@ class Guard(Frozen, FromGuard):
             fields = log_fields(outcome, reason=error.reason, **_named(token))
             logger.log(level, "%s: %s", outcome, text, extra=fields)
         if self._on_event is not None:
-            self._tell(outcome, error.reason, token, missing)
+            self._tell(outcome, error.reason, token, client=client, missing=missing)
 
-    def _tell(self, outcome: Outcome, reason: str, token: VerifiedToken | None, missing: tuple[str, ...] = ()) -> None:
+    def _tell(
+        self,
+        outcome: Outcome,
+        reason: str,
+        token: VerifiedToken | None,
+        *,
+        client: str | None = None,
+        missing: tuple[str, ...] = (),
+    ) -> None:
         assert self._on_event is not None  # noqa: S101 - for the type checker: who calls has looked
         try:
-            self._on_event(Event(outcome=outcome, reason=reason, missing=missing, **_who(token)))
+            self._on_event(Event(outcome=outcome, reason=reason, client=client, missing=missing, **_who(token)))
         except Exception:
             # Whoever counts must not decide.
             logger.exception(

@@ -23,6 +23,7 @@ from jwtguard import (
     predicate,
     public,
 )
+from jwtguard.core.http import HTTPRequest
 from tests.samples import ISSUER, asgi, forged, guard, token
 from tests.test_guard import EXPIRED, GOOD, MODES, REQUESTS, bearer, cookie, guard_for
 
@@ -196,3 +197,31 @@ def test_no_token_in_any_log(name: str, caplog: pytest.LogCaptureFixture) -> Non
     everything = "\n".join(said)
     parts = {part for text in TEXTS.values() for part in text.split(".")}
     assert [part for part in parts if part in everything] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "requirement"),
+    [
+        ("absent", authenticated),
+        ("admin", has_role("other")),
+        ("forged", authenticated),
+        ("csrf", authenticated),
+        ("unavailable", authenticated),
+        ("admin", denied),
+    ],
+)
+def test_client(name: str, requirement: Requirement) -> None:
+    """Each event of a request tells the address that the server saw, for limits of rates."""
+    events: list[Event] = []
+    deciding = guard_for(name, on_event=events.append)
+    request = REQUESTS[name]
+    with pytest.raises(JWTGuardError):
+        deciding.admit(_from("192.0.2.7", request), requirement).run()
+    with pytest.raises(JWTGuardError):
+        deciding.admission(requirement, deciding.authenticate(_from("192.0.2.7", request)).run())
+    assert events
+    assert {event.client for event in events} == {"192.0.2.7"}
+
+
+def _from(client: str, request: HTTPRequest) -> HTTPRequest:
+    return HTTPRequest(method=request.method, path=request.path, values=request.values, client=client)

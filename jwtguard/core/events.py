@@ -1,7 +1,7 @@
 """What a guard decided, for whoever counts or alerts: never with a token in it.
 
 >>> Event(outcome="refused", reason="expired")
-Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id=None, missing=())
+Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id=None, client=None, missing=())
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Event:
     So a request whose token is good and whose role is missing tells `accepted` and then `refused`. `reason` is the
     stable word of the error, or `accepted`; `missing` are the parts of a requirement that the caller lacks.
 
-    Subject, issuer and session are only told of a token that was verified.
+    Subject, issuer and session are only told of a token that was verified. `client` is the address that the server saw,
+    which may be a proxy's, for limits of rates; None where there is no request (`guard.verify`, look-ups of an open
+    connection).
     """
 
     outcome: Outcome
@@ -37,6 +39,7 @@ class Event:
     subject: str | None = None
     issuer: str | None = None
     session_id: str | None = None
+    client: str | None = None
     missing: tuple[str, ...] = field(default=(), compare=False)  # It explains `reason`, and is no decision of its own.
 
 

@@ -58,8 +58,6 @@ class SilentRenewal:
             yield from self._cookies.headers(request, prepared.answer)
         except (InvalidGrantError, InvalidRequestError):
             return None  # The session is over, and the caller is who it was before: nobody.
-        except (CSRFError, UnavailableError) as error:
-            return Authentication(error=error.with_traceback(None))
         if authentication.error is None:
             put_off(PendingRenewal(self._cookies, prepared, request))
         return authentication

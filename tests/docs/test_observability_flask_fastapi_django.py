@@ -6,13 +6,13 @@ import ast
 import json
 import logging
 import re
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 from django.test import RequestFactory
 from starlette.testclient import TestClient
 
-from jwtguard import InvalidTokenError
+from jwtguard import Event, InvalidTokenError
 from jwtguard.core.logs import LogEvent, log_fields
 from tests.adapters.django_site import CSRF
 from tests.examples.documents import ROOT, run
@@ -96,3 +96,18 @@ def test_every_record_has_its_fields() -> None:
                 logged += 1
     assert logged > 15
     assert [event for event in get_args(LogEvent) if f'"{event}"' not in named] == []
+
+
+def test_limit_of_refusals() -> None:
+    """An address is over the limit when so many of its tokens were refused, and no other address is."""
+    limit = run(PAGE, {}, "Limit a client whose tokens are refused")["RefusalLimit"](most=2)
+    told: list[tuple[Literal["accepted", "refused"], str]] = [
+        ("accepted", "accepted"),
+        ("refused", "missing_token"),
+        ("refused", "form"),
+    ]
+    for outcome, reason in told:
+        limit.on_event(Event(outcome=outcome, reason=reason, client="192.0.2.1"))
+    assert not limit.is_over("192.0.2.1")
+    limit.on_event(Event(outcome="unavailable", reason="introspection", client="192.0.2.1"))
+    assert (limit.is_over("192.0.2.1"), limit.is_over("192.0.2.2")) == (True, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -116,3 +117,17 @@ def test_a_server_that_starts_twice() -> None:
 
     assert wsgi_client(in_front_of(application, route_site("silent renewal").endpoints()))(RawRequest()).status == 500
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("happens", "told"), [("down", "store"), ("cross-site", "csrf_site")])
+def test_a_renewal_that_fails_is_told(happens: str, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An outage or a forged request while a token is renewed stands in the log like every other refusal."""
+    site = route_site("silent renewal")
+    token = site.sessions.start("user-alice").run().refresh_token
+    site.store.is_down = happens == "down"
+    more = {"sec_fetch_site": "cross-site"} if happens == "cross-site" else {}
+    with caplog.at_level(logging.INFO, logger="jwtguard"):
+        authentication, _ = renewed(site, wsgi("POST", "/me", cookie=f"__Host-refresh={token}", **more))
+    assert authentication.error is not None
+    assert authentication.error.reason == told
+    assert [text.partition("reason=")[2] for text in caplog.messages if "reason=" in text] == [told]
