@@ -38,7 +38,6 @@ from jwtguard import (
     Principal,
     TokenCookie,
     TokenHeader,
-    TokenIssuer,
     TokenQuery,
     VerifiedToken,
     fresh,
@@ -62,7 +61,6 @@ from jwtguard.django.rest_framework import (
 from jwtguard.django.users import TokenUser, by_primary_key
 from jwtguard.testing.sites import OutOfReach
 from tests.adapters.django_site import _urlconf
-from tests.examples.documents import ROOT, run
 from tests.samples import NOW, guard, token
 
 ABSENT = 'Bearer realm="api"'
@@ -631,18 +629,6 @@ def test_the_extra_is_named() -> None:
         del sys.modules[name]
         with pytest.raises(ImportError, match=rf"^{name} needs .*pip install 'jwtguard-middleware\[drf\]'$"):
             importlib.import_module(name)
-
-
-def test_the_documentation() -> None:
-    """The views in docs/frameworks.md let in whom they say."""
-    shown = run(ROOT / "docs" / "frameworks.md", run(ROOT / "README.md", {"__name__": "readme"}, "Use"))
-    issuer = TokenIssuer(
-        issuer="https://login.example", audience="https://api.example", client_id="web", signing_keys=[shown["key"]]
-    )
-    headers = {"Authorization": f"Bearer {issuer.access_token('alice', scope=['reports:read'])}"}
-    for name, expected in (("Reports", 200), ("Users", 403)):
-        made = type(name, (shown[name],), {"authentication_classes": [GuardAuthentication]})
-        assert ask(made, headers=headers, JWTGUARD=shown["guard"]).status_code == expected
 
 
 def test_a_principal_makes_a_user() -> None:

@@ -101,9 +101,9 @@ def test_logout_everywhere() -> None:
         shown["guard"].verify(second.access_token).run()
 
 
-def test_key_rotation(folder: Path) -> None:
+def test_key_rotation() -> None:
     """Two keys after a rotation; one of them stolen; an old secret that checks tokens without `kid`."""
-    shown = run(DOCS / "how-to-key-rotation.md", {"folder": folder})
+    shown = run(DOCS / "how-to-key-rotation.md", {})
     keys: SigningKeys = shown["keys"]
     assert [state.role for state in keys.states()] == ["compromised", "current"]
     assert next(state.role for state in shown["secrets"].states()) == "retired"

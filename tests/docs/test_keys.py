@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from jwtguard import Guard, SigningKeys
 from tests.examples.documents import ROOT, run
 
 DOCUMENT = ROOT / "docs" / "keys.md"
 
 
-def test_every_block(tmp_path: Path) -> None:
+def test_every_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Typed in from the top, nothing is fetched, and our own keys do what it says."""
-    shown = run(DOCUMENT, {"__name__": "keys", "folder": tmp_path})
+    monkeypatch.chdir(tmp_path)
+    shown = run(DOCUMENT, {"__name__": "keys"})
     keys, issuer = shown["keys"], shown["issuer"]
     assert isinstance(keys, SigningKeys)
     assert isinstance(shown["guard"], Guard)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
+from jwtguard.testing import asgi_client, wsgi_client
 from jwtguard.testing.clients import Client
 from tests.docs.console import Terminal
 from tests.examples.documents import ROOT
+from tests.literal.server import served
 
 _BLOCK = re.compile(r"^```(?P<language>python|console)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLING = ("python3 -m venv", "pip install", "django-admin")
@@ -63,14 +61,6 @@ def test_one_file(
             terminal.carry_out(code, client_of(app.app))
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_django(tmp_path: Path) -> None:
     """The tutorial with a project of its own, which is made, written, and served by Django's own commands."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "JWTGUARD_"))}
@@ -84,7 +74,6 @@ def test_django(tmp_path: Path) -> None:
         return done.stdout
 
     run("python -m django startproject project .")
-    (tmp_path / "project" / "urls.py").write_text("")
     shown = list(blocks("django"))
     for language, code in shown:
         if language == "python":
@@ -93,37 +82,10 @@ def test_django(tmp_path: Path) -> None:
                 text.write(code)
     assert "no issues" in run("python manage.py check")
     run("python manage.py migrate")
-    with served(tmp_path, environment) as client:
+    with served(
+        tmp_path, "manage.py", "runserver", "--noreload", "127.0.0.1:{port}", environment=environment
+    ) as client:
         terminal = Terminal(run, tmp_path)
         for language, code in shown:
             if language == "console":
                 terminal.carry_out(code, client)
-
-
-@contextlib.contextmanager
-def served(project: Path, environment: dict[str, str]) -> Iterator[Client]:
-    """A client of the project, served by `manage.py runserver`."""
-    port = free_port()
-    command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
-    with (project / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert server.poll() is None, (project / "server.log").read_text()
-            assert time.monotonic() < deadline
-        yield lambda request: sent(request, port)
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def sent(request: RawRequest, port: int) -> RawAnswer:
-    """The answer of the server on this port."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    with contextlib.closing(connection):
-        connection.request(request.method, request.target, body=request.body or None, headers=dict(request.headers))
-        answer = connection.getresponse()
-        return RawAnswer(status=answer.status, headers=tuple(answer.getheaders()), body=answer.read())

@@ -9,16 +9,13 @@ import re
 from typing import Any, Literal, get_args
 
 import pytest
-from django.test import RequestFactory
 from starlette.testclient import TestClient
 
 from jwtguard import Event, InvalidTokenError
 from jwtguard.core.logs import LogEvent, log_fields
-from tests.adapters.django_site import CSRF
 from tests.examples.documents import ROOT, run
 
 _LOGGING = re.compile(r"logger\.(log|debug|info|warning|error|exception|critical)")
-assert CSRF  # Its module configures Django.
 PAGE = ROOT / "docs" / "observability.md"
 
 
@@ -44,8 +41,6 @@ def test_health_routes() -> None:
     assert (flask.status_code, flask.get_json()) == expected
     fastapi = TestClient(run(PAGE, {"guard": guard}, "FastAPI")["app"]).get("/health")
     assert (fastapi.status_code, fastapi.json()) == expected
-    django = run(PAGE, {"guard": guard}, "Django")["django_health"](RequestFactory().get("/health"))
-    assert (django.status_code, json.loads(django.content)) == expected
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
