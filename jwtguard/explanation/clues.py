@@ -23,8 +23,10 @@ from jwtguard.explanation.faults import part_fault
 
 MAX_SKEW = 900
 """Seconds by which clocks are wrong; what is further off is another cause."""
-_V1 = re.compile(r"https://sts\.windows\.net/[^/]+/")
-_V2 = re.compile(r"https://login\.microsoftonline\.com/[^/]+/v2\.0")
+_V1 = re.compile(r"https://sts\.(?:windows\.net|chinacloudapi\.cn)/[^/]+/")
+_V2 = re.compile(
+    r"https://login\.(?:microsoftonline\.com|microsoftonline\.us|partner\.microsoftonline\.cn)/[^/]+/v2\.0"
+)
 
 
 def text(pattern: str) -> Callable[[Evidence], bool]:
@@ -96,6 +98,11 @@ def another_issuer(e: Evidence) -> bool:
     return bool(e.issuer) and e.policy is not None and isinstance(e.policy.issuer, str) and e.issuer != e.policy.issuer
 
 
+def of_auth0(e: Evidence) -> bool:
+    """An opaque text, and a guard whose issuer is Auth0."""
+    return "." not in e.text and any(re.search(r"\.auth0\.com/?$", wanted) for wanted in e.wanted_issuers)
+
+
 def differs_by_slash(e: Evidence) -> bool:
     """Whether `iss` is ours but for a slash at its end."""
     return any(e.issuer.rstrip("/") == wanted.rstrip("/") for wanted in e.wanted_issuers) and bool(e.issuer)
@@ -125,7 +132,15 @@ def entra_v1_for_v2(e: Evidence) -> bool:
 
 def entra_v2_for_v1(e: Evidence) -> bool:
     """Whether an Entra token of version 2 came to a guard for version 1."""
-    return _V2.fullmatch(e.issuer) is not None and any("sts.windows.net" in wanted for wanted in e.wanted_issuers)
+    return _V2.fullmatch(e.issuer) is not None and any("https://sts." in wanted for wanted in e.wanted_issuers)
+
+
+def entra_of_another_cloud(e: Evidence) -> bool:
+    """Whether an Entra token came to a guard for another of Microsoft's clouds."""
+    return any(
+        version.fullmatch(e.issuer) is not None and any(map(version.fullmatch, e.wanted_issuers))
+        for version in (_V1, _V2)
+    ) and all(e.issuer.partition("://")[2].partition("/")[0] not in wanted for wanted in e.wanted_issuers)
 
 
 def api_scheme(e: Evidence) -> bool:

@@ -32,6 +32,7 @@ from jwtguard.explanation.clues import (
     differs_by_slash,
     early_by_little,
     ends_with,
+    entra_of_another_cloud,
     entra_v1_for_v2,
     entra_v2_for_v1,
     has,
@@ -48,6 +49,7 @@ from jwtguard.explanation.clues import (
     late_by_little,
     milliseconds,
     number,
+    of_auth0,
     only,
     payload_is_broken,
     public_meets_symmetric,
@@ -58,8 +60,7 @@ from jwtguard.explanation.clues import (
 )
 from jwtguard.explanation.evidence import Evidence, cut
 from jwtguard.explanation.moments import span
-
-_GRAPH = "00000003-0000-0000-c000-000000000000"
+from jwtguard.explanation.services import way_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,10 @@ class Hint:
 
 
 def remedy(evidence: Evidence, reason: str) -> str:
-    """What helps against `reason`: by the first hint that fits, else what always helps."""
+    """What helps against `reason`: by what the token is, by the first hint that fits, else what always helps."""
+    instead = way_out(evidence)
+    if instead is not None:
+        return instead
     for hint in HINTS:
         if hint.reason == reason and hint.when(evidence):
             return hint.remedy.format_map(_facts(evidence))
@@ -106,6 +110,18 @@ def _hint(reason: str, when: Callable[[Evidence], bool], text: str) -> Hint:
     return Hint(reason=reason, when=when, remedy=text)
 
 
+def _around(reason: str) -> list[Hint]:
+    """What is copied along with a token, which comes to the same refusals in both forms."""
+    return [
+        _hint(reason, text(r"^\s*[\"'].*[\"']\s*$"), "Take the quotes off: they are not part of the token."),
+        _hint(
+            reason,
+            text(r"^\s*(?:authorization\s*:\s*)?(?:bearer|dpop|jwt|token)\b"),
+            "Take the word before the token off (Bearer): it belongs to the header, not to the token.",
+        ),
+    ]
+
+
 _SKEW = (
     "The clocks differ, or the token came late. Set both machines by NTP; allow for more with leeway=timedelta(...), at"
     " most 300 s."
@@ -132,13 +148,22 @@ HINTS: tuple[Hint, ...] = (
         "form", text(r"^\s*\{.*access_token"), "Send what stands in access_token, not the whole answer of the login."
     ),
     _hint("form", text(r"^\s*\{"), "This is JSON, and a token in the compact form is meant: three parts with dots."),
-    _hint("form", text(r"^[\"'].*[\"']$"), "Take the quotes off: they are not part of the token."),
-    _hint("form", text(r"^bearer\b"), "Take the word Bearer off: it belongs to the header, not to the token."),
+    *_around("form"),
+    _hint(
+        "form",
+        text(r"^ya29\."),
+        "This is an access token of Google, which is opaque. Send the ID token, with a guard for google(...).",
+    ),
     _hint("form", text(r"%2e"), "Decode the token from its URL form: %2E stands for a dot."),
     _hint(
         "form", text(r"^[^.]+\.[^.]+\.$"), "Nobody signed it (alg none): such a token proves nothing. Have it signed."
     ),
     _hint("form", text(r"^[^.]+\.[^.]+$"), "The signature is missing: copy the whole token."),
+    _hint(
+        "form",
+        of_auth0,
+        "Auth0 sends opaque tokens where no audience was asked for: ask for one with audience={wanted_aud}.",
+    ),
     _hint(
         "form",
         text(r"^[^.\s]+$"),
@@ -149,6 +174,8 @@ HINTS: tuple[Hint, ...] = (
         text(r"^eyJ"),
         "Ask the issuer for a token for this API: Auth0 sends encrypted ones where no audience was asked for.",
     ),
+    *_around("base64url"),
+    _hint("base64url", text(r"^\s|\s$"), "Take the white space off the ends of the token."),
     _hint("base64url", text(r"\s"), "Join the lines: the token was broken by white space."),
     _hint("base64url", text(r"%[0-9a-f]{2}"), "Decode the token from its URL form (%..)."),
     _hint("base64url", text(r"="), "The issuer must leave the padding (=) out (RFC 7515 §2)."),
@@ -271,6 +298,11 @@ HINTS: tuple[Hint, ...] = (
     ),
     _hint(
         "iss",
+        entra_of_another_cloud,
+        'An Entra token of another cloud: use entra(..., cloud="usgov") or cloud="china", whose issuer is {iss}.',
+    ),
+    _hint(
+        "iss",
         differs_by_host,
         "The same path on another host. If your issuer is reached by two names, as in containers, set the one that it"
         " writes into tokens (Keycloak: hostname), or write issuer={iss} if that name is yours too.",
@@ -296,7 +328,6 @@ HINTS: tuple[Hint, ...] = (
         "Keycloak puts account into aud by itself. Add an audience mapper for this API to the client, or to a client"
         " scope of it.",
     ),
-    _hint("aud", only(_GRAPH), "A token for Microsoft Graph: ask for one with a scope of this API (api://…/…)."),
     _hint(
         "aud",
         ends_with("/userinfo"),

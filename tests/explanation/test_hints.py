@@ -21,6 +21,7 @@ from jwtguard.core.jose import encode_segment
 from jwtguard.explanation import explain
 from jwtguard.explanation.evidence import Evidence
 from jwtguard.explanation.hints import HINTS, remedy
+from jwtguard.explanation.services import way_out
 from jwtguard.providers import cognito, entra, keycloak, oidc, supabase
 from tests.core.keys import hs256, signing_key, verification_key
 from tests.core.tokens import AUDIENCE, ISSUER, NOW, Clock, claims, compact
@@ -83,6 +84,7 @@ def parts(text: str, *replaced: str) -> str:
     return ".".join([text.split(".", maxsplit=1)[0], *replaced])
 
 
+US = V2.replace("microsoftonline.com", "microsoftonline.us")
 ENTRA_CLAIMS = {"aud": "app", "sub": "u", "exp": NOW + 300, "tid": TENANT, "azp": "web", "appid": "web"}
 
 CASES: list[tuple[str, Guard, Any, str]] = [
@@ -95,7 +97,12 @@ CASES: list[tuple[str, Guard, Any, str]] = [
     ("form", guard(), '{"access_token": "x.y"}', "what stands in access_token"),
     ("form", guard(), '{"a": 1}', "This is JSON"),
     ("form", guard(), f'"{GOOD}.x"', "Take the quotes off"),
-    ("form", guard(), "Bearer x", "the word Bearer"),
+    ("form", guard(), "Bearer x", "off (Bearer)"),
+    ("form", guard(), "ya29.a0AfH6SMBx", "an access token of Google"),
+    ("form", guard(issuer="https://acme.eu.auth0.com/"), "4Qv0dWs0b3UA", f'with audience="{AUDIENCE}"'),
+    ("base64url", guard(), f"'{GOOD}'", "Take the quotes off"),
+    ("base64url", guard(), f"Authorization: Bearer {GOOD}", "off (Bearer)"),
+    ("base64url", guard(), f" {GOOD}", "off the ends"),
     ("form", guard(), GOOD.replace(".", "%2E"), "%2E stands for a dot"),
     ("form", guard(), f"{GOOD.rpartition('.')[0]}.", "Nobody signed it"),
     ("form", guard(), GOOD.rpartition(".")[0], "The signature is missing"),
@@ -153,6 +160,7 @@ CASES: list[tuple[str, Guard, Any, str]] = [
     ("iss", guard(), of(iss="http://issuer.example"), "http and https"),
     ("iss", azure(2), rs({**ENTRA_CLAIMS, "iss": V1, "ver": "1.0"}), "entra(..., version=1)"),
     ("iss", azure(1), rs({**ENTRA_CLAIMS, "iss": V2, "ver": "2.0"}), "entra(..., version=2)"),
+    ("iss", azure(2), rs({**ENTRA_CLAIMS, "iss": US, "ver": "2.0"}), 'cloud="usgov"'),
     (
         "iss",
         provider(keycloak(KC, audience="a", keys=RSA.verification_key)),
@@ -165,7 +173,6 @@ CASES: list[tuple[str, Guard, Any, str]] = [
     ("aud", guard(), of(aud=f"{AUDIENCE}/"), "Slashes at the end"),
     ("aud", guard(), of(aud=f"other {AUDIENCE}"), "as a list"),
     ("aud", guard(), of(aud="account"), "audience mapper"),
-    ("aud", guard(), of(aud="00000003-0000-0000-c000-000000000000"), "Microsoft Graph"),
     ("aud", guard(), of(aud="https://acme.eu.auth0.com/userinfo"), "comes where none was asked for"),
     ("aud", guard(), of(aud=[]), "must send aud"),
     ("kind_ver", azure(2), rs({**ENTRA_CLAIMS, "iss": V2, "ver": "1.0"}), "the other version"),
@@ -221,6 +228,88 @@ def test_every_hint_is_given() -> None:
         evidence = Evidence.of(asked, text)
         given.add(next(index for index, hint in enumerate(HINTS) if hint.reason == reason and hint.when(evidence)))
     assert given == set(range(len(HINTS)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'"{GOOD}"', "Take the quotes off"),
+        (f" '{GOOD}' ", "Take the quotes off"),
+        (f"bearer {GOOD}", "off (Bearer)"),
+        (f"Bearer  {GOOD}", "off (Bearer)"),
+        (f"Token {GOOD}", "off (Bearer)"),
+        (f"{GOOD}\n", "off the ends"),
+    ],
+)
+def test_what_was_copied_along(text: str, words: str) -> None:
+    """What stands around a token is named, and not taken for a fault in it."""
+    found = explain(guard(), text).run()
+    assert (found.verdict, words in (found.failed or found.steps[0]).remedy) == ("refused", True)
+
+
+GRAPH = {**ENTRA_CLAIMS, "aud": "00000003-0000-0000-c000-000000000000", "iss": V1, "ver": "1.0"}
+REMOVED = f"{GOOD.rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
+ALB = {
+    "alg": "ES256",
+    "kid": "3f4d",
+    "signer": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/1234",
+    "iss": "https://login.example",
+    "client": "orders",
+    "exp": NOW + 60,
+}
+
+
+def padded(header: dict[str, Any]) -> str:
+    """A token as a load balancer writes it, with padding in all its parts."""
+    written = [json.dumps(part).encode() for part in (header, {"sub": "u", "exp": NOW + 60})]
+    return ".".join(base64.urlsafe_b64encode(part).decode() for part in (*written, bytes(64)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "words"),
+    [
+        (guard(), REMOVED, "in X-Serverless-Authorization"),
+        (guard(keys=RSA.verification_key), REMOVED, "in X-Serverless-Authorization"),
+        (trusting(issuer="https://other.example"), REMOVED, "in X-Serverless-Authorization"),
+        (azure(2), rs(GRAPH, nonce="n"), "for Microsoft Graph"),
+        (azure(1), rs(GRAPH, nonce="n", kid="other"), "for Microsoft Graph"),
+        (azure(1), rs({**GRAPH, "aud": "https://graph.microsoft.com"}), "for Microsoft Graph"),
+        (azure(2), rs({**GRAPH, "aud": "https://graph.microsoft.us/", "iss": US}), "for Microsoft Graph"),
+        (azure(2), rs({**ENTRA_CLAIMS, "iss": US}, nonce="n"), "for Microsoft Graph"),
+        (guard(), padded(ALB), "x-amzn-oidc-accesstoken"),
+        (guard(), padded({**ALB, "kid": "3f4d1"}), "x-amzn-oidc-accesstoken"),
+        (guard(), padded({**ALB, "kid": "3f4d12"}), "x-amzn-oidc-accesstoken"),
+        (
+            guard(),
+            of(iss="https://acme.okta.com", aud="https://acme.okta.com", cid="web"),
+            "custom authorization server",
+        ),
+        (guard(), of(iss="kubernetes/serviceaccount", aud=None, exp=None), "a projected token"),
+    ],
+)
+def test_tokens_that_are_for_nobody_else(asked: Guard, text: str, words: str) -> None:
+    """Whatever the reason, the service is named and the way out."""
+    found = explain(asked, text).run()
+    assert found.failed is not None
+    assert words in found.failed.remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        padded({**ALB, "signer": "arn:aws:kms:eu-west-1:1:key/2"}),
+        padded({**ALB, "signer": 7}),
+        of(iss="https://acme.okta.com/oauth2/default", cid="web"),
+        of(iss="https://acme.okta.com"),
+        rs(claims(iss="https://issuer.example", aud="other"), nonce="n"),
+        of(aud=["00000003-0000-0000-c000-000000000000", "other"]),
+        of(aud=[]),
+        "a.b",
+    ],
+)
+def test_tokens_that_only_look_like_these(text: str) -> None:
+    """Half of a clue is none."""
+    assert way_out(Evidence.of(guard(), text)) is None
 
 
 @pytest.mark.parametrize(
