@@ -63,11 +63,10 @@ STRONGER = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *FAST]
 @pytest.fixture(scope="module", autouse=True)
 def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The tables of Django's users in a file, which all threads see, and four users."""
-    default = connections["default"]
     before = connections.settings["default"]["NAME"]
-    name = str(tmp_path_factory.mktemp("django") / "db.sqlite3")
-    default.close()
-    connections.settings["default"]["NAME"] = default.settings_dict["NAME"] = name
+    # Closing a database in memory does nothing, so the connection that other tests have opened is dropped.
+    del connections["default"]
+    connections.settings["default"]["NAME"] = str(tmp_path_factory.mktemp("django") / "db.sqlite3")
     try:
         call_command("migrate", verbosity=0)
         with override_settings(PASSWORD_HASHERS=FAST):
@@ -77,7 +76,8 @@ def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
     finally:
         connections.close_all()
-        connections.settings["default"]["NAME"] = default.settings_dict["NAME"] = before
+        del connections["default"]
+        connections.settings["default"]["NAME"] = before
 
 
 @pytest.fixture(autouse=True)

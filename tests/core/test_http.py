@@ -45,7 +45,7 @@ HTTPS: dict[str, Any] = {"wsgi.url_scheme": "https"}
         (asgi(path="/\xe4\u20ac"), ("GET", "/\xe4\u20ac", "", "http", False)),
         (wsgi(path="/\xc3\xa4\xe2\x82\xac"), ("GET", "/\xe4\u20ac", "", "http", False)),
         (wsgi(path="/\xff"), ("GET", "/\ufffd", "", "http", False)),
-        (wsgi(path="/\u20ac"), ("GET", "/?", "", "http", False)),
+        (wsgi(path="/\u20ac"), ("GET", "/\\u20ac", "", "http", False)),
         (handshake(), ("GET", "/", "", "http", True)),
         (handshake(scheme="wss"), ("GET", "/", "", "https", True)),
     ],
