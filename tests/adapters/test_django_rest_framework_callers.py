@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
 from django.test.utils import override_settings
@@ -184,6 +185,22 @@ def test_other_errors_stay_errors(*, is_asgi: bool) -> None:
 
     views = {"catching": catching, "misled": misled}
     assert [ask(target, views=views, is_asgi=is_asgi).status for target in views] == [500, 500]
+
+
+def test_an_error_page_that_is_set_up_wrongly() -> None:
+    """An error of the program that Django's page for errors raises is passed on."""
+
+    def misled(request: HttpRequest, exception: object = None) -> HttpResponse:
+        raise ConfigurationError("set up wrongly")
+
+    with pytest.raises(ConfigurationError, match="set up wrongly"):
+        ask("failing", handler=misled)  # Under WSGI: Django's ASGI handler would leave the request's body open.
+
+
+def test_a_signal_without_a_request() -> None:
+    """Django's signal for errors may come without a request, from other packages."""
+    sent = got_request_exception.send(sender=None, request=None)
+    assert [outcome for _, outcome in sent] == [None] * len(sent)
 
 
 # REST framework.
