@@ -29,13 +29,14 @@ import functools
 import random
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.asgi_endpoints import check_endpoint, endpoints_in
-from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_front, check_guard
+from jwtguard.asgi_endpoints import check_endpoint, check_endpoints
+from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_enforced, check_front, check_guard
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.caching import TokenSearch
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
@@ -49,8 +50,9 @@ from jwtguard.core.principal import Principal
 from jwtguard.core.request import ASGIRequest
 from jwtguard.core.verification import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
+from jwtguard.endpoints.mounting import check_place
 from jwtguard.guard import Admission, Authentication, Guard
-from jwtguard.marks import Mark, check_order, mark, note
+from jwtguard.marks import Mark, mark, note
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -140,13 +142,14 @@ class GuardMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
-        guard: Guard | ASGIGuard = None,  # type: ignore[assignment] # so that we say what is missing
+        app: ASGIApp = None,  # type: ignore[assignment] # so that each slip below gets an error of ours
+        guard: Guard | ASGIGuard = None,  # type: ignore[assignment]
         *,
         preflight: bool = False,
         end_streams: bool | None = None,
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
+        _check_arguments(app, guard)
         self.app = app
         if getattr(app, "root_path", ""):
             # FastAPI(root_path=...) changes the path behind our back, so that a rule would not match what it guards.
@@ -175,10 +178,9 @@ class GuardMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one connection."""
-        if not self._is_in_order:  # When the server starts, or at the first request where there is no lifespan.
-            check_order(endpoints_in(self.app))
-            self._is_in_order = True
         kind = scope["type"]
+        if not self._is_in_order:  # When the server starts, or at the first request where there is no lifespan.
+            await self._check_application(kind, receive, send)
         if kind != "http" and kind != "websocket":
             if kind == "lifespan":
                 await self.app(scope, receive, send)
@@ -228,6 +230,32 @@ class GuardMiddleware:
             await self._run_socket(scope, receive, send, entry)
         else:
             await self._run_response(scope, receive, send, entry, request)
+
+    async def _check_application(self, kind: str, receive: Receive, send: Send) -> None:
+        try:
+            check_endpoints(self.app, self._check_login)
+        except ConfigurationError as error:
+            if kind == "lifespan":
+                # A server takes any other error here for an application that knows no lifespan, and goes on.
+                with suppress(Exception):  # The first error says more.
+                    await receive()
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        self._is_in_order = True
+
+    def _check_login(self, below: str, shipped_route: Mark) -> None:
+        """Raise `ConfigurationError` for a login of this guard that needs a token itself."""
+        rules, path = self.guard.rules, f"{below}{shipped_route.prefix}{shipped_route.path}"
+        is_login = shipped_route.path == shipped.LOGIN.path and shipped_route.guard is self.guard
+        if not is_login or not isinstance(rules, core.Rules) or self._routes.exempts_path("POST", path):
+            return
+        mode = rules.requirement("POST", path).mode
+        if mode.reads_token and not mode.admits_anybody:
+            raise ConfigurationError(
+                f"a login at {path} needs a token: the middleware exempts only the routes that its own object made."
+                f" Write GuardMiddleware(guard=auth) and auth.routes(prefix={below + shipped_route.prefix!r}), without"
+                " a prefix of Mount or include_router, or put the middleware inside the mounted application"
+            )
 
     async def _run_without_caller(
         self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
@@ -314,6 +342,28 @@ class GuardMiddleware:
         return lambda: perform(self.guard.rechecking(token, share=share).take())
 
 
+def _check_arguments(app: object, guard: object) -> None:
+    """Raise `ConfigurationError` with what to write, for arguments that are missing or change places."""
+    if guard is None and isinstance(app, Guard | ASGIGuard):
+        app, guard = None, app
+    if guard is None:
+        raise ConfigurationError(
+            "GuardMiddleware needs a guard: pass Guard(...), found none. Write"
+            " app.add_middleware(GuardMiddleware, guard=guard), or GuardMiddleware(app, guard=guard); in Django's"
+            ' MIDDLEWARE write "jwtguard.django.GuardMiddleware"'
+        )
+    if app is None or isinstance(app, Guard | ASGIGuard):
+        raise ConfigurationError(
+            "GuardMiddleware needs the application: write GuardMiddleware(app, guard=guard), or in Starlette"
+            " middleware=[Middleware(GuardMiddleware, guard=guard)]"
+        )
+    if hasattr(app, "wsgi_app") or not callable(app):
+        raise ConfigurationError(
+            f"GuardMiddleware is for ASGI applications, found {type(app).__name__}: in Flask write"
+            " FlaskGuard(guard).init_app(app)"
+        )
+
+
 class Connection(Protocol):
     """What we need of Starlette's `Request` and `WebSocket`."""
 
@@ -355,14 +405,17 @@ class ASGIGuard(FromGuard):
     def _route(self, path: str, endpoint: shipped.Endpoint) -> Route:
         from starlette.routing import Route  # noqa: PLC0415 - the middleware works without Starlette
 
-        return Route(path, self._view(endpoint), methods=[endpoint.method], name=f"jwtguard_{endpoint.name}")
+        view = self._view(endpoint, path.removesuffix(endpoint.path))
+        return Route(path, view, methods=[endpoint.method], name=f"jwtguard_{endpoint.name}")
 
-    def _view(self, endpoint: shipped.Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def _view(self, endpoint: shipped.Endpoint, prefix: str) -> Callable[[Request], Awaitable[Response]]:
         async def view(request: Request) -> Response:
             scope = request.scope
+            root_path = scope.get("root_path", "")  # Starlette adds what a Mount matches to that of the server.
+            check_place(root_path.removeprefix(scope.get("app_root_path", root_path)), prefix)
             return response(await self.mounted.answer(endpoint, scope, callers_of(scope), request.stream()))
 
-        mark(view, self.mounted.mark_of(endpoint))
+        mark(view, self.mounted.mark_of(endpoint, prefix))
         return view
 
     def principal(self, connection: Connection) -> Principal | None:
@@ -415,7 +468,7 @@ def _check_order_in(scope: Scope) -> None:
     """What a middleware does when the server starts, for applications that have none."""
     app = scope.get("app")  # As Starlette has it.
     if isinstance(getattr(app, "routes", None), list) and app not in _in_order:
-        check_order(endpoints_in(app))
+        check_endpoints(app)
         _in_order.add(app)
 
 
@@ -520,6 +573,8 @@ class Visit(Admitted):
         self.callers = callers
         # The one in front, seen without a call; the function says what is wrong if it is not one.
         self.guard = guard or (in_front[0] if len(in_front) == 1 else callers.guard())
+        if guard is not None:
+            check_enforced(guard, in_front)
 
     def begin(self, checkpoint: Checkpoint) -> Begun[Principal | None]:
         """Let the caller in, at once or by the steps that are left; raises `JWTGuardError`."""

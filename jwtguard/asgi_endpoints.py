@@ -4,7 +4,7 @@
 >>> from starlette.routing import Route
 >>> async def hello(request): ...
 >>> check_endpoint(hello)
->>> list(endpoints_in(Starlette(routes=[Route("/", hello)]))) == [hello]
+>>> list(endpoints_in(Starlette(routes=[Route("/", hello)]))) == [("", hello)]
 True
 """
 
@@ -17,6 +17,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 from jwtguard.callers import check_view
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.endpoints.mounting import check_place
+from jwtguard.marks import Mark, check_order, marks_of
 
 
 def check_endpoint(endpoint: Callable[..., object]) -> None:
@@ -55,18 +57,37 @@ _ANYTHING = frozenset({Any, object, UnionType, inspect.Parameter.empty})
 """Annotations that a request fits, or may fit."""
 
 
-def endpoints_in(app: Any) -> Iterator[object]:  # noqa: ANN401 - any application
-    """Every endpoint of an application of Starlette or FastAPI, in what it mounts and includes, too."""
-    waiting, seen = [app], set[int]()
+def endpoints_in(app: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - any application
+    """Every endpoint of an application of Starlette or FastAPI, in what it mounts and includes, too.
+
+    Each with the path below which it was mounted or included.
+    """
+    waiting: list[tuple[str, Any, frozenset[int]]] = [("", app, frozenset())]
     while waiting:
-        part = waiting.pop()
+        below, part, around = waiting.pop()
         endpoint = getattr(part, "endpoint", None)
         if endpoint is not None:
-            yield endpoint
-        elif id(part) not in seen:
-            seen.add(id(part))
+            yield below, endpoint
+        elif id(part) not in around:
+            below += getattr(part, "path", "")  # Of a Mount.
+            below += getattr(getattr(part, "include_context", None), "prefix", "")
             routes = getattr(part, "routes", None)
-            waiting += routes if isinstance(routes, list) else []
-            # What a middleware or a Mount wraps, and a router that newer FastAPIs keep apart.
-            inner = (getattr(part, name, None) for name in ("app", "original_router"))
-            waiting += [each for each in inner if each is not None]
+            inner = [getattr(part, "app", None), getattr(part, "original_router", None)]
+            # A router that newer FastAPIs keep apart; a Mount shows the routes of what it wraps.
+            found = routes if isinstance(routes, list) and routes else [each for each in inner if each is not None]
+            waiting += [(below, each, around | {id(part)}) for each in found]
+
+
+def check_endpoints(app: object, check_shipped: Callable[[str, Mark], None] | None = None) -> None:
+    """Raise `ConfigurationError` for a view that is bypassed, or a shipped route whose prefix is written twice.
+
+    `check_shipped` is called with each mark of a shipped route and the path below which it was mounted.
+    """
+    found = list(endpoints_in(app))
+    check_order(endpoint for _, endpoint in found)
+    for below, endpoint in found:
+        for each in marks_of(endpoint):
+            if each.is_shipped:
+                check_place(below, each.prefix)
+                if check_shipped is not None:
+                    check_shipped(below, each)

@@ -12,7 +12,7 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, Self, TypeAlias, TypeVar
@@ -23,6 +23,7 @@ from jwtguard.core.extraction import TokenSource, check_sources
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
 from jwtguard.core.http import HTTPRequest
 from jwtguard.core.principal import Principal
+from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.guard import NOBODY, Admission, Authentication, FindUser, Guard, no_rules
 
 KEY = "jwtguard.callers"
@@ -336,8 +337,22 @@ def check_guard(guard: object, where: str) -> Guard:
     """`guard` itself; raises `ConfigurationError` if it is none. `where` is who needs it."""
     if not isinstance(guard, Guard):
         # By its type alone: a mapping in its place may hold the secret.
-        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {type(guard).__name__}")
+        raise ConfigurationError(f"{where} needs a guard: pass Guard(...), found {_shown(guard)}")
     return guard
+
+
+def _shown(found: object) -> str:
+    """What stands in the place of a guard, and how a guard comes of it."""
+    name = type(found).__name__
+    if isinstance(found, type):
+        return f"the class {found.__name__}: call it, as in Guard(issuer=..., audience=..., keys=...)"
+    if isinstance(found, Mapping):
+        return f"{name}: write Guard.from_config({{...}}) around it"
+    if isinstance(getattr(found, "guard", None), Guard):
+        return f"{name}: pass its guard, or the object that this framework has for it"
+    if hasattr(found, "wsgi_app") or hasattr(found, "add_middleware"):
+        return f"the application ({name}): it is no guard and comes later, as in FlaskGuard(guard).init_app(app)"
+    return name
 
 
 def check_front(guard: object, where: str) -> Guard:
@@ -349,6 +364,19 @@ def check_front(guard: object, where: str) -> Guard:
     if found.rules is None:
         raise no_rules(where)
     return found
+
+
+def check_enforced(guard: Guard, in_front: Iterable[Guard]) -> None:
+    """Raise `ConfigurationError` if `guard` has rules, and is not among those in front, which enforce theirs.
+
+    Rules that nothing enforces leave each route open that has no decorator.
+    """
+    has_rules = guard.rules is not None and guard.rules is not UNCHECKED
+    if has_rules and not any(front is guard for front in in_front):
+        raise ConfigurationError(
+            "the guard has rules, and nothing in front of this application enforces them: call auth.init_app(app) in"
+            " Flask, add GuardMiddleware(guard=guard) elsewhere, or leave rules out of a guard that only decorators use"
+        )
 
 
 def check_view(view: object, *, instead: str) -> None:

@@ -227,7 +227,7 @@ class FastAPIGuard(ASGIGuard):
         self._places[shown.scheme_name] = shown.places
         for path, endpoint in mounted:
             for method in endpoint.methods:
-                view = _fastapi_view(self._view(endpoint), path)
+                view = _fastapi_view(self._view(endpoint, path.removesuffix(endpoint.path)), path)
                 paths[view] = path
                 router.add_api_route(
                     path,

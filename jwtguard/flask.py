@@ -25,6 +25,7 @@ With `Sessions`, `app.register_blueprint(auth.routes(prefix="/auth"))` mounts lo
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
@@ -40,7 +41,18 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import EXEMPT, KEY, Admitted, Caller, Callers, Checkpoint, check_front, check_guard, check_view
+from jwtguard.callers import (
+    EXEMPT,
+    KEY,
+    Admitted,
+    Caller,
+    Callers,
+    Checkpoint,
+    check_enforced,
+    check_front,
+    check_guard,
+    check_view,
+)
 from jwtguard.core.authorization import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.extraction import TokenSource, fields_of
@@ -50,10 +62,10 @@ from jwtguard.core.logs import ask_for_development
 from jwtguard.core.principal import Principal
 from jwtguard.core.request import WSGIRequest
 from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.endpoints.mounting import endpoints_of
+from jwtguard.endpoints.mounting import check_place, endpoints_of
 from jwtguard.endpoints.wsgi import in_front_of, put_off_in
 from jwtguard.guard import Authentication, Guard
-from jwtguard.marks import Mark, check_order, mark, note
+from jwtguard.marks import Mark, check_order, mark, marks_of, note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,6 +134,8 @@ class FlaskGuard:
         **settings: Unpack[shipped.EndpointSettings],
     ) -> None:
         self._guard = None if guard is None else check_guard(guard, "FlaskGuard")
+        self._module = _calling_module()
+        _unused.add(self)
         self._sessions = sessions
         self._settings = _made_sync(settings)
         self._endpoints: dict[Guard, shipped.Endpoints | None] = {}
@@ -133,6 +147,7 @@ class FlaskGuard:
 
         Raises `ConfigurationError` for a guard without `rules`.
         """
+        _unused.discard(self)
         guards: dict[FlaskGuard, Guard] = app.extensions.setdefault("jwtguard", {})
         if self in guards:
             raise ConfigurationError("this FlaskGuard guards this app already: call init_app once")
@@ -195,6 +210,7 @@ class FlaskGuard:
 
         For functions, sync and async. `tokens_from` overrides where the token may travel.
         """
+        _unused.discard(self)
         checkpoint, fixed = Checkpoint(requirement, tokens_from), self._guard
         noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=fixed)
 
@@ -251,10 +267,12 @@ class FlaskGuard:
         return self._blueprint("", (shipped.JWKS,))
 
     def _blueprint(self, prefix: str, endpoints: Iterable[shipped.Endpoint]) -> flask.Blueprint:
+        _unused.discard(self)
         shipped.check_mountable(self._sessions, self._settings)
         blueprint = flask.Blueprint(
             f"jwtguard{prefix}".replace("/", "_").replace(".", "_"), __name__, url_prefix=prefix
         )
+        blueprint.record(lambda state: check_place((state.url_prefix or "").removesuffix(prefix), prefix))
         for endpoint in endpoints:
             path = endpoint.path.replace("{", "<").replace("}", ">")
             blueprint.add_url_rule(path, endpoint.name, self._view(endpoint), methods=[endpoint.method])
@@ -321,9 +339,26 @@ class FlaskGuard:
                 return endpoint.methods if getattr(view, EXEMPT, None) is self else ()
         return ()
 
+    def check_unused(self, app: flask.Flask) -> None:
+        """Raise `ConfigurationError` if this object was made for `app`, has rules, and was never put to use."""
+        if self._guard is not None and f"{self._module}.".startswith(f"{app.import_name}."):
+            check_enforced(self._guard, ())
+
     def _exempts(self, request: flask.Request) -> bool:
         view = flask.current_app.view_functions.get(request.endpoint or "")
         return getattr(view, EXEMPT, None) is self
+
+
+_unused: weakref.WeakSet[FlaskGuard] = weakref.WeakSet()
+"""Those that have guarded nothing so far: no application, no view and no shipped route."""
+
+
+def _calling_module() -> str:
+    """The module that makes a `FlaskGuard`, which is that of its application or one of its package."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return "" if frame is None else str(frame.f_globals.get("__name__", ""))
 
 
 _known: weakref.WeakSet[flask.Flask] = weakref.WeakSet()
@@ -337,9 +372,23 @@ def _begin_serving(app: flask.Flask, **_: object) -> None:
     registers one, no request passes.
     """
     if app not in _known:
-        check_order([*app.view_functions.values(), *itertools.chain(*app.before_request_funcs.values())])
+        views = [*app.view_functions.values(), *itertools.chain(*app.before_request_funcs.values())]
+        check_order(views)
+        _check_rules(app, views)
         _answer_refusals_of_handlers(app)
         _known.add(app)
+
+
+def _check_rules(app: flask.Flask, views: Iterable[object]) -> None:
+    """Let no request pass while a guard of `app` has rules, and `init_app` was not called, so that they do nothing."""
+    guards: dict[FlaskGuard, Guard] = app.extensions.get("jwtguard", {})
+    marks = [each for view in views for each in marks_of(view)]
+    for each in marks:
+        if each.guard is not None:
+            check_enforced(each.guard, guards.values())
+    if not guards and not marks:
+        for unused in _unused:
+            unused.check_unused(app)
 
 
 # A signal, since an application without `init_app` is not known before its first request.

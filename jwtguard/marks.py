@@ -37,13 +37,15 @@ class Mark:
     """What one `requires`, or a route that is shipped with jwtguard, asks of its callers.
 
     `tokens_from` is None where the guard says; `guard` is None where the one in front, or of the settings, decides.
-    `sessions` are those of a shipped route.
+    `sessions` are those of a shipped route, which was made to stand at `path` below `prefix`.
     """
 
     requirement: Requirement
     tokens_from: tuple[TokenSource, ...] | None = None
     guard: Guard | None = None
     sessions: core.Sessions | None = None
+    prefix: str = ""
+    path: str = ""
 
     @property
     def is_shipped(self) -> bool:

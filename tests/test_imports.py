@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "marks": {"core", "guard"},
     "sockets": {"core", "guard", "callers"},
     "endpoints": {"core", "guard", "callers", "marks", "endpoints"},
-    "asgi_endpoints": {"core", "callers"},
+    "asgi_endpoints": {"core", "callers", "marks", "endpoints"},
     "asgi": SHARED | {"sockets", "asgi_endpoints"},
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,

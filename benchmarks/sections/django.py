@@ -30,7 +30,11 @@ View = Callable[..., Any]
 def measure(pace: Pace, algorithm: str) -> Findings:
     """One algorithm, since Simple JWT reads its settings once; every token as new, since the cache is off."""
     mint, urls = Mint(algorithm), ModuleType("urls")
-    configure(urls, SIMPLE_JWT=simple_jwt(mint), INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+    configure(
+        urls,
+        SIMPLE_JWT=simple_jwt(mint),
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "jwtguard.django"],
+    )
     from jwtguard.django import DjangoGuard, GuardMiddleware
 
     views = {

@@ -54,6 +54,8 @@ guard = Guard(
     issuer=ISSUER,
     audience=AUDIENCE,
     keys=issuer.verification_keys,
+    # Refusals say what is missing. Leave this out where the names of roles are internal.
+    explain_refusals=True,
     # What is not named here needs a valid token.
     rules=Rules(
         [Rule("", public), Rule("/docs/", public), Rule("/openapi.json", public), Rule("/admin/", has_role("admin"))]

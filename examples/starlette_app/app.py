@@ -59,6 +59,8 @@ guard = Guard(
     keys=issuer.verification_keys,
     tokens_from=[AuthorizationHeader(), TokenCookie()],
     csrf=CSRF(secret=secret("csrf", DATA)),
+    # Refusals say what is missing. Leave this out where the names of roles are internal.
+    explain_refusals=True,
     # What is not named here needs a valid token.
     rules=Rules([Rule("", public), Rule("/admin/", has_role("admin"))]),
 )

@@ -16,8 +16,8 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
-from django.utils.module_loading import import_string
 
+from jwtguard.django.checks import imported_middlewares
 from jwtguard.django.middleware import GuardMiddleware
 
 _ORDER = (
@@ -41,7 +41,7 @@ _FETCH_OUTSIDE = checks.Error(
 @checks.register(checks.Tags.security)
 def check_caches(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[checks.CheckMessage]:
     """What is wrong with the order of `MIDDLEWARE`, subclasses included."""
-    found = [each for each in map(import_string, settings.MIDDLEWARE) if isinstance(each, type)]
+    found = [each for each in imported_middlewares(settings.MIDDLEWARE) if isinstance(each, type)]
     guards = [position for position, each in enumerate(found) if issubclass(each, GuardMiddleware)]
     if not guards:
         return []

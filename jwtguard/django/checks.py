@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeGuard
 
 from django.apps.config import AppConfig
@@ -11,11 +11,13 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.utils.module_loading import import_string
 
+from jwtguard.callers import check_guard
 from jwtguard.checks.tokens import findings_of
+from jwtguard.configuration.plain import unknown_keys
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.rules import Rules
 from jwtguard.django.middleware import GuardMiddleware
-from jwtguard.django.settings import default_guard, user_of
+from jwtguard.django.settings import SETTINGS, default_guard, user_of
 from jwtguard.guard import Guard, no_rules
 
 
@@ -23,13 +25,18 @@ from jwtguard.guard import Guard, no_rules
 def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
     """What is wrong with `JWTGUARD`, `JWTGUARD_USER` and `MIDDLEWARE`."""
     middlewares = list(guard_middlewares())
-    messages: list[CheckMessage] = []
+    messages: list[CheckMessage] = [Error(problem, id="jwtguard.E007") for problem in _unknown_settings()]
     try:
         if user_of() is not None and _is_overwritten():
             messages.append(_OVERWRITTEN)
     except ConfigurationError as error:
         messages += [Error(problem, id="jwtguard.E002") for problem in error.problems]
     guards = [guard for guard in (middleware.own_guard() for middleware in middlewares) if guard is not None]
+    for guard in guards:
+        try:
+            check_guard(guard, "GuardMiddleware")
+        except ConfigurationError as error:
+            messages += [Error(problem, id="jwtguard.E001") for problem in error.problems]
     messages += [_without_rules(found) for found in middlewares if _has_no_rules(found.own_guard())]
     default: Guard | None = None
     # Where every guard is named in code, there need be no setting.
@@ -49,7 +56,14 @@ def check_settings(*, app_configs: Sequence[AppConfig] | None = None, **_: objec
             guards.append(default)
     if _is_cors_inside(default):
         messages.append(_CORS_INSIDE)
+    guards = [guard for guard in guards if isinstance(guard, Guard)]
     return messages + [message for guard in dict.fromkeys(guards) for message in _insecure(guard)]
+
+
+def _unknown_settings() -> list[str]:
+    """A problem for each setting that begins with our name and is none of ours."""
+    ours = dict.fromkeys(name for name in dir(settings) if name.startswith("JWTGUARD"))
+    return unknown_keys(ours, SETTINGS, what="setting")
 
 
 _UNENFORCED = Error(
@@ -93,7 +107,17 @@ def _without_rules(middleware: type[GuardMiddleware]) -> CheckMessage:
 
 def guard_middlewares() -> Iterator[type[GuardMiddleware]]:
     """Those of the settings, outermost first."""
-    return (found for found in map(import_string, settings.MIDDLEWARE) if _is_ours(found))
+    return (found for found in imported_middlewares(settings.MIDDLEWARE) if _is_ours(found))
+
+
+def imported_middlewares(paths: Iterable[str]) -> Iterator[object]:
+    """What stands at these paths. Django tells, when it starts, what cannot be imported."""
+    for path in paths:
+        try:
+            found = import_string(path)
+        except ImportError:
+            continue
+        yield found
 
 
 def _is_ours(middleware: object) -> TypeGuard[type[GuardMiddleware]]:
@@ -104,13 +128,13 @@ def _is_overwritten() -> bool:
     """Whether Django's own middleware fills `request.user` after ours."""
     paths = list(settings.MIDDLEWARE)
     in_front = paths[: paths.index(_AUTHENTICATION)] if _AUTHENTICATION in paths else []
-    return any(_is_ours(import_string(path)) for path in in_front)
+    return any(map(_is_ours, imported_middlewares(in_front)))
 
 
 def _is_cors_inside(default: Guard | None) -> bool:
     """Whether the middleware of django-cors-headers comes after one of ours that enforces rules."""
     paths = list(settings.MIDDLEWARE)
-    in_front = filter(_is_ours, map(import_string, paths[: paths.index(_CORS)] if _CORS in paths else []))
+    in_front = filter(_is_ours, imported_middlewares(paths[: paths.index(_CORS)] if _CORS in paths else []))
     guards = [middleware.own_guard() or default for middleware in in_front]
     return any(guard is not None and isinstance(guard.rules, Rules) for guard in guards)
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.apps import apps
 from django.http import HttpRequest, HttpResponseBase
 
 from jwtguard.callers import EXEMPT, Entry, check_front, check_guard
@@ -27,7 +28,7 @@ from jwtguard.django.requests import (
     unhandled,
     withhold,
 )
-from jwtguard.django.settings import default_auth, user_of
+from jwtguard.django.settings import APP, NOT_INSTALLED, default_auth, user_of
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
 
@@ -52,6 +53,8 @@ class GuardMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        if not apps.is_installed(APP):
+            raise ConfigurationError(f'{NOT_INSTALLED} (jwtguard.E006): write INSTALLED_APPS = [..., "{APP}"]')
         own = type(self).guard
         if own is None:
             auth = default_auth()

@@ -29,7 +29,9 @@ from jwtguard.callers import EXEMPT
 from jwtguard.core.flow import Flow
 from jwtguard.core.http import HTTPAnswer
 from jwtguard.django.requests import callers_of, perform, read, respond
+from jwtguard.django.shipped_pattern import ShippedPattern
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
+from jwtguard.endpoints.mounting import check_place
 from jwtguard.marks import Mark, mark
 
 _LONGEST_NAME = 254
@@ -42,12 +44,15 @@ def url_patterns(endpoints: Endpoints, prefix: str, mounted: Iterable[Endpoint] 
     patterns = []
     for endpoint in mounted:
         route = f"{below}{endpoint.path}".removeprefix("/").replace("{", "<str:").replace("}", ">")
-        patterns.append(path(route, _view(endpoints, endpoint), name=f"jwtguard_{endpoint.name}"))
-    return patterns
+        patterns.append(path(route, _view(endpoints, endpoint, prefix), name=f"jwtguard_{endpoint.name}"))
+    first = patterns[0]
+    return [ShippedPattern(first.pattern, first.callback, first.default_args, first.name), *patterns[1:]]
 
 
-def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
+def _view(endpoints: Endpoints, endpoint: Endpoint, prefix: str) -> Callable[..., Any]:
     def flow(request: HttpRequest, session_id: str) -> Flow[HTTPAnswer]:
+        if prefix and request.resolver_match is not None:
+            check_place(path_before(request.resolver_match.route, prefix), prefix)
         body = request.read(endpoints.max_body_bytes + 1) if endpoint.takes_body else b""
         return endpoints.answer(
             endpoint,
@@ -76,8 +81,26 @@ def _view(endpoints: Endpoints, endpoint: Endpoint) -> Callable[..., Any]:
     if endpoint.is_exempt:
         setattr(chosen, EXEMPT, endpoints.guard)
     requirement = endpoints.requirement(endpoint)
-    mark(chosen, Mark(requirement=requirement, guard=endpoints.guard, sessions=endpoints.sessions))
+    mark(
+        chosen,
+        Mark(
+            requirement=requirement,
+            guard=endpoints.guard,
+            sessions=endpoints.sessions,
+            prefix=prefix,
+            path=endpoint.path,
+        ),
+    )
     return chosen  # type: ignore[no-any-return]
+
+
+def path_before(route: str, prefix: str) -> str:
+    """What stands in front of `prefix` in the whole route of a pattern.
+
+    >>> path_before("api/auth/login", "/auth")
+    '/api'
+    """
+    return f"/{route}".rpartition(f"{prefix}/")[0]
 
 
 def _authenticate(request: HttpRequest, username: str, password: str) -> str | None:

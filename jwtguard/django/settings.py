@@ -31,6 +31,11 @@ from jwtguard.guard import Guard
 if TYPE_CHECKING:
     from jwtguard.django.decorators import DjangoGuard
 
+SETTINGS = ("JWTGUARD", "JWTGUARD_USER", "JWTGUARD_SESSIONS", "JWTGUARD_ROUTES")
+"""All settings that are read."""
+
+APP = "jwtguard.django"
+NOT_INSTALLED = f'"{APP}" is missing from INSTALLED_APPS, and with it its checks, its table and its commands'
 _ADVICE = 'set JWTGUARD = {"issuer": ..., "audience": ..., "keys": {...}}, or the dotted path of a Guard'
 
 
@@ -49,6 +54,16 @@ def default_guard() -> Guard:
     if not isinstance(found, Guard):
         raise ConfigurationError(f"the setting JWTGUARD is {setting!r}, and that is no Guard: {_ADVICE}")
     return found
+
+
+def guard_problems() -> tuple[str, ...]:
+    """What is wrong with the `JWTGUARD` setting, where there is one."""
+    if getattr(settings, "JWTGUARD", None) is not None:
+        try:
+            default_guard()
+        except ConfigurationError as error:
+            return error.problems
+    return ()
 
 
 @cache

@@ -6,6 +6,12 @@ In `settings.py`::
     JWTGUARD_ROUTES = {"delivery": "cookies"}  # what DjangoGuard takes, with functions by dotted path
 """
 
+from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.settings import default_auth
+from jwtguard.django.shipped_pattern import unusable_routes
 
-urlpatterns = default_auth().routes(prefix="")
+try:
+    urlpatterns = default_auth().routes(prefix="")
+except ConfigurationError as error:
+    # Raised here it would be a long traceback from whatever imports the URLs first.
+    urlpatterns = unusable_routes(error)

@@ -74,13 +74,15 @@ class MountedRoutes:
         """Whether there are none, and none to come: then nothing below has anything to say."""
         return self._endpoints is None
 
-    def mark_of(self, endpoint: shipped.Endpoint) -> Mark:
+    def mark_of(self, endpoint: shipped.Endpoint, prefix: str) -> Mark:
         """What stands on the view of a route, for whoever lists them."""
         fresh_for = self._settings.get("fresh_for", shipped.FRESH_FOR)
         return Mark(
             requirement=shipped.requirement_of(endpoint, fresh_for=fresh_for),
             guard=self._guard,
             sessions=self._sessions,
+            prefix=prefix,
+            path=endpoint.path,
         )
 
     def exempts_path(self, method: str, path: str) -> bool:

@@ -15,6 +15,27 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.guard import Guard
 
 
+def check_place(before: str, prefix: str) -> None:
+    """Raise `ConfigurationError` if the shipped routes of `prefix` stand below a path that says the same again.
+
+    >>> check_place("/api", "/auth")
+    >>> check_place("/auth", "/auth")
+    Traceback (most recent call last):
+        ...
+    jwtguard.core.errors.ConfigurationError: the shipped routes stand at /auth/auth/login: the prefix '/auth' is ...
+    """
+    outer, inner = _segments(before), _segments(prefix)
+    if any(outer[-length:] == inner[:length] for length in range(1, min(len(outer), len(inner)) + 1)):
+        raise ConfigurationError(
+            f"the shipped routes stand at /{'/'.join((*outer, *inner))}/login: the prefix {prefix!r} is written twice."
+            " Write it in auth.routes(prefix=...) alone, and mount these routes without another one"
+        )
+
+
+def _segments(path: str) -> list[str]:
+    return [segment for segment in path.split("/") if segment]
+
+
 def endpoints_of(
     guard: Guard, sessions: core.Sessions | None, settings: shipped.EndpointSettings
 ) -> shipped.Endpoints | None:

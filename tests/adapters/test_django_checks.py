@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -40,6 +46,12 @@ class SilentMiddleware(GuardMiddleware):
     """A middleware whose guard does not say what it does in front of everything."""
 
     guard = guard_for_tests()
+
+
+class WrongMiddleware(GuardMiddleware):
+    """A middleware with a mapping where a guard belongs."""
+
+    guard = CONFIG  # type: ignore[assignment]
 
 
 class SilentAuthMiddleware(GuardMiddleware):
@@ -82,6 +94,11 @@ def ours(**settings: Any) -> list[CheckMessage]:
         ({"JWTGUARD": 5, "MIDDLEWARE": [MIDDLEWARE]}, ["E001"]),
         ({"JWTGUARD_USER": "nowhere.find"}, ["E002"]),
         ({"JWTGUARD": CONFIG, "JWTGUARD_USER": 5}, ["E002"]),
+        # Settings that nothing reads, and guards that are none.
+        ({"JWTGUARD_SESSION": "project.auth.sessions"}, ["E007"]),
+        ({"JWTGUARD_USERS": 5, "JWTGUARDS": 5}, ["E007", "E007"]),
+        ({"MIDDLEWARE": [f"{__name__}.WrongMiddleware"]}, ["E001"]),
+        ({"MIDDLEWARE": ["nowhere.Middleware"]}, []),
         # A guard in front of everything that does not say what it does.
         ({"JWTGUARD": CONFIG, "MIDDLEWARE": [MIDDLEWARE]}, ["E005"]),
         ({"JWTGUARD": {**CONFIG, "rules": None}, "MIDDLEWARE": [MIDDLEWARE]}, ["E005"]),
@@ -141,3 +158,84 @@ def test_manage_py_check() -> None:
     """`manage.py check` fails on an error, and names it."""
     with override_settings(MIDDLEWARE=[MIDDLEWARE]), pytest.raises(SystemCheckError, match=r"jwtguard\.E001"):
         call_command("check")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("JWTGUARD_SESSION", "JWTGUARD_SESSIONS"),
+        ("JWTGUARD_USERS", "JWTGUARD_USER"),
+        ("JWTGUARD_ROUTE", "JWTGUARD_ROUTES"),
+        ("JWTGUARDS", "JWTGUARD"),
+    ],
+)
+def test_misspelt_settings(name: str, nearest: str) -> None:
+    """A setting that begins with our name and is none of ours is an error, with the nearest one there is."""
+    from jwtguard.django.checks import check_settings
+
+    with override_settings(MIDDLEWARE=[]):
+        setattr(settings, name, "x")
+        try:
+            (found,) = check_settings()
+        finally:
+            delattr(settings, name)
+    assert (found.id, found.msg) == ("jwtguard.E007", f"unknown setting {name!r}: did you mean {nearest!r}?")
+
+
+def manage(folder: Path, installed: str, middleware: str, more: str) -> subprocess.CompletedProcess[str]:
+    """What `manage.py check` says in a project that includes the shipped routes."""
+    (folder / "urls.py").write_text(
+        'from django.urls import include, path\nurlpatterns = [path("auth/", include("jwtguard.django.urls"))]\n'
+    )
+    (folder / "manage.py").write_text(
+        "import sys\n"
+        "from django.conf import settings\n"
+        "from django.core.management import execute_from_command_line\n"
+        'config = {"issuer": "https://i.example", "audience": "https://a.example", "keys": {"secret": "x" * 32}}\n'
+        f'settings.configure(SECRET_KEY="x" * 50, ROOT_URLCONF="urls", USE_TZ=True, INSTALLED_APPS={installed},'
+        f" MIDDLEWARE={middleware}, {more})\n"
+        "execute_from_command_line(sys.argv)\n"
+    )
+    path = os.pathsep.join([str(folder), *filter(None, sys.path)])
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+INSTALLED, FRONT = '["jwtguard.django"]', '["jwtguard.django.GuardMiddleware"]'
+
+
+@pytest.mark.parametrize(
+    ("installed", "middleware", "more", "expected"),
+    [
+        # A wrong guard, with routes that need one.
+        (INSTALLED, "[]", 'JWTGUARD={**config, "isuer": "x"}', {"E001"}),
+        (INSTALLED, FRONT, 'JWTGUARD={**config, "isuer": "x"}', {"E001"}),
+        (INSTALLED, "[]", 'JWTGUARD={**config, "isuer": "x"}, JWTGUARD_SESSIONS="x.y"', {"E001", "E201"}),
+        (INSTALLED, "[]", "JWTGUARD=5", {"E001"}),
+        (INSTALLED, "[]", 'JWTGUARD="nowhere.guard"', {"E001"}),
+        (INSTALLED, "[]", "JWTGUARD=config", {"E201"}),
+        (INSTALLED, "[]", "DEBUG=False", {"E201"}),
+        (INSTALLED, "[]", "JWTGUARD=config, JWTGUARD_SESSION=5", {"E007", "E201"}),
+        (INSTALLED, "[]", "JWTGUARD=config, JWTGUARD_ROUTES=5", {"E201"}),
+        # The app is missing, and its checks with it.
+        ("[]", "[]", "JWTGUARD=config", {"E006", "E201"}),
+        ("[]", FRONT, 'JWTGUARD={**config, "isuer": "x"}', {"E006", "E201"}),
+    ],
+)
+def test_manage_py_check_of_routes(
+    installed: str, middleware: str, more: str, expected: set[str], tmp_path: Path
+) -> None:
+    """Settings from which no routes can be made are errors of `manage.py check`, and no traceback."""
+    said = manage(tmp_path, installed, middleware, more)
+    assert said.returncode == 1, said.stderr
+    assert "Traceback" not in said.stderr
+    assert set(re.findall(r"jwtguard\.([EW]\d+)", said.stderr)) == expected, said.stderr
+    lines = [line for line in said.stderr.splitlines() if "(jwtguard." in line]
+    assert len(lines) == len(set(lines))

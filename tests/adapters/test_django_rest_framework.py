@@ -310,12 +310,16 @@ def test_permissions(permission: Any, expected: int) -> None:
 
 
 def test_two_of_ours_are_one(caplog: pytest.LogCaptureFixture) -> None:
-    """The log of a refusal names all that would have let the caller in."""
+    """The refusal names the scopes that would let the caller in, and the log all; clients, where explained."""
     caplog.set_level("INFO", logger="jwtguard")
-    made = drf.view(authentications=OURS, permissions=[HasRole("admin") | HasScope("read")])
-    response = ask(made, headers=EDITOR, REST_FRAMEWORK=drf.SETTINGS)
-    assert "missing=has_role('admin'),has_scope('read')" in caplog.text
-    assert 'scope="read"' in response["WWW-Authenticate"]
+    for explained in (False, True):
+        by = drf.authentication(guard(explain_refusals=explained))
+        made = drf.view(authentications=[by], permissions=[HasRole("admin") | HasScope("read")])
+        response = ask(made, headers=EDITOR, REST_FRAMEWORK=drf.SETTINGS)
+        assert ("has_role('admin') | has_scope('read')" in response.json()["detail"]) is explained
+        assert ("has_role" in response["WWW-Authenticate"]) is explained
+        assert "missing=has_role('admin'),has_scope('read')" in caplog.text
+        assert 'scope="read"' in response["WWW-Authenticate"]
     assert repr(HasRole("a") & HasScope("b")) == "<permission has_role('a') & has_scope('b')>"
 
 

@@ -58,6 +58,8 @@ guard = Guard(
     keys=issuer.verification_keys,
     tokens_from=[AuthorizationHeader(), TokenCookie()],
     csrf=CSRF(secret=secret("csrf", DATA)),
+    # Refusals say what is missing. Leave this out where the names of roles are internal.
+    explain_refusals=True,
     # What is not named here needs a valid token.
     rules=Rules([Rule("", public), Rule("/admin/", has_role("admin"))]),
     # A session that has ended is out within five seconds, for one look-up in five seconds.
