@@ -57,6 +57,7 @@ ROOMS: dict[str, set[str]] = {
 OTHERS: dict[str, set[str]] = {
     "core.jwk": {"jwt", "cryptography"},
     "core.signatures": {"cryptography"},
+    "cli.refused_keys": {"jwt", "cryptography"},
     "core.event_loops": {"anyio", "trio"},
     "asgi": {"starlette"},
     "fastapi": {"fastapi", "starlette"},

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import asdict
+from typing import NoReturn
 
 import click
 from rich.text import Text
@@ -19,7 +20,9 @@ from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
 from jwtguard.cli.imports import load_app
 from jwtguard.cli.inputs import token_options
+from jwtguard.cli.key_inputs import RefusedKeyError
 from jwtguard.cli.output import Cell, Problem, console, end, json_option, print_rows, printable, write_json
+from jwtguard.cli.refused_keys import JudgedKey, explained, judged_by
 from jwtguard.cli.verify import ENDS
 from jwtguard.explanation import Explanation, Outcome, Route, Step, explain
 from jwtguard.guard import Guard
@@ -63,18 +66,19 @@ def command(
     redact = not sys.stdout.isatty() if redact is None else redact
     method, path = (None, None) if route_text is None else _route(route_text)
     if app_name is None:
-        asked = guard.guard()
+        try:
+            asked = guard.guard(token)
+        except RefusedKeyError as error:
+            key = judged_by(error, token)
+            found = explained(token, key, redact=redact)
+            _say(found, guard.unchecked, redact=redact, verbose=verbose, as_json=as_json, key=key)
         route = None if method is None else Route(method=method, path=path)
     else:
         if method is None or path is None:
             raise Problem('--app needs --route, as in --route "GET /admin"')
         asked, route = _in_application(load_app(app_name), method, path, guard)
     found = ask(explain(asked, token, route=route, redact=redact))
-    if as_json:
-        write_json({**asdict(found), "redacted": redact, "unchecked": unchecked(asked)})
-    else:
-        _print(found, unchecked(asked), redacted=redact, verbose=verbose)
-    end(ENDS[found.verdict])
+    _say(found, unchecked(asked), redact=redact, verbose=verbose, as_json=as_json)
 
 
 def _route(text: str) -> tuple[str, str]:
@@ -101,14 +105,34 @@ def _in_application(app: object, method: str, path: str, guard: GuardOptions) ->
     return asked, Route(method=method, path=seen, requirements=met.requirements)
 
 
-def _print(found: Explanation, missing: list[str], *, redacted: bool, verbose: bool) -> None:
+def _say(
+    found: Explanation,
+    missing: list[str],
+    *,
+    redact: bool,
+    verbose: bool,
+    as_json: bool,
+    key: JudgedKey | None = None,
+) -> NoReturn:
+    """Write it and end the command; `key` is one that a guard refuses."""
+    if as_json:
+        fits = None if key is None else key.fits
+        write_json({**asdict(found), "redacted": redact, "unchecked": missing, "signature_fits": fits})
+    else:
+        _print(found, missing, key, redacted=redact, verbose=verbose)
+    end(ENDS[found.verdict])
+
+
+def _print(found: Explanation, missing: list[str], key: JudgedKey | None, *, redacted: bool, verbose: bool) -> None:
     out = console()
     failed = found.failed
     if failed is None or found.verdict == "accepted":
         out.print(Text(found.verdict, style=GOOD))
     else:
         out.print(Text(f"{found.verdict}: {found.reason} (step {failed.number}, {failed.title})", style=BAD))
-    if missing:
+    if key is not None:
+        out.print(Text(printable(key.sentence), style=WARNING))
+    elif missing:
         out.print(Text(f"not checked: {' and '.join(missing)}", style=WARNING))
     out.print()
     rows = [row for step in found.steps for row in _rows(step, verbose=verbose)]

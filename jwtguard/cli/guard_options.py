@@ -18,8 +18,9 @@ import click
 
 from jwtguard.cli.imports import load_guard
 from jwtguard.cli.inputs import duration
-from jwtguard.cli.key_inputs import algorithm_option, read_keys, read_secret, secret_options
+from jwtguard.cli.key_inputs import algorithm_option, read_keys, read_secret, secret_key, secret_options
 from jwtguard.cli.output import Problem
+from jwtguard.cli.refused_keys import secret_algorithm
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, run_async
 from jwtguard.core.jwk import VerificationKey
@@ -85,6 +86,12 @@ class GuardOptions:
     leeway: timedelta | None = None
 
     @property
+    def unchecked(self) -> list[str]:
+        """What the options leave unchecked, of what a guard should check."""
+        issuer = self.openid if self.issuer is None else self.issuer
+        return [name for name, value in {"issuer": issuer, "audience": self.audience}.items() if not value]
+
+    @property
     def given(self) -> list[str]:
         """The options that were given, besides `--guard`."""
         names = [field.name for field in fields(self) if field.name != "guard_name"]
@@ -95,8 +102,11 @@ class GuardOptions:
             if getattr(self, name) not in {None, False, ()}
         ]
 
-    def guard(self) -> Guard:
-        """The guard; raises `Problem` or `ConfigurationError`. What is not said of issuer and audience is unchecked."""
+    def guard(self, token: str = "") -> Guard:
+        """The guard; raises `Problem` or `ConfigurationError`. What is not said of issuer and audience is unchecked.
+
+        A secret without `--algorithm` is for the one that `token` names, if that takes a secret.
+        """
         if self.guard_name is not None:
             if self.given:
                 raise Problem(f"--guard brings everything with it: leave out {', '.join(self.given)}")
@@ -105,11 +115,11 @@ class GuardOptions:
         return Guard(
             issuer=UNCHECKED if issuer is None else issuer,
             audience=self.audience or UNCHECKED,
-            keys=self._keys(),
+            keys=self._keys(token),
             leeway=DEFAULT_LEEWAY if self.leeway is None else self.leeway,
         )
 
-    def _keys(self) -> KeySource | Iterable[VerificationKey]:
+    def _keys(self, token: str) -> KeySource | Iterable[VerificationKey]:
         sources = ("--key-file", "--secret-file", "--secret-env", "--jwks-url", "--openid")
         named = [name for name in self.given if name in sources]
         if len(named) != 1:
@@ -122,7 +132,7 @@ class GuardOptions:
         if self.key_file is not None:
             return read_keys(self.key_file, algorithm=self.algorithm, kid=self.kid)
         secret = read_secret(self.secret_file, self.secret_env, base64=self.secret_base64)
-        return [VerificationKey.from_secret(secret, algorithm=self.algorithm or "HS256", kid=self.kid)]
+        return [secret_key(secret, algorithm=self.algorithm or secret_algorithm(token), kid=self.kid)]
 
     def _fetched(self) -> KeySource:
         # Plain http to this machine needs no option: a provider under development is there, and was just typed in.

@@ -29,6 +29,17 @@ from jwtguard.keys.key_files import USUAL_ALGORITHMS, fitting
 from jwtguard.keys.remote import fetched_set
 from jwtguard.keys.signing_keys import SigningKeys
 
+
+class RefusedKeyError(Problem):
+    """A key that a guard would refuse. `content` is the secret, or what the file holds; `problem` says why."""
+
+    def __init__(self, message: str, *, content: bytes, is_secret: bool, problem: str) -> None:
+        super().__init__(message)
+        self.content = content
+        self.is_secret = is_secret
+        self.problem = problem
+
+
 _USUAL = (*USUAL_ALGORITHMS, "HS256")
 _ALGORITHM = click.Choice(sorted(ALGORITHMS), case_sensitive=False)
 
@@ -109,7 +120,17 @@ def verification_keys(
         allowed = PUBLIC_ALGORITHMS if algorithm is None else (algorithm,)
         return fetched_set(FetchResponse(status=200, body=content), allowed, printable(name)).keys
     except (ConfigurationError, FetchError) as error:
-        raise Problem(_advice(name, str(error))) from None
+        message, problem = _advice(name, str(error)), str(error)
+    raise RefusedKeyError(message, content=content, is_secret=False, problem=problem)
+
+
+def secret_key(secret: bytes, *, algorithm: str, kid: str | None) -> VerificationKey:
+    """The key of a shared secret; raises `RefusedKeyError`."""
+    try:
+        return VerificationKey.from_secret(secret, algorithm=algorithm, kid=kid)
+    except ConfigurationError as error:
+        problem = error.detail
+    raise RefusedKeyError(problem, content=secret, is_secret=True, problem=problem)
 
 
 def signing_key(content: bytes, *, name: str, algorithm: str | None = None, kid: str | None = None) -> SigningKey:

@@ -18,8 +18,10 @@ import click
 from jwtguard.cli.guard_options import guard_option, key_options
 from jwtguard.cli.imports import load_guard
 from jwtguard.cli.inputs import duration
-from jwtguard.cli.key_inputs import read_secret, read_signing_key
+from jwtguard.cli.key_inputs import RefusedKeyError, read_secret, read_signing_key
 from jwtguard.cli.output import Problem
+from jwtguard.cli.refused_keys import SECRET_ALGORITHMS, short, with_signature_of
+from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.issuance import ACCESS_TOKEN_LIFETIME, TokenIssuer
 from jwtguard.core.jwk import SigningKey
 from jwtguard.guard import Guard
@@ -65,6 +67,11 @@ def _claims(context: click.Context, parameter: click.Parameter, given: tuple[str
 @key_options[1]
 @key_options[2]
 @key_options[3]
+@click.option(
+    "--allow-short-secret",
+    is_flag=True,
+    help="Sign with a secret that is too short for a guard, to try out another program.",
+)
 def command(
     subject: str,
     roles: tuple[str, ...],
@@ -77,6 +84,7 @@ def command(
     audience: tuple[str, ...],
     client_id: str,
     guard_name: str | None,
+    allow_short_secret: bool,  # noqa: FBT001
     **key: Any,  # noqa: ANN401 - the options of the key
 ) -> None:
     """Sign an access token (RFC 9068) and print it alone, for a pipe.
@@ -87,7 +95,20 @@ def command(
     guard = None if guard_name is None else load_guard(guard_name)
     if guard is not None:
         issuer, audience = issuer or _issuer(guard), audience or _audience(guard)
-    signing_key = _key(guard, **key)
+    short_secret: bytes | None = None
+    try:
+        signing_key = _key(guard, **key)
+    except RefusedKeyError as error:
+        algorithm = key["algorithm"] or "HS256"
+        problem = short(error.content, algorithm) if error.is_secret and algorithm in SECRET_ALGORITHMS else None
+        if problem is None:
+            raise
+        if not allow_short_secret:
+            raise Problem(f"{error.message}; --allow-short-secret signs all the same") from None
+        short_secret = error.content
+        # It makes the token, whose signature is replaced below.
+        signing_key = SigningKey.generate(algorithm, kid=key["kid"])
+        click.echo(f"A guard refuses the secret: {problem}.", err=True)
     missing = [name for name, value in {"--issuer": issuer, "--audience": audience}.items() if not value]
     if missing:
         raise Problem(f"a token needs {' and '.join(missing)}: write what your guard wants, or name it with --guard")
@@ -111,7 +132,7 @@ def command(
         session_id=session_id,
         claims=claims,
     )
-    click.echo(text)
+    click.echo(text if short_secret is None else with_signature_of(short_secret, text))
 
 
 def _key(
@@ -131,7 +152,11 @@ def _key(
         return read_signing_key(key_file, algorithm=algorithm, kid=kid)
     if has_secret:
         secret = read_secret(secret_file, secret_env, base64=secret_base64)
-        return SigningKey.from_secret(secret, algorithm=algorithm or "HS256", kid=kid)
+        try:
+            return SigningKey.from_secret(secret, algorithm=algorithm or "HS256", kid=kid)
+        except ConfigurationError as error:
+            problem = error.detail
+        raise RefusedKeyError(problem, content=secret, is_secret=True, problem=problem)
     own = None if guard is None else _own_key(guard)
     if own is None:
         others = "--key-file, --secret-file or --secret-env"

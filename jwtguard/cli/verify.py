@@ -8,13 +8,17 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 from rich.text import Text
 
 from jwtguard.cli.colours import BAD, GOOD, WARNING
 from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
 from jwtguard.cli.inputs import token_options
+from jwtguard.cli.key_inputs import RefusedKeyError
 from jwtguard.cli.output import Exit, console, end, json_option, print_rows, printable, write_json
+from jwtguard.cli.refused_keys import JudgedKey, explained, judged_by
 from jwtguard.cli.token_view import TokenView
 from jwtguard.explanation import Verdict, explain
 
@@ -30,11 +34,18 @@ def command(token: str, guard: GuardOptions, as_json: bool) -> None:  # noqa: FB
     """Verify a token: by a key, a JWK Set, an OpenID provider, or your project's guard.
 
     Ends with 0 if it is accepted, 1 if it is refused, and 2 if nobody can tell because the keys are out of reach.
-    What --issuer and --audience do not say is not checked, and that is said.
+    What --issuer and --audience do not say is not checked, and that is said. A key that a guard would refuse is looked
+    at all the same: whether the signature fits it, and why a guard refuses it.
     """
-    asked = guard.guard()
-    found = ask(explain(asked, token))
-    view, missing, failed = TokenView.of(token, now=asked.clock()), unchecked(asked), found.failed
+    key: JudgedKey | None = None
+    try:
+        asked = guard.guard(token)
+    except RefusedKeyError as error:
+        key = judged_by(error, token)
+        found, missing, now = explained(token, key), guard.unchecked, time.time()
+    else:
+        found, missing, now = ask(explain(asked, token)), unchecked(asked), asked.clock()
+    view, failed = TokenView.of(token, now=now), found.failed
     is_accepted = found.verdict == "accepted"
     if as_json:
         shown = view.as_json()
@@ -45,6 +56,7 @@ def command(token: str, guard: GuardOptions, as_json: bool) -> None:  # noqa: FB
                 "reason": found.reason,
                 "step": None if failed is None else failed.number,
                 "unchecked": missing,
+                "signature_fits": None if key is None else key.fits,
                 **parts,
             }
         )
@@ -54,7 +66,9 @@ def command(token: str, guard: GuardOptions, as_json: bool) -> None:  # noqa: FB
         out.print(Text("accepted", style=GOOD))
     else:
         out.print(Text(f"{found.verdict}: {printable(found.reason)}", style=BAD))
-    if missing:
+    if key is not None:
+        out.print(Text(printable(key.sentence), style=WARNING))
+    elif missing:
         out.print(Text(f"not checked: {' and '.join(missing)}", style=WARNING))
     out.print()
     if failed is None:

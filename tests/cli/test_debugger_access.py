@@ -56,7 +56,7 @@ def refused(debugger: DebuggerPage) -> None:
 
 def unknown(debugger: DebuggerPage) -> None:
     """One without a key, and a key that is none."""
-    debugger.check_against("secret", "short")
+    debugger.check_against("public", "hello")
     debugger.paste(TOKEN)
     debugger.shows("Not verified")
     expect(debugger["check-problem"]).to_be_visible()

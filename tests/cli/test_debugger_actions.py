@@ -56,7 +56,11 @@ OTHER = json.dumps(SigningKey.generate("ES256", kid="2026").verification_key.to_
         (token(), check("secret", SECRET[::-1]), "refused", "signature"),
         (token(), check("secret", SECRET, issuer="https://other.example"), "refused", "iss"),
         (token(), check("secret", SECRET, audience="https://other.example"), "refused", "aud"),
-        (token(), check("secret", "short"), "unknown", "no_key"),
+        (token(), check("secret", "short"), "refused", "key_refused"),
+        ("a.b", check("secret", "short"), "refused", "form"),
+        ("", check("secret", "short"), "empty", ""),
+        (token(), check("secret", "!", is_base64url=True), "unknown", "no_key"),
+        (token(), check("public", "hello"), "unknown", "no_key"),
         (token(), check("secret", ""), "unknown", "no_key"),
         (token(), NOTHING, "unknown", "no_key"),
         (SIGNED, check("public", PUBLIC), "accepted", "accepted"),
@@ -243,16 +247,47 @@ def test_signing_with_a_private_key() -> None:
     [
         ({"header": "{"}, "header", "Line 1"),
         ({"payload": "[]"}, "payload", "no object"),
-        ({"signing": {"kind": "private", "key": "hello"}}, "signing", "PEM"),
-        ({"signing": {"kind": "secret", "key": "short"}}, "signing", "needs at least 32"),
     ],
 )
-def test_what_cannot_be_signed(changes: dict[str, Any], part: str, problem: str) -> None:
+def test_what_cannot_be_read(changes: dict[str, Any], part: str, problem: str) -> None:
     """The page learns beside which field to say it; there is no token then."""
     found = edited(**{"signing": {"kind": "secret", "key": SECRET}, **changes})
 
     assert found.keys() == {"problems"}
     assert problem in found["problems"][part]
+
+
+SHORT = "your-256-bit-secret"
+
+
+@pytest.mark.parametrize(
+    ("signing", "problem"),
+    [
+        ({"kind": "private", "key": "hello"}, "PEM"),
+        ({"kind": "private", "key": "hello", "allow_short": True}, "PEM"),
+        ({"kind": "secret", "key": SHORT}, "or tick the box to sign with a short secret"),
+        ({"kind": "secret", "key": "!", "is_base64url": True}, "not base64url"),
+        ({"kind": "secret", "key": PUBLIC, "allow_short": True}, "JWK form"),
+    ],
+)
+def test_what_cannot_be_signed(signing: dict[str, Any], problem: str) -> None:
+    """The token follows the edit without a signature: the one that was there is not one of it."""
+    found = edited(signing)
+
+    assert problem in found["problems"]["signing"]
+    assert found["token"].endswith(".")
+    assert (found["verdict"]["state"], found["verdict"]["reason"]) == ("refused", "form")
+    assert json.loads(found["payload"]["text"])["sub"] == "mallory"
+
+
+def test_signing_with_a_short_secret() -> None:
+    """With the box ticked: the signature fits, and a guard refuses the secret."""
+    found = edited({"kind": "secret", "key": SHORT, "allow_short": True}, check=check("secret", SHORT))
+
+    assert found["problems"] == {}
+    assert found["verdict"]["sentence"] == (
+        "The signature fits this secret. A guard refuses the secret: it has 19 bytes, HS256 needs 32."
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])

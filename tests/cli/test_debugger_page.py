@@ -108,7 +108,6 @@ def test_a_wrong_secret_is_explained(debugger: DebuggerPage) -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "field", "problem"),
     [
-        ("secret", "short", "secret", "needs at least 32"),
         ("public", "hello", "public-key", "PEM"),
         ("jwks", "{}", "jwks", "kty"),
     ],
@@ -122,6 +121,25 @@ def test_a_key_that_is_of_no_use(debugger: DebuggerPage, kind: str, text: str, f
     expect(debugger[field]).to_have_attribute("aria-invalid", "true")
     expect(debugger[field]).to_have_accessible_description(debugger["check-problem"].inner_text())
     debugger.shows("Not verified")
+
+
+def test_a_short_secret(debugger: DebuggerPage) -> None:
+    """Whether the signature fits is said though a guard refuses the secret; signing with it has a box."""
+    debugger.paste(TOKEN)
+    debugger.check_against("secret", "short")
+    debugger.shows("Refused", "key_refused")
+    expect(debugger["verdict-sentence"]).to_have_text(
+        "The signature does not fit this secret. A guard refuses the secret: it has 5 bytes, HS256 needs 32."
+    )
+    expect(debugger["check-problem"]).to_contain_text("needs at least 32")
+
+    debugger.sign_with("secret")
+    debugger["payload"].fill('{"sub": "user-2"}')
+    expect(debugger["sign-problem"]).to_contain_text("tick the box")
+    expect(debugger["token"]).to_have_value(re.compile(r"\.$"))
+    debugger["allow-short"].check()
+    debugger["sign-now"].click()
+    expect(debugger["verdict-sentence"]).to_contain_text("The signature fits this secret. A guard refuses the secret")
 
 
 @pytest.mark.parametrize(("kind", "key"), [("public", PUBLIC), ("jwks", f'{{"keys": [{PUBLIC}]}}')])

@@ -20,10 +20,11 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from jwtguard.cli.debugger.editing import Draft, UnreadableError
-from jwtguard.cli.debugger.keys import SECRET_ALGORITHMS, checking_keys, private_key, secret_key
+from jwtguard.cli.debugger.keys import SECRET_ALGORITHMS, checking_keys, private_key, secret_bytes, secret_key
 from jwtguard.cli.debugger.problems import RefusedError
 from jwtguard.cli.debugger.reading import Part, read_token
-from jwtguard.cli.debugger.verdict import verdict_of
+from jwtguard.cli.debugger.verdict import verdict_of, verdict_of_refused
+from jwtguard.cli.refused_keys import JudgedKey, judged, short, with_signature_of
 from jwtguard.core.errors import ConfigurationError, UnavailableError
 from jwtguard.core.issuance import TokenIssuer
 from jwtguard.core.jwk import SigningKey
@@ -88,13 +89,15 @@ class Actions:
             draft = Draft.read(_text(data, "header"), _text(data, "payload"))
             if data.get("renew") is True:
                 draft = draft.lasting(LIFETIME, now=self._clock())
-            key = _signing(_mapping(data, "signing"), draft.algorithm)
         except UnreadableError as error:
             return {"problems": {error.part: error.problem}}
+        signing, problems = _mapping(data, "signing"), {}
+        try:
+            text = _signed(draft, signing, _text(data, "signature"))
         except ConfigurationError as error:
-            return {"problems": {"signing": error.detail}}
-        text = draft.with_signature(_text(data, "signature")) if key is None else draft.signed(key)
-        return {"token": text, **self._inspected(text, _mapping(data, "check"))}
+            # The signature of what was there before the edit would look as if it were one of this.
+            text, problems = draft.with_signature(""), {"signing": _advised(error.detail, signing, draft.algorithm)}
+        return {"token": text, "problems": problems, **self._inspected(text, _mapping(data, "check"))}
 
     def generate(self, data: Data) -> Data:
         """A new key pair, or a new secret."""
@@ -155,7 +158,8 @@ class Actions:
             guard = self._checking(check, reading.algorithm)
             verdict = verdict_of(text, guard)
         except ConfigurationError as error:
-            problem, verdict = error.detail, verdict_of(text, None)
+            problem, key = error.detail, _judged(text, check, error.detail)
+            verdict = verdict_of(text, None) if key is None else verdict_of_refused(text, key)
         return {
             "now": self._clock(),
             "check_problem": problem,
@@ -195,14 +199,55 @@ class Actions:
         return self._fetched.get(_text(check, "address").strip())
 
 
-def _signing(signing: Data, algorithm: str | None) -> SigningKey | None:
-    """What to sign with, None to keep the old signature."""
+def _judged(text: str, check: Data, problem: str) -> JudgedKey | None:
+    """What can be said of the token and the key that was typed, which a guard refuses."""
+    kind, typed = _text(check, "kind"), _text(check, "key")
+    if not text or kind == "guard":
+        return None
+    try:
+        content = _secret(check) if kind == "secret" else typed.encode("utf-8", "replace")
+    except ConfigurationError:
+        return None
+    return judged(text, content, is_secret=kind == "secret", problem=problem)
+
+
+def _secret(data: Data) -> bytes:
+    return secret_bytes(_text(data, "key"), is_base64url=data.get("is_base64url") is True)
+
+
+def _signed(draft: Draft, signing: Data, old: str) -> str:
+    """The token of an edited header and payload; `old` is the signature that stays where there is no key."""
     kind, typed = _text(signing, "kind"), _text(signing, "key")
     if kind == "none" or not typed.strip():
-        return None
-    if kind == "secret":
-        return secret_key(typed, is_base64url=signing.get("is_base64url") is True, preferred=algorithm)
-    return private_key(typed, preferred=algorithm)
+        return draft.with_signature(old)
+    if kind != "secret":
+        return draft.signed(private_key(typed, preferred=draft.algorithm))
+    try:
+        return draft.signed(
+            secret_key(typed, is_base64url=signing.get("is_base64url") is True, preferred=draft.algorithm)
+        )
+    except ConfigurationError:
+        if signing.get("allow_short") is not True or not _is_short(signing, draft.algorithm):
+            raise
+    algorithm = _for_secrets(draft.algorithm)
+    return with_signature_of(_secret(signing), draft.signed(SigningKey.generate(algorithm)))
+
+
+def _for_secrets(algorithm: str | None) -> str:
+    return algorithm if algorithm in SECRET_ALGORITHMS else "HS256"
+
+
+def _is_short(signing: Data, algorithm: str | None) -> bool:
+    return short(_secret(signing), _for_secrets(algorithm)) is not None
+
+
+def _advised(problem: str, signing: Data, algorithm: str | None) -> str:
+    """What keeps it from being signed, with the box that changes it for a secret that is too short."""
+    try:
+        is_short = _text(signing, "kind") == "secret" and _is_short(signing, algorithm)
+    except ConfigurationError:
+        is_short = False
+    return f"{problem}; or tick the box to sign with a short secret" if is_short else problem
 
 
 def _pair(key: SigningKey) -> Data:

@@ -36,6 +36,11 @@ def secret_key(secret: str, *, is_base64url: bool, preferred: str | None) -> Sig
     return SigningKey.from_secret(_decoded(secret) if is_base64url else secret, algorithm=algorithm)
 
 
+def secret_bytes(secret: str, *, is_base64url: bool) -> bytes:
+    """The bytes of a shared secret as it was typed."""
+    return _decoded(secret) if is_base64url else secret.encode("utf-8", "replace")
+
+
 def _decoded(secret: str) -> bytes:
     try:
         return decode_segment(secret.strip().rstrip("=").encode("ascii"))

@@ -15,15 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from jwtguard.core.jwk import SigningKey
+from jwtguard.cli.refused_keys import KEY_STEP, NO_KEY, REASON, JudgedKey, explained
 from jwtguard.core.unchecked import UNCHECKED
 from jwtguard.explanation import Explanation, Step, explain
 from jwtguard.guard import Guard
 
 State: TypeAlias = Literal["empty", "accepted", "refused", "unknown"]
-
-FIRST_WITH_KEY = 5
-"""The step that asks for a key: what comes before can be told without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +38,13 @@ class Verdict:
     steps: tuple[Step, ...] = ()
 
 
+def verdict_of_refused(text: str, key: JudgedKey) -> Verdict:
+    """What is said of `text` beside a key that a guard refuses."""
+    told = _refused(explained(text, key))
+    # What the token is refused for before any key is asked comes first.
+    return told if told.reason != REASON else replace(told, sentence=key.sentence)
+
+
 def verdict_of(text: str, guard: Guard | None) -> Verdict:
     """What `guard` says of `text`; without one, what can be said without a key.
 
@@ -49,7 +53,7 @@ def verdict_of(text: str, guard: Guard | None) -> Verdict:
     if not text:
         return Verdict(state="empty")
     if guard is None:
-        return _without_key(explain(_NO_KEY, text).run())
+        return _without_key(explain(NO_KEY, text).run())
     explanation = explain(guard, text).run()
     unchecked = tuple(name for name in ("issuer", "audience") if getattr(guard, name) is UNCHECKED)
     if explanation.verdict == "accepted":
@@ -70,11 +74,11 @@ def _refused(explanation: Explanation) -> Verdict:
 
 def _without_key(explanation: Explanation) -> Verdict:
     step = explanation.failed
-    if step is not None and step.number < FIRST_WITH_KEY:
+    if step is not None and step.number < KEY_STEP:
         return _refused(explanation)
     # Nobody has signed anything with the key that was asked in its place.
     steps = [
-        step if step.number < FIRST_WITH_KEY else replace(step, outcome="not reached", expected="", found="", remedy="")
+        step if step.number < KEY_STEP else replace(step, outcome="not reached", expected="", found="", remedy="")
         for step in explanation.steps
     ]
     return Verdict(
@@ -83,7 +87,3 @@ def _without_key(explanation: Explanation) -> Verdict:
         sentence="Nothing speaks against its form. Whether it is genuine, only a key can tell.",
         steps=tuple(steps),
     )
-
-
-_NO_KEY = Guard(issuer=UNCHECKED, audience=UNCHECKED, keys=SigningKey.generate("ES256").verification_key, cache_size=0)
-"""A guard whose key signed nothing: it tells what a token is refused for before any key is asked."""

@@ -121,6 +121,7 @@ export class SignForm {
       });
     }
     $("private-key").addEventListener("input", onChange);
+    $("allow-short").addEventListener("change", onChange);
     $("algorithm").addEventListener("change", () => this.generate());
     $("generate").addEventListener("click", () => this.generate());
     $("use-public").addEventListener("click", () => { onUsePublic(this.pair.public); say("It is checked against this key now."); });
@@ -152,7 +153,7 @@ export class SignForm {
   /** What `sign` is told. */
   get value() {
     const kind = chosen("sign");
-    if (kind === "secret") return this.check.secret;
+    if (kind === "secret") return { ...this.check.secret, allow_short: $("allow-short").checked };
     if (kind === "generated") return { kind: "private", key: this.pair?.private ?? "" };
     return { kind, key: kind === "private" ? $("private-key").value : "" };
   }
