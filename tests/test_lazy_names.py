@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import jwtguard
+from jwtguard.core.unchecked import UncheckedType
 from jwtguard.guard import Guard
 from jwtguard.marks import Mark
 
@@ -74,7 +75,7 @@ def test_hints_can_be_resolved() -> None:
     assert hints["revocation"] == jwtguard.SessionRevocation | None
     assert hints["introspection"] == jwtguard.Introspection | None
     assert typing.get_type_hints(Mark)["sessions"] == jwtguard.Sessions | None
-    assert typing.get_type_hints(Guard)["rules"] == jwtguard.Rules | None
+    assert typing.get_type_hints(Guard)["rules"] == jwtguard.Rules | UncheckedType | None
 
 
 def test_first_use_loads_the_module() -> None:
