@@ -1,8 +1,10 @@
 """URL patterns of the shipped routes that take part in `manage.py check`, also where our app is not installed.
 
 >>> from jwtguard.core.errors import ConfigurationError
->>> [message.id for message in unusable_routes(ConfigurationError("no sessions"))[0].check()]
-['jwtguard.E201']
+>>> unusable_routes(ConfigurationError("no sessions"))[0].resolve("login").func(None)
+Traceback (most recent call last):
+    ...
+jwtguard.core.errors.ConfigurationError: no sessions
 """
 
 from __future__ import annotations

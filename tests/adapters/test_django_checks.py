@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,17 @@ from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 from django.test.utils import override_settings
+from django.urls import path
 
-from jwtguard import UNCHECKED, Principal, Rule, Rules, TokenCookie, TokenQuery, public
-from jwtguard.django import DjangoGuard, GuardMiddleware
+from jwtguard import UNCHECKED, ConfigurationError, Principal, Rule, Rules, TokenCookie, TokenQuery, public
+from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, requires
+from jwtguard.django.route_checks import check_order
+from jwtguard.django.settings import NOT_INSTALLED
+from jwtguard.django.shipped_pattern import unusable_routes
+from jwtguard.testing.route_sites import route_site
 from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
 from tests.adapters.django_site import CSRF
 
@@ -239,3 +247,79 @@ def test_manage_py_check_of_routes(
     assert set(re.findall(r"jwtguard\.([EW]\d+)", said.stderr)) == expected, said.stderr
     lines = [line for line in said.stderr.splitlines() if "(jwtguard." in line]
     assert len(lines) == len(set(lines))
+
+
+PROBLEM = ConfigurationError("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, [("E201", "one"), ("E201", "two")]),
+        ({"JWTGUARD": CONFIG}, [("E201", "one"), ("E201", "two")]),
+        ({"JWTGUARD_ROUTES": {}}, []),  # The check of these settings says it.
+        ({"JWTGUARD_SESSIONS": "x"}, []),
+        ({"INSTALLED_APPS": []}, [("E006", NOT_INSTALLED), ("E201", "one"), ("E201", "two")]),
+        ({"INSTALLED_APPS": [], "JWTGUARD_ROUTES": {}}, [("E006", NOT_INSTALLED), ("E201", "one"), ("E201", "two")]),
+    ],
+)
+def test_routes_that_cannot_be_made(changed: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """Their pattern says why, unless another check does; and that the app is missing, whose checks are missing then."""
+    with override_settings(**changed):
+        (pattern,) = unusable_routes(PROBLEM)
+        found = [(str(message.id).removeprefix("jwtguard."), message.msg) for message in pattern.check()]
+    assert found == expected
+
+
+def test_a_guard_that_cannot_be_made() -> None:
+    """What the check of `JWTGUARD` says is not said again."""
+    with override_settings(JWTGUARD=5):
+        with pytest.raises(ConfigurationError) as raised:
+            default_guard()
+        assert unusable_routes(raised.value)[0].check() == []
+
+
+@pytest.mark.parametrize("wanted", ["login", "x/y", ""])
+def test_a_request_for_routes_that_cannot_be_made(wanted: str) -> None:
+    """Whatever is asked for below their path raises the problems."""
+    match = unusable_routes(PROBLEM)[0].resolve(wanted)
+    assert match is not None
+    with pytest.raises(ConfigurationError) as raised:
+        match.func(RequestFactory().get("/"), *match.args, **match.kwargs)
+    assert raised.value.problems == PROBLEM.problems
+
+
+def test_the_urls_of_a_project_without_a_guard() -> None:
+    """Importing `jwtguard.django.urls` never raises: that would be a traceback from whatever imports it first."""
+    with override_settings(JWTGUARD=None):
+        found = runpy.run_module("jwtguard.django.urls")["urlpatterns"]
+    assert [message.id for message in found[0].check()] == ["jwtguard.E201"]
+
+
+def test_the_urls_of_a_project() -> None:
+    """With sessions they are the shipped routes, and Django finds nothing wrong with them."""
+    site = route_site("bearer")
+    with override_settings(JWTGUARD=site.guard, JWTGUARD_SESSIONS=site.sessions, JWTGUARD_ROUTES=site.settings):
+        found = runpy.run_module("jwtguard.django.urls")["urlpatterns"]
+        assert [message for pattern in found for message in pattern.check()] == []
+    assert found[0].name == "jwtguard_login"
+
+
+@pytest.mark.parametrize("default", [guard_for_tests(), 5, None])
+def test_rules_of_a_guard_that_a_view_names(default: Any) -> None:
+    """Rules that no middleware enforces are an error, once; those of a guard in front or of the settings are not."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        raise AssertionError
+
+    named = [
+        path("a", requires(guard=RULED)(view)),
+        path("b", requires(guard=RULED)(view)),
+        path("c", requires()(view)),
+    ]
+    with override_settings(ROOT_URLCONF=tuple(named), MIDDLEWARE=[], JWTGUARD=default):
+        assert [message.id for message in check_order()] == ["jwtguard.E003"]
+    with override_settings(ROOT_URLCONF=tuple(named), MIDDLEWARE=[f"{__name__}.RuledMiddleware"], JWTGUARD=default):
+        assert check_order() == []
+    with override_settings(ROOT_URLCONF=tuple(named), MIDDLEWARE=[], JWTGUARD=RULED):
+        assert check_order() == []  # That of the settings has a check of its own.

@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, Rule, Rules, public
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
+from jwtguard.asgi_endpoints import endpoints_in
 from jwtguard.django import DjangoGuard
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
 from jwtguard.django.route_checks import check_order
@@ -392,3 +393,10 @@ def test_without_the_app_of_django() -> None:
         pytest.raises(ConfigurationError, match=r"jwtguard\.E006.*INSTALLED_APPS = \[\.\.\., \"jwtguard\.django\"\]"),
     ):
         type("Own", (DjangoMiddleware,), {"guard": RULED})(_answer)
+
+
+def test_a_mount_inside_itself() -> None:
+    """A walk through an application that contains itself ends."""
+    app = Starlette()
+    app.routes.append(Mount("/again", app=app))
+    assert list(endpoints_in(app)) == []
