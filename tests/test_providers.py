@@ -439,6 +439,15 @@ WORKLOADS: list[tuple[dict[str, Any], TokenKind, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize("found", [False, 1, "true", None])
+def test_a_claim_that_must_be_true(found: object) -> None:
+    """`True` means this value, and neither a number nor a word."""
+    kind = TokenKind(values={"email_verified": [True]})
+    kind.check({"email_verified": True})
+    with pytest.raises(InvalidTokenError):
+        kind.check({"email_verified": found})
+
+
 @pytest.mark.parametrize(("payload", "kind", "changes", "reason"), WORKLOADS)
 def test_workloads(payload: dict[str, Any], kind: TokenKind, changes: dict[str, Any], reason: str) -> None:
     """Of an issuer that others use as well: theirs are refused, and `oidc` says that it cannot tell the kind."""

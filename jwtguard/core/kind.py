@@ -23,17 +23,17 @@ from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.jws import TOKEN_TYPES
 
-Values: TypeAlias = Mapping[Any, Iterable[str]]
-"""For a claim, or a path to one as a tuple of keys, the strings that are meant."""
+Values: TypeAlias = Mapping[Any, Iterable[str | bool]]
+"""For a claim, or a path to one as a tuple of keys, the strings that are meant, or true or false."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenKind:
     """What an access token must show and must not.
 
-    `values`: claims that must be there, each with one of these strings; a claim inside another is a tuple of keys.
-    `not_values`: claims that must not have one of these strings. `without`: claims that must not be there. `some_of`:
-    claims of which at least one must be there.
+    `values`: claims that must be there, each with one of these strings (or `True`); a claim inside another is a
+    tuple of keys. `not_values`: claims that must not have one of these strings. `without`: claims that must not be
+    there. `some_of`: claims of which at least one must be there.
     `client_claims`: claims that name the client, of which at least one must be there; with `clients`, every one that
     is there must name one of them. `types`: what the header's `typ` must be (RFC 7515 §4.1.9), in lower case and
     without `application/`, "" for a header without it; None leaves it open. Raises `ConfigurationError`.
@@ -51,7 +51,9 @@ class TokenKind:
         problems: list[str] = []
         for name in ("values", "not_values"):
             given = getattr(self, name)
-            if isinstance(given, Mapping) and all(_is_path(path) and _is_list(given[path]) for path in given):
+            if isinstance(given, Mapping) and all(
+                _is_path(path) and _is_list(given[path], str, bool) for path in given
+            ):
                 paths = {(path,) if isinstance(path, str) else path: frozenset(given[path]) for path in given}
                 object.__setattr__(self, name, paths)
             else:
@@ -116,11 +118,11 @@ def _wrong(path: tuple[str, ...]) -> InvalidTokenError:
     return InvalidTokenError(f"kind_{path[-1]}")
 
 
-def _says(claims: Mapping[str, Any], path: tuple[str, ...], values: Iterable[str]) -> bool:
+def _says(claims: Mapping[str, Any], path: tuple[str, ...], values: Iterable[str | bool]) -> bool:
     value: Any = claims
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
-    return isinstance(value, str) and value in values
+    return isinstance(value, str | bool) and value in values  # Not 1, which is equal to True.
 
 
 def _is_path(value: object) -> bool:
@@ -128,9 +130,9 @@ def _is_path(value: object) -> bool:
     return isinstance(keys, tuple) and bool(keys) and all(isinstance(key, str) for key in keys)
 
 
-def _is_list(value: object) -> bool:
+def _is_list(value: object, *kinds: type) -> bool:
     return (
         isinstance(value, Iterable)
         and not isinstance(value, str | bytes | Mapping)
-        and all(isinstance(member, str) for member in value)
+        and all(isinstance(member, kinds or str) for member in value)
     )

@@ -227,9 +227,9 @@ def _kind(e: Evidence, reason: str) -> Pair:
     values = {path[-1]: allowed for path, allowed in kind.values.items()}
     refused = {path[-1]: others for path, others in kind.not_values.items()}
     if name in values:
-        return f"{name} is {_quoted(sorted(values[name]), 'or')}", e.shown(name)
+        return f"{name} is {_quoted(sorted(values[name], key=str), 'or')}", e.shown(name)
     if name in refused:
-        return f"{name} is none of {_quoted(sorted(refused[name]), 'and')}", e.shown(name)
+        return f"{name} is none of {_quoted(sorted(refused[name], key=str), 'and')}", e.shown(name)
     return f"no {name}, which other kinds of token have", e.shown(name)
 
 
@@ -351,7 +351,7 @@ _BY_REASON: dict[str, Callable[[Evidence, str], Pair]] = {
 }
 
 
-def _quoted(names: Iterable[str], word: str) -> str:
+def _quoted(names: Iterable[str | bool], word: str) -> str:
     """`"a", "b" or "c"`."""
     listed = [json.dumps(name, ensure_ascii=False) for name in names]
     if len(listed) > 1:
