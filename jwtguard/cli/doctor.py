@@ -45,6 +45,13 @@ _STYLES = {"error": BAD, "warning": WARNING, "note": FAINT}
     envvar="WEB_CONCURRENCY",
     help="How many processes serve the application. [env: WEB_CONCURRENCY]",
 )
+@click.option(
+    "--allow",
+    "allowed",
+    metavar="PATH",
+    multiple=True,
+    help="A path that may be unguarded, written as in a rule: /docs, or /static/ for all below it. May be repeated.",
+)
 @click.option("--offline", is_flag=True, help="Ask no provider, no store and no clock.")
 @click.option(
     "--fail-on",
@@ -60,6 +67,7 @@ def command(
     sessions_name: str | None,
     config: str | None,
     workers: int | None,
+    allowed: tuple[str, ...],
     offline: bool,  # noqa: FBT001 - click hands over all by name
     fail_on: Severity,
     as_json: bool,  # noqa: FBT001
@@ -70,7 +78,7 @@ def command(
     JWTGUARD_… variables describe. Providers and stores are asked, which --offline leaves out.
     """
     try:
-        subject = _subject(app_name, guard_name, sessions_name, config, workers=workers, offline=offline)
+        subject = _subject(app_name, guard_name, sessions_name, config, allowed, workers=workers, offline=offline)
         findings = examine(subject)
     except (ConfigurationError, Problem) as error:
         subject, findings = Subject(), _wrong_configuration(error)
@@ -87,6 +95,7 @@ def _subject(
     guard_name: str | None,
     sessions_name: str | None,
     config: str | None,
+    allowed: tuple[str, ...],
     *,
     workers: int | None,
     offline: bool,
@@ -106,7 +115,9 @@ def _subject(
             )
     sessions = [] if sessions_name is None else [_sessions(sessions_name)]
     app = None if app_name is None else load_app(app_name)
-    return Subject.of(guards=guards, sessions=sessions, app=app, workers=workers, asks_network=not offline)
+    return Subject.of(
+        guards=guards, sessions=sessions, app=app, workers=workers, asks_network=not offline, allowed=allowed
+    )
 
 
 def _sessions(name: str) -> Sessions:

@@ -19,8 +19,9 @@ from rich.text import Text
 from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.imports import DJANGO, load_app
 from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
-from jwtguard.core.authorization import Fresh, HasPermission, HasRole, HasScope, public
-from jwtguard.core.rules import Rule, Rules
+from jwtguard.core.authorization import Fresh, HasPermission, HasRole, HasScope
+from jwtguard.core.rules import Rules
+from jwtguard.doctor.subject import rules_of_allowed
 from jwtguard.inventory import Apart, Gate, Route, State, inventory
 
 _STYLES: dict[State, str] = {
@@ -57,7 +58,7 @@ def command(name: str | None, allowed: tuple[str, ...], fail_unguarded: bool, as
     no decorator. A default of the rules that admits anybody does not count as saying so.
     """
     routes = inventory(load_app(app_name(name))).routes
-    may_be = _allowed(allowed)
+    may_be = rules_of_allowed(allowed)
     unguarded = [route for route in routes if route.is_unguarded and not _is_allowed(route, may_be)]
     if as_json:
         write_json({"routes": [described(route) for route in routes], "unguarded": len(unguarded)})
@@ -73,11 +74,6 @@ def app_name(given: str | None) -> str:
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
         return DJANGO
     raise Problem("name the application: --app project.main:app, or set DJANGO_SETTINGS_MODULE")
-
-
-def _allowed(paths: Iterable[str]) -> Rules:
-    # What a rule says of paths, in the words and by the index of rules; of the default nothing is said.
-    return Rules([Rule(path if path != "/" else "", public) for path in dict.fromkeys(paths)])
 
 
 def _is_allowed(route: Route, allowed: Rules) -> bool:

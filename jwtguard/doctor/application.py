@@ -23,16 +23,17 @@ SHOWN = 5
 
 def check_routes(subject: Subject) -> Iterator[Finding]:
     """Routes that anybody may call, and nobody said so of them."""
-    unguarded = [route for route in subject.routes if route.is_unguarded]
+    unguarded = [route for route in subject.routes if route.is_unguarded and not subject.may_be_open(route)]
     if unguarded:
         paths = list(dict.fromkeys(route.path for route in unguarded))
         more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
         yield Finding(
-            "warning",
+            "error",
             "route_unguarded",
             f"nothing guards {', '.join(paths[:SHOWN])}{more}",
             why="Anybody may call them, and nothing says that this is meant.",
-            remedy="see jwtguard routes; put requires(...) on them, or name them in a rule: Rule(path, public)",
+            remedy="see jwtguard routes; put requires(...) on them, or say that they are open: Rule(path, public), or"
+            " --allow PATH",
         )
     for route in subject.routes:
         for slip in route.slips:

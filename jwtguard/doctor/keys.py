@@ -26,6 +26,9 @@ OLD = 400 * DAY
 """Seconds after which a key that signs is called old."""
 
 
+_NEW_SECRET = 'make one with python -c "import secrets; print(secrets.token_hex(32))"'
+
+
 def check_secrets(subject: Subject) -> Iterator[Finding]:
     """Shared secrets that somebody thought up. Those that are too short never get as far as here."""
     for key in _keys(subject):
@@ -34,8 +37,18 @@ def check_secrets(subject: Subject) -> Iterator[Finding]:
                 "error",
                 "secret_guessable",
                 f"the {key.algorithm} secret{_named(key)} looks thought up",
-                why="Whoever has a token can try millions of secrets a second at home, and then be anybody.",
-                remedy='make one with python -c "import secrets; print(secrets.token_hex(32))"',
+                why="An attacker who has one token can try millions of secrets a second, and then be any user.",
+                remedy=_NEW_SECRET,
+            )
+    for key in (key for sessions in subject.sessions for key in sessions.refresh_keys):
+        if key.is_guessable:
+            yield Finding(
+                "error",
+                "refresh_secret_guessable",
+                f"the {key.algorithm} secret{_named(key)} of refresh_keys looks thought up",
+                why="An attacker who has one refresh token can try millions of secrets a second, and then write tokens"
+                " for sessions of other users.",
+                remedy=_NEW_SECRET,
             )
 
 

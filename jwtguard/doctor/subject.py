@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from jwtguard.core.authorization import public
 from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.rules import Rule, Rules
 from jwtguard.core.session_store import SessionStore
 from jwtguard.core.sessions import Sessions
 from jwtguard.guard import Guard
@@ -21,7 +23,8 @@ from jwtguard.inventory import Inventory, Route, inventory
 class Subject:
     """Guards and sessions, each once. `workers`: how many processes serve, None if nobody said.
 
-    `asks_network`: whether checks may ask providers and stores.
+    `asks_network`: whether checks may ask providers and stores. `allowed`: rules for the paths of routes that may be
+    unguarded.
     """
 
     guards: tuple[Guard, ...] = ()
@@ -29,6 +32,7 @@ class Subject:
     inventory: Inventory = field(default_factory=Inventory)
     workers: int | None = None
     asks_network: bool = True
+    allowed: Rules = field(default_factory=lambda: Rules([]))
 
     @classmethod
     def of(
@@ -39,6 +43,7 @@ class Subject:
         app: object | None = None,
         workers: int | None = None,
         asks_network: bool = True,
+        allowed: Iterable[str] = (),
     ) -> Self:
         """With what is found in `app` beside what is named."""
         found = Inventory() if app is None else inventory(app)
@@ -49,7 +54,12 @@ class Subject:
             inventory=found,
             workers=workers,
             asks_network=asks_network,
+            allowed=rules_of_allowed(allowed),
         )
+
+    def may_be_open(self, route: Route) -> bool:
+        """Whether `route` may be unguarded."""
+        return self.allowed.rule("GET", route.path) is not None
 
     @property
     def routes(self) -> list[Route]:
@@ -66,6 +76,11 @@ class Subject:
         """Where sessions are kept, or asked about."""
         asked = (guard.revocation.store for guard in self.guards if guard.revocation is not None)
         return _each_once([*(one.store for one in self.sessions), *asked])
+
+
+def rules_of_allowed(paths: Iterable[str]) -> Rules:
+    """Rules that name these paths, in the words of rules; of the default nothing is said."""
+    return Rules([Rule(path if path != "/" else "", public) for path in dict.fromkeys(paths)])
 
 
 def _each_once(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -62,7 +62,18 @@ def test_nothing_found() -> None:
 def test_exit_codes(fail_on: str | None, exit_code: int) -> None:
     """A build fails by errors, or by less if it asks to."""
     options = [] if fail_on is None else ["--fail-on", fail_on]
-    assert doctor("--app", "tests.cli.apps:unguarded", "--offline", *options).exit_code == exit_code
+    assert (
+        doctor("--sessions", "tests.cli.apps:sessions", "--app", "tests.cli.apps:empty", *options).exit_code
+        == exit_code
+    )
+
+
+def test_an_open_route_fails_a_build() -> None:
+    """Unless it is named as one that may be open."""
+    asked = ["--app", "tests.cli.apps:unguarded", "--offline"]
+    assert doctor(*asked).exit_code == 1
+    assert doctor(*asked, "--allow", "/a", "--allow", "/docs").exit_code == 1
+    assert doctor(*asked, "--allow", "/a", "--allow", "/docs/").exit_code == 0
 
 
 def test_an_application_and_sessions() -> None:

@@ -39,7 +39,7 @@ def test_unguarded_routes() -> None:
     """They are named, the first few, each path once."""
     paths = [f"/{letter}" for letter in "abcdefg"]
     (found,) = check_routes(subject(route("/x", of_rule(ADMIN)), *(route(path) for path in [*paths, "/a"])))
-    assert (found.severity, found.code) == ("warning", "route_unguarded")
+    assert (found.severity, found.code) == ("error", "route_unguarded")
     assert found.what == "nothing guards /a, /b, /c, /d, /e and 2 more"
     assert codes(check_routes(subject(route("/x", of_rule(ADMIN))))) == []
 

@@ -38,6 +38,14 @@ def test_secrets(secret: str | bytes, is_found: bool) -> None:
     assert all("'k1'" in finding.what for finding in found)
 
 
+def test_refresh_keys_are_judged() -> None:
+    """Eight times `password` for refresh tokens is an error, and a random secret is none."""
+    weak = SigningKey.from_secret("password" * 8, algorithm="HS256", kid="r1")
+    found = list(check_secrets(subject(guards=[], sessions=[sessions(refresh_keys=[weak]), sessions()])))
+    assert codes(found) == [("error", "refresh_secret_guessable")]
+    assert "'r1'" in found[0].what
+
+
 def test_random_secrets_are_never_thought_up() -> None:
     """What `SigningKey.generate` makes is not found, nor is a public key, whatever its bytes."""
     keys = [SigningKey.generate("HS256", kid=str(number)).verification_key for number in range(200)]
