@@ -17,13 +17,13 @@ _NAME, _VARIABLE = "jwtguard", "_JWTGUARD_COMPLETE"
 @click.command("completion")
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 def command(shell: str) -> None:
-    r"""Print the completion script for a shell.
+    """Print the completion script for a shell.
 
     \b
     bash:  jwtguard completion bash >> ~/.bashrc
     zsh:   jwtguard completion zsh >> ~/.zshrc
     fish:  jwtguard completion fish > ~/.config/fish/completions/jwtguard.fish
-    """
+    """  # noqa: D301 - click keeps the lines below a real backspace as they are
     from jwtguard.cli.commands import main  # noqa: PLC0415 - it imports this module by name
 
     made = _SHELLS[shell](main, {}, _NAME, _VARIABLE)

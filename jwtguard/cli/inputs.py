@@ -29,7 +29,7 @@ TERMINAL_LINE = 4095
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _DURATION = re.compile(r"-?(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9})s?)?", re.ASCII)
-_BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
+_BEARER = re.compile(r"\A(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 STDIN = "-"
 INSTEAD = "pipe it in, or name what holds it: --token-file FILE, --token-env VARIABLE"
 
@@ -74,7 +74,7 @@ def token_options(command: F) -> F:
 
 
 def read_token(file: str | None = None, variable: str | None = None) -> str:
-    """The text of a token, without the white space around it and the word `Bearer`; raises `Problem`."""
+    """The text of a token, without white space and quotes around it and the word `Bearer`; raises `Problem`."""
     if file is not None and variable is not None:
         raise Problem("give either --token-file or --token-env")
     if variable is not None:
@@ -83,7 +83,7 @@ def read_token(file: str | None = None, variable: str | None = None) -> str:
         text = _asked()
     else:
         text = read_file(file or STDIN, option="--token-file").decode("utf-8", "surrogateescape")
-    text = _BEARER.sub("", text.strip(), count=1) if _BEARER.match(text.strip()) else text.strip()
+    text = _BEARER.sub("", text.strip().strip("\"'"), count=1).strip()
     if not text:
         raise Problem(f"no token came in: {INSTEAD}")
     return text

@@ -87,3 +87,19 @@ def test_without_its_libraries_it_says_what_to_install() -> None:
     answer = subprocess.run([sys.executable, "-Ic", code], capture_output=True, text=True, check=False)
 
     assert "pip install 'jwtguard-middleware[cli]'" in answer.stderr
+
+
+def test_help_of_completion_keeps_its_lines() -> None:
+    """One line for each shell, and no mark of click's."""
+    shown = CliRunner().invoke(main, ["completion", "--help"]).output
+
+    assert "\\b" not in shown
+    assert "  zsh:   jwtguard completion zsh >> ~/.zshrc\n" in shown
+
+
+@pytest.mark.parametrize("around", ['"{}"', "'{}'\n", '"Bearer {}"', "Authorization: Bearer {}\r\n"])
+def test_a_token_with_quotes_around_it(around: str) -> None:
+    """As it is copied out of code, JSON or a header."""
+    answer = CliRunner().invoke(main, ["decode"], input=around.format("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"))
+
+    assert answer.exit_code == 0
