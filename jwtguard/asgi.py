@@ -464,7 +464,7 @@ _in_order: weakref.WeakSet[Any] = weakref.WeakSet()
 """The applications whose endpoints are guarded by each `requires` that was put around them."""
 
 
-def _check_order_in(scope: Scope) -> None:
+def check_routes_in(scope: Scope) -> None:
     """What a middleware does when the server starts, for applications that have none."""
     app = scope.get("app")  # As Starlette has it.
     if isinstance(getattr(app, "routes", None), list) and app not in _in_order:
@@ -567,7 +567,7 @@ class Visit(Admitted):
         callers: Callers = scope.get(KEY) or callers_of(scope)
         in_front = callers.in_front
         if not in_front:
-            _check_order_in(scope)
+            check_routes_in(scope)
         _note_development(scope, None)
         self._scope = scope
         self.callers = callers

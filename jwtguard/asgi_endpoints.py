@@ -11,9 +11,10 @@ True
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from types import UnionType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, get_args, get_origin
 
 from jwtguard.callers import check_view
 from jwtguard.core.errors import ConfigurationError
@@ -62,12 +63,15 @@ def endpoints_in(app: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - an
 
     Each with the path below which it was mounted or included.
     """
+    return ((below, route.endpoint) for below, route in _routes_in(app))
+
+
+def _routes_in(app: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any application
     waiting: list[tuple[str, Any, frozenset[int]]] = [("", app, frozenset())]
     while waiting:
         below, part, around = waiting.pop()
-        endpoint = getattr(part, "endpoint", None)
-        if endpoint is not None:
-            yield below, endpoint
+        if getattr(part, "endpoint", None) is not None:
+            yield below, part
         elif id(part) not in around:
             below += getattr(part, "path", "")  # Of a Mount.
             below += getattr(getattr(part, "include_context", None), "prefix", "")
@@ -81,13 +85,41 @@ def endpoints_in(app: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - an
 def check_endpoints(app: object, check_shipped: Callable[[str, Mark], None] | None = None) -> None:
     """Raise `ConfigurationError` for a view that is bypassed, or a shipped route whose prefix is written twice.
 
-    `check_shipped` is called with each mark of a shipped route and the path below which it was mounted.
+    So it does where FastAPI could not read the annotation that holds `auth.requires(...)`. `check_shipped` is called
+    with each mark of a shipped route and the path below which it was mounted.
     """
-    found = list(endpoints_in(app))
-    check_order(endpoint for _, endpoint in found)
-    for below, endpoint in found:
-        for each in marks_of(endpoint):
+    found = list(_routes_in(app))
+    check_order(route.endpoint for _, route in found)
+    dependants = (getattr(route, "dependant", None) for _, route in found)
+    ConfigurationError.raise_all(
+        problem for dependant in dependants if dependant is not None for problem in _lost_annotations(dependant)
+    )
+    for below, route in found:
+        for each in marks_of(route.endpoint):
             if each.is_shipped:
                 check_place(below, each.prefix)
                 if check_shipped is not None:
                     check_shipped(below, each)
+
+
+def _lost_annotations(dependant: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI's, which need not be installed
+    """What is wrong with the parameters of a view, and of what it depends on, that FastAPI reads from the request.
+
+    FastAPI leaves a string that names what only type checkers import as it is, and takes the parameter for one of the
+    query: what stands beside the name in `Annotated[...]` is lost, and with it the guard.
+    """
+    for place in ("path_params", "query_params", "header_params", "cookie_params", "body_params"):
+        for parameter in getattr(dependant, place):
+            annotation = parameter.field_info.annotation
+            if isinstance(annotation, ForwardRef) and _OURS.search(annotation.__forward_arg__):
+                name = getattr(dependant.call, "__qualname__", "a dependency")
+                yield (
+                    f"nothing guards {name}: FastAPI cannot read `{parameter.name}: {annotation.__forward_arg__}`."
+                    " Import each of these names when the program runs, not under `if TYPE_CHECKING:`"
+                )
+    for inner in dependant.dependencies:
+        yield from _lost_annotations(inner)
+
+
+_OURS = re.compile(r"\b(?:requires|Principal)\b")
+"""What an annotation holds that was to bring the caller."""

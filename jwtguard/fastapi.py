@@ -19,16 +19,19 @@ For rules by path, add the middleware: `app.add_middleware(GuardMiddleware, guar
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the dependency below as they are, and an
 # object's `__call__` gives it no module to look names up in.
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, NoReturn, Unpack
 
 try:
     from fastapi import APIRouter, Depends, FastAPI, Request
+    from fastapi.dependencies.utils import solve_dependencies
     from fastapi.encoders import jsonable_encoder
     from fastapi.openapi.models import APIKey, HTTPBearer
     from fastapi.openapi.models import SecurityBase as SecurityModel
     from fastapi.params import Depends as DependsClass
+    from fastapi.routing import run_endpoint_function
     from fastapi.security.base import SecurityBase
     from starlette.exceptions import HTTPException, WebSocketException
     from starlette.requests import HTTPConnection
@@ -46,6 +49,7 @@ from jwtguard.asgi import (
     Send,
     Visit,
     can_deny,
+    check_routes_in,
     close_code,
     perform,
     response,
@@ -132,6 +136,12 @@ _WRITE = (
 _IN_DEPENDS = f"`auth.requires()` is a dependency already and does not go into Depends(...): {_WRITE}"
 
 
+_HIDDEN = (
+    "`auth.requires(...)` stands inside a union, a list or a model, where FastAPI does not look for it, and so guards"
+    f" nothing: {_WRITE}; for a caller that may be absent, `Annotated[Principal | None, auth.requires(optional)]`"
+)
+
+
 class _Required(DependsClass):
     """What `auth.requires()` gives: FastAPI's own `Depends`, which also knows where it does not belong.
 
@@ -141,6 +151,10 @@ class _Required(DependsClass):
 
     def __call__(self, view: Annotated[object, NoParameter(_IN_DEPENDS)]) -> NoReturn:
         raise ConfigurationError(f"`requires` is no decorator here: {_WRITE}")
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> NoReturn:
+        # Pydantic asks what stands in an inner `Annotated[...]`; FastAPI keeps the outer ones to itself.
+        raise ConfigurationError(_HIDDEN)
 
 
 class _Requires(DependsClass):
@@ -167,8 +181,26 @@ class _Requires(DependsClass):
             raise ConfigurationError(f"`requires` was used without parentheses: write requires(), and {_WRITE}")
         return self._function(requirement, tokens_from=tokens_from)
 
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> NoReturn:
+        raise ConfigurationError(_HIDDEN)
+
     # FastAPI's compare by what they depend on, and this one must not be asked.
     __eq__, __hash__, __repr__ = object.__eq__, object.__hash__, object.__repr__
+
+
+def _is_answering() -> bool:
+    """Whether a view or a dependency of FastAPI is calling, itself or on a thread of anyio or trio."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code in _ANSWERING or code.co_qualname.startswith("WorkerThread."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+_ANSWERING = frozenset({solve_dependencies.__code__, run_endpoint_function.__code__})
+"""What calls the dependencies and the views that are async; it calls the others on worker threads."""
 
 
 class FastAPIGuard(ASGIGuard):
@@ -191,8 +223,10 @@ class FastAPIGuard(ASGIGuard):
 
         For a parameter, `caller: Annotated[Principal, auth.requires()]`, or a whole router, `dependencies=[...]`.
         Without the parentheses, inside `Depends(...)` and as a decorator it raises `ConfigurationError` when the route
-        is made.
+        is made; called in a view or a dependency, where it would guard nothing, at that request.
         """
+        if _is_answering():
+            raise ConfigurationError(f"`auth.requires(...)` was called while a request is answered: {_WRITE}")
         checkpoint = Checkpoint(requirement, tokens_from)
         if not checkpoint.requirement.mode.reads_token:
             return _Required(_Dependency(self.guard, checkpoint))
@@ -268,6 +302,7 @@ class _TellingCaches:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_routes_in(scope)
         if scope["type"] == "http":
             send = telling_caches(send, HTTPRequest.from_asgi(scope))
         await self.app(scope, receive, send)

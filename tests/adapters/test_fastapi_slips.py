@@ -13,7 +13,8 @@ from fastapi.params import Depends as DependsClass
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, TypeAdapter, create_model
 
-from jwtguard import ConfigurationError, Guard, Principal, Requirement, VerifiedToken, has_role, optional
+from jwtguard import UNCHECKED, ConfigurationError, Guard, Principal, Requirement, VerifiedToken, has_role, optional
+from jwtguard.asgi import GuardMiddleware
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawRequest, asgi_client, principal
 from jwtguard.testing.route_sites import route_site
@@ -177,6 +178,83 @@ def test_pydantic(kind: Any) -> None:
         create_model("Model", caller=(kind, ...))
     with pytest.raises(ConfigurationError, match=SHOWN):
         create_model("Model", caller=(kind, ...), __config__={"arbitrary_types_allowed": True})
+
+
+@pytest.mark.parametrize("inside", [AUTH.requires, AUTH.requires(), AUTH.requires(optional)])
+def test_inside_another_annotation(inside: Any) -> None:
+    """In a part of the annotation FastAPI does not look for a dependency, and nothing would be guarded."""
+    hidden: Any = Annotated[str, inside]
+    for annotation in (Optional[hidden], list[hidden], dict[str, hidden], Holder[hidden]):  # noqa: UP045
+        with pytest.raises(ConfigurationError, match="inside a union, a list or a model"):
+            FastAPI().get("/")(taking(annotation, None))
+    with pytest.raises(ConfigurationError, match="inside a union, a list or a model"):
+        create_model("Model", caller=(hidden, ...))
+
+
+def called_in_a_view() -> None:
+    """What Flask's users may expect to work."""
+    AUTH.requires(has_role("admin"))
+
+
+async def called_in_an_async_view() -> None:
+    """The same without a thread."""
+    AUTH.requires(has_role("admin"))
+
+
+@pytest.mark.parametrize("call", [called_in_a_view, called_in_an_async_view, lambda: AUTH.requires()])
+def test_called_while_a_request_is_answered(call: Any) -> None:
+    """`requires` that is called in a view or a dependency guards nothing, so the request fails."""
+    app = FastAPI()
+    app.get("/view")(call)
+    app.get("/dependency", dependencies=[Depends(call)])(taking_nothing)
+    for path in ("/view", "/dependency"):
+        with pytest.raises(ConfigurationError, match="was called while a request is answered"):
+            TestClient(app).get(path)
+
+
+async def taking_nothing() -> str:
+    """A view."""
+    return "open"
+
+
+LOST = "Annotated[OnlyForTypeCheckers | None, AUTH.requires()]"
+
+
+def lost() -> FastAPI:
+    """An application whose view names what only type checkers import."""
+    app = FastAPI()
+    app.get("/")(taking(LOST, None))
+    return app
+
+
+def lost_further_in() -> FastAPI:
+    """The same in a dependency, of a router."""
+    app, router = FastAPI(), APIRouter(dependencies=[Depends(taking(LOST, None))])
+    router.get("/")(taking_nothing)
+    app.include_router(router)
+    return app
+
+
+@pytest.mark.parametrize("make", [lost, lost_further_in])
+def test_names_that_only_type_checkers_know(make: Callable[[], FastAPI]) -> None:
+    """FastAPI loses the guard with the name that it cannot find: the application does not start."""
+    inside, with_init_app = make(), make()
+    inside.add_middleware(GuardMiddleware, guard=guard_for_tests(rules=UNCHECKED))
+    AUTH.init_app(with_init_app)
+    for app in (inside, with_init_app, GuardMiddleware(make(), guard=guard_for_tests(rules=UNCHECKED))):
+        with pytest.raises(ConfigurationError, match="not under `if TYPE_CHECKING:`"), TestClient(app):
+            raise AssertionError
+        with pytest.raises(ConfigurationError, match=r"cannot read `caller: Annotated\[OnlyForTypeCheckers"):
+            asgi_client(app)(RawRequest())
+
+
+def test_names_of_others_that_only_type_checkers_know() -> None:
+    """What is lost of an annotation that has nothing to do with callers is not ours to refuse."""
+    app = FastAPI()
+    app.get("/")(taking("OnlyForTypeCheckers", None))
+    app.get("/open")(taking_nothing)
+    AUTH.init_app(app)
+    assert asgi_client(app)(RawRequest(target="/open")).status == 200
 
 
 # What is right stays so.
