@@ -33,8 +33,8 @@ ENOUGH = 8
 """Look-ups under way at once, from which on those that come gather."""
 WINDOW = 0.005
 """Seconds for which they gather."""
-MOST = 256
-"""Sessions of one call."""
+MOST = 100
+"""Sessions of one call. PostgreSQL reads the whole table for several hundred, where it has no statistics yet."""
 
 
 def new_future() -> Future[Any]:

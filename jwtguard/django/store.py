@@ -172,17 +172,18 @@ class DjangoStore:
         """End all sessions of a subject, some at a time; how many were alive."""
         if not _are_storable(issuer, subject):
             return 0
-        with self._connection() as connection, _durably(connection):
-            rows = _rows(connection)
-            unended = rows.filter(issuer=issuer, subject=subject, revoked_at=None).order_by("created_at")
-            ended, after, found = 0, BEFORE_ALL, MANY
-            while found == MANY:
-                page = list(unended.filter(created_at__gte=after).values_list("session_id", "created_at")[:MANY])
+        ended, after, found = 0, BEFORE_ALL, MANY
+        while found == MANY:
+            # Each page is waited for by itself: all of them may take longer than `timeout`.
+            with self._connection() as connection, _durably(connection):
+                rows = _rows(connection)
+                unended = rows.filter(issuer=issuer, subject=subject, revoked_at=None, created_at__gte=after)
+                page = list(unended.order_by("created_at").values_list("session_id", "created_at")[:MANY])
                 found = len(page)
                 if page:
                     ended += _end(connection, rows.filter(session_id__in=[name for name, _ in page]), now)
                     after = page[-1][1]
-            return ended
+        return ended
 
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time, so that no login waits long."""
@@ -196,7 +197,7 @@ class DjangoStore:
     def _clean(self, using: str, now: float) -> None:
         """Delete a few dead rows, and wait for no other transaction."""
         with best_effort("DjangoStore"), self._connection(using) as connection:
-            dead = _dead(connection, now, after=BEFORE_ALL, limit=CANDIDATES) if connection.get_autocommit() else []
+            dead = _dead(connection, now, limit=CANDIDATES) if connection.get_autocommit() else []
             if not dead:
                 return
             session_ids = a_few([session_id for session_id, _ in dead])
@@ -296,9 +297,14 @@ def _end(connection: BaseDatabaseWrapper, rows: QuerySet[Row], now: float) -> in
 # Housekeeping.
 
 
-def _dead(connection: BaseDatabaseWrapper, now: float, *, after: float, limit: int) -> Sequence[tuple[str, float]]:
-    # In the order of the index: without one, the planner may scan a table in which many rows are dead.
-    rows = _rows(connection).filter(ends_at__lte=clock_of(connection, now), ends_at__gte=after).order_by("ends_at")
+def _dead(
+    connection: BaseDatabaseWrapper, now: float, *, after: float | None = None, limit: int
+) -> Sequence[tuple[str, float]]:
+    # In the order of the index: without one, the planner may scan a table in which many rows are dead. The first page
+    # has no lower bound: without statistics, PostgreSQL takes a range for a few rows, and sorts all the dead.
+    rows = _rows(connection).filter(ends_at__lte=clock_of(connection, now)).order_by("ends_at")
+    if after is not None:
+        rows = rows.filter(ends_at__gte=after)
     return list(rows.values_list("session_id", "ends_at")[:limit])
 
 

@@ -190,7 +190,10 @@ def _ask(stream: socket.socket, request: FetchRequest, target: SplitResult, dead
 
 
 def _read(response: HTTPResponse, request: FetchRequest) -> FetchResponse:
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():  # Several fields of one name are one list (RFC 9110 §5.3).
+        before = headers.get(name.lower())
+        headers[name.lower()] = value if before is None else f"{before}, {value}"
     length = headers.get("content-length", "")
     if length.isdigit() and len(length) < 19 and int(length) > request.max_bytes:
         raise too_large(request)

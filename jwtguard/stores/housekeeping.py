@@ -23,8 +23,10 @@ FEW = 4
 """Dead rows that a login deletes. They are more than one, so the dead never outnumber the rows that come."""
 CANDIDATES = 64
 """Dead rows among which a login chooses its few by chance, so that logins at the same time choose different ones."""
-MANY = 500
-"""Rows that are deleted, or ended, by one statement."""
+MANY = 100
+"""Rows that are deleted, or ended, by one statement. PostgreSQL reads the whole table for several hundred ids, where it
+has no statistics yet.
+"""
 BEFORE_ALL = -1e18
 """A time. Infinity is no number in MariaDB."""
 
@@ -81,14 +83,15 @@ def best_effort(store: str) -> Iterator[None]:
 
 
 def purge_pages(
-    page: Callable[[float], Sequence[tuple[str, float]]], delete: Callable[[Sequence[str]], int], *, size: int
+    page: Callable[[float | None], Sequence[tuple[str, float]]], delete: Callable[[Sequence[str]], int], *, size: int
 ) -> int:
     """Delete all dead rows, some at a time; how many there were.
 
-    `page(after)` gives up to `size` dead rows, each with its `ends_at`, from that time on and in its order; `delete`
-    deletes those that it can, and says how many.
+    `page(after)` gives up to `size` dead rows, each with its `ends_at`, from that time on and in its order, or the
+    first ones where it is None; `delete` deletes those that it can, and says how many.
     """
-    total, after = 0, BEFORE_ALL
+    total = 0
+    after: float | None = None
     while True:
         dead = page(after)
         deleted = _deleted(delete, [session_id for session_id, _ in dead]) if dead else 0

@@ -63,7 +63,7 @@ from jwtguard.core.session_store import (
     is_storable,
 )
 from jwtguard.stores.conflicts import ATTEMPTS, is_lost_race
-from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages, skipping_locked
+from jwtguard.stores.housekeeping import CANDIDATES, MANY, a_few, best_effort, purge_pages, skipping_locked
 from jwtguard.stores.rows import UNGRACIOUS, Row
 from jwtguard.stores.session_table import session_table
 
@@ -168,14 +168,12 @@ class SessionStatements:
         )
         these = columns.session_id.in_(bindparam("ids", expanding=True))
         self._revoke_these = [ended.where(these, kind) for kind in kinds]
-        # In the order of the index: without one, the planner may scan a table in which many rows are dead.
-        self._dead = Statement(
-            select(columns.session_id, columns.ends_at)
-            .where(columns.ends_at <= now, columns.ends_at >= after)
-            .order_by(columns.ends_at)
-            .limit(limit),
-            dialect,
-        )
+        # In the order of the index: without one, the planner may scan a table in which many rows are dead. The first
+        # page has no lower bound: without statistics, PostgreSQL takes a range for a few rows, and sorts all the dead.
+        dead = select(columns.session_id, columns.ends_at).where(columns.ends_at <= now)
+        dead = dead.order_by(columns.ends_at).limit(limit)
+        self._dead = Statement(dead, dialect)
+        self._dead_from = Statement(dead.where(columns.ends_at >= after), dialect)
         self._delete_these = delete(session_table).where(these)
 
     def _equal(self, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
@@ -254,19 +252,20 @@ class SessionStatements:
         _insist(lambda: rest.execute(connection, values).rowcount)
         return was_alive > 0
 
-    def revoke_all(self, connection: Connection, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject, some at a time; how many were alive."""
+    def end_some(
+        self, connection: Connection, issuer: str, subject: str, now: float, *, after: float
+    ) -> tuple[int, float | None]:
+        """End some sessions of a subject that began at the time `after` or later, oldest first.
+
+        Gives how many were alive, and the time to go on from; None at the end. A subject may have so many that all of
+        them take longer than a store waits for an answer.
+        """
         if not _are_storable(issuer, subject):
-            return 0
-        values = {"of_issuer": issuer, "of_subject": subject, "limit": MANY}
-        ended, after, found = 0, BEFORE_ALL, MANY
-        while found == MANY:
-            page = [tuple(row) for row in self._unended.execute(connection, {**values, "after": after})]
-            found = len(page)
-            if page:
-                ended += self._end_these(connection, [session_id for session_id, _ in page], now)
-                after = page[-1][1]
-        return ended
+            return 0, None
+        values = {"of_issuer": issuer, "of_subject": subject, "limit": MANY, "after": after}
+        page = [tuple(row) for row in self._unended.execute(connection, values)]
+        ended = self._end_these(connection, [session_id for session_id, _ in page], now) if page else 0
+        return ended, page[-1][1] if len(page) == MANY else None
 
     def _end_these(self, connection: Connection, session_ids: Sequence[str], now: float) -> int:
         values = self._at(now, {"ids": session_ids})
@@ -287,7 +286,7 @@ class SessionStatements:
 
     def _clean(self, connection: Connection, now: float) -> None:
         """Delete a few dead rows, and wait for no other transaction."""
-        dead = self._dead_rows(connection, now, after=BEFORE_ALL, limit=CANDIDATES)
+        dead = self._dead_rows(connection, now, after=None, limit=CANDIDATES)
         if not dead:
             return
         values = {"ids": a_few([session_id for session_id, _ in dead])}
@@ -300,9 +299,10 @@ class SessionStatements:
         # Any other database might wait: there the dead are left to `purge`.
 
     def _dead_rows(
-        self, connection: Connection, now: float, *, after: float, limit: int
+        self, connection: Connection, now: float, *, after: float | None, limit: int
     ) -> Sequence[tuple[str, float]]:
-        found = self._dead.execute(connection, self._at(now, {"after": after, "limit": limit}))
+        values = {"limit": limit} if after is None else {"limit": limit, "after": after}
+        found = (self._dead if after is None else self._dead_from).execute(connection, self._at(now, values))
         return [(str(session_id), float(ends_at)) for session_id, ends_at in map(tuple, found)]
 
     def _skipping_locked(self, dialect: Dialect) -> TextClause | None:

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 try:
@@ -36,6 +37,7 @@ except ImportError as error:
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import OneLoop
 from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.stores.housekeeping import BEFORE_ALL
 from jwtguard.stores.patience import TIMEOUT, cut, patience
 from jwtguard.stores.session_statements import SessionStatements
 from jwtguard.stores.session_table import metadata as metadata
@@ -91,9 +93,14 @@ class SQLAlchemyStore:
             return self._statements.revoke(connection, session_id, now)
 
     def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject."""
-        with self._connection() as connection:
-            return self._statements.revoke_all(connection, issuer, subject, now)
+        """End all sessions of a subject, some at a time."""
+        total = 0
+        after: float | None = BEFORE_ALL
+        while after is not None:
+            with self._connection() as connection:
+                ended, after = self._statements.end_some(connection, issuer, subject, now, after=after)
+            total += ended
+        return total
 
     def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""
@@ -153,8 +160,14 @@ class AsyncSQLAlchemyStore:
         return await self._do(lambda connection: self._statements.revoke(connection, session_id, now))
 
     async def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject."""
-        return await self._do(lambda connection: self._statements.revoke_all(connection, issuer, subject, now))
+        """End all sessions of a subject, some at a time."""
+        total = 0
+        after: float | None = BEFORE_ALL
+        while after is not None:
+            end_some = partial(self._statements.end_some, issuer=issuer, subject=subject, now=now, after=after)
+            ended, after = await self._do(end_some)
+            total += ended
+        return total
 
     async def purge(self, *, now: float) -> int:
         """Delete what can decide nothing any more, some at a time."""

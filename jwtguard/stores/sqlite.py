@@ -219,7 +219,7 @@ class SQLiteStore:
         """Delete what can decide nothing any more, some at a time, so that no login waits long."""
         with self._connection() as connection:
             return purge_pages(
-                lambda after: connection.execute(_DEAD, (now, after, MANY)).fetchall(),
+                lambda after: connection.execute(_DEAD, (now, BEFORE_ALL if after is None else after, MANY)).fetchall(),
                 lambda ids: _delete(connection, ids),
                 size=MANY,
             )

@@ -21,13 +21,22 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.mark.parametrize(
-    ("vendor", "is_half_dead"),
-    [("sqlite", False), ("sqlite", True), ("postgresql", False), ("postgresql", True), ("mysql", True)],
+    ("vendor", "is_half_dead", "is_analyzed"),
+    [
+        ("sqlite", False, True),
+        ("sqlite", True, True),
+        ("postgresql", False, True),
+        ("postgresql", True, True),
+        ("postgresql", True, False),
+        ("mysql", True, True),
+    ],
 )
 def test_each_statement_uses_an_index(
-    request: pytest.FixtureRequest, tmp_path: Path, vendor: str, is_half_dead: bool
+    request: pytest.FixtureRequest, tmp_path: Path, vendor: str, is_half_dead: bool, is_analyzed: bool
 ) -> None:
-    """Login, refresh, look-up, list, both ends and purging, of 100,000 rows."""
+    """Login, refresh, look-up, list, both ends and purging, of 100,000 rows; where the database has no statistics of
+    them, too.
+    """
     if vendor == "sqlite":
         settings = sqlite(tmp_path)
     elif vendor == "postgresql":
@@ -50,7 +59,8 @@ def test_each_statement_uses_an_index(
             return execute(statement, values, many, context)
 
         with connection.cursor() as cursor:
-            for statement in filling(vendor, now=time.time(), is_half_dead=is_half_dead):
+            statements = filling(vendor, now=time.time(), is_half_dead=is_half_dead, is_analyzed=is_analyzed)
+            for statement in statements:
                 cursor.execute(statement)
         bench = StoreBench(DjangoStore(using), runner, has_own_clock=True)
         with connection.execute_wrapper(see):

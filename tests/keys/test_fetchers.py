@@ -161,6 +161,13 @@ def test_fetcher_that_gives_up_by_itself() -> None:
         Flow(fetching(no_fetcher, FetchRequest(url="https://issuer.example"))).run()
 
 
+def test_fields_of_one_name(plain_server: Server) -> None:
+    """Are one list, whose members all count (RFC 9110 §5.3)."""
+    plain_server.behaviour = answer(jwks(FIRST), headers="Cache-Control: max-age=120\r\ncache-control: public\r\n")
+    response = DefaultFetcher()(FetchRequest(url=plain_server.origin))
+    assert response.headers["cache-control"] == "max-age=120, public"
+
+
 def test_httpx_client(plain_server: Server) -> None:
     """A sync client of httpx serves sync code; what it sends is ours."""
     plain_server.behaviour = answer(jwks(FIRST), headers="Cache-Control: max-age=120\r\n")

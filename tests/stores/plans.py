@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from jwtguard.core.look_ups import MOST, find_many_of
 from jwtguard.testing.store_bench import ISSUER, StoreBench
 
 ROWS = 100_000
@@ -22,8 +23,8 @@ _NUMBERS = {
 _ANALYZE = {"postgresql": "ANALYZE jwtguard_session", "mysql": "ANALYZE TABLE jwtguard_session", "sqlite": "ANALYZE"}
 
 
-def filling(family: str, *, now: float, is_half_dead: bool) -> Sequence[str]:
-    """The statements that fill an empty table with rows, half of which may be dead."""
+def filling(family: str, *, now: float, is_half_dead: bool, is_analyzed: bool = True) -> Sequence[str]:
+    """The statements that fill an empty table with rows, half of which may be dead, and make statistics of them."""
     text = "concat('{}', {})" if family == "mysql" else "'{}' || {}"
     ends_at = f"CASE n % 2 WHEN 0 THEN {now} - n ELSE {now} + 7776000 END" if is_half_dead else f"{now} + 7776000 - n"
     subject = f"CASE n % 51 WHEN 0 THEN '{CROWD}' ELSE {text.format('user-', '(n % 50000)')} END"
@@ -31,7 +32,10 @@ def filling(family: str, *, now: float, is_half_dead: bool) -> Sequence[str]:
     revoked_at = f"CASE n % 3 WHEN 0 THEN {now} - 1 END"
     rows = f"SELECT {columns}, {revoked_at}, {ends_at}, {ends_at} FROM ({_NUMBERS[family]}) numbers"
     names = "session_id, issuer, subject, label, generation, created_at, refreshed_at, revoked_at, expires_at, ends_at"
-    return [f"INSERT INTO jwtguard_session ({names}) {rows}", _ANALYZE[family]]
+    # PostgreSQL would make them by itself after a while.
+    without = ["ALTER TABLE jwtguard_session SET (autovacuum_enabled = false)"] if family == "postgresql" else []
+    insert = f"INSERT INTO jwtguard_session ({names}) {rows}"
+    return [insert, _ANALYZE[family]] if is_analyzed else [*without, insert]
 
 
 def use(bench: StoreBench) -> None:
@@ -41,6 +45,9 @@ def use(bench: StoreBench) -> None:
     assert not bench.take(session_id, 0, grace=10).is_taken
     assert bench.take(session_id, 1, grace=0).is_taken
     assert bench.find(session_id)
+    find_many = find_many_of(bench.store)
+    assert find_many is not None
+    assert bench.wait(find_many([session_id, *(f"id-{number}" for number in range(1, MOST))], now=bench.now))
     assert bench.listed()
     bench.listed(CROWD)
     assert bench.revoke(session_id)

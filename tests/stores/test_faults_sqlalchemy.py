@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from jwtguard import ConfigurationError, Session, UnavailableError
+from jwtguard.stores.housekeeping import MANY
 from jwtguard.stores.session_table import session_table
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
 from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
@@ -183,6 +184,32 @@ def test_stalled_async(engine: Engine, postgresql_server: Server, driver: str) -
             await stalling.dispose()
 
     asyncio.run(use())
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_subject_of_many_sessions(engine: Engine, postgresql_server: Server, *, is_async: bool) -> None:
+    """All of them end, though that takes longer than the database may take for one answer."""
+    slowly = """
+        CREATE OR REPLACE FUNCTION jwtguard_slowly() RETURNS trigger AS $$
+        BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$ LANGUAGE plpgsql;
+        CREATE TRIGGER slowly BEFORE UPDATE ON jwtguard_session FOR EACH STATEMENT
+        EXECUTE FUNCTION jwtguard_slowly();
+    """
+    async_engine = create_async_engine(postgresql_url(postgresql_server, "psycopg_async"), poolclass=NullPool)
+    limit = timedelta(seconds=1.5)
+    store = AsyncSQLAlchemyStore(async_engine, timeout=limit) if is_async else SQLAlchemyStore(engine, timeout=limit)
+    with asyncio.Runner() as runner:
+        bench = StoreBench(store, runner, has_own_clock=True)
+        for _ in range(4 * MANY + 1):
+            bench.create()
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(slowly))
+            assert bench.revoke_all() == 4 * MANY + 1
+        finally:
+            with engine.begin() as connection:
+                connection.execute(text("DROP TRIGGER slowly ON jwtguard_session"))
+        assert bench.listed() == []
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])

@@ -133,10 +133,10 @@ class Table:
         self.locked = {f"s{number}" for number in locked}
         self.pages = 0
 
-    def page(self, after: float) -> list[tuple[str, float]]:
+    def page(self, after: float | None) -> list[tuple[str, float]]:
         self.pages += 1
         assert self.pages < 20
-        found = [row for row in self.rows.items() if row[1] >= after]
+        found = [row for row in self.rows.items() if after is None or row[1] >= after]
         return sorted(found, key=lambda row: row[1])[:2]
 
     def delete(self, session_ids: Sequence[str]) -> int:

@@ -48,34 +48,40 @@ def plans_of(engine: Engine) -> Plans:
     return plans
 
 
-def fill(engine: Engine, *, is_half_dead: bool) -> None:
+def fill(engine: Engine, *, is_half_dead: bool, is_analyzed: bool = True) -> None:
     plans = plans_of(engine)  # For the family.
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        for statement in filling(plans.family, now=time.time(), is_half_dead=is_half_dead):
+        statements = filling(plans.family, now=time.time(), is_half_dead=is_half_dead, is_analyzed=is_analyzed)
+        for statement in statements:
             connection.exec_driver_sql(statement if plans.family == "sqlite" else statement.replace("%", "%%"))
 
 
 @pytest.mark.parametrize(
-    ("name", "is_half_dead"),
+    ("name", "is_half_dead", "is_analyzed"),
     [
-        ("sqlite", False),
-        ("sqlite", True),
-        ("postgresql", False),
-        ("postgresql", True),
-        ("mariadb", False),
-        ("mariadb", True),
-        ("mysql", True),
+        ("sqlite", False, True),
+        ("sqlite", True, True),
+        ("sqlite", True, False),
+        ("postgresql", False, True),
+        ("postgresql", True, True),
+        ("postgresql", True, False),
+        ("mariadb", False, True),
+        ("mariadb", True, True),
+        ("mariadb", True, False),
+        ("mysql", True, True),
     ],
 )
 def test_each_statement_uses_an_index(
-    request: pytest.FixtureRequest, tmp_path: Path, name: str, is_half_dead: bool
+    request: pytest.FixtureRequest, tmp_path: Path, name: str, is_half_dead: bool, is_analyzed: bool
 ) -> None:
-    """Login, refresh, look-up, list, both ends and purging, of 100,000 rows, synchronous and asynchronous."""
+    """Login, refresh, look-up, list, both ends and purging, of 100,000 rows, synchronous and asynchronous; where the
+    database has no statistics of them, too.
+    """
     sync_url, async_url = urls(name, request, tmp_path)
     with engine_for(sync_url) as engine, asyncio.Runner() as runner:
         async_engine = create_async_engine(async_url)
         try:
-            fill(engine, is_half_dead=is_half_dead)
+            fill(engine, is_half_dead=is_half_dead, is_analyzed=is_analyzed)
             bench = StoreBench(AsyncSQLAlchemyStore(async_engine), runner, has_own_clock=True)
             plans = plans_of(async_engine.sync_engine)
             use(bench)
