@@ -134,18 +134,16 @@ def _within(view: object) -> Iterator[object]:
         seen.add(id(view))
         yield view
         inner = view.func if isinstance(view, functools.partial) else getattr(view, "__dict__", {}).get("__wrapped__")
-        waiting += _passed_to(view) if inner is None else [inner]
+        waiting += _kept_in(view) if inner is None else [inner]
 
 
-def _passed_to(view: object) -> list[object]:
-    """What a wrapper that hands on all arguments calls: many decorators do without `functools.wraps`."""
-    if not inspect.isfunction(view):
-        return []
-    code, flags = view.__code__, inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-    if code.co_argcount or code.co_kwonlyargcount or code.co_flags & flags != flags:
-        return []
-    found = []
-    for cell in view.__closure__ or ():
-        with suppress(ValueError):  # A variable that has no value yet.
-            found.append(cell.cell_contents)
+def _kept_in(view: object) -> list[object]:
+    """The functions that a wrapper without `__wrapped__` may call: in its closure, or attributes of an object."""
+    found: list[object] = []
+    if inspect.isfunction(view):
+        for cell in view.__closure__ or ():
+            with suppress(ValueError):  # A variable that has no value yet.
+                found.append(cell.cell_contents)
+    elif callable(view) and not isinstance(view, type):
+        found += getattr(view, "__dict__", {}).values()
     return [each for each in found if inspect.isfunction(each)]

@@ -123,10 +123,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """What names a field or a scheme (RFC 9110 §5.6.2)."""
 _GATEWAY_FIELDS = re.compile(
     r"cf-access-jwt-assertion|x-goog-iap-jwt-assertion|x-amzn-oidc-.*|x-forwarded-access-token"
-    r"|x-forwarded-authorization|x-auth-request-access-token|x-ms-token-.*"
+    r"|x-forwarded-authorization|x-auth-request-.*|x-ms-token-.*|x-pomerium-jwt-assertion|teleport-jwt-assertion"
+    r"|x-authentik-jwt"
 )
 """Fields that gateways alone set, for browsers that they know by a cookie: Cloudflare Access, Google's
-Identity-Aware Proxy, the load balancers of AWS, oauth2-proxy, Azure App Service."""
+Identity-Aware Proxy, the load balancers of AWS, oauth2-proxy, Azure App Service, Pomerium, Teleport, authentik."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,26 @@ def hidden(view: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def choosy(view: Callable[..., Any]) -> Callable[..., Any]:
+    """One that takes arguments of its own alone, and does not say what it wraps."""
+
+    def wrapper(name: str = "") -> object:
+        return view()
+
+    return wrapper
+
+
+class Wrapper:
+    """A decorator whose result is an object, which does not say what it wraps."""
+
+    def __init__(self, view: Callable[..., Any]) -> None:
+        self.view = view
+        self.__name__ = view.__name__
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.view(*args, **kwargs)
+
+
 def admins(view: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator of the application's own, made of ours."""
     return AUTH.requires(has_role("admin"))(view)
@@ -176,7 +196,34 @@ def before_the_requests_of_a_blueprint(app: flask.Flask) -> None:
     app.register_blueprint(blueprint)
 
 
+def above_one_with_arguments_of_its_own(app: flask.Flask) -> None:
+    @AUTH.requires()
+    @app.get("/")
+    @choosy
+    def view() -> str:
+        raise AssertionError
+
+
+def above_an_object(app: flask.Flask) -> None:
+    @AUTH.requires()
+    @app.get("/")
+    @Wrapper
+    def view() -> str:
+        raise AssertionError
+
+
+def with_an_object_in_between(app: flask.Flask) -> None:
+    @AUTH.requires()
+    @Wrapper
+    @app.get("/")
+    def view() -> str:
+        raise AssertionError
+
+
 SLIPS = [
+    above_one_with_arguments_of_its_own,
+    above_an_object,
+    with_an_object_in_between,
     plain,
     kept,
     asynchronous,

@@ -428,6 +428,10 @@ def test_header_names(name: Any, from_proxy: bool | None) -> None:
                 "X-Auth-Request-Access-Token",
                 "X-MS-TOKEN-AAD-ID-TOKEN",
                 "x-ms-token-google-access-token",
+                "X-Auth-Request-Id-Token",
+                "X-Pomerium-Jwt-Assertion",
+                "Teleport-Jwt-Assertion",
+                "X-authentik-jwt",
             )
         ),
     ],
