@@ -112,7 +112,7 @@ class RenewalConformance:
             answer = browser.send("GET", "/me")
             assert (answer.status, browser.set_cookies, site.store.turns) == (401, [], 0)
 
-    def test_a_changed_password(self) -> None:
+    def test_a_changed_password_ends_silent_renewal(self) -> None:
         """It ends the session: the view never runs, and no turn is taken."""
         site, browser = self.logged_in()
         site.passwords["alice"] = "looking-glass"

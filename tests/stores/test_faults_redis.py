@@ -242,7 +242,7 @@ def test_ten_thousand_sessions_of_one_subject(redis_server: Server, client: redi
     index, now = RedisSessions(None, "jwtguard:").index_key(ISSUER, "crowd"), time.time()
     pipeline = client.pipeline(transaction=False)
     for number in range(10_000):
-        row = {"issuer": ISSUER, "subject": "crowd", "generation": 0, "created_at": now - number}
+        row: Any = {"issuer": ISSUER, "subject": "crowd", "generation": 0, "created_at": now - number}
         row |= {"expires_at": now + 3600, "ends_at": now + 3600}
         pipeline.hset(f"jwtguard:{{s{number}}}", mapping=row)
         pipeline.zadd(index, {f"s{number}": now + 3600})
