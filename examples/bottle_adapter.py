@@ -41,7 +41,7 @@ class BottleGuard:
         check_front(self.guard, "app.install")
         app.add_hook("before_request", self._before_request)
         if "wsgi" not in vars(app):  # One of several guards tells caches for all of them.
-            app.wsgi = in_front_of(app.wsgi)
+            setattr(app, "wsgi", in_front_of(app.wsgi))  # noqa: B010 - a method, which type checkers hold fast
 
     def apply(self, callback: Callable[P, R], route: object) -> Callable[P, R]:
         """Leave the routes as they are: a hook sees those requests too that match none."""

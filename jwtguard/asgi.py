@@ -665,7 +665,7 @@ def _note_development(scope: Scope, application: object) -> None:
         IN_DEVELOPMENT.set(True)
 
 
-def _innermost(app: object) -> object:
+def _innermost(app: Any) -> object:  # noqa: ANN401 - any application
     """The application that middlewares wrap."""
     while not hasattr(app, "debug") and hasattr(app, "app"):
         app = app.app

@@ -170,7 +170,7 @@ class _Requires(DependsClass):
         object.__setattr__(self, "_function", function)  # FastAPI's class is frozen.
 
     @property
-    def dependency(self) -> NoReturn:  # an attribute of FastAPI's
+    def dependency(self) -> NoReturn:  # pyright: ignore[reportIncompatibleVariableOverride] # an attribute of FastAPI's
         """What FastAPI asks every `Depends` for; raises `ConfigurationError`."""
         raise ConfigurationError(f"`auth.requires` was used without parentheses: {_WRITE}")
 

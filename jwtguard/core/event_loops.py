@@ -14,6 +14,7 @@ import contextvars
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from importlib import import_module
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -47,7 +48,8 @@ def _anyio() -> ModuleType:
     """For every other loop; raises `ConfigurationError` where it is not installed."""
     try:
         import anyio  # noqa: PLC0415 - only on other loops than asyncio
-        import anyio.to_thread  # noqa: PLC0415 - only on other loops than asyncio
+
+        import_module("anyio.to_thread")
     except ImportError:
         raise ConfigurationError("on an event loop other than asyncio, jwtguard needs anyio: install anyio") from None
     return anyio

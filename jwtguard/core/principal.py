@@ -127,6 +127,7 @@ class ComputedNames(Protocol):
 
     def names(self, claims: Mapping[str, Any]) -> frozenset[str]:
         """The names that verified `claims` give; none where a claim is malformed."""
+        ...
 
 
 Path: TypeAlias = tuple[str, ...] | ClaimPath | ComputedNames
@@ -257,7 +258,7 @@ def _names(value: object, path: ClaimPath) -> frozenset[str]:
         return frozenset((value,)) if path.single_string and value else _NOTHING
     if not isinstance(value, list):
         return _NOTHING
-    names = value
+    names: list[Any] = value
     if path.member is not None:
         names = [each.get(path.member) if isinstance(each, Mapping) else None for each in value]
     return frozenset(names) if all(isinstance(name, str) for name in names) else _NOTHING

@@ -35,6 +35,6 @@ def is_conflict(error: BaseException | None) -> bool:
 
 def _codes(error: BaseException | None) -> set[object]:
     """What drivers say: psycopg and asyncpg `sqlstate`, psycopg2 `pgcode`, those of MySQL a number in front."""
-    found = {getattr(error, "sqlstate", None), getattr(error, "pgcode", None)}
+    found: set[object] = {getattr(error, "sqlstate", None), getattr(error, "pgcode", None)}
     number = error.args[0] if error is not None and error.args else None
     return found | {number} if isinstance(number, int) else found

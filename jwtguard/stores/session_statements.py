@@ -86,7 +86,7 @@ class Statement:
 
     __slots__ = ("_constants", "_is_write", "_order", "_text")
 
-    def __init__(self, statement: Insert | Update | Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Insert | Update | Select[Any, Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._text = str(compiled)
         # Such as the offset 0 that SQLAlchemy writes behind a limit for SQLite.

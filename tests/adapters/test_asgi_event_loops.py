@@ -93,6 +93,7 @@ def test_a_future_that_is_fulfilled_elsewhere(backend: str) -> None:
         async def fulfil() -> None:
             by_task.set_result("task")
 
+        first = ""
         async with anyio.create_task_group() as group:
             group.start_soon(fulfil)
             first = await result_of(by_task, 10)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.test.utils import override_settings
 from django.urls import path
 
-import tests.adapters.django_site  # noqa: F401 - the settings
+from tests.adapters import django_site as django_site  # the settings
 from tests.adapters.test_asgi_streams import DISCONNECT, Scene
 
 

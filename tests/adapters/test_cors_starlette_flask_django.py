@@ -23,7 +23,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-import tests.adapters.django_site  # noqa: F401 - configures Django's settings
 from jwtguard import Rule, Rules, authenticated, public
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
@@ -33,6 +32,7 @@ from jwtguard.testing import RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.case import GOOD, bearer
 from jwtguard.testing.clients import Client
 from jwtguard.testing.sites import guard_for_tests
+from tests.adapters import django_site as django_site  # configures Django's settings
 
 PAGE = "https://app.example"
 GUARD = guard_for_tests(rules=Rules([Rule("/public", public)]))

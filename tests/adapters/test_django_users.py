@@ -434,7 +434,8 @@ def browser(routes: Any = None, *, asgi: bool = False, **changed: Any) -> tuple[
         issuer=issuer.issuer, audience=issuer.audience, keys=issuer.verification_keys, clock=ours.clock, rules=Rules([])
     )
     urls = ModuleType("urls")
-    vars(urls)["urlpatterns"] = DjangoGuard(guard, ours, **(routes or {})).routes()
+    settings: Any = routes or {}
+    vars(urls)["urlpatterns"] = DjangoGuard(guard, ours, **settings).routes()
     given = {"ROOT_URLCONF": urls, "MIDDLEWARE": [CSRF], "APPEND_SLASH": False, "PASSWORD_HASHERS": FAST, **changed}
     with override_settings(**given):
         handler: Any = ASGIHandler() if asgi else WSGIHandler()

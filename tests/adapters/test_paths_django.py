@@ -18,11 +18,11 @@ from django.test.utils import override_settings
 from django.urls import include, path, re_path
 from django.views.static import serve
 
-import tests.adapters.django_site  # noqa: F401 - configures Django's settings
 from jwtguard import Guard
 from jwtguard.django import GuardMiddleware
 from jwtguard.django.requests import read
 from jwtguard.testing import wsgi_client
+from tests.adapters import django_site as django_site  # configures Django's settings
 from tests.adapters.spellings import Build, Send, assert_agreement, compare, on_one_loop
 
 COMMON = "django.middleware.common.CommonMiddleware"

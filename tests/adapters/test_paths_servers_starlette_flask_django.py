@@ -26,13 +26,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-import tests.adapters.django_site  # noqa: F401 - configures Django's settings
 from jwtguard import Rule, Rules, has_role, public
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing.case import token
 from jwtguard.testing.sites import guard_for_tests
+from tests.adapters import django_site as django_site  # configures Django's settings
 
 WAIT = 10.0
 """Seconds after which a test fails that waits for a server."""
@@ -145,17 +145,17 @@ def serving(server: Any) -> Iterator[int]:
 
 
 class _Silent(WSGIRequestHandler):
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
         """Nothing is logged."""
 
 
 class _SilentWerkzeug(werkzeug.serving.WSGIRequestHandler):
-    def log(self, *args: object) -> None:
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - as in the base class
         """Nothing is logged."""
 
 
 class _SilentRunserver(RunserverHandler):
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
         """Nothing is logged."""
 
 

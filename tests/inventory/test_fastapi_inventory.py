@@ -171,7 +171,7 @@ def test_a_caller_from_elsewhere() -> None:
 def test_an_annotation_that_cannot_be_read() -> None:
     """A name that FastAPI cannot find makes a query parameter of the caller."""
 
-    async def lost(caller: "Annotated[Principal, nowhere.requires()]") -> None:  # noqa: F821
+    async def lost(caller: "Annotated[Principal, nowhere.requires()]") -> None:  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
         raise AssertionError
 
     (slip,) = slips(lost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tests.adapters.django_site  # noqa: F401 - configures Django's settings, which REST framework reads
+from tests.adapters import django_site as django_site  # configures Django's settings, which REST framework reads
 
 # isort: split
 
