@@ -60,6 +60,9 @@ class Wrapper:
         return self.view(*args, **kwargs)
 
 
+in_an_object: Any = Wrapper
+
+
 def admins(view: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator of the application's own, made of ours."""
     return AUTH.requires(has_role("admin"))(view)
@@ -207,14 +210,14 @@ def above_one_with_arguments_of_its_own(app: flask.Flask) -> None:
 def above_an_object(app: flask.Flask) -> None:
     @AUTH.requires()
     @app.get("/")
-    @Wrapper
+    @in_an_object
     def view() -> str:
         raise AssertionError
 
 
 def with_an_object_in_between(app: flask.Flask) -> None:
     @AUTH.requires()
-    @Wrapper
+    @in_an_object
     @app.get("/")
     def view() -> str:
         raise AssertionError
