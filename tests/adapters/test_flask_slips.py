@@ -60,7 +60,7 @@ class Wrapper:
         return self.view(*args, **kwargs)
 
 
-in_an_object: Any = Wrapper
+in_an_object: Callable[[Callable[..., Any]], Callable[..., Any]] = Wrapper
 
 
 def admins(view: Callable[..., Any]) -> Callable[..., Any]:
