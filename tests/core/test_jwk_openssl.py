@@ -30,8 +30,8 @@ def test_a_check_that_cannot_be_done_is_found_at_load(
     def check(signature: bytes, signing_input: bytes) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(module, "signature_check", lambda *_, **__: check)
     key = verification_key(algorithm)
+    monkeypatch.setattr(module, "signature_check", lambda *_, **__: check)
     with pytest.raises(ConfigurationError, match=f"the OpenSSL of this machine cannot do {algorithm}") as caught:
         VerificationKey(key._key, algorithm=algorithm, kid=None)
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
@@ -40,9 +40,10 @@ def test_a_check_that_cannot_be_done_is_found_at_load(
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_check_that_passes_anything_is_found_at_load(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A primitive that takes a wrong signature for a right one is no use either."""
+    key = verification_key(algorithm)
     monkeypatch.setattr(module, "signature_check", lambda *_, **__: lambda signature, signing_input: None)
     with pytest.raises(ConfigurationError, match="the OpenSSL of this machine"):
-        VerificationKey(verification_key(algorithm)._key, algorithm=algorithm, kid=None)
+        VerificationKey(key._key, algorithm=algorithm, kid=None)
 
 
 LOADS: dict[str, tuple[str, str, Callable[[], object]]] = {
