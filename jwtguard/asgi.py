@@ -31,7 +31,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
@@ -457,7 +457,16 @@ def requires(
         note(guarded)
         return cast("Callable[P, R]", guarded)
 
+    # FastAPI ignores a function in `Annotated[...]`, and would read the parameter from the request; pydantic asks this.
+    vars(decorate)["__get_pydantic_core_schema__"] = _no_annotation
     return decorate
+
+
+def _no_annotation(source: object, handler: object) -> NoReturn:
+    raise ConfigurationError(
+        "`requires` of jwtguard.asgi is a decorator, and guards nothing inside Annotated[...]: in FastAPI, write"
+        " Annotated[Principal, auth.requires(...)] with auth = FastAPIGuard(guard)"
+    )
 
 
 _in_order: weakref.WeakSet[Any] = weakref.WeakSet()

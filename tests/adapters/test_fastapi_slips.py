@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel, TypeAdapter, create_model
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, Principal, Requirement, VerifiedToken, has_role, optional
-from jwtguard.asgi import GuardMiddleware
+from jwtguard.asgi import ASGIGuard, GuardMiddleware, requires
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawRequest, asgi_client, principal
 from jwtguard.testing.route_sites import route_site
@@ -356,3 +356,20 @@ def test_routers_without_a_prefix() -> None:
     with TestClient(mounted("")) as client:
         assert client.get("/auth/.well-known/jwks.json").status_code == 200
     assert asgi_client(outer)(RawRequest(target="/v1/auth/.well-known/jwks.json")).status == 200
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [requires(guard=AUTH.guard), ASGIGuard(AUTH.guard).requires(has_role("admin"))],
+    ids=["function", "method"],
+)
+@pytest.mark.parametrize("value", [dict[str, Any], dict[str, Any] | None, str, list[str]], ids=str)
+def test_the_decorator_of_asgi_is_no_annotation(decorator: Any, value: Any) -> None:
+    """FastAPI would ignore it and read the parameter from the request."""
+
+    def endpoint(caller: Any) -> None:
+        raise AssertionError
+
+    endpoint.__annotations__["caller"] = Annotated[value, decorator]
+    with pytest.raises(ConfigurationError, match=r"auth = FastAPIGuard\(guard\)"):
+        FastAPI().post("/x")(endpoint)
