@@ -97,7 +97,17 @@ class VerificationKey(Frozen):
     machine does not have.
     """
 
-    __slots__ = ("_check", "_key", "_material", "_signature_length", "algorithm", "kid", "names", "not_after")
+    __slots__ = (
+        "_check",
+        "_key",
+        "_material",
+        "_signature_length",
+        "algorithm",
+        "is_generated",
+        "kid",
+        "names",
+        "not_after",
+    )
 
     algorithm: str
     kid: str | None
@@ -105,12 +115,22 @@ class VerificationKey(Frozen):
     """When the certificate ends that it came from, in seconds since the epoch; None if it came from none."""
     names: frozenset[str]
     """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
+    is_generated: bool
+    """Whether it belongs to a key that `SigningKey.generate` made in this process; False for a key that was loaded."""
     _key: _KeyObject
     _material: bytes
     _signature_length: int
     _check: SignatureCheck
 
-    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None, not_after: float | None = None) -> None:
+    def __init__(
+        self,
+        key: _KeyObject,
+        *,
+        algorithm: str,
+        kid: str | None,
+        not_after: float | None = None,
+        is_generated: bool = False,
+    ) -> None:
         suite = _suite(algorithm)
         _check_kid(kid)
         _check_fits(key, algorithm, suite)
@@ -120,6 +140,7 @@ class VerificationKey(Frozen):
             algorithm=algorithm,
             kid=kid,
             not_after=not_after,
+            is_generated=is_generated,
             names=frozenset({algorithm, "EdDSA", _okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
             _check=_prepared_check(key, algorithm, suite, length),
@@ -222,7 +243,7 @@ class SigningKey(Frozen):
     _key: _KeyObject
     _sign: Callable[[bytes, _KeyObject], bytes]
 
-    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None) -> None:
+    def __init__(self, key: _KeyObject, *, algorithm: str, kid: str | None, is_generated: bool = False) -> None:
         suite = _suite(algorithm)
         if suite.kty != "oct" and not hasattr(key, "private_bytes"):
             raise ConfigurationError("signing needs a private key, and this is a public one")
@@ -231,7 +252,7 @@ class SigningKey(Frozen):
             self,
             algorithm=algorithm,
             kid=kid,
-            verification_key=VerificationKey(public, algorithm=algorithm, kid=kid),
+            verification_key=VerificationKey(public, algorithm=algorithm, kid=kid, is_generated=is_generated),
             _key=key,
             _sign=suite.implementation.sign,
         )
@@ -259,8 +280,17 @@ class SigningKey(Frozen):
 
     @classmethod
     def generate(cls, algorithm: str, *, kid: str | None = None) -> Self:
-        """A new key: a secret as long as the hash, RSA with 2048 bits, or the curve's (EdDSA: Ed25519)."""
-        return cls(_generated(algorithm, _suite(algorithm)), algorithm=algorithm, kid=kid)
+        """A new key: a secret as long as the hash, RSA with 2048 bits, or the curve's (EdDSA: Ed25519).
+
+        Each process that calls this has a key of its own. A key for several workers, or for longer than one run, is
+        loaded: `from_pem`, `from_secret`, `from_jwk`, or `jwtguard.SigningKeys`.
+        """
+        return cls(_generated(algorithm, _suite(algorithm)), algorithm=algorithm, kid=kid, is_generated=True)
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether `generate` made it in this process; False for a key that was loaded."""
+        return self.verification_key.is_generated
 
     def to_private_jwk(self) -> dict[str, Any]:
         """The whole key as a JWK (RFC 7517 §4, RFC 7518 §6), for a file that nobody else reads."""

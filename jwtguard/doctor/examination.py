@@ -14,7 +14,13 @@ from jwtguard.checks.finding import SEVERITIES, Finding
 from jwtguard.checks.tokens import findings_of
 from jwtguard.doctor.application import check_debug, check_middlewares, check_routes, check_rules
 from jwtguard.doctor.installation import check_distribution
-from jwtguard.doctor.keys import check_certificates, check_secrets, check_signing_keys, check_transport
+from jwtguard.doctor.keys import (
+    check_certificates,
+    check_generated_keys,
+    check_secrets,
+    check_signing_keys,
+    check_transport,
+)
 from jwtguard.doctor.provider import check_introspection, check_providers
 from jwtguard.doctor.sessions import check_guards_of_sessions, check_revocation
 from jwtguard.doctor.stores import check_kind_of_store, check_redis, check_stores_answer
@@ -32,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     check_distribution,
     check_tokens,
     check_secrets,
+    check_generated_keys,
     check_transport,
     check_signing_keys,
     # Before the certificates, which may have to be fetched.

@@ -52,6 +52,40 @@ def check_secrets(subject: Subject) -> Iterator[Finding]:
             )
 
 
+_LOAD_KEYS = (
+    'make a key once (jwtguard keygen) and load it: SigningKey.from_pem(Path("key.pem").read_text(), ...),'
+    ' SigningKey.from_secret(os.environ["SECRET"], ...), or SigningKeys("keys"), a directory that all workers read'
+)
+
+
+def check_generated_keys(subject: Subject) -> Iterator[Finding]:
+    """Keys that `SigningKey.generate` made in this process: another worker has other keys."""
+    of_issuers = (key for sessions in subject.sessions for key in sessions.issuer.known_keys)
+    access = {_described(key) for key in (*_keys(subject), *of_issuers) if key.is_generated}
+    refresh = {_described(key) for sessions in subject.sessions for key in sessions.refresh_keys if key.is_generated}
+    several = subject.workers is not None and subject.workers > 1
+    workers = f", and there are {subject.workers} workers" if several else ""
+    severity: Severity = "error" if several else "note"
+    for described in sorted(access):
+        yield Finding(
+            severity,
+            "key_generated",
+            f"SigningKey.generate() made {described} in this process{workers}",
+            why="Each worker makes a key of its own, so it refuses the tokens of the others with 401. A restart makes a"
+            " new key, which refuses all tokens from before.",
+            remedy=_LOAD_KEYS,
+        )
+    for described in sorted(refresh):
+        yield Finding(
+            severity,
+            "refresh_key_generated",
+            f"SigningKey.generate() made {described} of refresh_keys in this process{workers}",
+            why="Each worker makes a key of its own, so it refuses the refresh tokens of the others. A restart makes a"
+            " new key, and all users must log in again.",
+            remedy=_LOAD_KEYS,
+        )
+
+
 def check_transport(subject: Subject) -> Iterator[Finding]:
     """Keys that come over plain http, which jwtguard speaks to this machine, and to hosts that were named."""
     for source in subject.key_sources:
@@ -134,6 +168,10 @@ def _of_signing_keys(keys: SigningKeys) -> Iterator[Finding]:
 def _keys(subject: Subject) -> Iterator[VerificationKey]:
     for source in subject.key_sources:
         yield from source.current() or ()
+
+
+def _described(key: VerificationKey) -> str:
+    return f"the {key.algorithm} key{_named(key)}"
 
 
 def _named(key: VerificationKey) -> str:

@@ -27,7 +27,8 @@ from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from tests.doctor.subjects import sessions as make_sessions
 from tests.samples import AUDIENCE, ISSUER
 
-KEY = SigningKey.generate("ES256", kid="a1")
+# Loaded, as in production.
+KEY = SigningKey.from_pem(SigningKey.generate("ES256").to_private_pem(), algorithm="ES256", kid="a1")
 guard = Guard(issuer=ISSUER, audience=AUDIENCE, keys=KEY.verification_key, rules=Rules([Rule("/users/me", public)]))
 open_guard = Guard(issuer=ISSUER, audience=AUDIENCE, keys=KEY.verification_key)
 insecure = Guard(

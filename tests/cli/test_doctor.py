@@ -55,7 +55,7 @@ def test_in_words() -> None:
 def test_nothing_found() -> None:
     """It says how much was looked for, and where."""
     answer = doctor("--guard", "tests.cli.apps:open_guard", "--offline")
-    assert (answer.exit_code, "Nothing found: 17 checks." in answer.output) == (0, True)
+    assert (answer.exit_code, "Nothing found: 18 checks." in answer.output) == (0, True)
 
 
 @pytest.mark.parametrize(("fail_on", "exit_code"), [(None, 0), ("error", 0), ("warning", 1), ("note", 1)])
@@ -81,10 +81,20 @@ def test_an_application_and_sessions() -> None:
     both = ["--app", "tests.cli.apps:app", "--sessions", "tests.cli.apps:sessions"]
     answer = doctor(*both, "--json", WEB_CONCURRENCY="4")
     assert answer.exit_code == 1
-    assert codes(answer) == ["tokens_refused", "memory_store"]
+    assert codes(answer) == ["refresh_key_generated", "tokens_refused", "memory_store"]
     in_words = doctor(*both)
     assert "3 routes" in in_words.output
     assert "the sessions of" in in_words.output
+
+
+def test_keys_of_each_worker() -> None:
+    """`--workers 3` makes keys from `SigningKey.generate()` an error; without it they are notes."""
+    asked = ["--sessions", "tests.cli.apps:sessions", "--app", "tests.cli.apps:empty", "--offline", "--json"]
+    severities = [
+        {each["code"]: each["severity"] for each in json.loads(doctor(*asked, *more).output)["findings"]}
+        for more in ([], ["--workers", "3"])
+    ]
+    assert [each["refresh_key_generated"] for each in severities] == ["note", "error"]
 
 
 @pytest.mark.parametrize("name", ["guard.json", "guard.toml", "pyproject.toml"])

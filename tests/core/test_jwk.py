@@ -121,6 +121,18 @@ def test_a_generated_key_signs_what_its_other_half_checks(algorithm: str) -> Non
     assert (algorithm, "new", "new") == (key.algorithm, key.kid, key.verification_key.kid)
 
 
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
+def test_a_generated_key_says_so(algorithm: str) -> None:
+    """A key that this process made is told from the same key when it was loaded, and is the same key otherwise."""
+    made = SigningKey.generate(algorithm, kid="k")
+    loaded = SigningKey.from_jwk(made.to_private_jwk())
+
+    assert (made.is_generated, made.verification_key.is_generated) == (True, True)
+    assert (loaded.is_generated, loaded.verification_key.is_generated) == (False, False)
+    assert made.verification_key.is_same_key(loaded.verification_key)
+    assert repr(made) == repr(loaded)
+
+
 def test_a_generated_rsa_key_has_2048_bits() -> None:
     """RFC 7518 §3.3 asks for no more, and each bit costs time."""
     assert SigningKey.generate("RS256").verification_key._key.key_size == 2048
@@ -192,7 +204,7 @@ def test_a_key_shows_nothing_of_itself(algorithm: str) -> None:
     )
 
 
-@pytest.mark.parametrize("attribute", ["algorithm", "kid", "_key", "names", "unknown"])
+@pytest.mark.parametrize("attribute", ["algorithm", "kid", "_key", "names", "is_generated", "unknown"])
 @pytest.mark.parametrize("key", [signing_key("ES256"), verification_key("ES256")], ids=["signing", "verification"])
 def test_a_key_is_read_only(key: object, attribute: str) -> None:
     """Its algorithm was fixed when it was loaded."""

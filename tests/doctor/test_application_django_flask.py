@@ -26,7 +26,13 @@ def test_flask() -> None:
 
     found = Subject.of(app=app, workers=2, asks_network=False)
     assert (found.guards, found.sessions, found.stores) == ((guard,), (sessions,), (sessions.store,))
-    assert codes(examine(found)) == [("error", "memory_store"), ("warning", "rule_idle"), ("note", "debug")]
+    assert codes(examine(found)) == [
+        ("error", "key_generated"),
+        ("error", "refresh_key_generated"),
+        ("error", "memory_store"),
+        ("warning", "rule_idle"),
+        ("note", "debug"),
+    ]
 
 
 @pytest.mark.parametrize("debug", [True, False])

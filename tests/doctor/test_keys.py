@@ -10,7 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from jwtguard import RemoteJWKSet, SigningKey, SigningKeys, VerificationKey
-from jwtguard.doctor.keys import check_certificates, check_secrets, check_signing_keys, check_transport
+from jwtguard.doctor.keys import (
+    check_certificates,
+    check_generated_keys,
+    check_secrets,
+    check_signing_keys,
+    check_transport,
+)
 from tests.core.certificates import certificate
 from tests.doctor.subjects import codes, sessions, subject
 from tests.samples import NOW, clock, guard, issuer
@@ -51,6 +57,42 @@ def test_random_secrets_are_never_thought_up() -> None:
     keys = [SigningKey.generate("HS256", kid=str(number)).verification_key for number in range(200)]
     assert codes(check_secrets(subject(guards=[guard(keys=keys)]))) == []
     assert not SigningKey.generate("ES256").verification_key.is_guessable
+
+
+@pytest.mark.parametrize(("workers", "severity"), [(None, "note"), (1, "note"), (2, "error"), (3, "error")])
+def test_generated_keys(workers: int | None, severity: str) -> None:
+    """Keys that each process makes for itself are an error with several workers; one in two places is told once."""
+    signing = SigningKey.generate("ES256", kid="a1")
+    of_issuer = issuer(signing_keys=[signing])
+    guards = [guard(keys=signing.verification_key), guard(keys=SigningKey.generate("HS256").verification_key)]
+    refresh = SigningKey.generate("HS512", kid="r1")
+    asked = subject(guards=guards, sessions=[sessions(issuer=of_issuer, refresh_keys=[refresh])], workers=workers)
+    found = list(check_generated_keys(asked))
+    assert codes(found) == [(severity, "key_generated")] * 2 + [(severity, "refresh_key_generated")]
+    named = ["the ES256 key 'a1'", "the HS256 key", "the HS512 key 'r1' of refresh_keys"]
+    end = f", and there are {workers} workers" if severity == "error" else ""
+    assert [each.what for each in found] == [
+        f"SigningKey.generate() made {name} in this process{end}" for name in named
+    ]
+
+
+def test_loaded_keys_serve_several_workers(tmp_path: Path) -> None:
+    """A key from a secret, a PEM text or a directory is the same in each worker, also right after it was made."""
+    secret = "8f1c0a5e7d3b92640c9de1f7a85b3e42d07c6f19ab54e83d2f60c1b7958ea3d4"
+    pem = SigningKey.generate("ES256").to_private_pem()
+    folder = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
+    folder.rotate(at_once=True)
+    refresh = SigningKey.from_secret(secret, algorithm="HS256", kid="r1")
+    asked = subject(
+        guards=[
+            guard(keys=folder),
+            guard(keys=SigningKey.from_pem(pem, algorithm="ES256").verification_key),
+            guard(keys=RemoteJWKSet("https://issuer.example/jwks.json")),
+        ],
+        sessions=[sessions(issuer=issuer(signing_keys=folder), refresh_keys=[refresh])],
+        workers=3,
+    )
+    assert codes(check_generated_keys(asked)) == []
 
 
 def test_plain_http() -> None:
