@@ -49,13 +49,15 @@ _STYLES: dict[State, str] = {
     multiple=True,
     help="A path that may be unguarded, written as in a rule: /docs, or /static/ for all below it. May be repeated.",
 )
-@click.option("--fail-unguarded", is_flag=True, help="Exit with 1 if a route is unguarded and not allowed to be.")
 @json_option
-def command(name: str | None, allowed: tuple[str, ...], fail_unguarded: bool, as_json: bool) -> None:  # noqa: FBT001
-    """Every route of an application with what guards it.
+def command(name: str | None, allowed: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+    """List every route of an application with what guards it.
 
-    A route is unguarded if anybody may call it and nobody said so of it: no rule names it as public or optional, and
-    no decorator. A default of the rules that admits anybody does not count as saying so.
+    A route is unguarded if anybody may call it and nothing says that this is meant: no rule and no decorator names it
+    as public or optional. A default of the rules that admits anybody does not say so. This holds for the routes that a
+    framework adds, too, such as FastAPI's /docs.
+
+    Exits with 1 if a route is unguarded and --allow does not name it.
     """
     routes = inventory(load_app(app_name(name))).routes
     may_be = rules_of_allowed(allowed)
@@ -64,7 +66,7 @@ def command(name: str | None, allowed: tuple[str, ...], fail_unguarded: bool, as
         write_json({"routes": [described(route) for route in routes], "unguarded": len(unguarded)})
     else:
         _print(routes, unguarded)
-    end(Exit.REFUSED if fail_unguarded and unguarded else Exit.ACCEPTED)
+    end(Exit.REFUSED if unguarded else Exit.ACCEPTED)
 
 
 def app_name(given: str | None) -> str:
@@ -138,7 +140,10 @@ def _print(routes: list[Route], unguarded: list[Route]) -> None:
     if usual:
         out.print(f"Tokens are read from: {', '.join(usual)}")
     if unguarded:
-        advice = "put requires(...) on them, or name them in a rule: Rule(path, public) if anybody may call them"
+        advice = (
+            "put requires(...) on them, or name them in a rule: Rule(path, public) if anybody may call them, or"
+            " --allow PATH"
+        )
         out.print(Text(f"{len(unguarded)} unguarded: {advice}", style=BAD))
 
 
