@@ -91,7 +91,15 @@ def create_app(data: Path = DATA, clock: Callable[[], float] = time.time) -> Fla
     auth.init_app(app)
     app.register_blueprint(auth.routes(prefix="/auth"))
     # The same sessions once more, for a page that sends the access token itself.
-    header = FlaskGuard(guard, sessions, authenticate=users.check, before_login=limit, delivery="refresh-cookie")
+    header = FlaskGuard(
+        guard,
+        sessions,
+        authenticate=users.check,
+        before_login=limit,
+        delivery="refresh-cookie",
+        # A __Host- cookie belongs to the whole host. With one name, a login on one page would end that on the other.
+        refresh_cookie="__Host-refresh-header",
+    )
     app.register_blueprint(header.routes(prefix="/header/auth"))
 
     @app.get("/")

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import click
 
 from jwtguard.cli.output import Problem, printable
+from jwtguard.core.errors import MalformedTokenError
+from jwtguard.core.jose import parse_object
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,7 +76,11 @@ def token_options(command: F) -> F:
 
 
 def read_token(file: str | None = None, variable: str | None = None) -> str:
-    """The text of a token, without white space and quotes around it and the word `Bearer`; raises `Problem`."""
+    """The text of a token, without white space and quotes around it and the word `Bearer`; raises `Problem`.
+
+    Of a token response in JSON (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3) it is the `access_token`, or the
+    `id_token` where there is no access token.
+    """
     if file is not None and variable is not None:
         raise Problem("give either --token-file or --token-env")
     if variable is not None:
@@ -83,10 +89,22 @@ def read_token(file: str | None = None, variable: str | None = None) -> str:
         text = _asked()
     else:
         text = read_file(file or STDIN, option="--token-file").decode("utf-8", "surrogateescape")
-    text = _BEARER.sub("", text.strip().strip("\"'"), count=1).strip()
+    text = _BEARER.sub("", _of_token_response(text.strip()).strip("\"'"), count=1).strip()
     if not text:
         raise Problem(f"no token came in: {INSTEAD}")
     return text
+
+
+def _of_token_response(text: str) -> str:
+    """The token in a token response; any other text as it is."""
+    if not text.startswith("{"):
+        return text
+    try:
+        members = parse_object(text.encode())
+    except (MalformedTokenError, UnicodeEncodeError):
+        return text
+    found = [members[name] for name in ("access_token", "id_token") if isinstance(members.get(name), str)]
+    return found[0] if found else text
 
 
 def _standard_input(option: str) -> bytes:

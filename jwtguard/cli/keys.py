@@ -114,9 +114,10 @@ def rotate(
 @_lifetime_option
 @json_option
 def retire(path: str, max_token_lifetime: timedelta, as_json: bool) -> None:  # noqa: FBT001
-    """Let the key that signs now sign no more: the next one does from now on, or a new one.
+    """Let the next key sign from now on, or a new one.
 
-    Its tokens stay good until they expire. Who fetches your public keys may not know the new one for a few minutes.
+    The key that signed so far signs no more. Its tokens stay good until they expire. A program that fetches your public
+    keys may not know the new one for a few minutes.
     """
     keys = directory(path, max_token_lifetime=max_token_lifetime)
     keys.retire()
@@ -129,9 +130,10 @@ def retire(path: str, max_token_lifetime: timedelta, as_json: bool) -> None:  # 
 @_lifetime_option
 @json_option
 def revoke(path: str, kid: str, max_token_lifetime: timedelta, as_json: bool) -> None:  # noqa: FBT001
-    """Mark a key as compromised: nothing that it signed is accepted any more, by anybody who asks for the keys anew.
+    """Mark a key as compromised.
 
-    If it was the one that signs, the next one signs from now on, or a new one. Users with its tokens must log in again.
+    Nothing that it signed is accepted any more by a program that asks for the keys anew. If it was the one that signs,
+    the next one signs from now on, or a new one. Users with its tokens must log in again.
     """
     keys = directory(path, max_token_lifetime=max_token_lifetime)
     keys.compromise(kid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -95,6 +96,29 @@ def test_help_of_completion_keeps_its_lines() -> None:
 
     assert "\\b" not in shown
     assert "  zsh:   jwtguard completion zsh >> ~/.zshrc\n" in shown
+
+
+def help_pages(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words of each command below `group`, groups included."""
+    yield path
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from help_pages(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", list(help_pages(main)), ids=" ".join)
+def test_help_is_whole(path: tuple[str, ...]) -> None:
+    """On a terminal of 80 columns no line on a help page is cut short, and no mark of click's is left."""
+    answer = CliRunner().invoke(main, [*path, "--help"], env={"COLUMNS": "80"})
+    cut = [line for line in answer.output.splitlines() if line.endswith("...") and not line.startswith("Usage: ")]
+
+    assert (answer.exit_code, cut) == (0, [])
+    assert "\\b" not in answer.output
+    assert "\b" not in answer.output
 
 
 @pytest.mark.parametrize("around", ['"{}"', "'{}'\n", '"Bearer {}"', "Authorization: Bearer {}\r\n"])

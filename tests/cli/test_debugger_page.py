@@ -393,12 +393,8 @@ def test_the_example(debugger: DebuggerPage) -> None:
     expect(debugger["payload"]).to_have_value("")
 
 
-@pytest.mark.parametrize(
-    "around", ["Bearer {}", "Authorization: bearer {}", '"{}"', "\n  {}\n", "{}", "authorization:Bearer  {}\r\n"]
-)
-def test_what_is_copied_along_is_left_out(debugger: DebuggerPage, around: str) -> None:
-    """A token comes out of a header, a log or a mail, with words around it and lines broken."""
-    broken = "\n".join(TOKEN[at : at + 60] for at in range(0, len(TOKEN), 60))
+def pasted(debugger: DebuggerPage, text: str) -> None:
+    """Paste `text` over whatever is there."""
     debugger.evaluate(
         """(text) => {
           const data = new DataTransfer();
@@ -407,8 +403,31 @@ def test_what_is_copied_along_is_left_out(debugger: DebuggerPage, around: str) -
           // A script's paste changes nothing by itself: what the browser would do is done here.
           if (document.getElementById("token").dispatchEvent(event)) document.getElementById("token").value = text;
         }""",
-        around.format(broken),
+        text,
     )
+
+
+@pytest.mark.parametrize("member", ["access_token", "id_token"])
+def test_a_token_response(debugger: DebuggerPage, member: str) -> None:
+    """The answer of a token endpoint is replaced by the token in it."""
+    pasted(debugger, json.dumps({"token_type": "Bearer", member: TOKEN}, indent=2))
+    expect(debugger["token"]).to_have_value(TOKEN)
+
+
+@pytest.mark.parametrize("text", ["null", '{"access_token":5}', "[]"])
+def test_other_json_stays_as_it_is(debugger: DebuggerPage, text: str) -> None:
+    """JSON without a token in it is shown as it was pasted."""
+    pasted(debugger, text)
+    expect(debugger["token"]).to_have_value(text)
+
+
+@pytest.mark.parametrize(
+    "around", ["Bearer {}", "Authorization: bearer {}", '"{}"', "\n  {}\n", "{}", "authorization:Bearer  {}\r\n"]
+)
+def test_what_is_copied_along_is_left_out(debugger: DebuggerPage, around: str) -> None:
+    """A token comes out of a header, a log or a mail, with words around it and lines broken."""
+    broken = "\n".join(TOKEN[at : at + 60] for at in range(0, len(TOKEN), 60))
+    pasted(debugger, around.format(broken))
 
     expect(debugger["token"]).to_have_value(TOKEN)
     debugger.shows("Not verified")

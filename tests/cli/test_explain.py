@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.core.keys import hs256
 
 fixtures = [project]
 BY_SECRET = ["--secret-env", "SECRET"]
-GOOD = token(hs256(), roles=["admin"], claims={"nick": "liddell"})
+GOOD = token(hs256(), lifetime=timedelta(hours=1), roles=["admin"], claims={"nick": "liddell"})
 
 APPS = """
 from flask import Flask

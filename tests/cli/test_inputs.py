@@ -9,13 +9,16 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from jwtguard.cli import main
 from jwtguard.cli.inputs import duration, read_file, read_token, read_variable
 from jwtguard.cli.output import Problem
 from tests.cli.running import run, token
-from tests.core.keys import RSA_JWK, signing_key
+from tests.core.keys import RSA_JWK, SECRET, hs256, signing_key
 
 TOKEN = token()
+BY_SECRET = token(hs256(), lifetime=timedelta(hours=1))
 PEM = signing_key("ES256").to_private_pem().decode()
 
 
@@ -52,6 +55,37 @@ def test_what_is_no_whole_token_is_not_repeated_either(command: str) -> None:
     assert answer.exit_code == 2
     assert "a token is no argument" in answer.output
     assert "part-of" not in answer.output
+
+
+@pytest.mark.parametrize(
+    ("response", "is_read"),
+    [
+        ('{{"access_token": "{}"}}', True),
+        ('\n{{\n  "token_type": "Bearer",\n  "access_token": "{}",\n  "refresh_token": "r"\n}}\n', True),
+        ('{{"access_token": "Bearer {}"}}', True),
+        ('{{"id_token": "{}", "expires_in": 300}}', True),
+        ('{{"access_token": "{}", "id_token": "e30.e30.c2ln"}}', True),
+        ('{{"access_token": null, "id_token": "{}"}}', True),
+        ('{{"refresh_token": "{}"}}', False),
+        ('{{"access_token": ["{}"]}}', False),
+        ('{{"access_token": "{}"', False),
+        ('["{}"]', False),
+    ],
+)
+@pytest.mark.parametrize("command", ["decode", "verify", "explain"])
+def test_a_token_response_comes_in(command: str, response: str, is_read: bool) -> None:
+    """Of a token endpoint's answer the token is read; other JSON is no token."""
+    options = [] if command == "decode" else ["--secret-env", "SECRET", "--json"]
+    answer = run(command, *options, typed=response.format(BY_SECRET), env={"SECRET": SECRET})
+
+    assert answer.exit_code == (0 if is_read else 1), answer.output
+
+
+def test_bytes_that_are_no_text_are_no_token_response() -> None:
+    """They are told as what they are: no token."""
+    answer = CliRunner().invoke(main, ["decode"], input=b'{"access_token": "\xff"}')
+
+    assert (answer.exit_code, type(answer.exception)) == (1, SystemExit)
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_logout_everywhere(site: Site, device: Device, tab: Tab, path: str) -> N
 @both
 def test_scripts_read_no_token(tab: Tab, path: str) -> None:
     """What an injected script would look through holds nothing that logs in anywhere else."""
-    names = {"__Host-access", "__Host-refresh", "__Host-csrf"} if path == COOKIES else {"__Host-refresh"}
+    names = {"__Host-access", "__Host-refresh", "__Host-csrf"} if path == COOKIES else {"__Host-refresh-header"}
     assert set(tab.cookies) == names
     readable = tab.page.evaluate("document.cookie")
     assert readable == (f"__Host-csrf={tab.cookies['__Host-csrf']}" if path == COOKIES else "")

@@ -99,9 +99,20 @@ function arrange() {
   $("sign-now").disabled = $("renew").disabled = !isSigned;
 }
 
+/** The token in a token response (RFC 6749 §5.1), as in `jwtguard decode`; any other text as it is. */
+function ofTokenResponse(text) {
+  try {
+    const members = JSON.parse(text);
+    const found = [members?.access_token, members?.id_token].find((value) => typeof value === "string");
+    return found ?? text;
+  } catch {
+    return text;
+  }
+}
+
 /** A token as it is copied out of a header, a log or a mail: without the word in front, and in one line. */
 function cleaned(text) {
-  const bare = text.trim().replace(/^["']|["']$/g, "").replace(/^(authorization\s*:\s*)?bearer\s+/i, "");
+  const bare = ofTokenResponse(text).trim().replace(/^["']|["']$/g, "").replace(/^(authorization\s*:\s*)?bearer\s+/i, "");
   return /^[\w\s.=-]*$/.test(bare) ? bare.replace(/\s+/g, "") : bare;
 }
 
