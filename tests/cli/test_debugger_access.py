@@ -337,7 +337,7 @@ def test_verdicts_are_announced_once(debugger: DebuggerPage) -> None:
     expect(debugger["payload-members"]).to_contain_text("user-1")
     assert debugger.evaluate("window.heard") == 0
     debugger.check_against("secret", "x")
-    debugger.shows("Not verified")
+    debugger.shows("Refused")
     assert debugger.evaluate("window.heard") > 0
 
 
