@@ -1,8 +1,6 @@
 """System checks of the databases that keep sessions: a turn is taken in autocommit, which a project may turn off.
 
->>> from jwtguard.django.store import DjangoStore
->>> store = DjangoStore("elsewhere")
->>> [message.id for message in check_stores()]
+>>> [message.id for message in _problems("elsewhere")]
 ['jwtguard.E101']
 """
 
