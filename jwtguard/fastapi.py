@@ -185,7 +185,9 @@ class _Requires(DependsClass):
         raise ConfigurationError(_HIDDEN)
 
     # FastAPI's compare by what they depend on, and this one must not be asked.
-    __eq__, __hash__, __repr__ = object.__eq__, object.__hash__, object.__repr__
+    __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType]
+    __hash__ = object.__hash__
+    __repr__ = object.__repr__
 
 
 def _is_answering() -> bool:

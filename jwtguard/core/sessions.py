@@ -116,7 +116,8 @@ class Sessions(Frozen):
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.append("on_event is a function that is not async: it may put the event into a queue")
         refresh_tokens = refresh_tokens_of(issuer, refresh_keys, problems)
-        lifetime = issuer.access_token_lifetime if isinstance(issuer, TokenIssuer) else ACCESS_TOKEN_LIFETIME
+        # What is no issuer has been reported above, and has no lifetime.
+        lifetime = getattr(issuer, "access_token_lifetime", ACCESS_TOKEN_LIFETIME)
         grace_seconds = checked_grace(grace, lifetime, problems)
         ConfigurationError.raise_all(problems)
         tokens = SessionTokens(issuer, refresh_tokens, idle_lifetime=idle, absolute_lifetime=absolute)
