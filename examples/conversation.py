@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import Any
 
 PASSWORD = "example-password-of-{}"
-COOKIE = "__Host-refresh"
+COOKIE = "__Host-refresh-header"
+"""What the page that sends its token in a header calls its refresh cookie."""
 
 
 def say(text: str = "") -> None:

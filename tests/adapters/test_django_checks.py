@@ -25,6 +25,7 @@ from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, require
 from jwtguard.django.route_checks import check_order
 from jwtguard.django.settings import NOT_INSTALLED
 from jwtguard.django.shipped_pattern import unusable_routes
+from jwtguard.django.store import STORES
 from jwtguard.testing.route_sites import route_site
 from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
 from tests.adapters.django_site import CSRF
@@ -36,6 +37,12 @@ USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
 COOKIE = [TokenCookie("__Host-access")]
 IDENTIFYING = {**CONFIG, "rules": "UNCHECKED"}
 RULED = guard_for_tests(rules=Rules([Rule("/public", public)]))
+
+
+@pytest.fixture(autouse=True)
+def _no_stores() -> None:
+    """The checks ask every store of the process, those of other tests too."""
+    STORES.clear()
 
 
 class OwnMiddleware(GuardMiddleware):

@@ -45,7 +45,7 @@ def asgi(guard: Guard) -> Client:
 
 def django(guard: Guard) -> Client:
     """A Django application."""
-    site = Site(guard=guard, other=guard, routes=(Route(path="/read", requirement=READ),), middleware=True)
+    site = Site(guard=guard, other=guard, routes=(Route(path="/read", requirement=READ),), middleware=False)
     return wsgi_client(django_site.build(site, is_asgi=False))
 
 
