@@ -280,9 +280,8 @@ class GuardMiddleware:
     async def _run_socket(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
         """Run the application on a websocket, no longer than its token holds."""
         authentication = entry.authentication
-        if authentication is None or authentication.token is None:
-            await self.app(scope, receive, send)
-            return
+        assert authentication is not None  # noqa: S101 - for the type checker: there is a caller
+        assert authentication.token is not None  # noqa: S101 - and a caller has a token
         from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):

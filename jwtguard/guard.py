@@ -559,10 +559,8 @@ class Guard(Frozen, FromGuard):
         browser or a gateway add a token by itself.
         """
         authentication = entry.authentication
-        if entry.principal is None or authentication is None:
-            return False
-        source = authentication.source
-        if source is None:
+        source = None if authentication is None else authentication.source
+        if entry.principal is None or source is None:
             return False
         if is_ambient(source):
             return self.csrf is not UNCHECKED

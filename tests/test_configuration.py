@@ -97,6 +97,24 @@ def test_rules_of_an_environment() -> None:
     assert [(rule.path, rule.requirement) for rule in rules.rules] == [("/health", public)]
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"JWTGUARD_HEADER": "X-Token", "JWTGUARD_HEADER_FROM_PROXY": "0", "JWTGUARD_HEADER_SCHEME": "Bearer"},
+            (AuthorizationHeader(), TokenHeader("X-Token", from_proxy=False, scheme="Bearer")),
+        ),
+        (
+            {"JWTGUARD_HEADER": "Authorization", "JWTGUARD_HEADER_FROM_PROXY": "1"},
+            (AuthorizationHeader(from_proxy=True),),
+        ),
+    ],
+)
+def test_headers_of_an_environment(changes: dict[str, str], expected: tuple[object, ...]) -> None:
+    """A named header says who sets it, and may have a scheme."""
+    assert Guard.from_env(ENVIRON | changes).tokens_from == expected
+
+
 def test_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless told otherwise it is the environment of this process that counts."""
     for name, value in ENVIRON.items():

@@ -437,3 +437,15 @@ def test_a_kept_error_does_not_grow() -> None:
         depths.add(len(traceback.extract_tb(refused.value.__traceback__)))
 
     assert len(depths) == 1
+
+
+def test_a_user_who_is_gone_is_not_admitted() -> None:
+    """Where no middleware has looked, the user of an accepted token is looked up before the requirement is checked."""
+    by, request = guard(), asgi([("Authorization", f"Bearer {token()}")])
+
+    def nobody(_: object) -> Authentication:
+        return Authentication(error=InvalidTokenError("user"))
+
+    with pytest.raises(InvalidTokenError) as refused:
+        by.begin_admission(request, authenticated, find_user=nobody)
+    assert refused.value.reason == "user"

@@ -373,14 +373,12 @@ def _generated(algorithm: str, suite: _Suite) -> _KeyObject:
 def _prepared_check(key: _KeyObject, algorithm: str, suite: _Suite, length: int) -> SignatureCheck:
     """The check for a key, once it has refused a wrong signature: an OpenSSL may lack what the algorithm needs."""
     digest = None if suite.digest is None else suite.digest()
-    check: SignatureCheck | None = None
     try:
         check = signature_check(key, kty=suite.kty, digest=digest, is_pss=suite.is_pss)
         # Within the range of every algorithm, so that the primitive itself is asked.
         check(b"\x01" * length, b"")
     except InvalidSignature:
-        if check is not None:
-            return check
+        return check  # pyright: ignore[reportPossiblyUnbound]
     except Exception:  # noqa: BLE001, S110 - each build of OpenSSL has its own way to say no
         pass
     raise _not_on_this_machine(algorithm)

@@ -129,10 +129,12 @@ def _be_of_kind(claims: dict[str, Any], policy: Policy) -> None:
 
 
 def _first(paths: Iterable[Any], name: str) -> ClaimPath:
-    for path in paths:
-        if isinstance(path, ClaimPath):
-            return path
-    raise ConfigurationError(f"the guard's ClaimsMapping says nowhere in a token to look for {name}: leave them out")
+    found = next((path for path in paths if isinstance(path, ClaimPath)), None)
+    if found is None:
+        raise ConfigurationError(
+            f"the guard's ClaimsMapping says nowhere in a token to look for {name}: leave them out"
+        )
+    return found
 
 
 def _written(values: list[str], place: ClaimPath, *, is_scope: bool) -> object:

@@ -9,11 +9,12 @@ from typing import Any
 import flask
 import pytest
 
-from jwtguard import ConfigurationError
+from jwtguard import ConfigurationError, Rules
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, wsgi_client
 from jwtguard.testing.browser import Browser
 from jwtguard.testing.route_sites import route_site
+from jwtguard.testing.sites import guard_for_tests
 
 ALICE = {"username": "alice", "password": "wonderland"}
 
@@ -90,3 +91,15 @@ def test_the_refresh_cookie_is_hidden_from_the_application(name: str, sent: str)
         assert found == {"cookies": {"theme": "dark", "x": "1"}, "header": "theme=dark; x=1", "leaks": False}
     else:
         assert found == {"cookies": {}, "header": None, "leaks": False}
+
+
+def test_a_path_that_ends_like_a_shipped_route() -> None:
+    """Nothing stands there, so rules ask for a token as everywhere."""
+    site = route_site("bearer")
+    app = flask.Flask(__name__)
+    auth = FlaskGuard(guard_for_tests(rules=Rules([])), site.sessions, authenticate=lambda *_: None)
+    auth.init_app(app)
+    app.register_blueprint(auth.routes("/auth"))
+
+    assert wsgi_client(app)(RawRequest(method="PUT", target="/elsewhere/login")).status == 401
+    assert wsgi_client(app)(RawRequest(method="PUT", target="/auth/login")).status == 405
