@@ -378,7 +378,7 @@ def _prepared_check(key: _KeyObject, algorithm: str, suite: _Suite, length: int)
         # Within the range of every algorithm, so that the primitive itself is asked.
         check(b"\x01" * length, b"")
     except InvalidSignature:
-        return check  # pyright: ignore[reportPossiblyUnbound]
+        return check  # pyright: ignore[reportPossiblyUnboundVariable]
     except Exception:  # noqa: BLE001, S110 - each build of OpenSSL has its own way to say no
         pass
     raise _not_on_this_machine(algorithm)
