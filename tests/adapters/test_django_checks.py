@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -296,10 +296,21 @@ def test_a_request_for_routes_that_cannot_be_made(wanted: str) -> None:
     assert raised.value.problems == PROBLEM.problems
 
 
+def fresh_urls() -> list[Any]:
+    """The `urlpatterns` of `jwtguard.django.urls`, imported under the present settings."""
+    spec = importlib.util.find_spec("jwtguard.django.urls")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: list[Any] = module.urlpatterns
+    return found
+
+
 def test_the_urls_of_a_project_without_a_guard() -> None:
     """Importing `jwtguard.django.urls` never raises: that would be a traceback from whatever imports it first."""
     with override_settings(JWTGUARD=None):
-        found = runpy.run_module("jwtguard.django.urls")["urlpatterns"]
+        found = fresh_urls()
     assert [message.id for message in found[0].check()] == ["jwtguard.E201"]
 
 
@@ -307,7 +318,7 @@ def test_the_urls_of_a_project() -> None:
     """With sessions they are the shipped routes, and Django finds nothing wrong with them."""
     site = route_site("bearer")
     with override_settings(JWTGUARD=site.guard, JWTGUARD_SESSIONS=site.sessions, JWTGUARD_ROUTES=site.settings):
-        found = runpy.run_module("jwtguard.django.urls")["urlpatterns"]
+        found = fresh_urls()
         assert [message for pattern in found for message in pattern.check()] == []
     assert found[0].name == "jwtguard_login"
 

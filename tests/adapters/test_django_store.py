@@ -169,6 +169,17 @@ class OwnTests(StoreConformance):
         assert bench.purge() == 0
         assert bench.listed() == [alive]
 
+    def test_purging_behind_a_locked_page(self, bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If other transactions hold all rows of a page, purging goes on with the rows behind it."""
+        bench.purge()
+        delete, held = store_module._delete, iter([True])
+        monkeypatch.setattr(store_module, "MANY", 3)
+        monkeypatch.setattr(store_module, "CANDIDATES", 0)
+        monkeypatch.setattr(store_module, "_delete", lambda *args: 0 if next(held, False) else delete(*args))
+        for _ in range(7):
+            bench.create(absolute_lifetime=-1)
+        assert bench.purge() == 7
+
 
 class TestSQLite(OwnTests):
     """The clock is the caller's, which is on the same machine."""
