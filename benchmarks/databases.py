@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from benchmarks.measuring import MissingError
-from jwtguard.core.session_store import NewSession
+from jwtguard.core.sessions.store_protocol import NewSession
 from tests.processes import LOOPBACK, MissingProgramError, Server, postgresql, redis
 
 ABSOLUTE_LIFETIME, IDLE_LIFETIME = 90 * 86400.0, 14 * 86400.0

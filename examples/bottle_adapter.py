@@ -20,9 +20,9 @@ from typing import Any, ParamSpec, TypeVar
 from bottle import Bottle, HTTPResponse, request, response
 
 from jwtguard import ConfigurationError, Guard, HTTPRequest, JWTGuardError, Principal, Requirement, authenticated
-from jwtguard.callers import KEY, Callers, Checkpoint, check_front
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.endpoints.wsgi import in_front_of
+from jwtguard.request_auth import KEY, Callers, Checkpoint, check_front
 
 P = ParamSpec("P")
 R = TypeVar("R")

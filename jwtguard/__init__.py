@@ -18,19 +18,19 @@ PYTEST_DONT_REWRITE: a word for pytest, which else warns programs that import th
 import typing
 
 if typing.TYPE_CHECKING:
-    from jwtguard.core.authorization import Requirement as Requirement
-    from jwtguard.core.authorization import authenticated as authenticated
-    from jwtguard.core.authorization import denied as denied
-    from jwtguard.core.authorization import fresh as fresh
-    from jwtguard.core.authorization import has_permission as has_permission
-    from jwtguard.core.authorization import has_role as has_role
-    from jwtguard.core.authorization import has_scope as has_scope
-    from jwtguard.core.authorization import optional as optional
-    from jwtguard.core.authorization import optional_lenient as optional_lenient
-    from jwtguard.core.authorization import predicate as predicate
-    from jwtguard.core.authorization import public as public
-    from jwtguard.core.cookies import TokenCookie as TokenCookie
-    from jwtguard.core.csrf import CSRF as CSRF
+    from jwtguard.core.access.requirements import Requirement as Requirement
+    from jwtguard.core.access.requirements import authenticated as authenticated
+    from jwtguard.core.access.requirements import denied as denied
+    from jwtguard.core.access.requirements import fresh as fresh
+    from jwtguard.core.access.requirements import has_permission as has_permission
+    from jwtguard.core.access.requirements import has_role as has_role
+    from jwtguard.core.access.requirements import has_scope as has_scope
+    from jwtguard.core.access.requirements import optional as optional
+    from jwtguard.core.access.requirements import optional_lenient as optional_lenient
+    from jwtguard.core.access.requirements import predicate as predicate
+    from jwtguard.core.access.requirements import public as public
+    from jwtguard.core.access.rules import Rule as Rule
+    from jwtguard.core.access.rules import Rules as Rules
     from jwtguard.core.errors import AccessDeniedError as AccessDeniedError
     from jwtguard.core.errors import AmbiguousPathError as AmbiguousPathError
     from jwtguard.core.errors import ConfigurationError as ConfigurationError
@@ -48,48 +48,48 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.errors import UnavailableError as UnavailableError
     from jwtguard.core.events import Event as Event
     from jwtguard.core.events import fan_out as fan_out
-    from jwtguard.core.extraction import AuthorizationHeader as AuthorizationHeader
-    from jwtguard.core.extraction import TokenHeader as TokenHeader
-    from jwtguard.core.extraction import TokenQuery as TokenQuery
-    from jwtguard.core.extraction import TokenSubprotocol as TokenSubprotocol
-    from jwtguard.core.grants import Grants as Grants
-    from jwtguard.core.grants import TokenResponse as TokenResponse
-    from jwtguard.core.http import HTTPAnswer as HTTPAnswer
-    from jwtguard.core.http import HTTPRequest as HTTPRequest
-    from jwtguard.core.issuance import TokenIssuer as TokenIssuer
-    from jwtguard.core.jwk import SigningKey as SigningKey
-    from jwtguard.core.jwk import VerificationKey as VerificationKey
-    from jwtguard.core.jwk_set import JWKSet as JWKSet
-    from jwtguard.core.jwk_set import LocalJWKSet as LocalJWKSet
-    from jwtguard.core.kind import TokenKind as TokenKind
-    from jwtguard.core.principal import ClaimPath as ClaimPath
-    from jwtguard.core.principal import ClaimsMapping as ClaimsMapping
-    from jwtguard.core.principal import Principal as Principal
-    from jwtguard.core.revocation import SessionRevocation as SessionRevocation
-    from jwtguard.core.rules import Rule as Rule
-    from jwtguard.core.rules import Rules as Rules
-    from jwtguard.core.session_events import SessionEvent as SessionEvent
-    from jwtguard.core.session_store import Session as Session
-    from jwtguard.core.session_store import SessionStore as SessionStore
-    from jwtguard.core.sessions import Sessions as Sessions
-    from jwtguard.core.unchecked import UNCHECKED as UNCHECKED
-    from jwtguard.core.verification import VerifiedToken as VerifiedToken
+    from jwtguard.core.http.cookies import TokenCookie as TokenCookie
+    from jwtguard.core.http.csrf import CSRF as CSRF
+    from jwtguard.core.http.response import HTTPRequest as HTTPRequest
+    from jwtguard.core.http.response import HTTPResponse as HTTPResponse
+    from jwtguard.core.http.token_sources import AuthorizationHeader as AuthorizationHeader
+    from jwtguard.core.http.token_sources import TokenHeader as TokenHeader
+    from jwtguard.core.http.token_sources import TokenQuery as TokenQuery
+    from jwtguard.core.http.token_sources import TokenSubprotocol as TokenSubprotocol
+    from jwtguard.core.sessions.grants import Grants as Grants
+    from jwtguard.core.sessions.grants import TokenResponse as TokenResponse
+    from jwtguard.core.sessions.revocation import SessionRevocation as SessionRevocation
+    from jwtguard.core.sessions.session_events import SessionEvent as SessionEvent
+    from jwtguard.core.sessions.sessions import Sessions as Sessions
+    from jwtguard.core.sessions.store_protocol import Session as Session
+    from jwtguard.core.sessions.store_protocol import SessionStore as SessionStore
+    from jwtguard.core.tokens.issuer import TokenIssuer as TokenIssuer
+    from jwtguard.core.tokens.jwk_set import JWKSet as JWKSet
+    from jwtguard.core.tokens.jwk_set import LocalJWKSet as LocalJWKSet
+    from jwtguard.core.tokens.keys import SigningKey as SigningKey
+    from jwtguard.core.tokens.keys import VerificationKey as VerificationKey
+    from jwtguard.core.tokens.principal import ClaimPath as ClaimPath
+    from jwtguard.core.tokens.principal import ClaimsMapping as ClaimsMapping
+    from jwtguard.core.tokens.principal import Principal as Principal
+    from jwtguard.core.tokens.sentinels import UNCHECKED as UNCHECKED
+    from jwtguard.core.tokens.token_kind import TokenKind as TokenKind
+    from jwtguard.core.tokens.verifier import VerifiedToken as VerifiedToken
     from jwtguard.guard import Guard as Guard
-    from jwtguard.keys.fetching import FetchRequest as FetchRequest
-    from jwtguard.keys.fetching import FetchResponse as FetchResponse
-    from jwtguard.keys.introspection import Introspection as Introspection
-    from jwtguard.keys.issuers import TrustedIssuer as TrustedIssuer
-    from jwtguard.keys.openid import OpenIDProvider as OpenIDProvider
-    from jwtguard.keys.remote import RemoteJWKSet as RemoteJWKSet
-    from jwtguard.keys.signing_keys import SigningKeys as SigningKeys
-    from jwtguard.keys.x509 import X509Keys as X509Keys
+    from jwtguard.key_rotation.signing_keys import SigningKeys as SigningKeys
+    from jwtguard.key_sources.http_client import FetchRequest as FetchRequest
+    from jwtguard.key_sources.http_client import FetchResponse as FetchResponse
+    from jwtguard.key_sources.openid_discovery import OpenIDProvider as OpenIDProvider
+    from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet as RemoteJWKSet
+    from jwtguard.key_sources.x509 import X509Keys as X509Keys
+    from jwtguard.trust.introspection import Introspection as Introspection
+    from jwtguard.trust.trusted_issuer import TrustedIssuer as TrustedIssuer
 else:
     from jwtguard.core.lazy import lazy_names as _lazy_names
 
     __getattr__, __dir__ = _lazy_names(
         __name__,
         {
-            "jwtguard.core.authorization": [
+            "jwtguard.core.access.requirements": [
                 "Requirement",
                 "authenticated",
                 "denied",
@@ -102,8 +102,8 @@ else:
                 "predicate",
                 "public",
             ],
-            "jwtguard.core.cookies": ["TokenCookie"],
-            "jwtguard.core.csrf": ["CSRF"],
+            "jwtguard.core.http.cookies": ["TokenCookie"],
+            "jwtguard.core.http.csrf": ["CSRF"],
             "jwtguard.core.errors": [
                 "AccessDeniedError",
                 "AmbiguousPathError",
@@ -122,28 +122,33 @@ else:
                 "UnavailableError",
             ],
             "jwtguard.core.events": ["Event", "fan_out"],
-            "jwtguard.core.extraction": ["AuthorizationHeader", "TokenHeader", "TokenQuery", "TokenSubprotocol"],
-            "jwtguard.core.grants": ["Grants", "TokenResponse"],
-            "jwtguard.core.http": ["HTTPAnswer", "HTTPRequest"],
-            "jwtguard.core.issuance": ["TokenIssuer"],
-            "jwtguard.core.jwk": ["SigningKey", "VerificationKey"],
-            "jwtguard.core.jwk_set": ["JWKSet", "LocalJWKSet"],
-            "jwtguard.core.kind": ["TokenKind"],
-            "jwtguard.core.principal": ["ClaimPath", "ClaimsMapping", "Principal"],
-            "jwtguard.core.revocation": ["SessionRevocation"],
-            "jwtguard.core.rules": ["Rule", "Rules"],
-            "jwtguard.core.session_events": ["SessionEvent"],
-            "jwtguard.core.session_store": ["Session", "SessionStore"],
-            "jwtguard.core.sessions": ["Sessions"],
-            "jwtguard.core.unchecked": ["UNCHECKED"],
-            "jwtguard.core.verification": ["VerifiedToken"],
+            "jwtguard.core.http.token_sources": [
+                "AuthorizationHeader",
+                "TokenHeader",
+                "TokenQuery",
+                "TokenSubprotocol",
+            ],
+            "jwtguard.core.sessions.grants": ["Grants", "TokenResponse"],
+            "jwtguard.core.http.response": ["HTTPResponse", "HTTPRequest"],
+            "jwtguard.core.tokens.issuer": ["TokenIssuer"],
+            "jwtguard.core.tokens.keys": ["SigningKey", "VerificationKey"],
+            "jwtguard.core.tokens.jwk_set": ["JWKSet", "LocalJWKSet"],
+            "jwtguard.core.tokens.token_kind": ["TokenKind"],
+            "jwtguard.core.tokens.principal": ["ClaimPath", "ClaimsMapping", "Principal"],
+            "jwtguard.core.sessions.revocation": ["SessionRevocation"],
+            "jwtguard.core.access.rules": ["Rule", "Rules"],
+            "jwtguard.core.sessions.session_events": ["SessionEvent"],
+            "jwtguard.core.sessions.store_protocol": ["Session", "SessionStore"],
+            "jwtguard.core.sessions.sessions": ["Sessions"],
+            "jwtguard.core.tokens.sentinels": ["UNCHECKED"],
+            "jwtguard.core.tokens.verifier": ["VerifiedToken"],
             "jwtguard.guard": ["Guard"],
-            "jwtguard.keys.fetching": ["FetchRequest", "FetchResponse"],
-            "jwtguard.keys.introspection": ["Introspection"],
-            "jwtguard.keys.issuers": ["TrustedIssuer"],
-            "jwtguard.keys.openid": ["OpenIDProvider"],
-            "jwtguard.keys.remote": ["RemoteJWKSet"],
-            "jwtguard.keys.signing_keys": ["SigningKeys"],
-            "jwtguard.keys.x509": ["X509Keys"],
+            "jwtguard.key_sources.http_client": ["FetchRequest", "FetchResponse"],
+            "jwtguard.trust.introspection": ["Introspection"],
+            "jwtguard.trust.trusted_issuer": ["TrustedIssuer"],
+            "jwtguard.key_sources.openid_discovery": ["OpenIDProvider"],
+            "jwtguard.key_sources.remote_jwk_set": ["RemoteJWKSet"],
+            "jwtguard.key_rotation.signing_keys": ["SigningKeys"],
+            "jwtguard.key_sources.x509": ["X509Keys"],
         },
     )

@@ -36,30 +36,30 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, Self, Type
 from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.asgi_endpoints import check_endpoint, check_endpoints
-from jwtguard.callers import KEY, Admitted, Callers, Checkpoint, Entry, check_enforced, check_front, check_guard
-from jwtguard.core.authorization import Requirement, authenticated
-from jwtguard.core.caching import TokenSearch
+from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
-from jwtguard.core.extraction import TokenSource, TokenSubprotocol, subprotocols_without_token
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
-from jwtguard.core.from_guard import FromGuard
 from jwtguard.core.frozen import new_tuple
-from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
+from jwtguard.core.http.caching import TokenSearch
+from jwtguard.core.http.request import ASGIRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
+from jwtguard.core.http.token_sources import TokenSource, TokenSubprotocol, subprotocols_without_token
 from jwtguard.core.logs import IN_DEVELOPMENT
-from jwtguard.core.principal import Principal
-from jwtguard.core.request import ASGIRequest
-from jwtguard.core.verification import VerifiedToken
+from jwtguard.core.tokens.from_guard import FromGuard
+from jwtguard.core.tokens.principal import Principal
+from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.guard import Admission, Authentication, Guard
-from jwtguard.marks import Mark, mark, note
+from jwtguard.request_auth import KEY, Admitted, Callers, Checkpoint, Entry, check_enforced, check_front, check_guard
+from jwtguard.view_metadata import Mark, mark, note
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
 
-    from jwtguard.sockets import End
+    from jwtguard.websocket_lifetime import End
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -282,7 +282,7 @@ class GuardMiddleware:
         authentication = entry.authentication
         assert authentication is not None  # noqa: S101 - for the type checker: there is a caller
         assert authentication.token is not None  # noqa: S101 - and a caller has a token
-        from jwtguard.sockets import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
+        from jwtguard.websocket_lifetime import GuardedSocket  # noqa: PLC0415 - needs asyncio, which is slow to import
 
         if isinstance(authentication.source, TokenSubprotocol):
             # The token is no subprotocol: the application sees its own alone.
@@ -313,7 +313,7 @@ class GuardMiddleware:
         if not ends or authentication is None or authentication.token is None:
             await self.app(scope, receive, send)
             return
-        from jwtguard.sockets import GuardedResponse, Lifetime  # noqa: PLC0415 - only where a request is admitted
+        from jwtguard.websocket_lifetime import GuardedResponse, Lifetime  # noqa: PLC0415 - only where a request is admitted
 
         async def refuse(end: End) -> None:
             await send_answer(self.guard.answer(end.error(), request), scope, send)
@@ -614,11 +614,11 @@ class Visit(Admitted):
                 " add GuardMiddleware(app, guard=guard)"
             )
 
-    def answer(self, error: JWTGuardError) -> HTTPAnswer:
+    def answer(self, error: JWTGuardError) -> HTTPResponse:
         """The finished answer for a refusal."""
         return self.guard.answer(error, ASGIRequest(self._scope))
 
-    def absent(self, error: MissingTokenError) -> HTTPAnswer:
+    def absent(self, error: MissingTokenError) -> HTTPResponse:
         """The answer where an endpoint that did without a caller reads one; raises what it raised otherwise."""
         if self.principal is not None:
             raise error
@@ -701,7 +701,7 @@ async def perform(steps: Steps[T]) -> T:
     return await resume(steps, step, to_thread=_to_thread)
 
 
-def response(answer: HTTPAnswer) -> Response:
+def response(answer: HTTPResponse) -> Response:
     """A finished answer as a Starlette response."""
     from starlette.responses import Response  # noqa: PLC0415 - the middleware works without Starlette
 
@@ -733,7 +733,7 @@ def _tell_caches_of(error: Exception, search: TokenSearch) -> None:
         error.headers = error.headers if changed is None else dict(changed)
 
 
-async def send_answer(answer: HTTPAnswer, scope: Scope, send: Send, *, is_open: bool = False) -> None:
+async def send_answer(answer: HTTPResponse, scope: Scope, send: Send, *, is_open: bool = False) -> None:
     """Send a finished answer; for a websocket handshake as a denial, or as a close where the server has no such thing.
 
     `is_open`: the websocket was accepted, so nothing but closing it is left.
@@ -757,7 +757,7 @@ def close_code(status: int) -> int:
     return TRY_AGAIN_LATER if status == 503 else POLICY_VIOLATION
 
 
-async def _refuse(connection: Connection, answer: HTTPAnswer) -> object:
+async def _refuse(connection: Connection, answer: HTTPResponse) -> object:
     """What the endpoint returns instead of running: a response, or nothing once a handshake is denied."""
     if connection.scope["type"] == "http":
         return response(answer)

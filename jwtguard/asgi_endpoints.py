@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from types import UnionType
 from typing import Annotated, Any, ForwardRef, get_args, get_origin
 
-from jwtguard.callers import check_view
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.endpoints.mounting import check_place
-from jwtguard.marks import Mark, check_order, marks_of
+from jwtguard.request_auth import check_view
+from jwtguard.view_metadata import Mark, check_order, marks_of
 
 
 def check_endpoint(endpoint: Callable[..., object]) -> None:

@@ -55,19 +55,19 @@ from jwtguard.asgi import (
     response,
     tell_caches,
 )
-from jwtguard.callers import Checkpoint
-from jwtguard.core.authorization import Requirement, authenticated
+from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished
-from jwtguard.core.from_guard import NoParameter
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
-from jwtguard.core.principal import Principal
-from jwtguard.core.request import ASGIRequest
+from jwtguard.core.http.request import ASGIRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
+from jwtguard.core.http.token_sources import TokenSource
+from jwtguard.core.tokens.from_guard import NoParameter
+from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import telling_caches
 from jwtguard.endpoints.security_scheme import security_scheme
 from jwtguard.guard import Guard
-from jwtguard.marks import Mark, mark, marks_of
+from jwtguard.request_auth import Checkpoint
+from jwtguard.view_metadata import Mark, mark, marks_of
 
 
 class RefusedRequest(HTTPException):
@@ -76,7 +76,7 @@ class RefusedRequest(HTTPException):
     `error` is the `JWTGuardError`; `answer` is the finished answer with the problem body.
     """
 
-    def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
+    def __init__(self, error: JWTGuardError, answer: HTTPResponse) -> None:
         # The body is another one, unless `FastAPIGuard.init_app` was called.
         headers = {name: value for name, value in answer.headers if name not in {"Content-Type", "Content-Length"}}
         super().__init__(status_code=answer.status, detail=error.detail, headers=headers)
@@ -343,7 +343,7 @@ def _routes_of(app: FastAPI) -> Iterator[tuple[str, object]]:
     return ((getattr(route, "path", None) or "", getattr(route, "endpoint", None)) for route in found)
 
 
-def _refusal(error: JWTGuardError, answer: HTTPAnswer, scope: Scope) -> Exception:
+def _refusal(error: JWTGuardError, answer: HTTPResponse, scope: Scope) -> Exception:
     if scope["type"] == "websocket" and not can_deny(scope):
         return WebSocketException(close_code(answer.status))
     return RefusedRequest(error, answer)

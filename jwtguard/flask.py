@@ -41,7 +41,19 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import (
+from jwtguard.core.access.requirements import Requirement, authenticated
+from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.flow import Unfinished, is_async, run_steps
+from jwtguard.core.http.request import WSGIRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
+from jwtguard.core.http.token_sources import TokenSource, fields_of
+from jwtguard.core.logs import ask_for_development
+from jwtguard.core.tokens.principal import Principal
+from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.endpoints.mounting import check_place, endpoints_of
+from jwtguard.endpoints.wsgi import in_front_of, put_off_in
+from jwtguard.guard import Authentication, Guard
+from jwtguard.request_auth import (
     EXEMPT,
     KEY,
     Admitted,
@@ -53,19 +65,7 @@ from jwtguard.callers import (
     check_guard,
     check_view,
 )
-from jwtguard.core.authorization import Requirement, authenticated
-from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource, fields_of
-from jwtguard.core.flow import Unfinished, is_async, run_steps
-from jwtguard.core.http import HTTPAnswer, HTTPRequest, is_preflight
-from jwtguard.core.logs import ask_for_development
-from jwtguard.core.principal import Principal
-from jwtguard.core.request import WSGIRequest
-from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.endpoints.mounting import check_place, endpoints_of
-from jwtguard.endpoints.wsgi import in_front_of, put_off_in
-from jwtguard.guard import Authentication, Guard
-from jwtguard.marks import Mark, check_order, mark, marks_of, note
+from jwtguard.view_metadata import Mark, check_order, mark, marks_of, note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,7 +85,7 @@ class RefusedRequest(HTTPException):
 
     _response: flask.Response | None
 
-    def __init__(self, error: JWTGuardError, answer: HTTPAnswer) -> None:
+    def __init__(self, error: JWTGuardError, answer: HTTPResponse) -> None:
         self.error = error
         self._answer = answer
         super().__init__(description=error.detail)
@@ -468,7 +468,7 @@ def _answer_refusals_of_handlers(app: flask.Flask) -> None:
 _KEPT = frozenset({"Allow", "WWW-Authenticate", "Retry-After", "Cache-Control"})
 
 
-def _keep_header_fields(answer: HTTPAnswer, response: flask.Response) -> flask.Response:
+def _keep_header_fields(answer: HTTPResponse, response: flask.Response) -> flask.Response:
     """Add what a refusal says in its header fields to the response that an error handler made in its place.
 
     The handlers of APIFlask, flask-smorest and many applications write each HTTP exception anew, as JSON, and drop the
@@ -516,7 +516,7 @@ def _read() -> HTTPRequest:
     return WSGIRequest(flask.request.environ)
 
 
-def _response(answer: HTTPAnswer) -> flask.Response:
+def _response(answer: HTTPResponse) -> flask.Response:
     response = flask.Response([answer.body], status=answer.status)
     del response.headers["Content-Type"]  # Flask's own, which a response without a body has too.
     response.headers.extend(list(answer.headers))

@@ -23,10 +23,8 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from jwtguard import core
-from jwtguard import keys as elsewhere
-from jwtguard.core.authorization import Mode, Requirement, Rights
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF, CSRF_COOKIE
+from jwtguard import trust as elsewhere
+from jwtguard.core.access.requirements import Mode, Requirement, Rights
 from jwtguard.core.errors import (
     AccessDeniedError,
     AmbiguousPathError,
@@ -39,7 +37,12 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.events import Event, Outcome
-from jwtguard.core.extraction import (
+from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
+from jwtguard.core.frozen import Frozen, new_tuple, set_once
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import CSRF, CSRF_COOKIE
+from jwtguard.core.http.response import Answers, HTTPRequest, HTTPResponse, ProblemBody, problem_details
+from jwtguard.core.http.token_sources import (
     AuthorizationHeader,
     TokenHeader,
     TokenQuery,
@@ -50,19 +53,16 @@ from jwtguard.core.extraction import (
     is_ambient,
     scheme_hint,
 )
-from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
-from jwtguard.core.from_guard import FromGuard
-from jwtguard.core.frozen import Frozen, new_tuple, set_once
-from jwtguard.core.http import Answers, HTTPAnswer, HTTPRequest, ProblemBody, problem_details
-from jwtguard.core.jwk_set import KeySource
-from jwtguard.core.jws import MAX_TOKEN_BYTES
-from jwtguard.core.key_sources import Keys
 from jwtguard.core.logs import log_fields, refusal_level, refusal_text
-from jwtguard.core.policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
-from jwtguard.core.principal import ClaimsMapping, Principal
-from jwtguard.core.verification import CACHE_SIZE, TokenVerifier, VerifiedToken
-from jwtguard.keys.defaults import PolicyDefaults
-from jwtguard.keys.trust import Trust
+from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
+from jwtguard.core.tokens.from_guard import FromGuard
+from jwtguard.core.tokens.jwk_set import KeySource
+from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.principal import ClaimsMapping, Principal
+from jwtguard.core.tokens.verifier import CACHE_SIZE, TokenVerifier, VerifiedToken
+from jwtguard.trust.defaults import PolicyDefaults
+from jwtguard.trust.trust import Trust
 
 logger = logging.getLogger("jwtguard")
 T = TypeVar("T")
@@ -383,7 +383,7 @@ class Guard(Frozen, FromGuard):
         return Flow(self._prefetch())
 
     def _prefetch(self) -> Steps[None]:
-        from jwtguard.keys.fetched_keys import FetchedKeys  # noqa: PLC0415 - only where keys are fetched
+        from jwtguard.key_sources.cached import FetchedKeys  # noqa: PLC0415 - only where keys are fetched
 
         outage: UnavailableError | None = None
         for source in self._trust.key_sources:
@@ -710,7 +710,7 @@ class Guard(Frozen, FromGuard):
             keep(begun)
         return self.admission(requirement, begun)
 
-    def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPAnswer:
+    def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPResponse:
         """The finished answer for `error`, whose traceback ends here; with `request`, it says what caches must know."""
         # It leads to frames that lead back to the error: all of that request would wait for the garbage collector.
         error.__traceback__ = None

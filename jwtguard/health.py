@@ -19,12 +19,12 @@ from typing import Any, Literal, TypeAlias
 
 from jwtguard.core.errors import UnavailableError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jwk_set import KeySource
-from jwtguard.core.session_store import SessionStore, asking
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.core.sessions.store_protocol import SessionStore, asking
+from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.guard import Guard
-from jwtguard.keys.fetched_keys import FetchedKeys, told
-from jwtguard.keys.signing_keys import SigningKeys
+from jwtguard.key_rotation.signing_keys import SigningKeys
+from jwtguard.key_sources.cached import FetchedKeys, told
 
 Status: TypeAlias = Literal["ok", "degraded", "unavailable"]
 """`degraded`: requests are served, and something needs attention. `unavailable`: requests get 503."""

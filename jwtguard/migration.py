@@ -27,16 +27,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict, Unpack
 
-from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import AuthorizationHeader
-from jwtguard.core.jwk import VerificationKey, allow_list
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.kind import TokenKind
-from jwtguard.core.no_issuer import NO_ISSUER
-from jwtguard.core.principal import ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.keys.issuers import TrustedIssuer
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.token_sources import AuthorizationHeader
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.keys import VerificationKey, allow_list
+from jwtguard.core.tokens.no_issuer import NO_ISSUER
+from jwtguard.core.tokens.principal import ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 Key: TypeAlias = str | bytes | Keys
 """A shared secret, a public key in PEM form, or what `keys=` of a guard takes."""

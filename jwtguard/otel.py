@@ -28,9 +28,9 @@ except ImportError as error:
 
 from jwtguard.core.events import Event
 from jwtguard.core.flow import is_async
-from jwtguard.core.session_events import SessionEvent
-from jwtguard.core.session_store import SessionStore
-from jwtguard.keys.fetching import Fetcher, FetchRequest, FetchResponse, as_fetcher
+from jwtguard.core.sessions.session_events import SessionEvent
+from jwtguard.core.sessions.store_protocol import SessionStore
+from jwtguard.key_sources.http_client import Fetcher, FetchRequest, FetchResponse, as_fetcher
 
 SCOPE = "jwtguard"
 """The instrumentation scope of all instruments and spans."""

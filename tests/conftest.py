@@ -15,7 +15,7 @@ sys.path.append(str(ROOT))
 
 # Which files are left out of a quick run, and why. `tox.ini` says which environment runs what.
 MARKED = {
-    "vectors": ["core/test_vectors_*"],
+    "vectors": ["core/tokens/test_vectors_*"],
     "browser": [
         "examples/test_pages.py",
         "docs/test_browser_storage_examples.py",
@@ -41,7 +41,8 @@ MARKED = {
     ],
     "slow": [
         "adapters/test_paths_*",
-        "core/test_properties*",
+        "core/tokens/test_properties*",
+        "core/http/test_properties*",
         "core/test_forks.py",
         "literal/*",
         "stores/test_chaos_*",

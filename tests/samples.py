@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jwtguard import Guard, SigningKey, TokenIssuer, VerifiedToken
-from jwtguard.core.http import HTTPRequest
-from jwtguard.core.jws import sign
+from jwtguard.core.http.response import HTTPRequest
+from jwtguard.core.tokens.jws import sign
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "https://api.example"

@@ -24,8 +24,8 @@ from jwtguard import (
     TrustedIssuer,
     has_role,
 )
-from jwtguard.core.http import HTTPRequest
-from jwtguard.core.jws import sign
+from jwtguard.core.http.response import HTTPRequest
+from jwtguard.core.tokens.jws import sign
 from tests.core.session_world import ACCESS_KEY, World
 from tests.costs import Counter, Work
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, clock, forged, guard, token, wsgi

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, InvalidTokenError, TokenHeader, TrustedIssuer, providers
-from jwtguard.core.jws import sign
-from jwtguard.core.principal import Principal
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.core.tokens.jws import sign
+from jwtguard.core.tokens.principal import Principal
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 from tests.core.keys import signing_key
 
 NOW = 1_800_000_010

@@ -38,8 +38,8 @@ from jwtguard import (
     public,
 )
 from jwtguard.core.flow import Call, Flow, Steps
-from jwtguard.core.http import HTTPRequest
-from jwtguard.core.jws import sign
+from jwtguard.core.http.response import HTTPRequest
+from jwtguard.core.tokens.jws import sign
 from jwtguard.guard import Admission, Authentication
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, forged, guard, handshake, issuer, token, verified
 

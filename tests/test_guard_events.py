@@ -23,7 +23,7 @@ from jwtguard import (
     predicate,
     public,
 )
-from jwtguard.core.http import HTTPRequest
+from jwtguard.core.http.response import HTTPRequest
 from tests.samples import ISSUER, asgi, forged, guard, token
 from tests.test_guard import EXPIRED, GOOD, MODES, REQUESTS, bearer, cookie, guard_for
 

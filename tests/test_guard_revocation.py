@@ -23,10 +23,10 @@ from jwtguard import (
     UnavailableError,
     has_role,
 )
-from jwtguard.core.http import HTTPRequest
+from jwtguard.core.http.response import HTTPRequest
 from jwtguard.stores.memory import MemoryStore
 from tests.core.session_world import ACCESS_KEY, World, token_issuer
-from tests.core.tokens import AUDIENCE, ISSUER, NOW
+from tests.core.token_samples import AUDIENCE, ISSUER, NOW
 
 OTHER = "https://other.example"
 

@@ -34,9 +34,9 @@ from jwtguard import (
     has_role,
     public,
 )
-from jwtguard.callers import check_guard
-from jwtguard.core.http import HTTPRequest
-from jwtguard.core.jws import sign
+from jwtguard.core.http.response import HTTPRequest
+from jwtguard.core.tokens.jws import sign
+from jwtguard.request_auth import check_guard
 from jwtguard.stores.memory import MemoryStore
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, guard, issuer, token
 

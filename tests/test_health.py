@@ -22,7 +22,7 @@ from jwtguard import (
 )
 from jwtguard.health import health
 from jwtguard.stores.memory import MemoryStore
-from tests.keys.server import Server, answer, serving
+from tests.key_sources.server import Server, answer, serving
 from tests.samples import AUDIENCE, ISSUER, NOW, guard, issuer
 
 KEYS = json.dumps({"keys": [SigningKey.generate("ES256", kid="a1").verification_key.to_jwk()]}).encode()

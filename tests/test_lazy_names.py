@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import jwtguard
-from jwtguard.core.unchecked import UncheckedType
+from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.guard import Guard
-from jwtguard.marks import Mark
+from jwtguard.view_metadata import Mark
 
-PACKAGES = ["jwtguard", "jwtguard.core", "jwtguard.endpoints", "jwtguard.keys"]
+PACKAGES = ["jwtguard", "jwtguard.core", "jwtguard.endpoints", "jwtguard.trust"]
 packages = pytest.mark.parametrize("package", PACKAGES)
 
 

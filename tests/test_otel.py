@@ -28,7 +28,7 @@ from jwtguard import (
 )
 from jwtguard.otel import OTelEvents, traced_fetcher, traced_store
 from jwtguard.stores.memory import MemoryStore
-from tests.keys.server import answer, serving
+from tests.key_sources.server import answer, serving
 from tests.samples import forged, guard, issuer, token
 
 KEYS = json.dumps({"keys": [SigningKey.generate("ES256", kid="a1").verification_key.to_jwk()]}).encode()

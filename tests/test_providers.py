@@ -21,12 +21,12 @@ from jwtguard import (
     TrustedIssuer,
     providers,
 )
-from jwtguard.core.extraction import AuthorizationHeader
-from jwtguard.core.jws import sign
-from jwtguard.core.principal import Principal
-from jwtguard.keys.openid import OpenIDProvider
-from jwtguard.keys.remote import RemoteJWKSet
-from jwtguard.keys.x509 import X509Keys
+from jwtguard.core.http.token_sources import AuthorizationHeader
+from jwtguard.core.tokens.jws import sign
+from jwtguard.core.tokens.principal import Principal
+from jwtguard.key_sources.openid_discovery import OpenIDProvider
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
+from jwtguard.key_sources.x509 import X509Keys
 from tests.core.keys import hs256, signing_key
 
 NOW = 1_800_000_010
@@ -34,7 +34,9 @@ KEY = signing_key("RS256")
 KEYS = KEY.verification_key
 SHAPES = {
     (provider["name"], token["kind"]): token
-    for provider in json.loads((Path(__file__).parent / "keys" / "provider_tokens.json").read_text())["providers"]
+    for provider in json.loads((Path(__file__).parent / "key_sources" / "provider_tokens.json").read_text())[
+        "providers"
+    ]
     for token in provider["tokens"]
 }
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -459,7 +461,7 @@ def test_workloads(payload: dict[str, Any], kind: TokenKind, changes: dict[str, 
 
 def test_unsigned_token_of_the_emulator() -> None:
     """Firebase's emulator makes tokens of the production issuer without a signature."""
-    from jwtguard.core.jose import encode_segment
+    from jwtguard.core.tokens.encoding import encode_segment
 
     header, payload = shape("Firebase Auth", "local emulator (unsigned!)")
     parts = [encode_segment(json.dumps(part).encode()) for part in (header, payload)]

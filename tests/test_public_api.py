@@ -23,7 +23,7 @@ EXPORTED = {
     "FetchResponse",
     "Grants",
     "Guard",
-    "HTTPAnswer",
+    "HTTPResponse",
     "HTTPRequest",
     "InsufficientScopeError",
     "InsufficientUserAuthenticationError",

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, InvalidTokenError, SigningKey, providers
-from jwtguard.core.jws import sign
+from jwtguard.core.tokens.jws import sign
 from jwtguard.explanation import explain
-from jwtguard.keys.fetching import FetchRequest, FetchResponse
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.key_sources.http_client import FetchRequest, FetchResponse
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 from jwtguard.migration import tokens_without_issuer
 from jwtguard.testing import tokens_for
 from tests.core.keys import hs256, signing_key

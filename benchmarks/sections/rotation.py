@@ -16,7 +16,7 @@ from benchmarks.databases import IDLE_LIFETIME, folder, new_session, postgresql_
 from benchmarks.measuring import Batch, Findings, Pace, interleaved, repeat
 from benchmarks.tokens import AUDIENCE, ISSUER
 from jwtguard import Grants, Sessions, SessionStore, SigningKey, TokenIssuer
-from jwtguard.core.session_store import Turn
+from jwtguard.core.sessions.store_protocol import Turn
 from tests.processes import LOOPBACK
 
 _ROWS = 1000

@@ -25,7 +25,7 @@ from benchmarks.databases import (
 )
 from benchmarks.measuring import Findings, Pace, interleaved, repeat
 from benchmarks.tokens import ISSUER
-from jwtguard.core.session_store import Turn
+from jwtguard.core.sessions.store_protocol import Turn
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.stores.redis import RedisStore
 from jwtguard.stores.sqlalchemy import SQLAlchemyStore, metadata

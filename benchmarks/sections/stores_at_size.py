@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from benchmarks.databases import IDLE_LIFETIME, folder, new_session, postgresql_server, reporting
 from benchmarks.measuring import Findings, Pace, interleaved, repeat
 from benchmarks.tokens import ISSUER
-from jwtguard.core.session_store import Turn
+from jwtguard.core.sessions.store_protocol import Turn
 from jwtguard.stores.sqlalchemy import SQLAlchemyStore, metadata
 from jwtguard.stores.sqlite import SQLiteStore
 from tests.processes import LOOPBACK, Server

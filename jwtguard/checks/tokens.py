@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jwtguard.checks.finding import Finding
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF
-from jwtguard.core.extraction import TokenQuery, is_ambient
-from jwtguard.core.no_issuer import NO_ISSUER
-from jwtguard.core.policy import UNCHECKED
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import CSRF
+from jwtguard.core.http.token_sources import TokenQuery, is_ambient
+from jwtguard.core.tokens.claims_policy import UNCHECKED
+from jwtguard.core.tokens.no_issuer import NO_ISSUER
 from jwtguard.guard import Guard
 
 LONG_LEEWAY = 60.0

@@ -26,7 +26,7 @@ from jwtguard.cli.inputs import read_file
 from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
 from jwtguard.configuration.environment import ENVIRONMENT_PREFIX
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.doctor import CHECKS, Subject, examine
 from jwtguard.guard import Guard
 

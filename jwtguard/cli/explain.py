@@ -27,7 +27,7 @@ from jwtguard.cli.verify import ENDS
 from jwtguard.explanation import Explanation, Outcome, Route, Step, explain
 from jwtguard.guard import Guard
 from jwtguard.inventory import inventory
-from jwtguard.inventory.passage import passage
+from jwtguard.inventory.route_match import passage
 
 _STYLES: dict[Outcome, str] = {"passed": GOOD, "failed": BAD, "not reached": FAINT, "skipped": FAINT}
 _ROUTE = re.compile(r"(?:([A-Za-z]+)\s+)?(/\S*)")

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 
 from jwtguard.cli.output import Problem, printable
-from jwtguard.keys import private_files
+from jwtguard.key_rotation import private_files
 
 
 def check_absent(*paths: Path) -> None:

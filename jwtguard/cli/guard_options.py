@@ -23,13 +23,13 @@ from jwtguard.cli.output import Problem
 from jwtguard.cli.refused_keys import secret_algorithm
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, run_async
-from jwtguard.core.jwk import VerificationKey
-from jwtguard.core.jwk_set import KeySource
-from jwtguard.core.policy import DEFAULT_LEEWAY
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY
+from jwtguard.core.tokens.jwk_set import KeySource
+from jwtguard.core.tokens.keys import VerificationKey
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.guard import Guard
-from jwtguard.keys.openid import OpenIDProvider
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.key_sources.openid_discovery import OpenIDProvider
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 
 R = TypeVar("R")
 T = TypeVar("T")

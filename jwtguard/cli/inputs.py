@@ -20,7 +20,7 @@ import click
 
 from jwtguard.cli.output import Problem, printable
 from jwtguard.core.errors import MalformedTokenError
-from jwtguard.core.jose import parse_object
+from jwtguard.core.tokens.encoding import parse_object
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,8 +11,8 @@ import click
 
 from jwtguard.cli.key_inputs import algorithm_option, read_keys
 from jwtguard.cli.output import Problem, write_json
-from jwtguard.core.jwk import VerificationKey
-from jwtguard.keys.signing_keys import SigningKeys
+from jwtguard.core.tokens.keys import VerificationKey
+from jwtguard.key_rotation.signing_keys import SigningKeys
 
 
 @click.command("jwks")

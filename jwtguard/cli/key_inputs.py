@@ -21,13 +21,13 @@ import click
 from jwtguard.cli.inputs import STDIN, F, read_file, read_variable
 from jwtguard.cli.output import Problem, printable
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.jwk import ALGORITHMS, SigningKey, VerificationKey, candidate_algorithms
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.keys.fetched_keys import PUBLIC_ALGORITHMS
-from jwtguard.keys.fetching import FetchError, FetchResponse
-from jwtguard.keys.key_files import USUAL_ALGORITHMS, fitting
-from jwtguard.keys.remote import fetched_set
-from jwtguard.keys.signing_keys import SigningKeys
+from jwtguard.core.tokens.jwk_set import JWKSet
+from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey, VerificationKey, candidate_algorithms
+from jwtguard.key_rotation.key_files import USUAL_ALGORITHMS, fitting
+from jwtguard.key_rotation.signing_keys import SigningKeys
+from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS
+from jwtguard.key_sources.http_client import FetchError, FetchResponse
+from jwtguard.key_sources.remote_jwk_set import fetched_set
 
 
 class RefusedKeyError(Problem):

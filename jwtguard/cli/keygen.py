@@ -16,8 +16,8 @@ import click
 
 from jwtguard.cli.files import check_absent, write
 from jwtguard.cli.output import Problem, console, printable
-from jwtguard.core.jose import decode_segment, encode_segment
-from jwtguard.core.jwk import ALGORITHMS, SigningKey, VerificationKey
+from jwtguard.core.tokens.encoding import decode_segment, encode_segment
+from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey, VerificationKey
 
 _JSON = {".jwk", ".json"}
 

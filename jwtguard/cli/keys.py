@@ -19,9 +19,9 @@ from jwtguard.cli.inputs import F, duration
 from jwtguard.cli.key_inputs import directory
 from jwtguard.cli.output import console, json_option, print_rows, printable, write_json
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.jwk import ALGORITHMS
+from jwtguard.core.tokens.keys import ALGORITHMS
 from jwtguard.explanation.moments import moment
-from jwtguard.keys.signing_keys import KeyState, SigningKeys
+from jwtguard.key_rotation.signing_keys import KeyState, SigningKeys
 
 _STYLES = {"current": GOOD, "compromised": BAD, "expired": FAINT}
 

@@ -1,12 +1,12 @@
 """Signatures of keys that a guard refuses: short secrets, short RSA keys, a PEM in place of a secret.
 
->>> from jwtguard.core.jws import sign
+>>> from jwtguard.core.tokens.jws import sign
 >>> text = with_signature_of(b"short", sign(b"{}", SigningKey.generate("HS256")))
 >>> print(judged(text, b"short", is_secret=True, problem="").sentence)
 The signature fits this secret. A guard refuses the secret: it has 5 bytes, HS256 needs 32.
 
 For tools that look at a token, and for nothing else: no key of this module can be given to a guard. It computes
-signatures with PyJWT itself, while `jwtguard.core.jwk` keeps its rules.
+signatures with PyJWT itself, while `jwtguard.core.tokens.keys` keeps its rules.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_
 
 from jwtguard.cli.key_inputs import RefusedKeyError
 from jwtguard.core.errors import InvalidTokenError
-from jwtguard.core.jose import decode_segment, encode_segment
-from jwtguard.core.jwk import ALGORITHMS, SigningKey
-from jwtguard.core.jws import MAX_TOKEN_BYTES, UnverifiedJWS, check_length, split
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.encoding import decode_segment, encode_segment
+from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES, UnverifiedJWS, check_length, split
+from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.explanation import Explanation, explain
-from jwtguard.explanation.evidence import read_part
 from jwtguard.explanation.result import step
+from jwtguard.explanation.token_context import read_part
 from jwtguard.guard import Guard
 
 REASON = "key_refused"

@@ -19,9 +19,9 @@ from rich.text import Text
 from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.imports import DJANGO, load_app
 from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
-from jwtguard.core.authorization import Fresh, HasPermission, HasRole, HasScope
-from jwtguard.core.rules import Rules
-from jwtguard.doctor.subject import rules_of_allowed
+from jwtguard.core.access.requirements import Fresh, HasPermission, HasRole, HasScope
+from jwtguard.core.access.rules import Rules
+from jwtguard.doctor.context import rules_of_allowed
 from jwtguard.inventory import Apart, Gate, Route, State, inventory
 
 _STYLES: dict[State, str] = {

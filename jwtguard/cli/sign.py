@@ -22,10 +22,10 @@ from jwtguard.cli.key_inputs import RefusedKeyError, read_secret, read_signing_k
 from jwtguard.cli.output import Problem
 from jwtguard.cli.refused_keys import SECRET_ALGORITHMS, short, with_signature_of
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.issuance import ACCESS_TOKEN_LIFETIME, TokenIssuer
-from jwtguard.core.jwk import SigningKey
+from jwtguard.core.tokens.issuer import ACCESS_TOKEN_LIFETIME, TokenIssuer
+from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.guard import Guard
-from jwtguard.keys.signing_keys import SigningKeys
+from jwtguard.key_rotation.signing_keys import SigningKeys
 
 
 def _claims(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:

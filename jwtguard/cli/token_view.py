@@ -21,12 +21,12 @@ from rich.text import Text
 from jwtguard.cli.colours import BAD, FAINT, HEADER, PAYLOAD, SIGNATURE
 from jwtguard.cli.output import printable
 from jwtguard.core.errors import MalformedTokenError
-from jwtguard.core.jose import decode_segment
-from jwtguard.core.policy import MAX_NUMERIC_DATE
-from jwtguard.explanation.evidence import Evidence, read_part
+from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
+from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.explanation.faults import json_fault, part_fault
-from jwtguard.explanation.hints import remedy
 from jwtguard.explanation.moments import DATES, moment
+from jwtguard.explanation.remedies import remedy
+from jwtguard.explanation.token_context import Evidence, read_part
 
 MAX_RAW = 2000
 """Characters of a part that is shown though it is no JSON."""

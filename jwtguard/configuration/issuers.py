@@ -21,9 +21,9 @@ from jwtguard.configuration.keys import (
 from jwtguard.configuration.places import claims_from_config
 from jwtguard.configuration.plain import duration, each, made, or_unchecked, unchanged, unknown_keys
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.kind import TokenKind
-from jwtguard.keys.introspection import Introspection
-from jwtguard.keys.issuers import TrustedIssuer
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.trust.introspection import Introspection
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 
 def issuers_from_config(value: Any) -> Any:

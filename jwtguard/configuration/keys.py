@@ -15,10 +15,10 @@ from typing import Any
 
 from jwtguard.configuration.plain import each, unknown_keys
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.jwk import SigningKey, VerificationKey
-from jwtguard.core.jwk_set import LocalJWKSet
-from jwtguard.keys.openid import OpenIDProvider
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.core.tokens.jwk_set import LocalJWKSet
+from jwtguard.core.tokens.keys import SigningKey, VerificationKey
+from jwtguard.key_sources.openid_discovery import OpenIDProvider
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 
 
 def keys_from_config(value: Any) -> Any:

@@ -16,8 +16,8 @@ from jwtguard.configuration.places import claims_from_config, csrf_from_config, 
 from jwtguard.configuration.plain import duration, or_unchecked, unchanged, unknown_keys
 from jwtguard.configuration.requirements import rules_from_config
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.jwk import SigningKey
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.core.tokens.sentinels import UNCHECKED
 
 _EXAMPLES = {
     "issuer": '"https://issuer.example"',

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jwtguard.configuration.plain import each, is_unchecked, unknown_keys
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
-from jwtguard.core.principal import ClaimPath, ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import CSRF
+from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
+from jwtguard.core.tokens.principal import ClaimPath, ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED
 
 
 def sources_from_config(value: Any) -> Any:

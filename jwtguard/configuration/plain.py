@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.sentinels import UNCHECKED
 
 
 def unknown_keys(config: Mapping[str, Any], known: Iterable[str], *, what: str = "key") -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jwtguard.configuration.plain import each, is_unchecked, unknown_keys
-from jwtguard.core.authorization import (
+from jwtguard.core.access.requirements import (
     Requirement,
     authenticated,
     denied,
@@ -22,9 +22,9 @@ from jwtguard.core.authorization import (
     optional_lenient,
     public,
 )
+from jwtguard.core.access.rules import Rule, Rules
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.rules import Rule, Rules
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.sentinels import UNCHECKED
 
 
 def rules_from_config(value: Any) -> Any:

@@ -8,17 +8,17 @@ and, in `jwk.py` and `signatures.py` alone, PyJWT and cryptography. `tests/test_
 import typing
 
 if typing.TYPE_CHECKING:
-    from jwtguard.core.revocation import SessionRevocation as SessionRevocation
-    from jwtguard.core.rules import Rules as Rules
-    from jwtguard.core.sessions import Sessions as Sessions
+    from jwtguard.core.access.rules import Rules as Rules
+    from jwtguard.core.sessions.revocation import SessionRevocation as SessionRevocation
+    from jwtguard.core.sessions.sessions import Sessions as Sessions
 else:
     from jwtguard.core.lazy import lazy_names as _lazy_names
 
     __getattr__, __dir__ = _lazy_names(
         __name__,
         {
-            "jwtguard.core.revocation": ["SessionRevocation"],
-            "jwtguard.core.rules": ["Rules"],
-            "jwtguard.core.sessions": ["Sessions"],
+            "jwtguard.core.sessions.revocation": ["SessionRevocation"],
+            "jwtguard.core.access.rules": ["Rules"],
+            "jwtguard.core.sessions.sessions": ["Sessions"],
         },
     )

@@ -24,18 +24,18 @@ from django.views.decorators.csrf import csrf_exempt
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import Checkpoint, check_guard, check_view
-from jwtguard.core.authorization import Requirement, authenticated
+from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Unfinished, run_steps
-from jwtguard.core.principal import Principal
+from jwtguard.core.http.token_sources import TokenSource
+from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.requests import PROVEN, Inside, callers_of, django_request, perform, read, refuse, tell_caches
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard
-from jwtguard.marks import Mark, mark, note
+from jwtguard.request_auth import Checkpoint, check_guard, check_view
+from jwtguard.view_metadata import Mark, mark, note
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,6 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import apps
 from django.http import HttpRequest, HttpResponseBase
 
-from jwtguard.callers import EXEMPT, Entry, check_front, check_guard
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, is_async, run_steps
 from jwtguard.django.decorators import DjangoGuard
@@ -31,6 +30,7 @@ from jwtguard.django.requests import (
 from jwtguard.django.settings import APP, NOT_INSTALLED, default_auth, user_of
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
+from jwtguard.request_auth import EXEMPT, Entry, check_front, check_guard
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from django.db import models
 
-from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT
+from jwtguard.core.sessions.store_protocol import MAX_SESSION_ID, MAX_TEXT
 from jwtguard.django.fields import ExactCharField, UnicodeCharField
 
 

@@ -15,10 +15,10 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from jwtguard import endpoints as shipped
-from jwtguard.callers import EXEMPT, Pending, finishing
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Flow
 from jwtguard.guard import Guard
+from jwtguard.request_auth import EXEMPT, Pending, finishing
 
 
 def is_exempt(request: HttpRequest, guard: Guard) -> bool:

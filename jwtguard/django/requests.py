@@ -21,16 +21,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.http import is_same_domain
 
-from jwtguard.callers import Caller, Callers
-from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Begun, Unfinished, resume
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
-from jwtguard.core.principal import Principal
-from jwtguard.core.request import ASGIRequest, WSGIRequest
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.request import ASGIRequest, WSGIRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
+from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.user_lookup import found_user
 from jwtguard.endpoints.withholding import withhold_from_environ, withhold_from_scope
 from jwtguard.guard import Guard
+from jwtguard.request_auth import Caller, Callers
 
 T = TypeVar("T")
 _CALLERS = "_jwtguard_callers"
@@ -116,7 +116,7 @@ def tell_caches(request: HttpRequest, response: HttpResponseBase | None) -> None
         headers[name] = value
 
 
-def respond(answer: HTTPAnswer) -> HttpResponse:
+def respond(answer: HTTPResponse) -> HttpResponse:
     """A finished answer as Django's response, which keeps cookies apart from the other header fields."""
     response = HttpResponse(answer.body, status=answer.status)
     del response.headers["Content-Type"]  # Django's own, which a response without a body has too.

@@ -14,14 +14,14 @@ from django.conf import settings
 from django.core import checks
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from jwtguard.callers import check_enforced
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.checks import guard_middlewares
 from jwtguard.django.routes import path_before
 from jwtguard.django.settings import default_auth, default_guard, guard_problems
 from jwtguard.django.shipped_pattern import has_route_settings
 from jwtguard.endpoints.mounting import check_place
-from jwtguard.marks import bypassed, marks_of
+from jwtguard.request_auth import check_enforced
+from jwtguard.view_metadata import bypassed, marks_of
 
 
 @checks.register(checks.Tags.security)

@@ -2,7 +2,7 @@
 
 >>> from django.test.utils import override_settings
 >>> from jwtguard.django import DjangoGuard
->>> from jwtguard.testing.route_sites import route_site
+>>> from jwtguard.testing.conformance.route_sites import route_site
 >>> site = route_site("bearer")
 >>> [str(url.pattern) for url in DjangoGuard(site.guard, site.sessions).routes(prefix="/auth")][:2]
 ['auth/login', 'auth/refresh']
@@ -25,14 +25,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from jwtguard.callers import EXEMPT
 from jwtguard.core.flow import Flow
-from jwtguard.core.http import HTTPAnswer
+from jwtguard.core.http.response import HTTPResponse
 from jwtguard.django.requests import callers_of, perform, read, respond
 from jwtguard.django.shipped_pattern import ShippedPattern
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
 from jwtguard.endpoints.mounting import check_place
-from jwtguard.marks import Mark, mark
+from jwtguard.request_auth import EXEMPT
+from jwtguard.view_metadata import Mark, mark
 
 _LONGEST_NAME = 254
 """Characters, where the model says nothing: as in Django's form."""
@@ -50,7 +50,7 @@ def url_patterns(endpoints: Endpoints, prefix: str, mounted: Iterable[Endpoint] 
 
 
 def _view(endpoints: Endpoints, endpoint: Endpoint, prefix: str) -> Callable[..., Any]:
-    def flow(request: HttpRequest, session_id: str) -> Flow[HTTPAnswer]:
+    def flow(request: HttpRequest, session_id: str) -> Flow[HTTPResponse]:
         if prefix and request.resolver_match is not None:
             check_place(path_before(request.resolver_match.route, prefix), prefix)
         body = request.read(endpoints.max_body_bytes + 1) if endpoint.takes_body else b""

@@ -25,7 +25,7 @@ from django.utils.module_loading import import_string
 from jwtguard import core
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.logs import ask_for_development
-from jwtguard.core.principal import Principal
+from jwtguard.core.tokens.principal import Principal
 from jwtguard.guard import Guard
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.grace import age_of_turn
-from jwtguard.core.session_store import (
+from jwtguard.core.sessions.grace import age_of_turn
+from jwtguard.core.sessions.store_protocol import (
     MAX_LISTED,
     MAX_SESSION_ID,
     MAX_TEXT,
@@ -47,7 +47,7 @@ from jwtguard.django.database_clock import DatabaseClock, clock_of
 from jwtguard.django.turn_statement import write_turn
 from jwtguard.stores.conflicts import ATTEMPTS, is_lost_race
 from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages, skipping_locked
-from jwtguard.stores.patience import TIMEOUT, patience
+from jwtguard.stores.query_timeout import TIMEOUT, patience
 
 if TYPE_CHECKING:
     from jwtguard.django.models import Session as Row
@@ -62,7 +62,7 @@ _SQLITE_FULL = 2
 
 
 class DjangoStore:
-    """A session store on the database `using`; see `jwtguard.core.session_store.SessionStore`.
+    """A session store on the database `using`; see `jwtguard.core.sessions.store_protocol.SessionStore`.
 
     Without `using`, the project's `DATABASE_ROUTERS` say where sessions are written (`db_for_write`), at each call.
     May be made in `settings.py`: the database is looked for when it is first used. `timeout`: how long the database may

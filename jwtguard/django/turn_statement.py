@@ -13,8 +13,8 @@ from functools import cache
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from jwtguard.core.grace import MAX_CLOCK_STEP
-from jwtguard.core.session_store import Turn
+from jwtguard.core.sessions.grace import MAX_CLOCK_STEP
+from jwtguard.core.sessions.store_protocol import Turn
 from jwtguard.django.database_clock import CLOCKS
 from jwtguard.django.fields import exactly
 

@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Begun, Call, Steps, Unfinished
 from jwtguard.core.logs import log_fields
-from jwtguard.core.principal import Principal
+from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.settings import user_of
 from jwtguard.guard import Authentication, FindUser, Guard
 

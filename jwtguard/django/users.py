@@ -19,8 +19,8 @@ from typing import Any, TypedDict
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models.manager import EmptyManager
 
-from jwtguard.core.grants import Grants
-from jwtguard.core.principal import Principal
+from jwtguard.core.sessions.grants import Grants
+from jwtguard.core.tokens.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,6 @@ A check is a function from a `Subject` to the findings it has; `CHECKS` lists th
 or a key. What a guard alone tells stands in `jwtguard.checks`, which Django's system checks go by as well.
 """
 
+from jwtguard.doctor.context import Subject as Subject
 from jwtguard.doctor.examination import CHECKS as CHECKS
 from jwtguard.doctor.examination import examine as examine
-from jwtguard.doctor.subject import Subject as Subject

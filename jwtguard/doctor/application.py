@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from jwtguard.checks.finding import Finding
-from jwtguard.core.rules import Rule, Rules
-from jwtguard.doctor.subject import Subject
+from jwtguard.core.access.rules import Rule, Rules
+from jwtguard.doctor.context import Subject
 from jwtguard.guard import Guard
 
 SHOWN = 5

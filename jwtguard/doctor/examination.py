@@ -1,6 +1,6 @@
 """All checks, and running them.
 
->>> from jwtguard.doctor.subject import Subject
+>>> from jwtguard.doctor.context import Subject
 >>> examine(Subject(asks_network=False))
 []
 """
@@ -13,6 +13,7 @@ from typing import TypeAlias
 from jwtguard.checks.finding import SEVERITIES, Finding
 from jwtguard.checks.tokens import findings_of
 from jwtguard.doctor.application import check_debug, check_middlewares, check_routes, check_rules
+from jwtguard.doctor.context import Subject
 from jwtguard.doctor.installation import check_distribution
 from jwtguard.doctor.keys import (
     check_certificates,
@@ -24,7 +25,6 @@ from jwtguard.doctor.keys import (
 from jwtguard.doctor.provider import check_introspection, check_providers
 from jwtguard.doctor.sessions import check_guards_of_sessions, check_revocation
 from jwtguard.doctor.stores import check_kind_of_store, check_redis, check_stores_answer
-from jwtguard.doctor.subject import Subject
 
 Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
 

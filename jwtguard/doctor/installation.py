@@ -1,6 +1,6 @@
 """What is installed beside us.
 
->>> from jwtguard.doctor.subject import Subject
+>>> from jwtguard.doctor.context import Subject
 >>> list(check_distribution(Subject()))
 []
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from jwtguard.checks.finding import Finding
-from jwtguard.doctor.subject import Subject
+from jwtguard.doctor.context import Subject
 
 
 def check_distribution(subject: Subject, *, version_of: Callable[[str], str] = version) -> Iterator[Finding]:

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from jwtguard.checks.finding import Finding, Severity
-from jwtguard.core.jwk import VerificationKey
-from jwtguard.doctor.subject import Subject
-from jwtguard.keys.fetched_keys import FetchedKeys
-from jwtguard.keys.signing_keys import SigningKeys
+from jwtguard.core.tokens.keys import VerificationKey
+from jwtguard.doctor.context import Subject
+from jwtguard.key_rotation.signing_keys import SigningKeys
+from jwtguard.key_sources.cached import FetchedKeys
 
 DAY = 86400.0
 SOON = 30 * DAY

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError
-from jwtguard.doctor.asking import answer_of
-from jwtguard.doctor.subject import Subject
+from jwtguard.doctor.bounded_call import answer_of
+from jwtguard.doctor.context import Subject
 from jwtguard.guard import Guard
-from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.key_sources.cached import FetchedKeys
 
 NOTABLE_SKEW = 5.0
 """Seconds: a `Date` is in whole ones, and an answer takes time."""

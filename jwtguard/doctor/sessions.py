@@ -12,10 +12,10 @@ from datetime import timedelta
 from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow
-from jwtguard.core.sessions import Sessions
-from jwtguard.doctor.subject import Subject
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.doctor.context import Subject
 from jwtguard.guard import Guard
-from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.key_sources.cached import FetchedKeys
 from jwtguard.stores.memory import MemoryStore
 
 LONG_LIFETIME = timedelta(hours=1)

@@ -22,9 +22,9 @@ from typing import Any, cast
 from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Call, Flow, Steps
-from jwtguard.core.session_store import SessionStore, asking
-from jwtguard.doctor.asking import answer_of
-from jwtguard.doctor.subject import Subject
+from jwtguard.core.sessions.store_protocol import SessionStore, asking
+from jwtguard.doctor.bounded_call import answer_of
+from jwtguard.doctor.context import Subject
 from jwtguard.stores.memory import MemoryStore
 
 PROBE = "jwtguard-doctor"

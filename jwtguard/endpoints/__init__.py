@@ -1,7 +1,7 @@
 """The ready-made routes, without a framework: login, refresh, logout, a user's sessions, and the public keys.
 
 >>> from jwtguard import Grants, Guard, Sessions, SigningKey, TokenIssuer
->>> from jwtguard.core.http import HTTPRequest
+>>> from jwtguard.core.http.response import HTTPRequest
 >>> from jwtguard.stores.memory import MemoryStore
 >>> names = {"issuer": "https://issuer.example", "audience": "https://api.example"}
 >>> issuer = TokenIssuer(**names, client_id="web", signing_keys=[SigningKey.generate("ES256", kid="a1")])

@@ -16,16 +16,16 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
-from jwtguard.callers import Callers, finishing
-from jwtguard.core.caching import TokenSearch
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Steps
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
-from jwtguard.core.request import ASGIRequest
+from jwtguard.core.http.caching import TokenSearch
+from jwtguard.core.http.request import ASGIRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.withholding import withhold_from_scope
 from jwtguard.guard import Guard, Renew
-from jwtguard.marks import Mark
+from jwtguard.request_auth import Callers, finishing
+from jwtguard.view_metadata import Mark
 
 T = TypeVar("T")
 Message: TypeAlias = MutableMapping[str, Any]
@@ -126,7 +126,7 @@ class MountedRoutes:
 
     async def answer(
         self, endpoint: shipped.Endpoint, scope: Mapping[str, Any], callers: Callers, stream: AsyncIterable[bytes]
-    ) -> HTTPAnswer:
+    ) -> HTTPResponse:
         """Answer a request that was routed to `endpoint`, with the `path_params` of Starlette's router."""
         endpoints = self._endpoints
         assert endpoints is not None  # noqa: S101 - for the type checker: it is mounted

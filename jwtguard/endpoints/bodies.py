@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jwtguard.core.errors import BodyTooLargeError, InvalidBodyError, UnsupportedBodyError
-from jwtguard.core.http import HTTPRequest
+from jwtguard.core.http.response import HTTPRequest
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -1,6 +1,6 @@
 """How a pair of tokens reaches the client, and how its refresh token comes back: in JSON bodies, in cookies, or both.
 
->>> from jwtguard.core.grants import TokenResponse
+>>> from jwtguard.core.sessions.grants import TokenResponse
 >>> pair = TokenResponse(access_token="a.b.c", refresh_token="d.e.f", expires_in=300, refresh_expires_in=86400)
 >>> for name, value in BearerDelivery().answer(pair, ()).headers:
 ...     print(f"{name}: {value}")
@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
 
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF, CSRF_COOKIE
 from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidBodyError
 from jwtguard.core.flow import Steps
-from jwtguard.core.grants import TokenResponse
-from jwtguard.core.http import HTTPAnswer, HTTPRequest, json_answer
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import CSRF, CSRF_COOKIE
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse, json_answer
+from jwtguard.core.sessions.grants import TokenResponse
 from jwtguard.endpoints.bodies import JSON, media_type, text_parameter
 from jwtguard.guard import Guard
 
@@ -51,7 +51,7 @@ class Delivery(Protocol):
         """The header fields that carry `pair`; raises `ConfigurationError` if they cannot."""
         ...
 
-    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPResponse:
         """The answer that carries `pair`, with `headers` from above."""
         ...
 
@@ -85,7 +85,7 @@ class BearerDelivery:
         return ()
         yield
 
-    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPResponse:
         """Both tokens as JSON."""
         return json_answer(pair.to_json(), headers=(*headers, NO_STORE))
 
@@ -141,7 +141,7 @@ class CookieDelivery:
             cookies.append(self._guard.csrf_cookie(token, max_age=max_age))
         return [("Set-Cookie", cookie) for cookie in cookies]
 
-    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPResponse:
         """What a script may know: how long the access token lives, in seconds, and its scope."""
         body: dict[str, object] = {"expires_in": pair.expires_in}
         if pair.scope:
@@ -191,7 +191,7 @@ class RefreshCookieDelivery:
         return [("Set-Cookie", self.refresh_cookie.set(pair.refresh_token, max_age=_max_age(pair)))]
         yield
 
-    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPAnswer:
+    def answer(self, pair: TokenResponse, headers: Headers) -> HTTPResponse:
         """The access token as JSON (RFC 6749 §5.1), without the refresh token."""
         members = {name: value for name, value in pair.to_json().items() if name != "refresh_token"}
         return json_answer(members, headers=(*headers, NO_STORE))

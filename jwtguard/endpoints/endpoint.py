@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from jwtguard.core.authorization import Requirement, authenticated, fresh, public
+from jwtguard.core.access.requirements import Requirement, authenticated, fresh, public
+from jwtguard.core.access.rules import is_ambiguous
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MethodNotAllowedError, RouteNotFoundError
-from jwtguard.core.rules import is_ambiguous
 
 PREFIX = "/auth"
 """Where the routes stand unless told otherwise."""

@@ -1,7 +1,7 @@
 """What each route does: from a request and its body to a finished answer, with `Set-Cookie` as finished strings.
 
->>> from jwtguard.testing.route_sites import route_site
->>> from jwtguard.core.http import HTTPRequest
+>>> from jwtguard.testing.conformance.route_sites import route_site
+>>> from jwtguard.core.http.response import HTTPRequest
 >>> endpoints = route_site("bearer").endpoints()
 >>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/auth/.well-known/jwks.json"})
 >>> endpoints.answer(JWKS, request).run().status
@@ -18,9 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Unpack
 
-from jwtguard.callers import Callers
-from jwtguard.core.authorization import Requirement
-from jwtguard.core.cookies import TokenCookie
+from jwtguard.core.access.requirements import Requirement
 from jwtguard.core.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -33,12 +31,13 @@ from jwtguard.core.errors import (
     UnavailableError,
 )
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.grants import TokenResponse
-from jwtguard.core.http import HTTPAnswer, HTTPRequest, for_caches, json_answer
-from jwtguard.core.issuance import check_token_length
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse, for_caches, json_answer
 from jwtguard.core.logs import log_fields, refusal_level
-from jwtguard.core.session_store import Session
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.sessions.grants import TokenResponse
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.core.sessions.store_protocol import Session
+from jwtguard.core.tokens.issuer import check_token_length
 from jwtguard.endpoints.bodies import boolean_parameter, content_type, read_parameters, required_parameter
 from jwtguard.endpoints.delivery import NO_STORE, Headers
 from jwtguard.endpoints.endpoint import (
@@ -56,6 +55,7 @@ from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
 from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
 from jwtguard.guard import Guard, Renew
+from jwtguard.request_auth import Callers
 
 logger = logging.getLogger("jwtguard")
 _MOST_LOGOUTS = 8
@@ -132,7 +132,7 @@ class Endpoints:
         session_id: str = "",
         authenticate: Authenticate | None = None,
         spell: Callable[[str], str] | None = None,
-    ) -> Flow[HTTPAnswer]:
+    ) -> Flow[HTTPResponse]:
         """Answer `request`, which was routed to `endpoint`.
 
         `callers` holds what the middlewares in front found out; `session_id` comes from the path; `authenticate`
@@ -151,7 +151,7 @@ class Endpoints:
         )
         return Flow(self._answer(visit))
 
-    def _answer(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _answer(self, visit: _Visit) -> Steps[HTTPResponse]:
         try:
             answer = yield from _HANDLERS[visit.endpoint.name](self, visit)
         except ConfigurationError:
@@ -170,7 +170,7 @@ class Endpoints:
 
     # One route each.
 
-    def _login(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _login(self, visit: _Visit) -> Steps[HTTPResponse]:
         self._delivery.check_origin(visit.request)
         parameters = visit.parameters()
         typed = required_parameter(parameters, "username")
@@ -195,7 +195,7 @@ class Endpoints:
             return self._delivery.answer(pair, headers)
         raise LoginFailedError(reason)
 
-    def _refresh(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _refresh(self, visit: _Visit) -> Steps[HTTPResponse]:
         self._delivery.check_origin(visit.request)
         try:
             text = self._delivery.refresh_token(visit.request, visit.parameters)
@@ -217,7 +217,7 @@ class Endpoints:
         check_token_length(pair.access_token, self.guard.max_token_bytes)
         return (yield from self._delivery.headers(visit.request, pair))
 
-    def _logout(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _logout(self, visit: _Visit) -> Steps[HTTPResponse]:
         self._delivery.check_origin(visit.request)
         clearing = self._delivery.clearing()
         try:
@@ -247,28 +247,28 @@ class Endpoints:
         if outage is not None:
             raise outage
 
-    def _clearing(self, visit: _Visit, error: JWTGuardError) -> HTTPAnswer:
+    def _clearing(self, visit: _Visit, error: JWTGuardError) -> HTTPResponse:
         """The answer for `error` that takes the tokens away as well."""
         answer = self.guard.answer(error, visit.request)
         return replace(answer, headers=(*answer.headers, *self._delivery.clearing()))
 
-    def _logout_all(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _logout_all(self, visit: _Visit) -> Steps[HTTPResponse]:
         subject, _ = yield from self._caller(visit)
         yield from self.sessions.end_all(subject)
         return _no_content(self._delivery.clearing())
 
-    def _list(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _list(self, visit: _Visit) -> Steps[HTTPResponse]:
         subject, session_id = yield from self._caller(visit)
         found = yield from self.sessions.list(subject)
         return json_answer({"sessions": [_described(session, session_id) for session in found]}, headers=[NO_STORE])
 
-    def _end(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _end(self, visit: _Visit) -> Steps[HTTPResponse]:
         subject, session_id = yield from self._caller(visit)
         if not (yield from self.sessions.end_session(subject, visit.session_id)):
             raise SessionNotFoundError
         return _no_content(self._delivery.clearing() if visit.session_id == session_id else ())
 
-    def _jwks(self, visit: _Visit) -> Steps[HTTPAnswer]:
+    def _jwks(self, visit: _Visit) -> Steps[HTTPResponse]:
         return self.sessions.issuer.jwks_answer()
         yield
 
@@ -283,15 +283,15 @@ class Endpoints:
         return principal.subject, principal.session_id
 
 
-def _to_head(answer: HTTPAnswer) -> HTTPAnswer:
+def _to_head(answer: HTTPResponse) -> HTTPResponse:
     """The answer to HEAD: without the body, and with the length that GET would get (RFC 9110 §8.6)."""
     has_length = any(name == "Content-Length" for name, _ in answer.headers)
     length = () if has_length else (("Content-Length", str(len(answer.body))),)
     return replace(answer, headers=(*answer.headers, *length), body=b"")
 
 
-def _no_content(headers: Headers) -> HTTPAnswer:
-    return HTTPAnswer(status=204, headers=(*headers, NO_STORE))
+def _no_content(headers: Headers) -> HTTPResponse:
+    return HTTPResponse(status=204, headers=(*headers, NO_STORE))
 
 
 def _described(session: Session, current: str | None) -> dict[str, object]:
@@ -306,7 +306,7 @@ def _described(session: Session, current: str | None) -> dict[str, object]:
     }
 
 
-_HANDLERS: Mapping[str, Callable[[Endpoints, _Visit], Steps[HTTPAnswer]]] = {
+_HANDLERS: Mapping[str, Callable[[Endpoints, _Visit], Steps[HTTPResponse]]] = {
     LOGIN.name: Endpoints._login,
     REFRESH.name: Endpoints._refresh,
     LOGOUT.name: Endpoints._logout,

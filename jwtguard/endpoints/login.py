@@ -13,25 +13,25 @@ from uuid import UUID
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, LoginFailedError, UnavailableError
 from jwtguard.core.flow import Call, Steps
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.logs import log_fields
-from jwtguard.core.subject import Subject
+from jwtguard.core.tokens.subject import Subject
 from jwtguard.endpoints.settings import NO_AUTHENTICATE, Authenticate, BeforeLogin, LoginAttempt
 
 logger = logging.getLogger("jwtguard")
 _SYNC = "a function that is not async"
 
 
-def asking(hook: BeforeLogin | None, username: str, request: HTTPRequest) -> Steps[HTTPAnswer | None]:
+def asking(hook: BeforeLogin | None, username: str, request: HTTPRequest) -> Steps[HTTPResponse | None]:
     """What `before_login` has to say: an answer, or nothing. What it raises is the application's own."""
     if hook is None:
         return None
     attempt = LoginAttempt(username=_storable(username), client=request.client, request=request)
     answer = yield Call(partial(hook, attempt), sync_alternative=_SYNC)
-    if answer is None or isinstance(answer, HTTPAnswer):
+    if answer is None or isinstance(answer, HTTPResponse):
         return answer
     raise ConfigurationError(
-        "before_login(attempt) returns None or an HTTPAnswer, or raises, for example TooManyRequestsError;"
+        "before_login(attempt) returns None or an HTTPResponse, or raises, for example TooManyRequestsError;"
         f" found {type(answer).__name__}"
     )
 

@@ -1,6 +1,6 @@
 """Silent renewal: an access cookie that is absent or expired is renewed in the very request that lacks it.
 
->>> from jwtguard.testing.route_sites import route_site
+>>> from jwtguard.testing.conformance.route_sites import route_site
 >>> route_site("silent renewal").endpoints().renews
 True
 
@@ -13,14 +13,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from jwtguard.core.csrf import CSRF, SAFE_METHODS
 from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidGrantError, InvalidRequestError, UnavailableError
-from jwtguard.core.extraction import TokenSource
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.http import HTTPRequest
+from jwtguard.core.http.csrf import CSRF, SAFE_METHODS
+from jwtguard.core.http.response import HTTPRequest
+from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.core.logs import log_fields
-from jwtguard.core.prepared_refresh import PreparedRefresh
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.sessions.rotation import PreparedRefresh
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.endpoints.delivery import CookieDelivery
 from jwtguard.guard import Authentication, Guard
 

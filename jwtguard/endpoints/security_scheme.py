@@ -1,6 +1,6 @@
 """How the OpenAPI document of an application names a place where tokens are read.
 
->>> from jwtguard.core.extraction import AuthorizationHeader
+>>> from jwtguard.core.http.token_sources import AuthorizationHeader
 >>> security_scheme(AuthorizationHeader())
 ('BearerToken', {'type': 'http', 'scheme': 'bearer', 'bearerFormat': 'JWT'})
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.extraction import TokenHeader, TokenQuery, TokenSource
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.token_sources import TokenHeader, TokenQuery, TokenSource
 
 
 def security_scheme(source: TokenSource) -> tuple[str, dict[str, str]]:

@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias, TypedDict
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import is_async
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
-from jwtguard.core.sessions import Sessions
-from jwtguard.core.subject import Subject
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.core.tokens.subject import Subject
 from jwtguard.endpoints.delivery import REFRESH_COOKIE, BearerDelivery, CookieDelivery, Delivery, RefreshCookieDelivery
 from jwtguard.guard import Guard
 
@@ -41,7 +41,7 @@ class LoginAttempt:
     request: HTTPRequest
 
 
-BeforeLogin: TypeAlias = Callable[[LoginAttempt], "HTTPAnswer | Awaitable[HTTPAnswer | None] | None"]
+BeforeLogin: TypeAlias = Callable[[LoginAttempt], "HTTPResponse | Awaitable[HTTPResponse | None] | None"]
 """Called before the password is checked, sync or async: raise `TooManyRequestsError`, or return an answer to send."""
 
 NO_AUTHENTICATE = "nobody checks passwords: pass authenticate=check_password, a function of user name and password"

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.http import HTTPRequest as HTTPRequest
-from jwtguard.core.request import WITHHELD, WithheldCookies
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.request import WITHHELD, WithheldCookies
+from jwtguard.core.http.response import HTTPRequest as HTTPRequest
 
 
 def withhold_from_environ(environ: MutableMapping[str, Any], cookie: TokenCookie) -> None:

@@ -1,6 +1,6 @@
 """WSGI: what happens in front of an application and when its response starts, for any framework that speaks it.
 
->>> from jwtguard.testing.route_sites import route_site
+>>> from jwtguard.testing.conformance.route_sites import route_site
 >>> def application(environ, start_response):
 ...     start_response("200 OK", [("X-Cookies", environ.get("HTTP_COOKIE", "none"))])
 ...     return [b"hello"]
@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from jwtguard.callers import Callers, Pending, finishing
-from jwtguard.core.http import HTTPRequest
+from jwtguard.core.http.response import HTTPRequest
 from jwtguard.endpoints.withholding import withhold_from_environ
+from jwtguard.request_auth import Callers, Pending, finishing
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -12,7 +12,7 @@
 >>> explanation.failed.expected, explanation.failed.found
 ('aud is or holds "https://api.example"', 'aud "https://other.example"')
 
-Nothing is verified a second way: the guard itself is asked, and its reason tells the step (`jwtguard.core.reasons`).
+Nothing is verified a second way: the guard itself is asked, and its reason tells the step (`jwtguard.core.tokens.reasons`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from __future__ import annotations
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.frozen import set_once
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.jws import check_length, read_header, split
-from jwtguard.core.reasons import CSRF_STEP, reason_named
-from jwtguard.core.verification import VerifiedToken
-from jwtguard.explanation.details import details, expected
-from jwtguard.explanation.evidence import Evidence
-from jwtguard.explanation.hints import remedy
+from jwtguard.core.tokens.jwk_set import JWKSet
+from jwtguard.core.tokens.jws import check_length, read_header, split
+from jwtguard.core.tokens.reasons import CSRF_STEP, reason_named
+from jwtguard.core.tokens.verifier import VerifiedToken
+from jwtguard.explanation.remedies import remedy
 from jwtguard.explanation.request import authorization, csrf, revocation
 from jwtguard.explanation.result import Explanation as Explanation
 from jwtguard.explanation.result import Outcome as Outcome
@@ -34,6 +32,8 @@ from jwtguard.explanation.result import Route as Route
 from jwtguard.explanation.result import Step as Step
 from jwtguard.explanation.result import Verdict as Verdict
 from jwtguard.explanation.result import step
+from jwtguard.explanation.step_texts import details, expected
+from jwtguard.explanation.token_context import Evidence
 from jwtguard.guard import Authentication, Guard
 
 _INTROSPECTED = 2

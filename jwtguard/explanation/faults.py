@@ -14,7 +14,7 @@ import re
 from typing import NoReturn
 
 from jwtguard.core.errors import MalformedTokenError
-from jwtguard.core.jose import MAX_DEPTH, MAX_NUMBER_LENGTH, decode_segment, parse_object
+from jwtguard.core.tokens.encoding import MAX_DEPTH, MAX_NUMBER_LENGTH, decode_segment, parse_object
 
 _STRANGER = re.compile(r"[^A-Za-z0-9_-]")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from jwtguard.core.policy import MAX_NUMERIC_DATE
+from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
 
 _UNITS = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
 DATES = ("exp", "nbf", "iat", "auth_time", "updated_at")

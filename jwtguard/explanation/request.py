@@ -10,16 +10,16 @@
 
 from __future__ import annotations
 
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import SAFE_METHODS
+from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import AmbiguousPathError, InsufficientScopeError, JWTGuardError
-from jwtguard.core.extraction import is_ambient
-from jwtguard.core.principal import Principal
-from jwtguard.core.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATION_STEP, reason_named
-from jwtguard.core.rules import Rules
-from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.explanation.evidence import cut
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import SAFE_METHODS
+from jwtguard.core.http.token_sources import is_ambient
+from jwtguard.core.tokens.principal import Principal
+from jwtguard.core.tokens.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATION_STEP, reason_named
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.explanation.result import Route, Step, step
+from jwtguard.explanation.token_context import cut
 from jwtguard.guard import Authentication, Guard
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from jwtguard.core.authorization import Requirement
-from jwtguard.core.reasons import STEPS
+from jwtguard.core.access.requirements import Requirement
+from jwtguard.core.tokens.reasons import STEPS
 
 Outcome: TypeAlias = Literal["passed", "failed", "not reached", "skipped"]
 """`skipped`: the guard does not ask this, or not for this token; `found` says why."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from jwtguard.explanation.evidence import Evidence, read_part
+from jwtguard.explanation.token_context import Evidence, read_part
 
 _GRAPH = re.compile(
     r"00000003-0000-0000-c000-000000000000"

@@ -15,7 +15,7 @@ from jwtguard.guard import Guard
 from jwtguard.inventory.gaps import gaps
 from jwtguard.inventory.route import ANY, Found, Place, Route
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.marks import bypassed
+from jwtguard.view_metadata import bypassed
 
 _FLASK = "flask.app.Flask"
 _ROUTERS = frozenset({"starlette.applications.Starlette", "starlette.routing.Router"})

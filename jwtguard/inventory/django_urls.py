@@ -18,17 +18,17 @@ from django.urls import Resolver404, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
 
-from jwtguard.callers import EXEMPT
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import default_auth
 from jwtguard.guard import Guard
-from jwtguard.inventory.foreign import foreign_gates
 from jwtguard.inventory.gates import Gate, gates_of
 from jwtguard.inventory.route import ANY, Found, Place
 from jwtguard.inventory.template import Parameter, Part, PathTemplate
-from jwtguard.marks import marks_of
+from jwtguard.inventory.third_party import foreign_gates
+from jwtguard.request_auth import EXEMPT
+from jwtguard.view_metadata import marks_of
 
 _PARAMETER = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 _PLAIN = re.compile(r"(?:[\w\-/~@:,;=!&' ]|\\[^\w])*")

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jwtguard.callers import EXEMPT
-from jwtguard.inventory.foreign import foreign_gates
 from jwtguard.inventory.gates import Gate, gates_of
 from jwtguard.inventory.route import Found, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.marks import marks_of
+from jwtguard.inventory.third_party import foreign_gates
+from jwtguard.request_auth import EXEMPT
+from jwtguard.view_metadata import marks_of
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -1,6 +1,6 @@
 """What a request has to pass before a view runs: rules of middlewares, and `requires` on the view.
 
->>> from jwtguard.core.authorization import has_role
+>>> from jwtguard.core.access.requirements import has_role
 >>> Gate(kind="decorator", requirement=has_role("admin")).text
 "requires(has_role('admin'))"
 """
@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from jwtguard.core.authorization import Requirement
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
-from jwtguard.core.rules import Rule
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.access.requirements import Requirement
+from jwtguard.core.access.rules import Rule
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
-from jwtguard.marks import Mark
+from jwtguard.view_metadata import Mark
 
 GateKind: TypeAlias = Literal["rule", "default", "refused", "decorator", "dependency", "shipped", "foreign"]
 """`rule`, `default` and `refused` (for an ambiguous path) are a middleware's; `foreign` is something else's than

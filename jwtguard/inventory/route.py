@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from jwtguard.core.authorization import Mode, denied
-from jwtguard.core.rules import Rule, Rules
+from jwtguard.core.access.requirements import Mode, denied
+from jwtguard.core.access.rules import Rule, Rules
 from jwtguard.guard import Guard
 from jwtguard.inventory.gates import Gate
 from jwtguard.inventory.template import PathTemplate

@@ -18,12 +18,12 @@ from dataclasses import replace
 from typing import Annotated, Any, ForwardRef, TypeAlias, get_args, get_origin
 
 from jwtguard.asgi import GuardMiddleware
-from jwtguard.core.principal import Principal
-from jwtguard.inventory.foreign import foreign_gates
+from jwtguard.core.tokens.principal import Principal
 from jwtguard.inventory.gates import Gate, gates_of
 from jwtguard.inventory.route import ANY, Found, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.marks import marks_of
+from jwtguard.inventory.third_party import foreign_gates
+from jwtguard.view_metadata import marks_of
 
 Walk: TypeAlias = Callable[[Any, Place], Iterable[Found]]
 """Looks into whatever application is mounted somewhere."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jwtguard.keys.issuers import TrustedIssuer
 from jwtguard.providers.clerk_sessions import clerk as clerk
 from jwtguard.providers.common import Audience as Audience
 from jwtguard.providers.entra_id import entra as entra
@@ -36,6 +35,7 @@ from jwtguard.providers.identity import oidc as oidc
 from jwtguard.providers.identity import okta as okta
 from jwtguard.providers.identity import supabase as supabase
 from jwtguard.providers.spiffe_svid import spiffe as spiffe
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 PRESETS: dict[str, Callable[..., TrustedIssuer]] = {
     preset.__name__: preset

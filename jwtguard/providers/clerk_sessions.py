@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.extraction import AuthorizationHeader
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.principal import ClaimPath, ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED, UncheckedType
-from jwtguard.keys.issuers import TrustedIssuer
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.token_sources import AuthorizationHeader
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.principal import ClaimPath, ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.providers.common import ID_TOKEN_CLAIMS, OTHER_KINDS, RS256, Audience, discovered, kind
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 
 def clerk(

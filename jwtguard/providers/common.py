@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.kind import TokenKind, Values
-from jwtguard.core.unchecked import UncheckedType
-from jwtguard.keys.openid import OpenIDProvider
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.sentinels import UncheckedType
+from jwtguard.core.tokens.token_kind import TokenKind, Values
+from jwtguard.key_sources.openid_discovery import OpenIDProvider
 
 Audience: TypeAlias = str | Iterable[str] | UncheckedType
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import Literal
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.principal import ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED, UncheckedType
-from jwtguard.keys.issuers import TrustedIssuer
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.principal import ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 from jwtguard.providers.common import ID_TOKEN_CLAIMS, RS256, Audience, kind
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 # Addresses that stand for several tenants and are in no token.
 _NO_TENANTS = frozenset({"common", "organizations", "consumers"})

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import TokenHeader
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.kind import TokenKind
-from jwtguard.core.principal import ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.keys.issuers import TrustedIssuer
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.core.http.token_sources import TokenHeader
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.principal import ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 from jwtguard.providers.common import RS256, Audience, https
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 
 def cloudflare_access(team_domain: str, *, audience: str | Iterable[str], keys: Keys | None = None) -> TrustedIssuer:

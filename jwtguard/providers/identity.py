@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from jwtguard.core.cookies import TokenCookie
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.kind import TokenKind
-from jwtguard.core.principal import ClaimPath, ClaimsMapping
-from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.keys.issuers import TrustedIssuer
-from jwtguard.keys.remote import RemoteJWKSet
-from jwtguard.keys.x509 import X509Keys
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.principal import ClaimPath, ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
+from jwtguard.key_sources.x509 import X509Keys
 from jwtguard.providers.common import ID_TOKEN_CLAIMS, OTHER_KINDS, RS256, Audience, discovered, https, kind
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 
 def oidc(

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.key_sources import Keys
-from jwtguard.core.kind import TokenKind
-from jwtguard.core.principal import ClaimsMapping
-from jwtguard.core.trust_domains import SPIFFE
-from jwtguard.core.unchecked import UNCHECKED
-from jwtguard.keys.issuers import TrustedIssuer
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.core.tokens.key_sources import Keys
+from jwtguard.core.tokens.principal import ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.core.tokens.trust_domains import SPIFFE
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 from jwtguard.providers.common import Audience
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 # JWT-SVID §2.1.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")

@@ -1,6 +1,6 @@
 """Sessions in this process's memory: for tests, and for trying things out. They end with the process.
 
->>> from jwtguard.core.session_store import NewSession, Turn
+>>> from jwtguard.core.sessions.store_protocol import NewSession, Turn
 >>> store = MemoryStore()
 >>> store.create(
 ...     NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jwtguard.core.forks import Lock
-from jwtguard.core.grace import age_of_turn
-from jwtguard.core.session_store import MAX_LISTED, NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.grace import age_of_turn
+from jwtguard.core.sessions.store_protocol import MAX_LISTED, NewSession, Session, Taken, Turn
 
 _PURGE_AT = 1024
 
@@ -53,7 +53,7 @@ class _Row:
 
 
 class MemoryStore:
-    """A session store without a disk; see `jwtguard.core.session_store.SessionStore`."""
+    """A session store without a disk; see `jwtguard.core.sessions.store_protocol.SessionStore`."""
 
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}

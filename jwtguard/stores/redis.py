@@ -23,7 +23,7 @@ except ImportError as error:
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, OneLoop, run_async
-from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, Session, Taken, Turn
 from jwtguard.stores.redis_sessions import RedisSessions
 
 if TYPE_CHECKING:

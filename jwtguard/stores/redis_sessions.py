@@ -21,8 +21,8 @@ from typing import Any
 from redis.exceptions import NoScriptError
 
 from jwtguard.core.flow import Call, Steps, flow
-from jwtguard.core.grace import MAX_CLOCK_STEP
-from jwtguard.core.session_store import (
+from jwtguard.core.sessions.grace import MAX_CLOCK_STEP
+from jwtguard.core.sessions.store_protocol import (
     MAX_LISTED,
     MAX_SESSION_ID,
     MAX_TEXT,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jwtguard.core.grace import age_of_turn
-from jwtguard.core.session_store import Session, Taken
+from jwtguard.core.sessions.grace import age_of_turn
+from jwtguard.core.sessions.store_protocol import Session, Taken
 
 UNGRACIOUS = -1e18
 """What a grace time of 0 is compared as: a clock set back makes ages negative, and a negative age counts as 0."""

@@ -1,7 +1,7 @@
 """Every statement that sessions need, for any database that SQLAlchemy speaks to.
 
 >>> from sqlalchemy import create_engine
->>> from jwtguard.core.session_store import NewSession
+>>> from jwtguard.core.sessions.store_protocol import NewSession
 >>> from jwtguard.stores.session_table import metadata
 >>> engine = create_engine("sqlite://")
 >>> statements = SessionStatements(engine.dialect)
@@ -51,8 +51,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.exc import DBAPIError
 
-from jwtguard.core.grace import MAX_CLOCK_STEP
-from jwtguard.core.session_store import (
+from jwtguard.core.sessions.grace import MAX_CLOCK_STEP
+from jwtguard.core.sessions.store_protocol import (
     MAX_LISTED,
     MAX_SESSION_ID,
     MAX_TEXT,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Double, Index, MetaData, String, Table
 from sqlalchemy.dialects.mysql import VARCHAR
 
-from jwtguard.core.session_store import MAX_SESSION_ID, MAX_TEXT
+from jwtguard.core.sessions.store_protocol import MAX_SESSION_ID, MAX_TEXT
 
 metadata = MetaData()
 """Holds the one table, for `metadata.create_all(engine)` or Alembic's `target_metadata`."""

@@ -2,7 +2,7 @@
 
 >>> import tempfile
 >>> from sqlalchemy import create_engine
->>> from jwtguard.core.session_store import NewSession, Turn
+>>> from jwtguard.core.sessions.store_protocol import NewSession, Turn
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     engine = create_engine(f"sqlite:///{folder}/sessions.db")
 ...     metadata.create_all(engine)  # or a migration: hand `metadata` to Alembic
@@ -36,9 +36,9 @@ except ImportError as error:
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import OneLoop
-from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, Session, Taken, Turn
 from jwtguard.stores.housekeeping import BEFORE_ALL
-from jwtguard.stores.patience import TIMEOUT, cut, patience
+from jwtguard.stores.query_timeout import TIMEOUT, cut, patience
 from jwtguard.stores.session_statements import SessionStatements
 from jwtguard.stores.session_table import metadata as metadata
 

@@ -1,7 +1,7 @@
 """Sessions in an SQLite file: the default on one machine, safe over threads and processes.
 
 >>> import tempfile
->>> from jwtguard.core.session_store import NewSession, Turn
+>>> from jwtguard.core.sessions.store_protocol import NewSession, Turn
 >>> with tempfile.TemporaryDirectory() as folder, SQLiteStore(f"{folder}/sessions.db") as store:
 ...     store.create(
 ...         NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
@@ -32,10 +32,9 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.grace import MAX_CLOCK_STEP
 from jwtguard.core.logs import log_fields
-from jwtguard.core.policy import seconds
-from jwtguard.core.session_store import (
+from jwtguard.core.sessions.grace import MAX_CLOCK_STEP
+from jwtguard.core.sessions.store_protocol import (
     MAX_LISTED,
     MAX_SESSION_ID,
     MAX_TEXT,
@@ -45,6 +44,7 @@ from jwtguard.core.session_store import (
     Turn,
     is_storable,
 )
+from jwtguard.core.tokens.claims_policy import seconds
 from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages
 from jwtguard.stores.rows import UNGRACIOUS, Row
 

@@ -20,36 +20,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jwtguard.testing.authenticated import Authenticated as Authenticated
-from jwtguard.testing.clients import RawAnswer as RawAnswer
-from jwtguard.testing.clients import RawRequest as RawRequest
-from jwtguard.testing.clients import asgi_client as asgi_client
-from jwtguard.testing.clients import websocket_client as websocket_client
-from jwtguard.testing.clients import wsgi_client as wsgi_client
 from jwtguard.testing.clock import FrozenClock as FrozenClock
+from jwtguard.testing.conformance.adapter_sites import Route as Route
+from jwtguard.testing.conformance.adapter_sites import Site as Site
+from jwtguard.testing.conformance.raw_clients import RawAnswer as RawAnswer
+from jwtguard.testing.conformance.raw_clients import RawRequest as RawRequest
+from jwtguard.testing.conformance.raw_clients import asgi_client as asgi_client
+from jwtguard.testing.conformance.raw_clients import websocket_client as websocket_client
+from jwtguard.testing.conformance.raw_clients import wsgi_client as wsgi_client
+from jwtguard.testing.conformance.route_sites import RouteSite as RouteSite
+from jwtguard.testing.conformance.route_sites import SiteView as SiteView
+from jwtguard.testing.conformance.store_bench import StoreBench as StoreBench
 from jwtguard.testing.principals import principal as principal
 from jwtguard.testing.provider import FakeProvider as FakeProvider
-from jwtguard.testing.route_sites import RouteSite as RouteSite
-from jwtguard.testing.route_sites import SiteView as SiteView
-from jwtguard.testing.sites import Route as Route
-from jwtguard.testing.sites import Site as Site
-from jwtguard.testing.store_bench import StoreBench as StoreBench
 from jwtguard.testing.tokens import TokenFor as TokenFor
 from jwtguard.testing.tokens import throwaway_guard as throwaway_guard
 from jwtguard.testing.tokens import tokens_for as tokens_for
 
 if TYPE_CHECKING:
-    from jwtguard.testing.conformance import AdapterConformance as AdapterConformance
-    from jwtguard.testing.conformance import WebSocketConformance as WebSocketConformance
-    from jwtguard.testing.renewal_conformance import RenewalConformance as RenewalConformance
-    from jwtguard.testing.route_conformance import RouteConformance as RouteConformance
-    from jwtguard.testing.store_conformance import StoreConformance as StoreConformance
+    from jwtguard.testing.conformance.adapter import AdapterConformance as AdapterConformance
+    from jwtguard.testing.conformance.adapter import WebSocketConformance as WebSocketConformance
+    from jwtguard.testing.conformance.renewal import RenewalConformance as RenewalConformance
+    from jwtguard.testing.conformance.routes import RouteConformance as RouteConformance
+    from jwtguard.testing.conformance.store import StoreConformance as StoreConformance
 
 _SUITES = {
-    "AdapterConformance": "jwtguard.testing.conformance",
-    "WebSocketConformance": "jwtguard.testing.conformance",
-    "RenewalConformance": "jwtguard.testing.renewal_conformance",
-    "RouteConformance": "jwtguard.testing.route_conformance",
-    "StoreConformance": "jwtguard.testing.store_conformance",
+    "AdapterConformance": "jwtguard.testing.conformance.adapter",
+    "WebSocketConformance": "jwtguard.testing.conformance.adapter",
+    "RenewalConformance": "jwtguard.testing.conformance.renewal",
+    "RouteConformance": "jwtguard.testing.conformance.routes",
+    "StoreConformance": "jwtguard.testing.conformance.store",
 }
 
 

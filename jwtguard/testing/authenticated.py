@@ -19,11 +19,11 @@ from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Literal, Self, TypeAlias, TypeVar, Unpack
 
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF, CSRF_HEADER
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.extraction import AuthorizationHeader, TokenHeader, TokenSource, is_ambient
 from jwtguard.core.flow import Flow
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import CSRF, CSRF_HEADER
+from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenSource, is_ambient
 from jwtguard.testing.issuer_claims import TokenSettings
 from jwtguard.testing.tokens import TokenFor
 

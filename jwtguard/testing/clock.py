@@ -25,11 +25,11 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from jwtguard.core.issuance import TokenIssuer
-from jwtguard.core.revocation import SessionRevocation
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.sessions.revocation import SessionRevocation
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.core.tokens.issuer import TokenIssuer
 from jwtguard.guard import Guard
-from jwtguard.keys.fetched_keys import FetchedKeys
+from jwtguard.key_sources.cached import FetchedKeys
 
 
 class FrozenClock:

@@ -17,12 +17,12 @@ from datetime import timedelta
 from typing import Any, TypedDict
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
-from jwtguard.core.jwk import ALGORITHMS
-from jwtguard.core.no_issuer import NO_ISSUER, NoIssuerType
-from jwtguard.core.policy import UNCHECKED, Policy
-from jwtguard.core.principal import ClaimPath
-from jwtguard.core.tenants import TenantPattern
-from jwtguard.core.trust_domains import TrustDomain
+from jwtguard.core.tokens.claims_policy import UNCHECKED, Policy
+from jwtguard.core.tokens.keys import ALGORITHMS
+from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
+from jwtguard.core.tokens.principal import ClaimPath
+from jwtguard.core.tokens.tenants import TenantPattern
+from jwtguard.core.tokens.trust_domains import TrustDomain
 
 LIFETIME = timedelta(minutes=5)
 # Quick to make first; RSA takes a tenth of a second, and is for guards that take nothing else.

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jwtguard.core.jose import JSONObject
-from jwtguard.core.principal import Principal
+from jwtguard.core.tokens.encoding import JSONObject
+from jwtguard.core.tokens.principal import Principal
 
 
 def principal(

@@ -25,19 +25,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Unpack
 
-from jwtguard.callers import check_guard
-from jwtguard.core.cookies import TokenCookie
-from jwtguard.core.csrf import CSRF
-from jwtguard.core.extraction import AuthorizationHeader
 from jwtguard.core.flow import Steps
-from jwtguard.core.jwk import SigningKey
-from jwtguard.core.jwk_set import JWKSet, KeySource
-from jwtguard.core.jws import sign
-from jwtguard.core.key_sources import KeySources, sources_of
-from jwtguard.core.policy import Policy
-from jwtguard.core.revocation import SessionRevocation
-from jwtguard.core.verification import TokenVerifier, VerifiedToken
+from jwtguard.core.http.cookies import TokenCookie
+from jwtguard.core.http.csrf import CSRF
+from jwtguard.core.http.token_sources import AuthorizationHeader
+from jwtguard.core.sessions.revocation import SessionRevocation
+from jwtguard.core.tokens.claims_policy import Policy
+from jwtguard.core.tokens.jwk_set import JWKSet, KeySource
+from jwtguard.core.tokens.jws import sign
+from jwtguard.core.tokens.key_sources import KeySources, sources_of
+from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.core.tokens.verifier import TokenVerifier, VerifiedToken
 from jwtguard.guard import Guard
+from jwtguard.request_auth import check_guard
 from jwtguard.testing.issuer_claims import LIFETIME, TokenSettings, algorithm_of, check, claims_of, policy_of, type_of
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connections
 
-from jwtguard.core.session_store import Taken, Turn
+from jwtguard.core.sessions.store_protocol import Taken, Turn
 from jwtguard.django.store import DjangoStore
 from tests.adapters import django_site as django_site  # Configures Django.
 from tests.servers import LOOPBACK, Server

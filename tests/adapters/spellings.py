@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from jwtguard import Guard, Rule, Rules, has_role, public
 from jwtguard.testing import RawAnswer, RawRequest
-from jwtguard.testing.case import bearer, token
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import bearer, token
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 
 Send: TypeAlias = Callable[[RawRequest], RawAnswer]
 Build: TypeAlias = Callable[[Guard | None], Send]

@@ -29,11 +29,11 @@ from jwtguard import (
 from jwtguard import asgi as module
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.core.flow import Call, Flow, Steps
-from jwtguard.core.unchecked import UncheckedType
+from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.fastapi import FastAPIGuard
-from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer
-from jwtguard.testing.sites import KEY as SIGNING_KEY
-from jwtguard.testing.sites import OTHER_KEY, OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import KEY as SIGNING_KEY
+from jwtguard.testing.conformance.adapter_sites import OTHER_KEY, OutOfReach, guard_for_tests
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -27,13 +27,13 @@ from jwtguard.asgi import ASGIGuard, GuardMiddleware, requires
 from jwtguard.core import event_loops
 from jwtguard.core.event_loops import Beside, Stoppable, in_store_thread, in_thread, on_asyncio, result_of
 from jwtguard.core.flow import Call, Flow, OneLoop, Steps, Wait, run_async
-from jwtguard.core.session_store import NewSession, Session
-from jwtguard.keys.fetching import FetchRequest, FetchResponse
+from jwtguard.core.sessions.store_protocol import NewSession, Session
+from jwtguard.key_sources.http_client import FetchRequest, FetchResponse
 from jwtguard.stores.memory import MemoryStore
-from jwtguard.testing.case import bearer
+from jwtguard.testing.conformance.adapter_case import bearer
 from tests.core.dial import token as token_of
 from tests.core.session_world import ACCESS_KEY, World
-from tests.core.tokens import AUDIENCE, ISSUER
+from tests.core.token_samples import AUDIENCE, ISSUER
 
 backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 

@@ -10,10 +10,10 @@ import pytest
 
 from jwtguard import UNCHECKED, Guard, SessionRevocation
 from jwtguard.asgi import GuardMiddleware
-from jwtguard.core.session_store import Session
+from jwtguard.core.sessions.store_protocol import Session
 from jwtguard.stores.memory import MemoryStore
 from tests.core.session_world import ACCESS_KEY, World
-from tests.core.tokens import AUDIENCE, ISSUER
+from tests.core.token_samples import AUDIENCE, ISSUER
 
 
 class OnTheLoop(MemoryStore):

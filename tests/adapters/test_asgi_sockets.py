@@ -11,9 +11,9 @@ import pytest
 
 from jwtguard import UNCHECKED
 from jwtguard.asgi import GuardMiddleware
-from jwtguard.sockets import GuardedSocket
-from jwtguard.testing.case import bearer, token
-from jwtguard.testing.sites import NOW, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import bearer, token
+from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
+from jwtguard.websocket_lifetime import GuardedSocket
 
 Message = MutableMapping[str, Any]
 App = Callable[..., Coroutine[Any, Any, None]]

@@ -12,11 +12,11 @@ import pytest
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, InvalidTokenError, SessionRevocation, UnavailableError
 from jwtguard.asgi import NOBODY, GuardMiddleware
-from jwtguard.sockets import GRACE, GuardedResponse, Lifetime, ResponseCutError
-from jwtguard.testing.case import GOOD, bearer
-from jwtguard.testing.sites import NOW, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
+from jwtguard.websocket_lifetime import GRACE, GuardedResponse, Lifetime, ResponseCutError
 from tests.core.session_world import ACCESS_KEY, World
-from tests.core.tokens import AUDIENCE, ISSUER
+from tests.core.token_samples import AUDIENCE, ISSUER
 
 Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -329,7 +329,7 @@ def test_expiry_while_the_application_sends(backend: str) -> None:
 @pytest.mark.parametrize("stuck_at", [CHUNK, FINAL])
 def test_client_that_takes_nothing_any_more(backend: str, stuck_at: Message, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection is cut: the stream was not completed."""
-    monkeypatch.setattr("jwtguard.sockets.GRACE", 0.05)
+    monkeypatch.setattr("jwtguard.websocket_lifetime.GRACE", 0.05)
     scene = Scene()
     passed = scene.send
 

@@ -27,8 +27,8 @@ from websockets.sync.client import connect
 
 from jwtguard import UNCHECKED
 from jwtguard.asgi import GuardMiddleware, requires
-from jwtguard.testing.case import GOOD
-from jwtguard.testing.sites import NOW, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD
+from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
 
 WAIT = 30.0
 """Seconds after which a test fails that waits for the other side."""

@@ -9,9 +9,9 @@ from bottle import Bottle
 from examples import bottle_adapter
 from examples.bottle_adapter import BottleGuard
 from jwtguard.testing import AdapterConformance, RawRequest, Route, Site, wsgi_client
-from jwtguard.testing.case import GOOD, HOST, bearer
-from jwtguard.testing.clients import Client
-from jwtguard.testing.sites import site
+from jwtguard.testing.conformance.adapter_case import GOOD, HOST, bearer
+from jwtguard.testing.conformance.adapter_sites import site
+from jwtguard.testing.conformance.raw_clients import Client
 
 
 def build(at: Site) -> Bottle:

@@ -23,8 +23,8 @@ from django.views.decorators.vary import vary_on_headers
 from jwtguard import UNCHECKED, AuthorizationHeader, Guard, TokenCookie, TokenHeader, optional, public
 from jwtguard.django import GuardMiddleware, requires
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.case import EXPIRED, bearer, cookie, token
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import EXPIRED, bearer, cookie, token
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.adapters.django_site import CSRF
 
 GUARD = guard_for_tests(

@@ -21,8 +21,8 @@ from jwtguard import (
 )
 from jwtguard.flask import FlaskGuard, principal
 from jwtguard.testing import RawAnswer, RawRequest, wsgi_client
-from jwtguard.testing.case import GOOD, bearer
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 
 PLACES: list[Any] = [AuthorizationHeader(), TokenCookie()]
 BOTH = "Authorization, Cookie"

@@ -28,8 +28,8 @@ from jwtguard import (
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client
-from jwtguard.testing.case import GOOD, bearer
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 
 PLACES: list[Any] = [AuthorizationHeader(), TokenCookie()]
 GUARD = guard_for_tests(tokens_from=PLACES)

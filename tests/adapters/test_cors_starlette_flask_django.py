@@ -29,9 +29,9 @@ from jwtguard.django import GuardMiddleware as DjangoMiddleware
 from jwtguard.django.checks import check_settings
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.case import GOOD, bearer
-from jwtguard.testing.clients import Client
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
+from jwtguard.testing.conformance.raw_clients import Client
 from tests.adapters import django_site as django_site  # configures Django's settings
 
 PAGE = "https://app.example"

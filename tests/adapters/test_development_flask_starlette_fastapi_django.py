@@ -34,8 +34,8 @@ from jwtguard.django import requires as django_requires
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.case import EXPIRED, HOST, bearer
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import EXPIRED, HOST, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.adapters import django_site as django_site  # Sets Django up.
 
 IN_FRONT = guard_for_tests(rules=Rules([]))

@@ -42,8 +42,8 @@ from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, require
 from jwtguard.django.requests import callers_of
 from jwtguard.django.settings import user_of
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
-from jwtguard.testing.sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
+from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, guard_for_tests
 from tests.adapters.django_site import CSRF
 
 SECRET = "a secret for tests, known to all"

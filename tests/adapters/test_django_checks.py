@@ -26,8 +26,8 @@ from jwtguard.django.route_checks import check_order
 from jwtguard.django.settings import NOT_INSTALLED
 from jwtguard.django.shipped_pattern import unusable_routes
 from jwtguard.django.store import STORES
-from jwtguard.testing.route_sites import route_site
-from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER, guard_for_tests
+from jwtguard.testing.conformance.route_sites import route_site
 from tests.adapters.django_site import CSRF
 
 CONFIG = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"secret": "a secret for tests, known to all"}}

@@ -41,11 +41,11 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.django import requires
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.case import ADMIN, EXPIRED, GOOD, bearer, cookie
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ADMIN, EXPIRED, GOOD, bearer, cookie
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.adapters.django_site import CSRF
 
 MIDDLEWARE = "jwtguard.django.GuardMiddleware"

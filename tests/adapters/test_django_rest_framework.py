@@ -59,7 +59,7 @@ from jwtguard.django.rest_framework import (
     Requires,
 )
 from jwtguard.django.users import TokenUser, by_primary_key
-from jwtguard.testing.sites import OutOfReach
+from jwtguard.testing.conformance.adapter_sites import OutOfReach
 from tests.adapters.django_site import _urlconf
 from tests.samples import NOW, guard, token
 

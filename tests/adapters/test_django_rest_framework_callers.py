@@ -22,8 +22,8 @@ from rest_framework.response import Response
 from jwtguard import UNCHECKED, ConfigurationError, has_role, optional
 from jwtguard.django import DjangoGuard, requires
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.case import ADMIN, EXPIRED, GOOD, bearer
-from jwtguard.testing.sites import OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ADMIN, EXPIRED, GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import OutOfReach, guard_for_tests
 from tests.adapters.django_site import _middleware, _urlconf, _with_settings
 
 Headers = tuple[tuple[str, str], ...]

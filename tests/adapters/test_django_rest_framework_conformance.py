@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jwtguard.testing import AdapterConformance, Site, wsgi_client
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.raw_clients import Client
 from tests.adapters.django_rest_framework_site import build
 
 

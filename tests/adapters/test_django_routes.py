@@ -12,7 +12,7 @@ from django.urls import path
 
 from jwtguard.django import DjangoGuard
 from jwtguard.testing import RenewalConformance, RouteConformance, RouteSite, SiteView, asgi_client, wsgi_client
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.raw_clients import Client
 from tests.adapters.django_site import CSRF, _middleware, _urlconf, _with_settings
 
 

@@ -23,8 +23,8 @@ from jwtguard.django import DjangoGuard, requires
 from jwtguard.django.route_checks import check_order, check_routes
 from jwtguard.django.settings import default_auth
 from jwtguard.testing import RouteSite, asgi_client, wsgi_client
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.route_sites import route_site
+from jwtguard.testing.conformance.browser import Browser
+from jwtguard.testing.conformance.route_sites import route_site
 from tests.adapters.django_site import CSRF, _middleware, _urlconf, _with_settings
 
 View = Callable[[HttpRequest], HttpResponse]

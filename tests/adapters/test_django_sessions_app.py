@@ -26,7 +26,7 @@ from django.test import Client
 from django.test.utils import override_settings
 
 from jwtguard import Grants, Sessions
-from jwtguard.core.session_store import NewSession, new_session_id
+from jwtguard.core.sessions.store_protocol import NewSession, new_session_id
 from jwtguard.django.database_clock import DatabaseClock
 from jwtguard.django.fields import ExactCharField
 from jwtguard.django.store import STORES, DjangoStore

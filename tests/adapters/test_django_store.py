@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 
 from jwtguard import ConfigurationError, InvalidGrantError, UnavailableError
 from jwtguard.core.flow import Flow, run_async
-from jwtguard.core.session_store import Turn
+from jwtguard.core.sessions.store_protocol import Turn
 from jwtguard.django import store as store_module
 from jwtguard.django.store import DjangoStore
 from jwtguard.testing import StoreBench, StoreConformance

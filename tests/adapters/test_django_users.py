@@ -44,11 +44,11 @@ from jwtguard.django import DjangoGuard, GuardMiddleware, requires
 from jwtguard.django.users import TokenUser, active_user, by_primary_key, load, stamps_of
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.case import bearer, token
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import bearer, token
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
+from jwtguard.testing.conformance.browser import Browser
 from tests.core.session_world import REFRESH_KEY, token_issuer
-from tests.core.tokens import Clock
+from tests.core.token_samples import Clock
 
 MIDDLEWARE = "jwtguard.django.GuardMiddleware"
 BY_KEY = "jwtguard.django.users.by_primary_key"

@@ -31,12 +31,12 @@ from jwtguard import (
     public,
 )
 from jwtguard.asgi import GuardMiddleware, Visit
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.fastapi import FastAPIGuard, RefusedRequest
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, websocket_client
-from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, INVALID, bearer, token
-from jwtguard.testing.clients import Message
-from jwtguard.testing.sites import OTHER_KEY, OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, INVALID, bearer, token
+from jwtguard.testing.conformance.adapter_sites import OTHER_KEY, OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.raw_clients import Message
 
 # At module level, since the annotations below are strings, and FastAPI looks their names up here.
 AUTH = FastAPIGuard(guard_for_tests())

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import AdapterConformance, Route, Site, WebSocketConformance, asgi_client, websocket_client
-from jwtguard.testing.clients import Client, Message, RawRequest
+from jwtguard.testing.conformance.raw_clients import Client, Message, RawRequest
 
 Sleep = Callable[[float], Awaitable[object]] | None
 

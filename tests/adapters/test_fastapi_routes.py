@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RenewalConformance, RouteConformance, RouteSite, SiteView, asgi_client
-from jwtguard.testing.clients import Client
-from jwtguard.testing.route_sites import route_site
+from jwtguard.testing.conformance.raw_clients import Client
+from jwtguard.testing.conformance.route_sites import route_site
 
 
 def build(site: RouteSite) -> FastAPI:

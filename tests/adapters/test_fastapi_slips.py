@@ -17,8 +17,8 @@ from jwtguard import UNCHECKED, ConfigurationError, Guard, Principal, Requiremen
 from jwtguard.asgi import ASGIGuard, GuardMiddleware, requires
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawRequest, asgi_client, principal
-from jwtguard.testing.route_sites import route_site
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
+from jwtguard.testing.conformance.route_sites import route_site
 
 AUTH = FastAPIGuard(guard_for_tests())
 SITE = route_site("bearer")

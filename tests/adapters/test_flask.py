@@ -30,8 +30,8 @@ from jwtguard import (
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.flask import FlaskGuard, RefusedRequest, principal
 from jwtguard.testing import RawAnswer, RawRequest, wsgi_client
-from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
-from jwtguard.testing.sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
+from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, OutOfReach, guard_for_tests
 
 SECRET = "a secret for tests, known to all"
 CONFIG = {"issuer": ISSUER, "audience": AUDIENCE, "keys": {"secret": SECRET, "kid": "main"}, "clock": lambda: 1.8e9}
@@ -440,7 +440,7 @@ def test_applications_that_share_an_environ() -> None:
     assert ask(app, "/forward", *headers).json() == ["user-1", 200, "user-2", 401, "user-1"]
 
 
-@pytest.mark.parametrize("name", ["jwtguard.callers", "Jwtguard-Callers", "X-Principal", "jwtguard"])
+@pytest.mark.parametrize("name", ["jwtguard.request_auth", "Jwtguard-Callers", "X-Principal", "jwtguard"])
 def test_no_header_is_a_caller(name: str) -> None:
     """A client's headers stand in the environ with a prefix, so none can pose as what the guard has found."""
     assert ask(guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED))), "/", (name, "user-1")).status == 401

@@ -23,8 +23,8 @@ from jwtguard import (
 )
 from jwtguard.flask import FlaskGuard, RefusedRequest, principal
 from jwtguard.testing import RawAnswer, RawRequest, wsgi_client
-from jwtguard.testing.case import ADMIN, EXPIRED, GOOD, bearer
-from jwtguard.testing.sites import OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ADMIN, EXPIRED, GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import OutOfReach, guard_for_tests
 
 ASKING = "{% if principal %}hello {{ principal.subject }}{% else %}stranger{% endif %}"
 NO_TOKEN: tuple[tuple[str, str], ...] = ()

@@ -8,7 +8,7 @@ import flask
 
 from jwtguard.flask import FlaskGuard, principal
 from jwtguard.testing import AdapterConformance, Route, Site, wsgi_client
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.raw_clients import Client
 
 
 def build(site: Site) -> flask.Flask:

@@ -6,7 +6,7 @@ import flask
 
 from jwtguard.flask import FlaskGuard, principal
 from jwtguard.testing import RenewalConformance, RouteConformance, RouteSite, SiteView, wsgi_client
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.raw_clients import Client
 
 
 def build(site: RouteSite) -> flask.Flask:

@@ -12,9 +12,9 @@ import pytest
 from jwtguard import ConfigurationError, Rules
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, wsgi_client
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.route_sites import route_site
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
+from jwtguard.testing.conformance.browser import Browser
+from jwtguard.testing.conformance.route_sites import route_site
 
 ALICE = {"username": "alice", "password": "wonderland"}
 

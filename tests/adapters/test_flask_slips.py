@@ -14,8 +14,8 @@ from flask.views import MethodView
 from jwtguard import UNCHECKED, ConfigurationError, has_role
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, wsgi_client
-from jwtguard.testing.case import GOOD, bearer
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 
 AUTH = FlaskGuard(guard_for_tests(rules=UNCHECKED))
 Build = Callable[[flask.Flask], object]

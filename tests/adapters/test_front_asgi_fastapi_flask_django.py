@@ -29,8 +29,8 @@ from jwtguard.django.route_checks import check_order
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, asgi_client
-from jwtguard.testing.route_sites import route_site
-from jwtguard.testing.sites import AUDIENCE, ISSUER, guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER, guard_for_tests
+from jwtguard.testing.conformance.route_sites import route_site
 from tests.adapters import django_site as django_site  # Sets Django up.
 
 CONFIG: dict[str, Any] = {

@@ -30,8 +30,8 @@ from jwtguard import Rule, Rules, has_role, public
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
 from jwtguard.flask import FlaskGuard
-from jwtguard.testing.case import token
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import token
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.adapters import django_site as django_site  # configures Django's settings
 
 WAIT = 10.0

@@ -36,9 +36,9 @@ from jwtguard import (
 from jwtguard.asgi import ASGIApp, ASGIGuard, GuardMiddleware, requires
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, websocket_client
-from jwtguard.testing.case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
-from jwtguard.testing.clients import Message
-from jwtguard.testing.sites import KEY, OTHER_KEY, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
+from jwtguard.testing.conformance.adapter_sites import KEY, OTHER_KEY, guard_for_tests
+from jwtguard.testing.conformance.raw_clients import Message
 
 ONE = guard_for_tests(rules=UNCHECKED)
 THEIRS = token(key=OTHER_KEY, subject="user-2")

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from jwtguard import Principal
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.testing import AdapterConformance, Route, Site, WebSocketConformance, asgi_client, websocket_client
-from jwtguard.testing.clients import Client, Message, RawRequest
+from jwtguard.testing.conformance.raw_clients import Client, Message, RawRequest
 
 Sleep = Callable[[float], Awaitable[object]] | None
 

@@ -18,8 +18,8 @@ from jwtguard import UNCHECKED, MissingTokenError, Rule, Rules, optional, public
 from jwtguard.asgi import NOBODY, ASGIGuard, GuardMiddleware, UnauthenticatedUser
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client
-from jwtguard.testing.case import EXPIRED, GOOD, bearer
-from jwtguard.testing.sites import OutOfReach, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import EXPIRED, GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import OutOfReach, guard_for_tests
 
 Headers = tuple[tuple[str, str], ...]
 STRANGERS = [

@@ -13,8 +13,8 @@ from jwtguard import ConfigurationError
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawRequest, asgi_client
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.route_sites import route_site
+from jwtguard.testing.conformance.browser import Browser
+from jwtguard.testing.conformance.route_sites import route_site
 
 
 def test_a_response_without_headers() -> None:

@@ -17,8 +17,8 @@ from starlette.websockets import WebSocket
 from jwtguard import UNCHECKED, ConfigurationError, Guard, Principal, has_role
 from jwtguard.asgi import ASGIGuard, GuardMiddleware, requires
 from jwtguard.testing import RawRequest, asgi_client
-from jwtguard.testing.case import GOOD, bearer
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 
 if TYPE_CHECKING:
     from starlette.requests import Request as OnlyForTypeCheckers

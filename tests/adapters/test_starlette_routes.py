@@ -14,10 +14,10 @@ from starlette.routing import Mount, Route
 from jwtguard import UNCHECKED
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.testing import RenewalConformance, RouteConformance, RouteSite, SiteView, asgi_client
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.clients import Client
-from jwtguard.testing.route_sites import route_site
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
+from jwtguard.testing.conformance.browser import Browser
+from jwtguard.testing.conformance.raw_clients import Client
+from jwtguard.testing.conformance.route_sites import route_site
 
 
 def build(site: RouteSite) -> Starlette:

@@ -21,8 +21,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from jwtguard import UNCHECKED, AuthorizationHeader, TokenCookie, TokenSubprotocol
 from jwtguard.asgi import GuardMiddleware, requires
-from jwtguard.testing.case import ABSENT, EXPIRED, GOOD
-from jwtguard.testing.sites import NOW, guard_for_tests
+from jwtguard.testing.conformance.adapter_case import ABSENT, EXPIRED, GOOD
+from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
 
 WAIT = 30.0
 """Seconds after which a test fails that waits for the other side."""

@@ -15,7 +15,7 @@ from jwtguard.asgi import ASGIGuard
 from jwtguard.django import DjangoGuard
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 
 GUARDS: list[Callable[[Guard], Any]] = [ASGIGuard, FastAPIGuard, FlaskGuard, DjangoGuard]
 SHORTCUTS: list[Callable[..., Any]] = [jwtguard.asgi.requires, jwtguard.django.requires]

@@ -19,7 +19,7 @@ from benchmarks.simulation.tables import PROCESSES, keys_row, memory_row
 from jwtguard import SessionRevocation
 from jwtguard.core.errors import InvalidTokenError
 from jwtguard.core.flow import Flow
-from jwtguard.core.session_store import NewSession
+from jwtguard.core.sessions.store_protocol import NewSession
 from jwtguard.stores.memory import MemoryStore
 
 SMALL = revocation.Setting(processes=1, sessions=300, seconds=300.0)

@@ -12,7 +12,7 @@ from jwtguard import UNCHECKED, Guard, SigningKey
 from jwtguard.cli.debugger.actions import MAX_FETCHED, Actions
 from tests.cli.debuggers import StandingClock
 from tests.core.keys import signing_key, verification_key
-from tests.keys.server import Server, answer, serving
+from tests.key_sources.server import Server, answer, serving
 from tests.samples import AUDIENCE, ISSUER, NOW, SECRET, guard, issuer, token
 
 NOTHING = {"kind": "none"}

@@ -18,7 +18,7 @@ from tests.chromium import page as page
 from tests.cli.debugger_pages import DebuggerPage, watched
 from tests.cli.debuggers import StandingClock, running
 from tests.core.keys import signing_key, verification_key
-from tests.keys.server import answer, serving
+from tests.key_sources.server import answer, serving
 from tests.samples import AUDIENCE, ISSUER, NOW, SECRET, guard, issuer, token
 
 TOKEN = token()

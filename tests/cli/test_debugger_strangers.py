@@ -11,12 +11,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jwtguard.cli.debugger.server import DebuggerServer
-from jwtguard.core.jose import encode_segment
+from jwtguard.core.tokens.encoding import encode_segment
 from tests.chromium import browser as browser
 from tests.chromium import page as page
 from tests.cli.debugger_pages import DebuggerPage, watched
 from tests.cli.debuggers import api_token, running
-from tests.keys.server import Server, answer, serving
+from tests.key_sources.server import Server, answer, serving
 from tests.samples import NOW, SECRET, token
 
 TOKEN = token()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.running import run, token
 from tests.core.keys import hs256
-from tests.core.tokens import compact, segment
+from tests.core.token_samples import compact, segment
 
 HEAD, NO_JSON, LIST = segment({"alg": "HS256"}), segment(b"no json"), segment(b"[1]")
 TWICE = segment(b'{"a": 1, "a": 2}')

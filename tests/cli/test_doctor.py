@@ -16,7 +16,7 @@ from jwtguard import TrustedIssuer
 from jwtguard.checks import Finding
 from jwtguard.cli import main
 from jwtguard.cli.doctor import _print
-from jwtguard.core.no_issuer import NO_ISSUER
+from jwtguard.core.tokens.no_issuer import NO_ISSUER
 from jwtguard.doctor import Subject
 from tests.samples import AUDIENCE, ISSUER, KEY, guard
 
@@ -104,7 +104,7 @@ def test_a_file(name: str, tmp_path: Path) -> None:
     texts = {
         "guard.json": json.dumps({**CONFIG, "tokens_from": [{"query": "t"}]}),
         "guard.toml": 'tokens_from = [{query = "t"}]\n' + toml.replace("KEYS", "keys"),
-        "pyproject.toml": '[jwtguard]\ntokens_from = [{query = "t"}]\n' + toml.replace("KEYS", "jwtguard.keys"),
+        "pyproject.toml": '[jwtguard]\ntokens_from = [{query = "t"}]\n' + toml.replace("KEYS", "jwtguard.trust"),
     }
     (tmp_path / name).write_text(texts[name])
     answer = doctor("--config", str(tmp_path / name), "--offline", "--json")

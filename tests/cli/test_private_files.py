@@ -14,8 +14,8 @@ import pytest
 
 from jwtguard import ConfigurationError, SigningKeys
 from jwtguard.cli.files import write
-from jwtguard.keys import private_files
-from jwtguard.keys.private_files import check_directory, create, locked, replace
+from jwtguard.key_rotation import private_files
+from jwtguard.key_rotation.private_files import check_directory, create, locked, replace
 
 ENTRIES: list[Callable[[Path], object]] = [
     lambda folder: SigningKeys(folder / "keys.json", algorithm="ES256"),

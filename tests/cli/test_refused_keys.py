@@ -15,8 +15,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from jwtguard import SigningKey
 from jwtguard.cli.refused_keys import judged, secret_algorithm, with_signature_of
-from jwtguard.core.jose import decode_segment, encode_segment
-from jwtguard.core.jws import sign
+from jwtguard.core.tokens.encoding import decode_segment, encode_segment
+from jwtguard.core.tokens.jws import sign
 from tests.cli.running import ISSUER, run
 from tests.core.keys import SECRET
 

@@ -12,8 +12,8 @@ from jwtguard import SigningKeys
 from tests.cli.projects import project
 from tests.cli.running import AUDIENCE, ISSUER, KEY, run, token
 from tests.core.keys import hs256
-from tests.keys.server import answer as http
-from tests.keys.server import serving
+from tests.key_sources.server import answer as http
+from tests.key_sources.server import serving
 
 fixtures = [project]
 GOOD = token(lifetime=timedelta(hours=1))

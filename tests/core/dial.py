@@ -7,11 +7,11 @@ from typing import Any
 
 from jwtguard import JWTGuardError, SessionRevocation, VerifiedToken
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jose import ClaimsSet, JOSEHeader
-from jwtguard.core.session_store import NewSession
+from jwtguard.core.sessions.store_protocol import NewSession
+from jwtguard.core.tokens.encoding import ClaimsSet, JOSEHeader
 from jwtguard.stores.memory import MemoryStore
 from tests.core.session_world import NotingStore
-from tests.core.tokens import CLAIMS, ISSUER, Clock, policy
+from tests.core.token_samples import CLAIMS, ISSUER, Clock, policy
 
 OTHER = "https://other.example"
 DAY = 86400.0

@@ -11,11 +11,11 @@ import pytest
 
 from jwtguard import Grants, InvalidGrantError, SessionEvent, Sessions, SigningKey, TokenIssuer, TokenResponse
 from jwtguard.core.flow import Flow
-from jwtguard.core.jose import decode_segment
-from jwtguard.core.jws import sign
-from jwtguard.core.session_store import NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, Session, Taken, Turn
+from jwtguard.core.tokens.encoding import decode_segment
+from jwtguard.core.tokens.jws import sign
 from jwtguard.stores.memory import MemoryStore
-from tests.core.tokens import AUDIENCE, ISSUER, NOW, Clock
+from tests.core.token_samples import AUDIENCE, ISSUER, NOW, Clock
 
 ACCESS_KEY = SigningKey.from_secret("the access key, which is no secret", algorithm="HS256", kid="a1")
 REFRESH_KEY = SigningKey.from_secret("the refresh key, which is no secret", algorithm="HS256", kid="r1")

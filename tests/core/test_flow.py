@@ -14,8 +14,8 @@ import pytest
 
 from jwtguard import ConfigurationError, JWTGuardError, authenticated
 from jwtguard.core.flow import Call, Flow, Steps, ToThread, Wait, flow, is_async, run_async, run_sync
-from jwtguard.core.request import ASGIRequest
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.core.http.request import ASGIRequest
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.core.session_world import World
 
 

@@ -21,14 +21,14 @@ from jwtguard.core import forks
 from jwtguard.core.event_loops import in_store_thread
 from jwtguard.core.flow import Call, Flow, run_async
 from jwtguard.core.forks import Lock, after_fork, tell_child
-from jwtguard.core.session_store import NewSession, Session
-from jwtguard.keys.fetching import FetchRequest, FetchResponse
-from jwtguard.keys.private_files import locked
+from jwtguard.core.sessions.store_protocol import NewSession, Session
+from jwtguard.key_rotation.private_files import locked
+from jwtguard.key_sources.http_client import FetchRequest, FetchResponse
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.stores.sqlite import SQLiteStore
 from tests.core.dial import DAY, token
 from tests.core.forking import forked, forked_while
-from tests.core.tokens import ISSUER, NOW, Clock, policy
+from tests.core.token_samples import ISSUER, NOW, Clock, policy
 
 PACKAGE = Path(str(find_spec("jwtguard").origin)).parent  # type: ignore[union-attr]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -210,7 +210,7 @@ def test_lock_of_the_key_files_that_another_thread_holds(tmp_path: Path) -> None
     path = tmp_path / "keys.json"
     keys = SigningKeys(path, algorithm="ES256")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("jwtguard.keys.private_files.LOCK_TIMEOUT", 0.1)
+        patched.setattr("jwtguard.key_rotation.private_files.LOCK_TIMEOUT", 0.1)
         said = forked_while(locked(path.with_name("keys.json.lock")), keys.rotate)
     assert "another process holds the lock" in said
     assert keys.rotate().algorithm == "ES256"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jwtguard.testing.clients import Client, RawRequest
+from jwtguard.testing.conformance.raw_clients import Client, RawRequest
 
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Z]+)=\$\((?P<command>.*)\)")
 

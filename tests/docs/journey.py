@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.browser import Browser
+from jwtguard.testing.conformance.raw_clients import Client
 
 
 def walk(client: Client, password: str = "a long password") -> None:

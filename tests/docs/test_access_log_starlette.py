@@ -9,8 +9,8 @@ import pytest
 
 from jwtguard import Rule, Rules, public
 from jwtguard.testing import RawRequest, asgi_client
-from jwtguard.testing.case import EXPIRED, GOOD, bearer
-from jwtguard.testing.sites import guard_for_tests
+from jwtguard.testing.conformance.adapter_case import EXPIRED, GOOD, bearer
+from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.examples.documents import ROOT, blocks
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jwtguard.core.reasons import REASONS, STEPS
+from jwtguard.core.tokens.reasons import REASONS, STEPS
 from tests.docs.rfc_citations import citations
 
 ROOT = Path(__file__).resolve().parents[2]

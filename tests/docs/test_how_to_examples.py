@@ -12,7 +12,7 @@ import pytest
 from jwtguard import Guard, JWTGuardError, SigningKey, SigningKeys, TokenIssuer, has_permission
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import RawRequest, StoreConformance, websocket_client, wsgi_client
-from jwtguard.testing.browser import Browser
+from jwtguard.testing.conformance.browser import Browser
 from tests.docs.sessions_page import run as sessions_page
 from tests.examples.documents import ROOT, run
 

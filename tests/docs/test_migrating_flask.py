@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from jwtguard import InvalidTokenError, TrustedIssuer
-from jwtguard.core.jwk import SigningKey
-from jwtguard.core.jws import sign
+from jwtguard.core.tokens.jws import sign
+from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.testing import FrozenClock
 from tests.examples.documents import ROOT, run
 

@@ -20,12 +20,12 @@ from jwtguard import (
     JWTGuardError,
     TrustedIssuer,
 )
-from jwtguard.core.http import HTTPRequest
-from jwtguard.core.jws import sign
+from jwtguard.core.http.response import HTTPRequest
+from jwtguard.core.tokens.jws import sign
 from tests.core.keys import signing_key
 from tests.examples.documents import ROOT, run
-from tests.keys.certificates import self_signed
-from tests.keys.server import answer, serving
+from tests.key_sources.certificates import self_signed
+from tests.key_sources.server import answer, serving
 
 KEY = signing_key("RS256", "k")
 NOW = 1_800_000_010

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from jwtguard.testing import asgi_client, wsgi_client
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.raw_clients import Client
 from tests.docs.console import Terminal
 from tests.examples.documents import ROOT
 from tests.literal.server import served

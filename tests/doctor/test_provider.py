@@ -9,10 +9,10 @@ from email.utils import format_datetime
 import pytest
 
 from jwtguard import Introspection, RemoteJWKSet, SigningKey
-from jwtguard.doctor import asking
+from jwtguard.doctor import bounded_call as asking
 from jwtguard.doctor.provider import check_introspection, check_providers
 from tests.doctor.subjects import codes, subject
-from tests.keys.server import Server, answer, hang, serving
+from tests.key_sources.server import Server, answer, hang, serving
 from tests.samples import NOW, clock, guard
 
 KEYS = json.dumps({"keys": [SigningKey.generate("ES256", kid="a1").verification_key.to_jwk()]}).encode()

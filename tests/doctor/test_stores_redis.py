@@ -10,7 +10,7 @@ import redis
 import redis.asyncio
 
 from jwtguard.core.flow import Call, Flow, Steps
-from jwtguard.doctor.asking import answer_of
+from jwtguard.doctor.bounded_call import answer_of
 from jwtguard.doctor.stores import check_redis, check_stores_answer
 from jwtguard.stores.redis import AsyncRedisStore, RedisStore
 from tests.doctor.subjects import codes, sessions, subject

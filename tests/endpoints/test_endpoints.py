@@ -12,7 +12,7 @@ from jwtguard import (
     UNCHECKED,
     ConfigurationError,
     Guard,
-    HTTPAnswer,
+    HTTPResponse,
     LoginFailedError,
     Principal,
     SigningKey,
@@ -20,18 +20,18 @@ from jwtguard import (
     TokenIssuer,
     UnavailableError,
 )
-from jwtguard.callers import Callers
 from jwtguard.endpoints import LOGIN, LOGOUT, LOGOUT_ALL, REFRESH, SESSION, SESSIONS, Endpoints, LoginAttempt
 from jwtguard.guard import Authentication
+from jwtguard.request_auth import Callers
 from jwtguard.stores.memory import MemoryStore
-from jwtguard.testing.route_sites import RouteSite, route_site
-from jwtguard.testing.sites import AUDIENCE, ISSUER
+from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER
+from jwtguard.testing.conformance.route_sites import RouteSite, route_site
 from tests.endpoints.requests import wsgi
 
 ALICE = json.dumps({"username": "alice", "password": "wonderland"}).encode()
 
 
-def login(site: RouteSite, **settings: Any) -> HTTPAnswer:
+def login(site: RouteSite, **settings: Any) -> HTTPResponse:
     """Log alice in."""
     given: Any = {**site.settings, **settings}
     return Endpoints(site.guard, site.sessions, **given).answer(LOGIN, wsgi("POST", "/auth/login"), ALICE).run()
@@ -92,7 +92,7 @@ def test_an_attempt() -> None:
 
 def test_a_hook_that_answers_something_else() -> None:
     """An answer that is none is an error of the program."""
-    with pytest.raises(ConfigurationError, match="returns None or an HTTPAnswer"):
+    with pytest.raises(ConfigurationError, match="returns None or an HTTPResponse"):
         login(route_site("bearer"), before_login=lambda attempt: 429)
 
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_delivered_costs_no_turn() -> None:
     assert site.store.turns == 0
 
 
-def cleared(answer: HTTPAnswer) -> int:
+def cleared(answer: HTTPResponse) -> int:
     """How many cookies an answer takes away."""
     return sum(name == "Set-Cookie" and "Max-Age=0" in value for name, value in answer.headers)
 

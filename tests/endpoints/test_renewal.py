@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from jwtguard import ConfigurationError, HTTPRequest
-from jwtguard.callers import Callers, finishing
 from jwtguard.core.events import Event
 from jwtguard.endpoints import Endpoints
 from jwtguard.endpoints.wsgi import in_front_of
 from jwtguard.guard import Authentication
-from jwtguard.testing.clients import RawRequest, wsgi_client
-from jwtguard.testing.route_sites import RouteSite, route_site
+from jwtguard.request_auth import Callers, finishing
+from jwtguard.testing.conformance.raw_clients import RawRequest, wsgi_client
+from jwtguard.testing.conformance.route_sites import RouteSite, route_site
 from tests.endpoints.requests import wsgi
 
 

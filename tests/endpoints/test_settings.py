@@ -10,7 +10,7 @@ import pytest
 from jwtguard import AuthorizationHeader, ConfigurationError, Guard, SigningKey
 from jwtguard.endpoints import Endpoints, check_mountable, check_prefix
 from jwtguard.endpoints.mounting import endpoints_of
-from jwtguard.testing.route_sites import RouteSite, route_site
+from jwtguard.testing.conformance.route_sites import RouteSite, route_site
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jwtguard.testing.clients import RawAnswer, RawRequest
+from jwtguard.testing.conformance.raw_clients import RawAnswer, RawRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "examples" / "django_project" / "manage.py"

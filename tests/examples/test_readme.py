@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jwtguard import Guard, Rules, TokenIssuer, authenticated, has_role, has_scope, public
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
-from jwtguard.testing.browser import Browser
+from jwtguard.testing.conformance.browser import Browser
 from tests.examples.documents import README, ROOT, blocks, run
 
 Send = Callable[[RawRequest], RawAnswer]

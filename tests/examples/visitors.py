@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jwtguard.testing.browser import Browser
-from jwtguard.testing.clients import RawAnswer
+from jwtguard.testing.conformance.browser import Browser
+from jwtguard.testing.conformance.raw_clients import RawAnswer
 from tests.examples.servers import Server
 
 BEARER = {"fastapi"}

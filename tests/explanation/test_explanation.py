@@ -32,12 +32,12 @@ from jwtguard import (
     public,
 )
 from jwtguard.core.events import Event
-from jwtguard.core.reasons import REASONS, STEPS, reason_named
-from jwtguard.core.session_store import Session
+from jwtguard.core.sessions.store_protocol import Session
+from jwtguard.core.tokens.reasons import REASONS, STEPS, reason_named
 from jwtguard.explanation import Explanation, Route, explain, quiet
 from jwtguard.stores.memory import MemoryStore
 from tests.core.keys import signing_key
-from tests.core.tokens import CLAIMS, NOW, compact, segment
+from tests.core.token_samples import CLAIMS, NOW, compact, segment
 from tests.core.vectors import Vector, wycheproof
 from tests.explanation.worlds import GOOD, NOT_BY_A_TOKEN, WORLDS, World, guard, introspecting, kind, of, says
 
@@ -222,7 +222,7 @@ def test_a_parser_that_breaks_is_an_early_step(monkeypatch: pytest.MonkeyPatch) 
         raise ZeroDivisionError
 
     monkeypatch.setattr("jwtguard.explanation.split", broken)
-    monkeypatch.setattr("jwtguard.core.verification.split", broken)
+    monkeypatch.setattr("jwtguard.core.tokens.verifier.split", broken)
     found = explain(guard(), GOOD).run()
 
     assert (found.reason, outcomes(found)[1], outcomes(found)[2]) == ("unforeseen", "failed", "not reached")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from jwtguard import Guard
-from jwtguard.core.jose import encode_segment
-from jwtguard.core.jwk_set import JWKSet
+from jwtguard.core.tokens.encoding import encode_segment
+from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.explanation import explain
-from jwtguard.explanation.evidence import MAX_SHOWN, Evidence
 from jwtguard.explanation.faults import json_fault, named, part_fault
 from jwtguard.explanation.moments import distance, moment, span
+from jwtguard.explanation.token_context import MAX_SHOWN, Evidence
 from tests.core.keys import signing_key
-from tests.core.tokens import NOW, compact
+from tests.core.token_samples import NOW, compact
 from tests.explanation.worlds import GOOD, guard, kind, of
 
 

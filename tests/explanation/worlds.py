@@ -23,14 +23,14 @@ from jwtguard import (
     has_role,
 )
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.kind import TokenKind
+from jwtguard.core.tokens.jwk_set import JWKSet
+from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.explanation import Route
-from jwtguard.keys.fetching import FetchError, FetchRequest, FetchResponse
+from jwtguard.key_sources.http_client import FetchError, FetchRequest, FetchResponse
 from jwtguard.migration import tokens_without_issuer
 from jwtguard.stores.memory import MemoryStore
 from tests.core.keys import hs256, signing_key
-from tests.core.tokens import AUDIENCE, ISSUER, NOW, Clock, claims, compact
+from tests.core.token_samples import AUDIENCE, ISSUER, NOW, Clock, claims, compact
 
 GOOD = compact()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jwtguard import AuthorizationHeader, HTTPRequest, TokenCookie, TokenHeader, TokenQuery, TokenSubprotocol
-from jwtguard.core.extraction import TokenSource
+from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.inventory import Gate, place_of
 
 

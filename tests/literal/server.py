@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jwtguard.testing import RawAnswer, RawRequest
-from jwtguard.testing.clients import Client
+from jwtguard.testing.conformance.raw_clients import Client
 from tests.processes import free_port
 
 SECONDS = 60

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jwtguard.testing import RawRequest
-from jwtguard.testing.browser import Browser
+from jwtguard.testing.conformance.browser import Browser
 from tests.docs.journey import walk
 from tests.literal.pages import PAGES, README, Block, blocks, python_blocks
 from tests.literal.server import served

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jwtguard.testing.clients import RawRequest
+from jwtguard.testing.conformance.raw_clients import RawRequest
 from tests.docs.journey import walk
 from tests.literal.django_project import DjangoProject
 from tests.literal.server import served

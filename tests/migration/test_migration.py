@@ -29,12 +29,12 @@ from jwtguard import (
     fresh,
     has_role,
 )
-from jwtguard.core.jws import sign
-from jwtguard.keys.fetching import FetchRequest, FetchResponse
-from jwtguard.keys.introspection import Introspection
+from jwtguard.core.tokens.jws import sign
+from jwtguard.key_sources.http_client import FetchRequest, FetchResponse
 from jwtguard.migration import authx, fastapi_jwt_auth, flask_jwt_extended, simplejwt, tokens_without_issuer
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import FrozenClock, throwaway_guard, tokens_for
+from jwtguard.trust.introspection import Introspection
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, issuer, token
 
 DATA: dict[str, Any] = json.loads((Path(__file__).parent / "tokens.json").read_text(encoding="utf-8"))
@@ -337,7 +337,7 @@ def test_code_of_one_s_own() -> None:
 
 def test_tokens_for_tests() -> None:
     """A test of an application that moves over gets tokens of the new issuer, and of the old by asking."""
-    from jwtguard.core.no_issuer import NO_ISSUER
+    from jwtguard.core.tokens.no_issuer import NO_ISSUER
 
     guard = throwaway_guard(issuers=[NEW, reader("simplejwt")], clock=lambda: float(NOW))
     with tokens_for(guard) as token_for:

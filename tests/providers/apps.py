@@ -14,7 +14,7 @@ from jwtguard import Guard, has_scope
 from jwtguard.asgi import ASGIGuard
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import Route, Site, asgi_client, wsgi_client
-from jwtguard.testing.clients import Client, RawRequest
+from jwtguard.testing.conformance.raw_clients import Client, RawRequest
 from tests.adapters import django_site
 
 READ = has_scope("read")

@@ -15,9 +15,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from jwtguard.core.errors import InvalidGrantError, UnavailableError
-from jwtguard.core.session_store import SessionStore
-from jwtguard.core.sessions import Sessions
-from jwtguard.testing.store_bench import turn_of
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.core.sessions.store_protocol import SessionStore
+from jwtguard.testing.conformance.store_bench import turn_of
 from tests.proxy import Proxy
 from tests.servers import Server
 from tests.stores.faults import recovers, sessions_on

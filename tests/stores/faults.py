@@ -26,9 +26,9 @@ from typing import Any
 import pytest
 
 from jwtguard.core.errors import InvalidGrantError, JWTGuardError, UnavailableError
-from jwtguard.core.session_store import SessionStore
-from jwtguard.core.sessions import Sessions
-from jwtguard.testing.store_bench import StoreBench, turn_of
+from jwtguard.core.sessions.sessions import Sessions
+from jwtguard.core.sessions.store_protocol import SessionStore
+from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
 from tests.servers import Server
 
 Opening = Callable[[], AbstractContextManager[SessionStore]]

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jwtguard.core.look_ups import MOST, find_many_of
-from jwtguard.testing.store_bench import ISSUER, StoreBench
+from jwtguard.core.sessions.look_ups import MOST, find_many_of
+from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench
 
 ROWS = 100_000
 CROWD = "crowd"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jwtguard.core.session_store import NewSession, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, Taken, Turn
 from jwtguard.stores.memory import MemoryStore
 from tests.stores.chaos import run
 

@@ -20,7 +20,7 @@ from jwtguard import ConfigurationError, InvalidGrantError, Session, Unavailable
 from jwtguard.core.flow import run_async
 from jwtguard.stores.redis import AsyncRedisStore, RedisStore
 from jwtguard.stores.redis_sessions import RedisSessions
-from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench, turn_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
 from tests.stores.faults import (

@@ -22,7 +22,7 @@ from jwtguard import ConfigurationError, Session, UnavailableError
 from jwtguard.stores.housekeeping import MANY
 from jwtguard.stores.session_table import session_table
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
-from jwtguard.testing.store_bench import ISSUER, StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench, turn_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
 from tests.stores.faults import (

@@ -17,7 +17,7 @@ import pytest
 
 from jwtguard import ConfigurationError, UnavailableError
 from jwtguard.stores.sqlite import SQLiteStore, _Opened
-from jwtguard.testing.store_bench import turn_of
+from jwtguard.testing.conformance.store_bench import turn_of
 from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, refused, sessions_on
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from jwtguard.stores import session_statements
 from jwtguard.stores.session_table import session_table
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
-from jwtguard.testing.store_bench import StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
 from tests.stores.faults import sessions_on
 from tests.stores.sqlalchemy_engines import engine_for, mariadb_url, postgresql_url
 

@@ -15,7 +15,7 @@ import pytest
 
 from jwtguard import ConfigurationError, Sessions, UnavailableError
 from jwtguard.stores.sqlite import SQLiteStore
-from jwtguard.testing.store_bench import turn_of
+from jwtguard.testing.conformance.store_bench import turn_of
 from tests.stores.faults import sessions_on
 
 

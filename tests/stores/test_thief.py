@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jwtguard import InvalidGrantError, Sessions
 from jwtguard.stores.memory import MemoryStore
-from jwtguard.testing.store_bench import StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
 
 GRACE = 10.0
 PAUSES = [0.0, 1.0, GRACE - 1, GRACE, GRACE + 1, 100.0]

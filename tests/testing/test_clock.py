@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jwtguard import Grants, Guard, InvalidGrantError, InvalidTokenError, RemoteJWKSet, SessionRevocation, Sessions
-from jwtguard.core.jwk import SigningKey
-from jwtguard.keys.fetching import FetchRequest, FetchResponse
+from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.key_sources.http_client import FetchRequest, FetchResponse
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import FrozenClock, throwaway_guard, tokens_for
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, guard, issuer

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from jwtguard import UnavailableError
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.testing import AdapterConformance, RawAnswer, RawRequest, Site, WebSocketConformance
-from jwtguard.testing.cases import CASES
-from jwtguard.testing.clients import Client
-from jwtguard.testing.conformance import assert_challenge
-from jwtguard.testing.sites import Broken, OutOfReach, site
+from jwtguard.testing.conformance.adapter import assert_challenge
+from jwtguard.testing.conformance.adapter_cases import CASES
+from jwtguard.testing.conformance.adapter_sites import Broken, OutOfReach, site
+from jwtguard.testing.conformance.raw_clients import Client
 
-Change = Callable[[HTTPAnswer], HTTPAnswer]
+Change = Callable[[HTTPResponse], HTTPResponse]
 
 
 class Direct(AdapterConformance):
@@ -113,7 +113,7 @@ def test_every_site_is_asked() -> None:
 
 
 def _site_names() -> Iterator[str]:
-    from jwtguard.testing.sites import _sites
+    from jwtguard.testing.conformance.adapter_sites import _sites
 
     yield from _sites()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jwtguard.testing import RenewalConformance, RouteConformance
-from jwtguard.testing.route_sites import route_site
+from jwtguard.testing.conformance.route_sites import route_site
 
 
 @pytest.mark.parametrize("suite", [RouteConformance, RenewalConformance])

@@ -25,8 +25,7 @@ from jwtguard import (
     has_role,
 )
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.session_store import NewSession
-from jwtguard.keys.issuers import TrustedIssuer as Issuer
+from jwtguard.core.sessions.store_protocol import NewSession
 from jwtguard.providers import (
     auth0,
     clerk,
@@ -41,8 +40,9 @@ from jwtguard.providers import (
 )
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import TokenFor, throwaway_guard, tokens_for
-from jwtguard.testing.sites import OutOfReach
+from jwtguard.testing.conformance.adapter_sites import OutOfReach
 from jwtguard.testing.tokens import throwaway_key
+from jwtguard.trust.trusted_issuer import TrustedIssuer as Issuer
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, clock, guard, issuer, token
 
 

@@ -41,8 +41,8 @@ from jwtguard import (
     public,
 )
 from jwtguard.core.flow import Call, Flow, Steps, flow
-from jwtguard.core.http import HTTPAnswer, HTTPRequest
-from jwtguard.core.jwk_set import KeySource
+from jwtguard.core.http.response import HTTPRequest, HTTPResponse
+from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.guard import Admission, Authentication
 
 
@@ -179,7 +179,7 @@ assert_type(own_flow("alice").run(), int)
 own_flow(5)  # type: ignore[arg-type]
 
 
-def fifth_adapter(environ: dict[str, Any]) -> HTTPAnswer | None:
+def fifth_adapter(environ: dict[str, Any]) -> HTTPResponse | None:
     """What an adapter of one's own is made of."""
     request = HTTPRequest.from_wsgi(environ)
     try:

@@ -26,14 +26,14 @@ from jwtguard.cli.debugger.reading import Part, read_token
 from jwtguard.cli.debugger.verdict import verdict_of, verdict_of_refused
 from jwtguard.cli.refused_keys import JudgedKey, judged, short, with_signature_of
 from jwtguard.core.errors import ConfigurationError, UnavailableError
-from jwtguard.core.issuance import TokenIssuer
-from jwtguard.core.jwk import SigningKey
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.issuer import TokenIssuer
+from jwtguard.core.tokens.jwk_set import JWKSet
+from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.guard import Guard
-from jwtguard.keys.fetched_keys import PUBLIC_ALGORITHMS, FetchedKeys
-from jwtguard.keys.openid import OpenIDProvider
-from jwtguard.keys.remote import RemoteJWKSet
+from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS, FetchedKeys
+from jwtguard.key_sources.openid_discovery import OpenIDProvider
+from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 
 Data: TypeAlias = Mapping[str, Any]
 

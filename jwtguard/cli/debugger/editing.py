@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from jwtguard.core.errors import MalformedTokenError
-from jwtguard.core.jose import encode_segment, parse_object
-from jwtguard.core.jwk import SigningKey
-from jwtguard.core.jws import sign
+from jwtguard.core.tokens.encoding import encode_segment, parse_object
+from jwtguard.core.tokens.jws import sign
+from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.explanation.faults import json_fault
 
 

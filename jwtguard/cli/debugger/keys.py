@@ -19,10 +19,10 @@ from typing import TypeVar
 from jwtguard.cli.key_inputs import signing_key, verification_keys
 from jwtguard.cli.output import Problem
 from jwtguard.core.errors import ConfigurationError, MalformedTokenError
-from jwtguard.core.jose import decode_segment
-from jwtguard.core.jwk import ALGORITHMS, SigningKey
-from jwtguard.core.jwk_set import JWKSet
-from jwtguard.keys.fetched_keys import PUBLIC_ALGORITHMS
+from jwtguard.core.tokens.encoding import decode_segment
+from jwtguard.core.tokens.jwk_set import JWKSet
+from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey
+from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS
 
 T = TypeVar("T")
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jwtguard.cli.vocabulary import Meaning, meaning_of_algorithm, meaning_of_claim, meaning_of_header
-from jwtguard.core.jose import decode_segment, parse_object
-from jwtguard.core.policy import MAX_NUMERIC_DATE
+from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
+from jwtguard.core.tokens.encoding import decode_segment, parse_object
 from jwtguard.explanation.faults import json_fault, part_fault
 from jwtguard.explanation.moments import DATES
 

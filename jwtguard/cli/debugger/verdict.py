@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from jwtguard.cli.refused_keys import KEY_STEP, NO_KEY, REASON, JudgedKey, explained
-from jwtguard.core.unchecked import UNCHECKED
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.explanation import Explanation, Step, explain
 from jwtguard.guard import Guard
 

@@ -14,12 +14,11 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from jwtguard.callers import Checkpoint, check_guard
-from jwtguard.core.authorization import optional
+from jwtguard.core.access.requirements import optional
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
-from jwtguard.core.extraction import TokenSource
-from jwtguard.core.principal import Principal
-from jwtguard.core.verification import VerifiedToken
+from jwtguard.core.http.token_sources import TokenSource
+from jwtguard.core.tokens.principal import Principal
+from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.django.checks import guard_middlewares
 from jwtguard.django.decorators import DjangoGuard, guard_for
 from jwtguard.django.requests import callers_of, read, tell_caches
@@ -28,6 +27,7 @@ from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import found_user, user_finder
 from jwtguard.django.users import TokenUser
 from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.request_auth import Checkpoint, check_guard
 
 
 class GuardAuthentication(BaseAuthentication):

@@ -13,8 +13,7 @@ from django.http import HttpRequest
 from rest_framework.permissions import NOT, BasePermission, BasePermissionMetaclass
 from rest_framework.request import Request
 
-from jwtguard.callers import Checkpoint, check_guard
-from jwtguard.core.authorization import (
+from jwtguard.core.access.requirements import (
     Requirement,
     authenticated,
     check_requirement,
@@ -23,13 +22,14 @@ from jwtguard.core.authorization import (
     has_scope,
 )
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.extraction import TokenSource, check_sources
+from jwtguard.core.http.token_sources import TokenSource, check_sources
 from jwtguard.django.decorators import guard_for
 from jwtguard.django.requests import callers_of, read
 from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in, tell_caches_later
 from jwtguard.django.rest_framework.refusals import RefusedRequest
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.request_auth import Checkpoint, check_guard
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView

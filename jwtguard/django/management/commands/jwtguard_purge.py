@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.urls import get_resolver
 
 from jwtguard.core.flow import is_async, run_async
-from jwtguard.core.sessions import Sessions
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.django.settings import default_sessions
 from jwtguard.django.store import STORES, DjangoStore
 

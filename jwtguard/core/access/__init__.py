@@ -1,0 +1,1 @@
+"""Access: what a route requires, and rules by path."""

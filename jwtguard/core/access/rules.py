@@ -1,0 +1,217 @@
+"""Which path needs what: `Rules`, matched through an index.
+
+>>> from jwtguard.core.access.requirements import has_role, public
+>>> rules = Rules([Rule("/", public), Rule("/admin/", has_role("admin")), Rule("/admin/help", public)])
+>>> rules.requirement("GET", "/admin/users"), rules.requirement("GET", "/admin/help")
+(has_role('admin'), public)
+
+A path that ends in `/` is a prefix and covers the same path without the slash; any other is exact and covers itself
+with a slash. Exact beats prefix, longer beats shorter, with methods beats without.
+
+An ambiguous path, which routers, servers and file systems do not all read in the same way, is refused whatever the
+rules say: the rule that was found for one reading would not hold for another.
+
+>>> rules.is_ambiguous("/help/../admin")
+True
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import field
+
+from jwtguard.core.access.requirements import Mode, Requirement, authenticated, check_requirement
+from jwtguard.core.dataclasses import dataclass
+from jwtguard.core.errors import AmbiguousPathError, ConfigurationError
+from jwtguard.core.frozen import Frozen, set_once
+
+_METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
+# Each alternative is a path that two programs read differently.
+_AMBIGUOUS = re.compile(
+    r"^[^/]"  # An absolute URL, `*`, or no slash in front: Werkzeug routes `admin` as `/admin`.
+    r"|//"  # Proxies, Werkzeug and file systems merge slashes, other routers do not.
+    r"|/\.{1,2}(?:/|\Z)"  # Clients, servers and file systems resolve `.` and `..` (RFC 3986 §5.2.4), routers do not.
+    r"|\\"  # A slash to Windows and to browsers.
+    # Control characters, of which `$` in a regular expression, as in the routes of Starlette, ignores a final U+000A,
+    # and a file system may end a name at U+0000.
+    r"|[\x00-\x1f\x7f-\x9f]"
+    # Bytes that are not UTF-8, as servers and frameworks decode them: some replace them, others drop them.
+    r"|[\ufffd\ud800-\udfff]"
+)
+_SLASHES = re.compile("/{2,}")
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+_STRICTNESS = (Mode.PUBLIC, Mode.OPTIONAL_LENIENT, Mode.OPTIONAL, Mode.AUTHENTICATED, Mode.DENIED)
+"""Each mode admits only requests that the modes before it admit, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a path needs, for the given methods or all of them; GET covers HEAD. Raises `ConfigurationError`."""
+
+    path: str
+    requirement: Requirement
+    methods: Iterable[str] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        problems = []
+        # "" is the exact path of the front page, which like any exact path covers itself with a slash.
+        if not isinstance(self.path, str) or self.path[:1] not in {"", "/"}:
+            problems.append(
+                f"a rule's path starts with a slash, or is '' for the front page alone: found {self.path!r}"
+            )
+        elif is_ambiguous(self.path) or "?" in self.path or "#" in self.path or "*" in self.path:
+            problems.append(
+                f"a rule's path is plain, without '.', '..' or empty segments, '*', '?' or '#': found {self.path!r};"
+                " a path that ends in '/' covers all below it"
+            )
+        elif _ESCAPE.search(self.path):
+            from urllib.parse import unquote  # noqa: PLC0415 - slow to import, and only this message needs it
+
+            # Requests are compared when they are decoded, so such a rule would cover none of those it is written for.
+            problems.append(f"a rule's path is not percent-encoded: write {unquote(self.path)!r}, found {self.path!r}")
+        try:
+            check_requirement(self.requirement)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        if self.methods is not None:
+            listed = isinstance(self.methods, Iterable) and not isinstance(self.methods, str)
+            methods = tuple(self.methods) if listed else ()
+            upper = frozenset(method.upper() for method in methods if isinstance(method, str))
+            if not upper or len(upper) != len(methods) or not all(map(_METHOD.fullmatch, upper)):
+                problems.append(
+                    f"a rule's methods are a list of different names: write methods=['GET'], found {self.methods!r}"
+                )
+            object.__setattr__(self, "methods", upper)
+        ConfigurationError.raise_all(problems)
+
+
+class _Entry:
+    """The rules of one path: by method, and for the methods that none names."""
+
+    __slots__ = ("by_method", "otherwise")
+
+    def __init__(self) -> None:
+        self.by_method: dict[str, Rule] = {}
+        self.otherwise: Rule | None = None
+
+
+class Rules(Frozen):
+    """The rules of an application; what none names needs `default`.
+
+    With `allow_double_slash=True`, a path with two slashes in a row is not refused: the rules of the path as it is, of
+    the path without the extra slashes at its start, and of the path with all slashes merged must pass, each of them.
+    Where they differ, the strictest mode decides whether a token is read (`denied`, `authenticated`, `optional`,
+    `optional_lenient`, `public`), the tests of all are combined with `&`, and the principal is the one of that token.
+
+    Raises `ConfigurationError` for two equal rules.
+    """
+
+    __slots__ = ("_exact", "_longest", "_prefixes", "allow_double_slash", "default", "rules")
+
+    rules: tuple[Rule, ...]
+    default: Requirement
+    allow_double_slash: bool
+    _exact: dict[str, _Entry]
+    _prefixes: dict[str, _Entry]
+    _longest: int
+
+    def __init__(
+        self, rules: Iterable[Rule], *, default: Requirement = authenticated, allow_double_slash: bool = False
+    ) -> None:
+        problems: list[str] = []
+        try:
+            check_requirement(default)
+        except ConfigurationError as error:
+            problems += [f"default: {problem}" for problem in error.problems]
+        if not isinstance(allow_double_slash, bool):
+            problems.append(f"allow_double_slash is True or False: found {allow_double_slash!r}")
+        listed = isinstance(rules, Iterable) and not isinstance(rules, str)
+        set_once(self, rules=tuple(rules) if listed else (), default=default, allow_double_slash=allow_double_slash)
+        set_once(self, _exact={}, _prefixes={})
+        wrong = [rule for rule in self.rules if not isinstance(rule, Rule)] if listed else [rules]
+        problems += [f"Rules holds a list of Rule(path, requirement), found {rule!r}" for rule in wrong]
+        for rule in self.rules:
+            if isinstance(rule, Rule):
+                self._add(rule, problems)
+        ConfigurationError.raise_all(problems)
+        set_once(self, _longest=max(map(len, self._prefixes), default=-1))
+        for entry in (*self._exact.values(), *self._prefixes.values()):
+            if "GET" in entry.by_method:
+                entry.by_method.setdefault("HEAD", entry.by_method["GET"])
+
+    def _add(self, rule: Rule, problems: list[str]) -> None:
+        index = self._prefixes if rule.path.endswith("/") else self._exact
+        entry = index.setdefault(rule.path.rstrip("/"), _Entry())
+        methods = [None] if rule.methods is None else sorted(rule.methods)
+        for method in methods:
+            taken = entry.otherwise if method is None else entry.by_method.get(method)
+            if taken is not None:
+                for_method = "all methods" if method is None else method
+                problems.append(f"two rules name {rule.path!r} for {for_method}: keep one, or combine them with &")
+            elif method is None:
+                entry.otherwise = rule
+            else:
+                entry.by_method[method] = rule
+
+    def requirement(self, method: str, path: str) -> Requirement:
+        """What a request for `path`, as the application's router matches it, needs; raises `AmbiguousPathError`."""
+        if self.is_ambiguous(path):
+            raise AmbiguousPathError
+        if "//" not in path:
+            return self._of_reading(method, path)
+        # Werkzeug and FastAPI's frontends drop extra slashes at the start, file systems and proxies all of them.
+        readings = (path, "/" + path.lstrip("/"), _SLASHES.sub("/", path))
+        return functools.reduce(_both, (self._of_reading(method, reading) for reading in readings))
+
+    def is_ambiguous(self, path: str) -> bool:
+        """Whether requests for `path` are refused because it has more than one reading."""
+        return is_ambiguous(_SLASHES.sub("/", path) if self.allow_double_slash else path)
+
+    def _of_reading(self, method: str, path: str) -> Requirement:
+        rule = self.rule(method, path)
+        return self.default if rule is None else rule.requirement
+
+    def rule(self, method: str, path: str) -> Rule | None:
+        """The rule that covers a request, None where `default` does. What it needs is `requirement` to say.
+
+        The most telling entry decides: one look-up a segment, however many rules. Written as a loop, since a generator
+        of the entries takes as long again.
+        """
+        method = method.upper()  # Flask and Django route that way, so `get` must not slip past a rule for GET.
+        prefix = path[:-1] if path[-1:] == "/" else path
+        entry = self._exact.get(prefix)
+        is_last = self._longest < 0
+        if len(prefix) > self._longest >= 0:  # None is that long, so a path of a thousand segments costs no more.
+            prefix = prefix[: max(prefix.rfind("/", 0, self._longest + 1), 0)]
+        while True:
+            if entry is not None:
+                found = entry.by_method.get(method, entry.otherwise)
+                if found is not None:
+                    return found
+            if is_last:
+                return None
+            entry = self._prefixes.get(prefix)
+            cut = prefix.rfind("/")
+            is_last, prefix = cut < 0, prefix[:cut]
+
+    def __repr__(self) -> str:
+        slashes = ", allow_double_slash=True" if self.allow_double_slash else ""
+        return f"Rules({list(self.rules)!r}, default={self.default!r}{slashes})"
+
+
+def is_ambiguous(path: str) -> bool:
+    """Whether `path`, decoded, has more than one reading.
+
+    That is one with a `.` or `..` segment, two slashes in a row, a backslash, a character of U+0000 to U+001F or U+007F
+    to U+009F, bytes that are not UTF-8 (U+FFFD, or surrogates), or without a slash in front, unless it is empty.
+    """
+    return _AMBIGUOUS.search(path) is not None
+
+
+def _both(first: Requirement, second: Requirement) -> Requirement:
+    """What admits the requests that both admit."""
+    if first.test is not None and second.test is not None:
+        return first if first == second else first & second
+    return max(first, second, key=lambda each: (_STRICTNESS.index(each.mode), each.test is not None))

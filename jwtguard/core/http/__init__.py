@@ -1,0 +1,1 @@
+"""HTTP as the core sees it: requests, responses, where a token stands, cookies, CSRF."""

@@ -1,0 +1,1 @@
+"""Tokens: their encoding, keys, verification and issuing."""

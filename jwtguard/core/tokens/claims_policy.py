@@ -1,0 +1,288 @@
+"""What an issuer's claims must say before they are believed (RFC 7519 §4.1): steps 7 and 8 of verifying.
+
+>>> from jwtguard.core.tokens.jwk_set import JWKSet
+>>> policy = Policy(issuer="https://issuer.example", audience="https://api.example", keys=JWKSet([]))
+>>> claims = {"iss": "https://issuer.example", "aud": "https://api.example", "sub": "user-1", "exp": 1000}
+>>> policy.check(claims, now=900)  # Until exp, plus ten seconds of leeway.
+(-inf, 1010.0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from jwtguard.core.dataclasses import dataclass
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.tokens.encoding import JOSEHeader
+from jwtguard.core.tokens.jwk_set import KeySource
+from jwtguard.core.tokens.jws import TOKEN_TYPES
+from jwtguard.core.tokens.key_sources import sources_of
+from jwtguard.core.tokens.keys import allow_list, header_names
+from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
+from jwtguard.core.tokens.principal import ClaimsMapping
+from jwtguard.core.tokens.sentinels import UNCHECKED as UNCHECKED
+from jwtguard.core.tokens.sentinels import UncheckedType as UncheckedType
+from jwtguard.core.tokens.tenants import TenantPattern
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.core.tokens.trust_domains import TrustDomain
+
+MAX_NUMERIC_DATE = 253402300799
+"""The last second of the year 9999: a larger date is a date in milliseconds, or nonsense (RFC 7519 §2)."""
+MAX_LEEWAY = 300.0
+_GLANCED_AT = frozenset({"iss", "aud", "sub", "exp", "iat"})
+DEFAULT_LEEWAY = timedelta(seconds=10)
+
+
+Validity: TypeAlias = tuple[float, float]
+"""When a token holds, in seconds since the epoch: from the first until just before the second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What tokens of one issuer must look like.
+
+    `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`; an issuer of many tenants is a
+    `TenantPattern`, `NO_ISSUER` means tokens without `iss`, and a `TrustDomain` goes by `sub`. `keys` is a
+    `KeySource`. `leeway` (at most 300 s) allows for clocks that differ. `required_claims` defaults to `exp`, `iss`,
+    `aud` and `sub`, less what is unchecked. `max_token_age` counts from `iat`. `algorithms` are the `alg` values
+    accepted, by default those of the keys. `kind` tells access tokens from others. `past_claims` are dates that may not
+    lie in the future. From `until` on, in seconds since the epoch, nothing is taken any more. Raises
+    `ConfigurationError` with all problems.
+    """
+
+    issuer: str | TenantPattern | TrustDomain | UncheckedType | NoIssuerType
+    audience: str | Iterable[str] | UncheckedType
+    keys: KeySource = field(repr=False)
+    leeway: timedelta = DEFAULT_LEEWAY
+    required_claims: Iterable[str] | None = None
+    max_token_age: timedelta | None = None
+    claims: ClaimsMapping = field(default_factory=ClaimsMapping)
+    algorithms: Iterable[str] | None = None
+    kind: TokenKind = field(default_factory=TokenKind)
+    past_claims: tuple[str, ...] = ()
+    until: float | None = None
+    _algorithms: frozenset[str] | None = field(init=False, repr=False, default=None)
+    _audiences: frozenset[str] | None = field(init=False, repr=False, default=None)
+    _required: tuple[str, ...] = field(init=False, repr=False, default=())
+    _leeway: float = field(init=False, repr=False, default=0.0)
+    _max_age: float | None = field(init=False, repr=False, default=None)
+    _usual: tuple[str, str] | None = field(init=False, repr=False, default=None)
+    """The `iss` and `aud` for a glance; None where more is asked of a token than every one says (RFC 9068 §2.2)."""
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        store = object.__setattr__
+        is_named = isinstance(self.issuer, TenantPattern | TrustDomain) or (
+            isinstance(self.issuer, str) and self.issuer
+        )
+        if self.issuer not in (UNCHECKED, NO_ISSUER) and not is_named:
+            problems.append(
+                'issuer is required: pass issuer="https://issuer.example", the exact `iss` of the tokens,'
+                " or issuer=UNCHECKED if any issuer will do"
+            )
+        if self.audience is not UNCHECKED:
+            store(self, "_audiences", _audiences(self.audience, problems))
+        if not isinstance(self.keys, KeySource):
+            problems.append("keys is required and cannot be unchecked: pass JWKSet([...]) or another KeySource")
+        store(self, "_leeway", seconds("leeway", self.leeway, problems, at_most=MAX_LEEWAY))
+        if self.max_token_age is not None:
+            store(self, "_max_age", seconds("max_token_age", self.max_token_age, problems))
+        store(self, "_required", self._required_names(problems))
+        if not isinstance(self.claims, ClaimsMapping):
+            problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
+        if not isinstance(self.kind, TokenKind):
+            problems.append(f"kind is a TokenKind(...), not {type(self.kind).__name__}")
+        # A fetched source knows which it takes: then a token with another `alg` costs the provider nothing.
+        algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
+        if algorithms is not None:
+            try:
+                store(self, "_algorithms", header_names(allow_list(algorithms)))
+            except ConfigurationError as error:
+                problems.extend(error.problems)
+        ConfigurationError.raise_all(problems)
+        store(self, "_usual", self._usual_names())
+
+    def _usual_names(self) -> tuple[str, str] | None:
+        issuer, audiences = self.issuer, self._audiences
+        is_bounded = self._max_age is not None or self.until is not None
+        asks_more = is_bounded or self.past_claims or self.kind.shows_in_claims or self.claims.subject is not None
+        if asks_more or not _GLANCED_AT.issuperset(self._required):
+            return None
+        if not isinstance(issuer, str) or audiences is None or len(audiences) > 1:
+            return None
+        (audience,) = audiences
+        return issuer, audience
+
+    def _required_names(self, problems: list[str]) -> tuple[str, ...]:
+        if self.required_claims is None:
+            is_nameless = self.issuer in (UNCHECKED, NO_ISSUER) or isinstance(self.issuer, TrustDomain)
+            unchecked = {"iss"} if is_nameless else set()
+            unchecked |= {"aud"} if self.audience is UNCHECKED else set()
+            # Where another claim names the subject, that one is asked for.
+            unchecked |= {"sub"} if getattr(self.claims, "subject", None) is not None else set()
+            return tuple(name for name in ("exp", "iss", "aud", "sub") if name not in unchecked)
+        if isinstance(self.required_claims, Iterable) and not isinstance(self.required_claims, str):
+            names = tuple(self.required_claims)
+            if all(isinstance(name, str) for name in names):
+                return names
+        problems.append('required_claims is a list of names: write required_claims=["exp", "sub"]')
+        return ()
+
+    @property
+    def key_sources(self) -> tuple[KeySource, ...]:
+        """Where the keys may be, in the order in which the sources are asked."""
+        return sources_of(self.keys)
+
+    def check_header(self, header: JOSEHeader, usual: frozenset[str] = TOKEN_TYPES) -> None:
+        """Check what can be told before any key is looked for (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`.
+
+        `usual` are the values of `typ` where the policy's `kind` names none.
+        """
+        if self._algorithms is not None and header.algorithm not in self._algorithms:
+            raise InvalidTokenError("alg")
+        self.kind.check_type(header.type, usual)
+
+    def check(self, claims: Mapping[str, Any], now: float) -> Validity:
+        """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
+        # Step 7: the claims, and step 8. A glance settles what nearly every token says, in half of the time that it
+        # takes to look at each claim for itself; whatever is otherwise, in form or in content, is looked at closely.
+        get = claims.get
+        subject, exp, iat = get("sub"), get("exp"), get("iat")
+        if (
+            (get("iss"), get("aud")) == self._usual
+            and type(subject) is str
+            and subject
+            and type(get("jti", "")) is str
+            and type(exp) is int
+            and exp <= MAX_NUMERIC_DATE
+            and type(iat) is int
+            and iat <= MAX_NUMERIC_DATE
+            and "nbf" not in claims
+            and "cnf" not in claims
+        ):
+            validity = not_before, not_after = iat - self._leeway, exp + self._leeway
+            if not_before <= now < not_after:
+                return validity
+            # Expired tokens are the most of those that are refused, and may cost no more than those that pass.
+            raise InvalidTokenError("not_yet_valid" if now < not_after else "expired")
+        return self._look_closely(claims, now)
+
+    def _look_closely(self, claims: Mapping[str, Any], now: float) -> Validity:
+        """All of steps 7 and 8, in the order in which a wrong claim is worth knowing about (RFC 7519 §4.1)."""
+        for name in self._required:
+            if name not in claims:
+                raise InvalidTokenError(f"missing_{name}")
+        self._check_issuer(claims)
+        self._check_audience(claims)
+        # RFC 7519 §4.1.2 and §4.1.7.
+        if not self.claims.names_subject(claims, is_required="sub" in self._required):
+            raise InvalidTokenError("sub")
+        if not isinstance(claims.get("jti", ""), str):
+            raise InvalidTokenError("jti")
+        # RFC 8725 §3.12: another kind of token that the same issuer signs with the same keys.
+        self.kind.check(claims)
+        validity = not_before, not_after = self.validity(claims)
+        # The comparisons are written so that a clock gone mad (NaN) denies.
+        if not now < not_after:
+            if "exp" in claims and not now < claims["exp"] + self._leeway:
+                raise InvalidTokenError("expired")
+            raise InvalidTokenError("too_old" if self.until is None or now < self.until else "retired")
+        if not now >= not_before:
+            raise InvalidTokenError("not_yet_valid")
+        self._check_past(claims, now)
+        # Step 8: a token bound to a key is worth nothing without the proof of it (RFC 7800 §3.1), in any form.
+        if "cnf" in claims:
+            raise InvalidTokenError("proof_of_possession")
+        return validity
+
+    def _check_issuer(self, claims: Mapping[str, Any]) -> None:
+        # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
+        if isinstance(self.issuer, TenantPattern | TrustDomain):
+            self.issuer.check(claims)
+        elif self.issuer is NO_ISSUER:
+            if "iss" in claims:
+                raise InvalidTokenError("iss")
+        elif "iss" in claims or self.issuer is not UNCHECKED:
+            issuer = claims.get("iss")
+            if not isinstance(issuer, str) or (issuer != self.issuer and self.issuer is not UNCHECKED):
+                raise InvalidTokenError("iss")
+
+    def _check_audience(self, claims: Mapping[str, Any]) -> None:
+        # RFC 7519 §4.1.3: a string or a list of strings, one of which means us.
+        ours = self._audiences
+        if ours is None and "aud" not in claims:
+            return
+        audience = claims.get("aud")
+        if isinstance(audience, str):
+            meant = ours is None or audience in ours
+        elif isinstance(audience, list) and all(isinstance(member, str) for member in audience):
+            meant = ours is None or not ours.isdisjoint(audience)
+        else:
+            meant = False
+        if not meant:
+            raise InvalidTokenError("aud")
+
+    def _check_past(self, claims: Mapping[str, Any], now: float) -> None:
+        for name in self.past_claims:
+            if name in claims and not (_is_date(claims[name]) and claims[name] <= now + self._leeway):
+                raise InvalidTokenError(name)
+
+    def expires_at(self, claims: Mapping[str, Any]) -> float | None:
+        """When verified `claims` cease to hold, in seconds since the epoch, leeway included; None if they always do."""
+        _, not_after = self.validity(claims)
+        return None if not_after == _NEVER else not_after
+
+    def validity(self, claims: Mapping[str, Any]) -> Validity:
+        """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none.
+
+        RFC 7519 §4.1.4 to §4.1.6.
+        """
+        for name in ("exp", "nbf", "iat"):
+            if name in claims and not _is_date(claims[name]):
+                raise InvalidTokenError(name)
+        leeway = self._leeway
+        not_after: float = claims.get("exp", _NEVER) + leeway
+        not_before: float = max(claims.get("nbf", -_NEVER), claims.get("iat", -_NEVER)) - leeway
+        if self._max_age is not None:
+            if "iat" not in claims:
+                raise InvalidTokenError("missing_iat")
+            not_after = min(not_after, claims["iat"] + self._max_age + leeway)
+        if self.until is not None:
+            not_after = min(not_after, self.until)
+        return not_before, not_after
+
+
+_NEVER = float("inf")
+
+
+def _is_date(value: object) -> bool:
+    # `type`, not isinstance: True is an int. The parser has let only finite floats through.
+    return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE
+
+
+def _audiences(audience: object, problems: list[str]) -> frozenset[str]:
+    names = (audience,) if isinstance(audience, str) else audience
+    if isinstance(names, Iterable) and not isinstance(names, bytes | Mapping):
+        found = tuple(names)
+        if found and all(isinstance(name, str) and name for name in found):
+            return frozenset(found)
+    problems.append(
+        'audience is required: pass audience="https://api.example", the `aud` that means this API, or a list,'
+        " or audience=UNCHECKED if tokens for any API will do"
+    )
+    return frozenset()
+
+
+def seconds(name: str, value: object, problems: list[str], *, at_most: float = float("inf")) -> float:
+    """The seconds of a setting given as timedelta; a value out of range is added to `problems`."""
+    if not isinstance(value, timedelta):
+        problems.append(f"{name} is a timedelta, found {value!r}: write {name}=timedelta(seconds=10)")
+    elif not 0 <= value.total_seconds() <= at_most:
+        limit = "" if at_most == float("inf") else f" and at most {at_most:g}"
+        problems.append(f"{name} must be at least 0 seconds{limit}, found {value.total_seconds():g}")
+    else:
+        return value.total_seconds()
+    return 0.0

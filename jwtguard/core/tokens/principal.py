@@ -1,0 +1,299 @@
+"""Who calls: the `Principal`, and the `ClaimsMapping` that says where a token's claims name its rights.
+
+>>> mapping = ClaimsMapping(roles=[("realm_access", "roles")])
+>>> mapping.principal({"sub": "user-1", "realm_access": {"roles": ["admin"]}, "scope": "read write"}).roles
+frozenset({'admin'})
+
+A claim that is missing, or is not what it should be, gives nothing. A role is compared whole: `"admin"` is never
+found inside `"administrator"`.
+"""
+
+# No `from __future__ import annotations`: FastAPI must find `NoParameter` in the constructor, not the text of it.
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, runtime_checkable
+
+from jwtguard.core.dataclasses import dataclass
+from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.frozen import draft_of
+from jwtguard.core.tokens.encoding import ClaimsSet, JSONObject
+from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read
+
+
+class _Described:
+    """Fills in the fields of a principal that nobody has set, when they are asked for, from the claims.
+
+    To work all of them out takes a third of what a request pays for a token seen before, and few views ask for more
+    than the subject and one kind of right. The claims are read-only all the way down, so later is the same as now.
+    """
+
+    __slots__ = ("_mapping",)
+
+    # For type checkers, any name at all would be an attribute.
+    if not TYPE_CHECKING:  # pragma: no branch
+
+        def __getattr__(self, name: str) -> object:  # Called only for what is not there.
+            read = _READERS.get(name)
+            if read is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            value = read(self._mapping, self.claims)
+            object.__setattr__(self, name, value)
+            return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal(_Described, FromGuard):
+    """The caller that a verified token speaks for.
+
+    It comes from the guard alone: FastAPI and pydantic refuse to read one from a request. Tests of an application make
+    one with `jwtguard.testing.principal`.
+
+    `roles`, `scopes` and `permissions` are what the token says, without any hierarchy. `session_id` is the `sid`
+    claim. `auth_time` and `expires_at` are seconds since the epoch, or None.
+    """
+
+    subject: Annotated[str | None, NoParameter(never_read("Principal"))]
+    issuer: str | None = None
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=JSONObject, repr=False)
+    session_id: str | None = None
+    auth_time: float | None = None
+    expires_at: float | None = None
+
+    # What Starlette's own `requires` and templates read from `request.user`.
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always true: a caller without a valid token is no `Principal`."""
+        return True
+
+    @property
+    def display_name(self) -> str:
+        """The `name` or `preferred_username` claim (OpenID Connect Core §5.1), else the subject."""
+        for claim in ("name", "preferred_username"):
+            value = self.claims.get(claim)
+            if isinstance(value, str) and value:
+                return value
+        return self.subject or ""
+
+    @property
+    def identity(self) -> str:
+        """The subject."""
+        return self.subject or ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPath:
+    """Where names stand in the claims: the keys to walk, outermost first, to a list of strings.
+
+    `single_string=True`: a lone string counts as a list of one, which some issuers send for a single role. `keys=True`:
+    the names are the keys of an object (Zitadel: `{"admin": {"1234": "acme.example"}}`); an object that says null,
+    false, 0 or "" of one of them gives nothing. `member="key"`: the names stand under this key in a list of objects
+    (Kinde: `[{"id": "1", "key": "admin"}]`). These three exclude each other. Raises `ConfigurationError`.
+    """
+
+    path: tuple[str, ...]
+    single_string: bool = field(default=False, kw_only=True)
+    keys: bool = field(default=False, kw_only=True)
+    member: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is True or False: found {getattr(self, name)!r}"
+            for name in ("single_string", "keys")
+            if not isinstance(getattr(self, name), bool)
+        ]
+        if self.member is not None and not (isinstance(self.member, str) and self.member):
+            problems.append(f'member is the key under which a name stands, as in member="key": found {self.member!r}')
+        if [self.single_string, self.keys, self.member is not None].count(True) > 1:
+            problems.append("single_string, keys and member exclude each other: write one of them")
+        ConfigurationError.raise_all(problems)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leads to strings alone."""
+        return not (self.single_string or self.keys or self.member is not None)
+
+
+@runtime_checkable
+class ComputedNames(Protocol):
+    """Names that a provider spreads over several claims, in a `ClaimsMapping` beside paths.
+
+    An implementation is immutable and reads nothing but `claims`: what it finds is kept with a verified token.
+    """
+
+    def names(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        """The names that verified `claims` give; none where a claim is malformed."""
+        ...
+
+
+Path: TypeAlias = tuple[str, ...] | ClaimPath | ComputedNames
+SubjectPath: TypeAlias = tuple[str, ...] | ClaimPath
+
+# RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_SCOPE = re.compile(f"{SCOPE_TOKEN.pattern}(?: {SCOPE_TOKEN.pattern})*+")
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimsMapping:
+    """Where roles, scopes and permissions stand in the claims; what several paths find is united.
+
+    A path is a tuple of keys, since claim names hold dots, slashes and colons: `("realm_access", "roles")` walks two
+    levels, `("https://app.example/roles",)` one; `ClaimPath` reads other shapes than a list of strings. `subject` is
+    the path to the caller's name where that is not `sub`, or a list of paths, of which the first counts that is present
+    and not empty: `[("sub",), ("common_name",)]`. The subject is a string, or a whole number, which is turned into a
+    string. Raises `ConfigurationError` for anything else.
+    """
+
+    roles: Iterable[Path] = (("roles",),)
+    scopes: Iterable[Path] = (("scope",),)
+    permissions: Iterable[Path] = (("permissions",),)
+    subject: SubjectPath | Iterable[SubjectPath] | None = None
+    subject_paths: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False, default=())
+    """`subject` as a tuple of paths; empty where it is `sub`."""
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        for name in ("roles", "scopes", "permissions"):
+            paths = getattr(self, name)
+            if isinstance(paths, str | bytes | Mapping | ClaimPath) or not isinstance(paths, Iterable):
+                problems.append(
+                    f"ClaimsMapping({name}=...) is a list of paths: write {name}=[('realm_access', 'roles')]"
+                )
+                continue
+            object.__setattr__(self, name, tuple(_names_path(path, name, problems) for path in paths))
+        if self.subject is not None:
+            paths = _subject_paths(self.subject, problems)
+            object.__setattr__(self, "subject", paths[0] if len(paths) == 1 else paths)
+            object.__setattr__(self, "subject_paths", paths)
+        ConfigurationError.raise_all(problems)
+
+    def principal(self, claims: Mapping[str, Any]) -> Principal:
+        """The caller that verified `claims` describe."""
+        draft = _Draft()
+        draft.subject = (claims.get("sub") or None) if self.subject is None else self._subject_of(claims)
+        draft.claims = claims
+        draft._mapping = self
+        draft.__class__ = Principal
+        principal: Principal = draft
+        if type(claims) is not ClaimsSet:
+            for name in _READERS:  # It may be changed, so what it says now is read now.
+                getattr(principal, name)
+        return principal
+
+    def names_subject(self, claims: Mapping[str, Any], *, is_required: bool = True) -> bool:
+        """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2).
+
+        `sub` may also be left out; an empty one counts as absent, and is refused only where `sub` `is_required`. A
+        subject that the mapping looks for elsewhere must be found.
+        """
+        if self.subject is not None:
+            return self._subject_of(claims) is not None
+        if "sub" not in claims:
+            return True
+        return isinstance(claims["sub"], str) and (bool(claims["sub"]) or not is_required)
+
+    def _subject_of(self, claims: Mapping[str, Any]) -> str | None:
+        found = next((value for path in self.subject_paths if (value := _walk(claims, path)) not in (None, "")), None)
+        if type(found) is int:  # Not isinstance: True is an int.
+            return str(found)
+        return found if isinstance(found, str) else None
+
+
+def _walk(claims: Mapping[str, Any], path: Iterable[str]) -> Any:  # noqa: ANN401
+    value: Any = claims
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _names_path(path: object, name: str, problems: list[str]) -> Path:
+    if isinstance(path, ComputedNames) and not isinstance(path, type):
+        return path
+    return _path(path, name, problems)
+
+
+def _subject_paths(subject: object, problems: list[str]) -> tuple[tuple[str, ...], ...]:
+    """One path, or a list of them: a tuple of strings is one."""
+    given: Iterable[object] = (subject,)
+    # Of a list with something else in it, each member is judged, too.
+    if isinstance(subject, list | tuple) and any(isinstance(path, tuple | list | ClaimPath) for path in subject):
+        given = subject
+    paths = [_path(path, "subject", problems) for path in given]
+    if not all(path.is_plain for path in paths):
+        problems.append("ClaimsMapping(subject=...) leads to one string: single_string, keys and member are for names")
+    return tuple(path.path for path in paths)
+
+
+def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
+    keys = path.path if isinstance(path, ClaimPath) else path
+    if isinstance(keys, tuple) and keys and all(isinstance(key, str) for key in keys):
+        return path if isinstance(path, ClaimPath) else ClaimPath(keys)
+    hint = repr((path,)) if isinstance(path, str) else "('realm_access', 'roles')"
+    problems.append(f"a path in ClaimsMapping({name}=...) is a tuple of keys, found {path!r}: write {hint}")
+    return ClaimPath(())
+
+
+def _united(
+    claims: Mapping[str, Any], paths: Iterable[Any], read: Callable[[object, ClaimPath], frozenset[str]]
+) -> frozenset[str]:
+    found = _NOTHING
+    for path in paths:
+        names = read(_walk(claims, path.path), path) if isinstance(path, ClaimPath) else path.names(claims)
+        found = found | names
+    return found
+
+
+def _names(value: object, path: ClaimPath) -> frozenset[str]:
+    """Roles or permissions: all names of a claim or nothing, since half a malformed claim is no claim."""
+    if path.keys:
+        is_granted = isinstance(value, Mapping) and all(isinstance(each, Mapping) or each for each in value.values())
+        return frozenset(value) if isinstance(value, Mapping) and is_granted else _NOTHING
+    if isinstance(value, str):
+        return frozenset((value,)) if path.single_string and value else _NOTHING
+    if not isinstance(value, list):
+        return _NOTHING
+    names: list[Any] = value
+    if path.member is not None:
+        names = [each.get(path.member) if isinstance(each, Mapping) else None for each in value]
+    return frozenset(names) if all(isinstance(name, str) for name in names) else _NOTHING
+
+
+def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
+    """A string of scope tokens with single spaces between (RFC 6749 §3.3), or what `_names` reads."""
+    if isinstance(value, str) and not path.keys and path.member is None:
+        return frozenset(value.split(" ")) if _SCOPE.fullmatch(value) else _NOTHING
+    return _names(value, path)
+
+
+def _session_id(_: ClaimsMapping, claims: Mapping[str, Any]) -> str | None:
+    found = claims.get("sid")
+    return found if isinstance(found, str) and found else None
+
+
+def _date(name: str) -> Callable[[ClaimsMapping, Mapping[str, Any]], float | None]:
+    def read(_: ClaimsMapping, claims: Mapping[str, Any]) -> float | None:
+        found = claims.get(name)
+        return found if type(found) in _NUMBERS else None
+
+    return read
+
+
+_READERS: dict[str, Callable[[ClaimsMapping, Mapping[str, Any]], object]] = {
+    "issuer": lambda mapping, claims: claims.get("iss"),
+    "roles": lambda mapping, claims: _united(claims, mapping.roles, _names),
+    "scopes": lambda mapping, claims: _united(claims, mapping.scopes, _scopes),
+    "permissions": lambda mapping, claims: _united(claims, mapping.permissions, _names),
+    "session_id": _session_id,
+    "auth_time": _date("auth_time"),
+    "expires_at": _date("exp"),
+}
+"""What each field of a principal is, by the claims; `subject` and `claims` are set from the start."""
+
+_Draft = draft_of(Principal)
+_NUMBERS = frozenset((int, float))  # Of these types exactly: True is an int.

@@ -1,0 +1,359 @@
+"""What each step wants and what it found, in words: for the step as a whole, and for each reason to refuse.
+
+>>> from jwtguard import Guard, SigningKey
+>>> key = SigningKey.generate("HS256", kid="2026-11")
+>>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
+>>> evidence = Evidence.of(guard, "e30.eyJhdWQiOiJ4In0.c2ln")
+>>> print(*details(evidence, 7, "aud"), sep="; ")
+aud is or holds "https://api.example"; aud "x"
+
+Two tables with a small function for each entry, which stay together because a step and its reasons say the same things.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE, Policy
+from jwtguard.core.tokens.encoding import decode_segment
+from jwtguard.core.tokens.jws import TOKEN_TYPES
+from jwtguard.core.tokens.keys import MAX_KID_LENGTH, VerificationKey
+from jwtguard.core.tokens.no_issuer import NO_ISSUER
+from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.tenants import TenantPattern
+from jwtguard.core.tokens.token_kind import TokenKind
+from jwtguard.core.tokens.trust_domains import TrustDomain
+from jwtguard.explanation.faults import json_fault, named, part_fault
+from jwtguard.explanation.moments import moment, span
+from jwtguard.explanation.token_context import Evidence, cut
+
+Pair: TypeAlias = tuple[str, str]
+"""Expected and found."""
+_PARTS = ("header", "payload", "signature")
+_MOST_KEYS = 8
+
+
+def details(evidence: Evidence, number: int, reason: str | None = None) -> Pair:
+    """Expected and found at a step; if it failed, for its `reason`."""
+    if reason is not None:
+        told = _BY_REASON.get(reason) or _BY_REASON.get(f"{reason.partition('_')[0]}_…")
+        if told is not None:
+            return told(evidence, reason)
+    return _BY_STEP[number](evidence)
+
+
+def expected(evidence: Evidence, number: int) -> str:
+    """What a step wants that was not reached."""
+    return _BY_STEP[number](evidence)[0]
+
+
+# Step by step.
+
+
+def _length(e: Evidence) -> Pair:
+    stranger = next((one for one in e.text if not one.isascii()), None)
+    found = f"{len(e.text)} characters"
+    if stranger is not None:
+        found += f", among them {named(stranger)} at {e.text.index(stranger) + 1}"
+    return f"at most {e.max_token_bytes} characters, all of them ASCII", found
+
+
+def _form(e: Evidence) -> Pair:
+    wanted = "three parts of base64url with dots between: header, payload, signature"
+    return wanted, f"three parts, of {', '.join(str(len(part)) for part in e.parts)} characters"
+
+
+def _bad_form(e: Evidence, reason: str) -> Pair:
+    wanted = _form(e)[0]
+    if len(e.parts) != 3:
+        several = "more than 5 parts" if len(e.parts) > 5 else f"{len(e.parts)} part{'s' * (len(e.parts) != 1)}"
+        return wanted, several
+    faults = {name: part_fault(part) if part else "it is empty" for name, part in zip(_PARTS, e.parts, strict=True)}
+    return wanted, "; ".join(f"{name}: {fault}" for name, fault in faults.items() if fault is not None)
+
+
+def _json(e: Evidence, part: int) -> Pair:
+    fault = json_fault(decode_segment(e.parts[part].encode("ascii")))
+    return f"the {_PARTS[part]} is a JSON object in strict UTF-8, no member twice", fault or "a JSON object"
+
+
+def _header(e: Evidence) -> Pair:
+    if e.header is None:
+        return "the header is a JSON object in strict UTF-8, no member twice", ""
+    return _json(e, 0)[0], cut(", ".join(e.header)) or "an empty object"
+
+
+def _extensions(e: Evidence) -> Pair:
+    wanted = f"no crit, b64 or cty; kid a string, if there; typ {_quoted(sorted(TOKEN_TYPES), 'or')}, if there"
+    given = [e.shown(name, of=e.header) for name in ("kid", "typ")]
+    extensions = [e.shown(name, of=e.header) for name in ("crit", "b64", "cty") if name in (e.header or {})]
+    return wanted, ", ".join([*extensions, *given])
+
+
+def _key(e: Evidence) -> Pair:
+    found = f"{e.shown('kid', of=e.header)}, {e.shown('alg', of=e.header)}"
+    if e.keys is None:
+        return "a key for the kid and alg of the header", found
+    listed = [_key_name(key) for key in list(e.keys)[:_MOST_KEYS]]
+    if len(e.keys) > _MOST_KEYS:
+        listed.append(f"{len(e.keys) - _MOST_KEYS} more")
+    wanted = f"a key for the kid and alg of the header; the guard has: {'; '.join(listed) or 'none'}"
+    skipped = [str(each) for each in e.skipped[:_MOST_KEYS]]
+    return f"{wanted}; not used: {'; '.join(skipped)}" if skipped else wanted, found
+
+
+def _key_name(key: VerificationKey) -> str:
+    return f"{'no kid' if key.kid is None else f'kid {cut(json.dumps(key.kid, ensure_ascii=False))}'}, {key.algorithm}"
+
+
+def _signature(e: Evidence) -> Pair:
+    key, wanted = e.key, "a signature that holds"
+    if key is not None:
+        wanted = f"a signature of {key._signature_length} bytes that holds by the key with {_key_name(key)}"
+    length = len(e.parts[2]) * 3 // 4 if len(e.parts) == 3 else 0
+    return wanted, f"{length} bytes"
+
+
+def _claims(e: Evidence) -> Pair:
+    policy = e.policy
+    if policy is None:
+        return _issuer_wanted(e), e.shown("iss")
+    named_claims = ("iss", "aud", "sub", "exp", "nbf", "iat")
+    wanted = [
+        f"there are {', '.join(policy._required)}" if policy._required else "",
+        _issuer_wanted(e),
+        _audience_wanted(e),
+        f"the time is right, give or take {policy._leeway:g} s",
+    ]
+    found = [e.shown(name) for name in named_claims if name in (e.claims or {})]
+    return "; ".join(filter(None, wanted)), ", ".join(found) or "none of these claims"
+
+
+def _possession(e: Evidence) -> Pair:
+    return "no cnf, since no proof of a key is checked", e.shown("cnf")
+
+
+_BY_STEP: dict[int, Callable[[Evidence], Pair]] = {
+    1: _length,
+    2: _form,
+    3: _header,
+    4: _extensions,
+    5: _key,
+    6: _signature,
+    7: _claims,
+    8: _possession,
+}
+
+
+# Reason by reason, where there is more to say.
+
+
+def _alg(e: Evidence, reason: str) -> Pair:
+    allowed = None if e.policy is None else e.policy._algorithms
+    wanted = "alg is a string" if allowed is None else f"alg is {_quoted(sorted(allowed), 'or')}"
+    return wanted, e.shown("alg", of=e.header)
+
+
+def _typ(e: Evidence, reason: str) -> Pair:
+    types = TOKEN_TYPES if e.policy is None or e.policy.kind.types is None else set(e.policy.kind.types)
+    left_out = ", or is left out" if "" in types else ""
+    return f"typ is {_quoted(sorted(types - {''}), 'or')}{left_out}", e.shown("typ", of=e.header)
+
+
+def _kid(e: Evidence, reason: str) -> Pair:
+    kid = e.member("kid")
+    found = f"{len(kid)} characters" if isinstance(kid, str) else e.shown("kid", of=e.header)
+    return f"kid is a string of at most {MAX_KID_LENGTH} characters, or is not there", found
+
+
+def _keys_out_of_reach(e: Evidence, reason: str) -> Pair:
+    policies = [e.policy] if e.policy is not None else e.policies
+    sources = [source for policy in policies for source in policy.key_sources]
+    said = [str(error) for source in sources if (error := getattr(source, "last_error", None))]
+    return "the keys of the issuer", "; ".join(dict.fromkeys(said)) or "they cannot be fetched"
+
+
+def _bad_json(e: Evidence, reason: str) -> Pair:
+    return _json(e, 0 if e.header is None else 1)
+
+
+def _issuer(e: Evidence, reason: str) -> Pair:
+    return _issuer_wanted(e), e.shown("iss")
+
+
+def _issuer_wanted(e: Evidence) -> str:
+    if e.policy is not None and e.policy.issuer is UNCHECKED:
+        return ""
+    if e.policy is not None and e.policy.issuer is NO_ISSUER:
+        return "there is no iss"
+    if e.policy is not None and isinstance(e.policy.issuer, TrustDomain):
+        return f"sub is the SPIFFE ID of a workload in {e.policy.issuer}"
+    templates = any(isinstance(policy.issuer, TenantPattern) for policy in e.policies)
+    names = _quoted(list(dict.fromkeys(e.wanted_issuers)), "or")
+    nameless = any(policy.issuer is NO_ISSUER for policy in e.policies)
+    or_none = ", or there is none" if nameless else ""
+    return f"iss is {names}{', for a tenant on the list' if templates else ''}{or_none}"
+
+
+def _audience(e: Evidence, reason: str) -> Pair:
+    return _audience_wanted(e) or "aud is a string or a list of strings", e.shown("aud")
+
+
+def _audience_wanted(e: Evidence) -> str:
+    return f"aud is or holds {_quoted(e.wanted_audiences, 'or')}" if e.wanted_audiences else ""
+
+
+def _missing(e: Evidence, reason: str) -> Pair:
+    name = reason.removeprefix("missing_")
+    there = cut(", ".join(e.claims or {}))
+    return f"there is a claim {name}", f"no {name}; there are {there}" if there else f"no {name}"
+
+
+def _tenant(e: Evidence, reason: str) -> Pair:
+    claim = getattr(e.policy and e.policy.issuer, "claim", "tid")
+    return f"{claim} names the tenant that stands in iss", f"{e.shown('iss')}, {e.shown(claim)}"
+
+
+def _trust_domain(e: Evidence, reason: str) -> Pair:
+    domains = [str(policy.issuer) for policy in e.policies if isinstance(policy.issuer, TrustDomain)]
+    return f"sub is the SPIFFE ID of a workload in {_quoted(domains, 'or')}", e.shown("sub")
+
+
+def _kind(e: Evidence, reason: str) -> Pair:
+    name = reason.removeprefix("kind_")
+    kind = TokenKind() if e.policy is None else e.policy.kind
+    values = {path[-1]: allowed for path, allowed in kind.values.items()}
+    refused = {path[-1]: others for path, others in kind.not_values.items()}
+    if name in values:
+        return f"{name} is {_quoted(sorted(values[name], key=str), 'or')}", e.shown(name)
+    if name in refused:
+        return f"{name} is none of {_quoted(sorted(refused[name], key=str), 'and')}", e.shown(name)
+    return f"no {name}, which other kinds of token have", e.shown(name)
+
+
+def _some_of(e: Evidence, reason: str) -> Pair:
+    names = sorted(e.policy.kind.some_of) if e.policy is not None else []
+    return f"one of the claims {', '.join(names)}", cut(", ".join(e.claims or {})) or "no claims"
+
+
+def _client(e: Evidence, reason: str) -> Pair:
+    names = sorted(e.policy.kind.client_claims) if e.policy is not None else []
+    clients = sorted(e.policy.kind.clients or ()) if e.policy is not None else []
+    wanted = f"a client in {' or '.join(names)}"
+    return f"{wanted}: {_quoted(clients, 'or')}" if clients else wanted, ", ".join(e.shown(name) for name in names)
+
+
+def _subject(e: Evidence, reason: str) -> Pair:
+    paths = () if e.policy is None else e.policy.claims.subject_paths
+    if not paths:
+        return _text_claim(e, reason)
+    found = ", ".join(e.shown(name) for name in dict.fromkeys(path[0] for path in paths))
+    return f"{' or '.join('.'.join(path) for path in paths)} is a string that is not empty, or a whole number", found
+
+
+def _text_claim(e: Evidence, reason: str) -> Pair:
+    return f"{reason} is a string{' that is not empty' if reason == 'sub' else ''}", e.shown(reason)
+
+
+def _date(e: Evidence, reason: str) -> Pair:
+    return f"{reason} is a number of seconds up to {MAX_NUMERIC_DATE}, the year 9999", e.shown(reason)
+
+
+def _auth_time(e: Evidence, reason: str) -> Pair:
+    return "auth_time is a number of seconds, and not to come", e.shown(reason)
+
+
+def _expired(e: Evidence, reason: str) -> Pair:
+    return f"exp is to come, or past by less than {_leeway(e)}; it is {_now(e)}", e.shown("exp")
+
+
+def _too_old(e: Evidence, reason: str) -> Pair:
+    age = span(e.policy._max_age) if e.policy is not None and e.policy._max_age is not None else "max_token_age"
+    return f"iat is at most {age} ago, give or take {_leeway(e)}; it is {_now(e)}", e.shown("iat")
+
+
+def _retired(e: Evidence, reason: str) -> Pair:
+    return "the last day of this issuer is to come", f"it is {_now(e)}"
+
+
+def _not_yet(e: Evidence, reason: str) -> Pair:
+    found = ", ".join(e.shown(name) for name in ("nbf", "iat") if name in (e.claims or {}))
+    return f"nbf and iat are past, give or take {_leeway(e)}; it is {_now(e)}", found
+
+
+def _leeway(e: Evidence) -> str:
+    policy: Policy | None = e.policy
+    return f"{0 if policy is None else policy._leeway:g} s"
+
+
+def _now(e: Evidence) -> str:
+    return moment(e.now, now=e.now).removesuffix(" (now)")
+
+
+def _possession_failed(e: Evidence, reason: str) -> Pair:
+    cnf = e.claim("cnf")
+    return _possession(e)[0], f"cnf with {cut(', '.join(cnf))}" if isinstance(cnf, dict) else e.shown("cnf")
+
+
+def _opaque(e: Evidence, reason: str) -> Pair:
+    return "the issuer vouches for this opaque token (RFC 7662 §2.2)", "it says that the token is not active"
+
+
+def _introspection(e: Evidence, reason: str) -> Pair:
+    return "the issuer answers about this opaque token (RFC 7662 §2.2)", "it does not, at the moment"
+
+
+def _not_text(e: Evidence, reason: str) -> Pair:
+    return "the text of a token", "something else"
+
+
+def _unforeseen(e: Evidence, reason: str) -> Pair:
+    return "nothing unforeseen", "an error, whose type the log names"
+
+
+_BY_REASON: dict[str, Callable[[Evidence, str], Pair]] = {
+    "not_text": _not_text,
+    "form": _bad_form,
+    "encrypted": _bad_form,
+    "base64url": _bad_form,
+    "json": _bad_json,
+    "json_depth": _bad_json,
+    "alg": _alg,
+    "typ": _typ,
+    "kid": _kid,
+    "keys": _keys_out_of_reach,
+    "missing_…": _missing,
+    "iss": _issuer,
+    "aud": _audience,
+    "tenant": _tenant,
+    "trust_domain": _trust_domain,
+    "kind": _some_of,
+    "kind_…": _kind,
+    "kind_client": _client,
+    "client": _client,
+    "sub": _subject,
+    "jti": _text_claim,
+    "exp": _date,
+    "nbf": _date,
+    "iat": _date,
+    "auth_time": _auth_time,
+    "expired": _expired,
+    "too_old": _too_old,
+    "retired": _retired,
+    "not_yet_valid": _not_yet,
+    "proof_of_possession": _possession_failed,
+    "inactive": _opaque,
+    "introspection": _introspection,
+    "introspection_busy": _introspection,
+    "unforeseen": _unforeseen,
+}
+
+
+def _quoted(names: Iterable[str | bool], word: str) -> str:
+    """`"a", "b" or "c"`."""
+    listed = [json.dumps(name, ensure_ascii=False) for name in names]
+    if len(listed) > 1:
+        return f"{', '.join(listed[:-1])} {word} {listed[-1]}"
+    return "".join(listed)

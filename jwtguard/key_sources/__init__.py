@@ -1,0 +1,1 @@
+"""Verification keys from elsewhere: remote JWK Sets, OpenID discovery, X.509 files."""

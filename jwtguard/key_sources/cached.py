@@ -1,0 +1,478 @@
+"""Keys that are fetched and grow old: when to fetch them, who waits, and what to answer meanwhile.
+
+>>> from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet  # one of those that are built on this
+>>> keys = RemoteJWKSet("https://issuer.example/jwks.json", algorithms=["RS256"])
+>>> keys.available, keys.age, keys.last_error
+(False, None, None)
+
+The rules, of which each one has paid for another library's outage:
+
+1. Making one costs nothing: the first fetch happens when the first token needs it, or at `prefetch()`.
+2. One fetch at a time, however many threads and tasks want it; all wait for that one, at most for its time-out.
+3. Keys are fresh for as long as the provider says (`Cache-Control`), within a minute and a day. After that they serve
+   on while new ones are fetched behind the scenes, until the hard lifetime ends: then nobody can tell any more (503).
+4. A `kid` that is not there is looked for at once, and then not again before the cool-down has passed, so that
+   invented ones cost the provider nothing. A failed fetch starts the cool-down too.
+5. A token with an unknown `kid` is refused (401) only on the word of a fetch that succeeded and is no older than the
+   cool-down. If the fetch failed nobody can tell (503), and nobody is logged out by an outage.
+6. A failed fetch never costs a key that was there.
+7. Where a signature does not hold by a fetched key, another key may have taken its place: that is looked for once a
+   minute at most, never while the document is younger than that, and a search that fails changes no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
+
+from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
+from jwtguard.core.flow import Flow, Steps, Wait, is_async
+from jwtguard.core.forks import Lock
+from jwtguard.core.logs import log_fields
+from jwtguard.core.tokens.claims_policy import seconds
+from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
+from jwtguard.core.tokens.keys import ALGORITHMS, allow_list
+from jwtguard.key_sources.background import Errand, Errands
+from jwtguard.key_sources.http_client import (
+    TIMEOUT,
+    Fetcher,
+    FetchError,
+    FetchRequest,
+    FetchResponse,
+    PlainHTTP,
+    as_fetcher,
+    fetching,
+    no_fetcher,
+)
+from jwtguard.key_sources.problems import Checked
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from jwtguard.key_sources.httpx_fetcher import HTTPXClient
+
+logger = logging.getLogger("jwtguard")
+
+PUBLIC_ALGORITHMS = tuple(sorted(name for name in ALGORITHMS if not name.startswith("HS")))
+"""What fetched keys may be for, unless `algorithms` says less: all but shared secrets, which nobody publishes."""
+MIN_LIFETIME, MAX_LIFETIME, DEFAULT_LIFETIME = 60.0, 86400.0, 600.0
+"""Seconds: the bounds for what a provider's `Cache-Control` says, and what counts where it says nothing."""
+COOL_DOWN = timedelta(seconds=10)
+REPLACEMENT_INTERVAL = 60.0
+"""Seconds between two searches for keys that took the place of others, and the age of a document before the first."""
+_MOST_TOLD = 5
+HARD_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What one fetch brought. `lifetime` is in seconds; `sha256` tells whether it is the same document as before."""
+
+    keys: JWKSet
+    lifetime: float
+    sha256: bytes
+    skipped: tuple[SkippedKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Good:
+    """The keys at hand and until when, by the clock: fresh until `stale_at`, serving until `dead_at`."""
+
+    keys: JWKSet
+    sha256: bytes
+    skipped: tuple[SkippedKey, ...]
+    fetched_at: float
+    stale_at: float
+    dead_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """The latest fetch that has ended, by the clock; `searched_at`: when the latest one for an unknown `kid` began."""
+
+    ended_at: float
+    searched_at: float | None
+    error: str | None
+
+
+Fetch: TypeAlias = Callable[[str, str], Steps[FetchResponse]]
+"""Gets the document at a URL, which messages call by the second argument; raises `FetchError`."""
+
+
+class FetchSettings(TypedDict, total=False):
+    """What every source of fetched keys takes, by keyword.
+
+    `allow_http_loopback`: plain http too, for addresses of this machine; `allow_http_hosts`: for these hosts, which are
+    reached over a network of your own. `fetcher`: a `Fetcher`, an `httpx.Client` or an `httpx.AsyncClient`; the default
+    needs no dependency. `tls`: an `ssl.SSLContext` for the default fetcher.
+    `timeout`: for one fetch altogether (5 s). `cool_down`: between searches for an unknown `kid`, and after a failure
+    (10 s). `hard_lifetime`: how long keys serve without a successful fetch (24 h). `clock`: seconds since the epoch.
+    """
+
+    allow_http_loopback: bool
+    allow_http_hosts: Iterable[str]
+    fetcher: Fetcher | HTTPXClient | None
+    tls: SSLContext | None
+    timeout: timedelta
+    cool_down: timedelta
+    hard_lifetime: timedelta
+    clock: Callable[[], float]
+
+
+class FetchedKeys(ABC):
+    """A `KeySource` that fetches. Subclasses say how, in `_fetching`; each says which arguments it takes."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        algorithms: Iterable[str] | None,
+        allow_http_loopback: bool = False,
+        allow_http_hosts: Iterable[str] = (),
+        fetcher: Fetcher | HTTPXClient | None = None,
+        tls: SSLContext | None = None,
+        timeout: timedelta = timedelta(seconds=TIMEOUT),
+        cool_down: timedelta = COOL_DOWN,
+        hard_lifetime: timedelta = HARD_LIFETIME,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        problems: list[str] = []
+        checked = Checked(problems)
+        self.algorithms: tuple[str, ...] = checked(lambda: public_algorithms(algorithms)) or ()
+        self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
+        http = checked(lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts))
+        self._http: PlainHTTP = PlainHTTP() if http is None else http
+        if http is not None:
+            checked(lambda: self._check_address(address))
+        self._timeout = seconds("timeout", timeout, problems, at_most=60)
+        self._cool_down = seconds("cool_down", cool_down, problems)
+        self._hard_lifetime = seconds("hard_lifetime", hard_lifetime, problems)
+        if not problems and (self._timeout <= 0 or self._hard_lifetime < MIN_LIFETIME):
+            problems.append("timeout is more than 0 seconds, and hard_lifetime at least a minute")
+        if not callable(clock):
+            problems.append(f"clock is a function that returns seconds since the epoch: found {clock!r}")
+        ConfigurationError.raise_all(problems)
+        self._address = address
+        self._clock = clock
+        self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}")
+        # Guards what follows where it is written; readers take what they find, each a value that is never changed.
+        self._lock = Lock("keys")
+        self._good: _Good | None = None
+        self._attempt: _Attempt | None = None
+        self._errand: Errand[None] | None = None
+        self._skew: float | None = None
+        self._replacement_sought_at: float | None = None
+
+    # Abstract: what a subclass adds.
+
+    @abstractmethod
+    def _fetching(self, fetch: Fetch) -> Steps[Fetched]:
+        """The steps of one fetch; `fetch(url, label)` gets a document. Raises `FetchError`."""
+
+    @abstractmethod
+    def _check_address(self, address: str) -> None:
+        """Raise `ConfigurationError` unless `address` may be fetched from."""
+
+    # The port: `jwtguard.core.tokens.jwk_set.KeySource`.
+
+    def current(self) -> JWKSet | None:
+        """The keys at hand, without waiting; None if there are none or they are past their hard lifetime.
+
+        If they are past their soft lifetime, a fetch is started behind the scenes.
+        """
+        good = self._good
+        if good is None:
+            return None
+        now = self._clock()
+        if good.fetched_at <= now < good.stale_at:
+            return good.keys
+        # A clock that was set back makes them old as well: it cannot say how old they are.
+        if not now < good.dead_at:
+            return None
+        if self._may_start(now, searching=False):
+            with self._lock:
+                if self._may_start(now, searching=False):
+                    self._start(searching=False)
+        return good.keys
+
+    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
+        """Look again, for `kid`; raises `UnavailableError` where nobody can tell (503)."""
+        return Flow(self._refreshed(kid))
+
+    def replaced(self, keys: JWKSet) -> Flow[JWKSet | None]:
+        """Look whether others have taken the place of `keys`, by which a signature did not hold (rule 7)."""
+        return Flow(self._replaced(keys))
+
+    def prefetch(self) -> Flow[None]:
+        """Fetch now unless fresh keys are at hand: `keys.prefetch().run()`, or `await keys.prefetch()`.
+
+        For a program that would rather wait at its start than at the first request. Raises `UnavailableError`.
+        """
+        return Flow(self._prefetch())
+
+    # State, for a health check.
+
+    @property
+    def address(self) -> str:
+        """Where the keys come from: a URL, or the issuer who knows it."""
+        return self._address
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last successful fetch began, or None if there was none."""
+        good = self._good
+        return None if good is None else max(0.0, self._clock() - good.fetched_at)
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the latest fetch failed, or None if it did not."""
+        attempt = self._attempt
+        return None if attempt is None else attempt.error
+
+    @property
+    def skipped(self) -> tuple[SkippedKey, ...]:
+        """The keys of the document at hand that could have signed tokens, and that are not used."""
+        good = self._good
+        return () if good is None else good.skipped
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the provider's clock is ahead of ours, by the `Date` of its latest answer; None if it said
+        none. It is in whole seconds, and the way of the answer adds to it.
+        """
+        return self._skew
+
+    @property
+    def stale(self) -> bool:
+        """Whether the keys are past their soft lifetime, or there are none."""
+        good = self._good
+        return good is None or not good.fetched_at <= self._clock() < good.stale_at
+
+    @property
+    def available(self) -> bool:
+        """Whether tokens can be verified without another fetch."""
+        good = self._good
+        return good is not None and self._clock() < good.dead_at
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._address!r})"
+
+    # How it is done.
+
+    def _prefetch(self) -> Steps[None]:
+        if self.stale:
+            yield from self._refreshed(None, even_if_available=True)
+
+    def _refreshed(self, kid: str | None, *, even_if_available: bool = False) -> Steps[JWKSet]:
+        yield from self._errands.preparing()
+        keys, is_joined = yield from self._fetched(kid, even_if_available=even_if_available)
+        if kid is not None and kid not in keys and is_joined:
+            # A fetch that was under way when the caller came may have been answered before the key was there.
+            keys, _ = yield from self._fetched(kid, even_if_available=False)
+        return keys
+
+    def _fetched(self, kid: str | None, *, even_if_available: bool) -> Steps[tuple[JWKSet, bool]]:
+        """The keys after a fetch, and whether that was under way already when the caller came."""
+        with self._lock:
+            now = self._clock()
+            keys = self._living(now)
+            if keys is not None and not even_if_available and (kid is None or kid in keys):
+                return keys, False  # Somebody else fetched them since the caller looked.
+            errand = self._errand
+            is_joined = errand is not None and errand.is_under_way()
+            if not is_joined:
+                searching = keys is not None and not even_if_available
+                errand = self._start(searching=searching) if self._may_start(now, searching=searching) else None
+        if errand is not None:
+            try:
+                yield Wait(errand.future, timeout=errand.wait_seconds())
+            except (TimeoutError, RuntimeError):  # Not ended in its time, or never begun: nobody can tell.
+                raise self._unavailable() from None
+        keys, attempt = self._living(self._clock()), self._attempt
+        if keys is not None and not even_if_available and (kid is None or kid in keys):
+            return keys, is_joined
+        if keys is None or attempt is None or attempt.error is not None:
+            raise self._unavailable()
+        return keys, is_joined  # Without `kid`, on the word of a fetch that is young enough (rule 5).
+
+    def _replaced(self, keys: JWKSet) -> Steps[JWKSet | None]:
+        yield from self._errands.preparing()
+        with self._lock:
+            now = self._clock()
+            good, errand = self._good, self._errand
+            if good is None or good.keys is not keys:
+                return self._living(now)  # They were replaced since the caller looked.
+            if errand is None or not errand.is_under_way():
+                errand = None
+                if self._may_seek_replacement(good, now):
+                    self._replacement_sought_at = now
+                    errand = self._start(searching=False)
+        if errand is None:
+            return None
+        try:
+            yield Wait(errand.future, timeout=errand.wait_seconds())
+        except (TimeoutError, RuntimeError):
+            return None
+        newer = self._living(self._clock())
+        return None if newer is keys else newer
+
+    def _may_seek_replacement(self, good: _Good, now: float) -> bool:
+        sought_at = self._replacement_sought_at
+        is_young = 0 <= now - good.fetched_at < REPLACEMENT_INTERVAL
+        is_sought = sought_at is not None and 0 <= now - sought_at < REPLACEMENT_INTERVAL
+        return not is_young and not is_sought and self._may_start(now, searching=False)
+
+    def _living(self, now: float) -> JWKSet | None:
+        good = self._good
+        return good.keys if good is not None and now < good.dead_at else None
+
+    def _may_start(self, now: float, *, searching: bool) -> bool:
+        """Whether a fetch may start: none is under way, and the cool-down has passed where one counts (rule 4)."""
+        errand = self._errand
+        if errand is not None and errand.is_under_way():
+            return False
+        attempt = self._attempt
+        if attempt is None:
+            return True
+        if attempt.error is not None:
+            return not 0 <= now - attempt.ended_at < self._cool_down
+        # A fetch that succeeded holds up the next search only if it was one itself: a key that appeared right after
+        # an ordinary one must be found at once.
+        searched_at = attempt.searched_at
+        return not (searching and searched_at is not None and 0 <= now - searched_at < self._cool_down)
+
+    def _start(self, *, searching: bool) -> Errand[None]:
+        errand: Errand[None] = Errand(self._timeout)
+        begun_at = self._clock()
+        attempt = self._attempt
+        searched_at = begun_at if searching else None if attempt is None else attempt.searched_at
+        self._errand = errand
+        if not self._errands.start(errand, lambda: Flow(self._perform(begun_at, searched_at))):
+            self._fail(searched_at, "no thread or event loop to fetch them on")
+        return errand
+
+    def _perform(self, begun_at: float, searched_at: float | None) -> Steps[None]:
+        deadline = time.monotonic() + self._timeout
+
+        def fetch(url: str, label: str) -> Steps[FetchResponse]:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise FetchError(f"no time was left to fetch {label}")
+            response = yield from fetching(self._fetcher, FetchRequest(url=url, timeout=remaining, label=label))
+            self._skew = skew_of(response.headers, self._clock())
+            return response
+
+        try:
+            fetched = yield from self._fetching(fetch)
+        except JWTGuardError as error:
+            self._fail(searched_at, error.detail)
+            raise  # What is wrong with the program is told to whoever waits; all else is an outage.
+        except Exception as error:  # noqa: BLE001 - rule 6
+            self._fail(searched_at, str(error) if isinstance(error, FetchError) else type(error).__name__)
+        except BaseException:
+            self._fail(searched_at, "the fetch was cancelled")
+            raise
+        else:
+            self._succeed(fetched, begun_at, searched_at)
+
+    def _succeed(self, fetched: Fetched, begun_at: float, searched_at: float | None) -> None:
+        lifetime = min(max(fetched.lifetime, MIN_LIFETIME), MAX_LIFETIME)
+        before = self._good
+        is_known = before is not None and before.sha256 == fetched.sha256
+        # The same set for as long as its keys are the same: another one means that tokens are verified anew.
+        if before is not None and (is_known or before.keys.holds_same_keys(fetched.keys)):
+            keys = before.keys
+        else:
+            keys = fetched.keys
+        with self._lock:
+            self._good = _Good(
+                keys=keys,
+                sha256=fetched.sha256,
+                skipped=fetched.skipped,
+                fetched_at=begun_at,
+                # Some time before they die, or the first request after that would have to wait.
+                stale_at=begun_at + min(lifetime, self._hard_lifetime * 23 / 24),
+                dead_at=begun_at + self._hard_lifetime,
+            )
+            self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=None)
+        if fetched.skipped and not is_known:
+            logger.warning(
+                "keys of %s: %s",
+                self._address,
+                told(fetched.skipped),
+                extra=log_fields("keys_skipped", source=self._address),
+            )
+
+    def _fail(self, searched_at: float | None, error: str) -> None:
+        logger.warning(
+            "keys of %s: %s", self._address, error, extra=log_fields("keys_not_fetched", source=self._address)
+        )
+        self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=error)
+
+    def _unavailable(self) -> UnavailableError:
+        attempt = self._attempt
+        remaining = 0.0
+        if attempt is not None and attempt.error is not None:
+            remaining = attempt.ended_at + self._cool_down - self._clock()
+        return UnavailableError("keys", retry_after=max(1, math.ceil(min(remaining, self._cool_down))))
+
+
+def told(skipped: Sequence[SkippedKey]) -> str:
+    """What is said of the keys that are not used."""
+    listed = [str(each) for each in skipped[:_MOST_TOLD]]
+    if len(skipped) > _MOST_TOLD:
+        listed.append(f"{len(skipped) - _MOST_TOLD} more")
+    return f"not used, though it could sign tokens: {'; '.join(listed)}"
+
+
+def public_algorithms(algorithms: Iterable[str] | None) -> tuple[str, ...]:
+    """The algorithms that fetched keys may be for; raises `ConfigurationError` for shared secrets."""
+    if algorithms is None:
+        return PUBLIC_ALGORITHMS
+    names = tuple(dict.fromkeys(allow_list(algorithms)))
+    secret = [name for name in names if name not in PUBLIC_ALGORITHMS]
+    if secret or not names:
+        raise ConfigurationError(
+            "algorithms names at least one that has public keys, and no shared secrets, which nobody publishes:"
+            f' write algorithms=["RS256"], found {", ".join(names) or "none"}'
+        )
+    return names
+
+
+def lifetime_of(headers: Mapping[str, str]) -> float:
+    """The seconds for which an answer is fresh, by its `Cache-Control` and `Age` (RFC 9111 §4.2)."""
+    directives: dict[str, str] = {}
+    for directive in headers.get("cache-control", "").lower().split(","):
+        name, _, value = directive.partition("=")
+        directives.setdefault(name.strip(), value.strip().strip('"'))
+    if "no-store" in directives or "no-cache" in directives:
+        return 0.0
+    max_age, age = directives.get("max-age", ""), headers.get("age", "").strip()
+    if not (max_age.isascii() and max_age.isdigit()):
+        return DEFAULT_LIFETIME
+    spent = float(age[:18]) if age.isascii() and age.isdigit() else 0.0
+    return max(0.0, float(max_age[:18]) - spent)
+
+
+def skew_of(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds by which the clock is ahead that wrote an answer's `Date` (RFC 9110 §6.6.1); None without one."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and fetches are few
+
+    try:
+        written_at = parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
+    age = headers.get("age", "").strip()  # It lay in a cache for so long (RFC 9111 §5.1).
+    return written_at + (float(age[:18]) if age.isascii() and age.isdigit() else 0.0) - now
+
+
+def fingerprint(*parts: bytes) -> bytes:
+    """Tells one document from another."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()

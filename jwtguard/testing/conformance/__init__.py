@@ -1,0 +1,1 @@
+"""The suites that adapters and stores must pass. They need pytest."""

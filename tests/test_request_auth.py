@@ -1,0 +1,263 @@
+"""What an adapter keeps of one request, and whose word counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from jwtguard import (
+    AuthorizationHeader,
+    ConfigurationError,
+    Guard,
+    InvalidTokenError,
+    MissingTokenError,
+    Principal,
+    TokenHeader,
+    authenticated,
+    has_role,
+    public,
+)
+from jwtguard.core.flow import Steps, flow
+from jwtguard.guard import Admission, Authentication
+from jwtguard.request_auth import Asking, Callers, Checkpoint, Entry, check_guard, check_view
+from tests.samples import asgi, guard, token
+
+ALICE, BOB = Principal(subject="alice"), Principal(subject="bob")
+AS_ALICE = Authentication(principal=ALICE)
+REFUSED = Authentication(error=InvalidTokenError("expired"))
+ONE, TWO = guard(), guard()
+
+
+def _callers(*kept: tuple[Guard, Entry | Asking]) -> Callers:
+    callers = Callers()
+    for made_by, entry in kept:
+        callers.keep(made_by, entry)
+    return callers
+
+
+def _asking(found: Authentication, asked: list[str]) -> Asking:
+    """How to find out that it is `found`, which leaves a mark each time."""
+
+    @flow
+    def find_out() -> Steps[Authentication]:
+        asked.append("who?")
+        return found
+        yield
+
+    return find_out
+
+
+def test_nobody() -> None:
+    """Where no middleware and no decorator was, nobody can say who calls; the error says what to add."""
+    callers = _callers()
+    for ask in (callers.principal, callers.guard):
+        with pytest.raises(ConfigurationError, match=r"no jwtguard middleware .* is in front"):
+            ask()
+    with pytest.raises(ConfigurationError, match="nobody has asked this guard who is calling"):
+        callers.principal_of(ONE)
+
+
+def test_one_middleware() -> None:
+    """The sole middleware's word counts."""
+    callers = _callers((ONE, AS_ALICE))
+    assert (callers.guard(), callers.principal(), callers.principal_of(ONE)) == (ONE, ALICE, ALICE)
+    assert (callers.kept(ONE).run(), callers.known_principal(), callers.has_middleware) == (AS_ALICE, ALICE, True)
+
+
+def test_error_that_was_kept() -> None:
+    """Asking for the caller raises the error; places that only show it stay silent."""
+    callers = _callers((ONE, REFUSED))
+    for ask in (callers.principal, lambda: callers.principal_of(ONE)):
+        with pytest.raises(InvalidTokenError) as raised:
+            ask()
+        assert callers.is_kept(ONE, raised.value)
+        assert not callers.is_kept(TWO, raised.value)
+    assert callers.known_principal() is None
+    assert not callers.is_kept(ONE, InvalidTokenError("expired"))
+
+
+def test_nobody_where_nobody_is_needed() -> None:
+    """Behind a rule that does without a caller there is none, and that is no error."""
+    nobody = Admission()
+    callers = _callers((ONE, nobody))
+    assert (callers.principal(), callers.principal_of(ONE), callers.kept(ONE).run()) == (None, None, nobody)
+    assert not callers.is_kept(ONE, MissingTokenError())
+
+
+def test_two_guards_never_take_each_others_callers() -> None:
+    """A result counts for the very guard that made it, even if another is configured alike."""
+    callers = _callers((ONE, AS_ALICE))
+    assert callers.kept(TWO).run() is None
+    assert (callers.knows(ONE), callers.knows(TWO)) == (True, False)
+    with pytest.raises(ConfigurationError, match="nobody has asked this guard"):
+        callers.principal_of(TWO)
+
+
+def test_two_middlewares() -> None:
+    """With two guards in front one of them must be named."""
+    callers = _callers((ONE, AS_ALICE), (TWO, Authentication(principal=BOB)))
+    for ask in (callers.principal, callers.guard):
+        with pytest.raises(ConfigurationError, match=r"more than one guard .* auth\.principal"):
+            ask()
+    assert (callers.principal_of(ONE), callers.principal_of(TWO), callers.known_principal()) == (ALICE, BOB, None)
+
+
+def test_innermost_requires() -> None:
+    """Inside `requires` the caller is the one it let in, and afterwards the one from before."""
+    callers = _callers((ONE, AS_ALICE))
+    seen = [callers.principal()]
+    with callers.admitting(TWO, BOB):
+        seen.append(callers.principal())
+        with callers.admitting(ONE, None):
+            seen.append(callers.principal())
+        seen.append(callers.principal())
+    seen.append(callers.principal())
+    assert seen == [ALICE, BOB, None, BOB, ALICE]
+
+
+def test_innermost_of_one_guard() -> None:
+    """A guard that is asked by name answers for itself, wherever it stands."""
+    callers = _callers((ONE, AS_ALICE))
+    with callers.admitting(ONE, None), callers.admitting(TWO, BOB):
+        assert (callers.principal(), callers.principal_of(ONE), callers.principal_of(TWO)) == (BOB, None, BOB)
+        assert callers.knows(TWO)
+    assert not callers.knows(TWO)
+
+
+def test_requires_alone() -> None:
+    """A decorator without a middleware is enough."""
+    callers = _callers()
+    callers.admit(ONE, ALICE)
+    assert (callers.principal(), callers.principal_of(ONE), callers.has_middleware) == (ALICE, ALICE, False)
+
+
+def test_view_that_raises() -> None:
+    """A view that raises is left as any other."""
+    callers = _callers((ONE, AS_ALICE))
+    with pytest.raises(RuntimeError), callers.admitting(TWO, BOB):
+        raise RuntimeError("on purpose")
+    assert callers.principal() is ALICE
+
+
+def test_two_views_at_once() -> None:
+    """Of two views that run at once either may end first."""
+    callers = _callers()
+    first, second = callers.admitting(ONE, ALICE), callers.admitting(ONE, ALICE)
+    first.__enter__()
+    second.__enter__()
+    callers.admit(TWO, BOB)
+    first.__exit__(None, None, None)
+    assert callers.principal_of(ONE) is ALICE
+    second.__exit__(None, None, None)
+    assert (callers.principal(), callers.knows(ONE)) == (BOB, False)
+
+
+def test_found_out_once() -> None:
+    """What is kept to be found out is found out when somebody asks, and once."""
+    asked: list[str] = []
+    callers = _callers((ONE, _asking(AS_ALICE, asked)))
+    assert (callers.known_principal(), callers.guard(), callers.knows(ONE), asked) == (None, ONE, True, [])
+    assert (callers.kept(ONE).run(), callers.principal(), callers.principal_of(ONE)) == (AS_ALICE, ALICE, ALICE)
+    assert (callers.known_principal(), asked) == (ALICE, ["who?"])
+
+
+def test_found_out_that_there_is_an_error() -> None:
+    """An error that was found out lately is kept as well."""
+    asked: list[str] = []
+    callers = _callers((ONE, _asking(REFUSED, asked)))
+    assert not callers.is_kept(ONE, InvalidTokenError("expired"))
+    for _ in range(2):
+        with pytest.raises(InvalidTokenError) as raised:
+            callers.principal()
+        assert callers.is_kept(ONE, raised.value)
+    assert asked == ["who?"]
+
+
+def test_remembered_is_not_in_front() -> None:
+    """What a view asked of a guard without a middleware says nothing to who asks for no guard in particular."""
+    asked: list[str] = []
+    callers = _callers((ONE, AS_ALICE))
+    callers.remember(TWO, _asking(Authentication(principal=BOB), asked))
+    assert (callers.principal(), callers.guard(), callers.known_principal()) == (ALICE, ONE, ALICE)
+    assert (callers.knows(TWO), callers.principal_of(TWO), asked) == (True, BOB, ["who?"])
+
+
+def test_kept_again() -> None:
+    """Two middlewares of one guard are one guard in front."""
+    callers = _callers((ONE, AS_ALICE), (ONE, Authentication(principal=BOB)))
+    assert (callers.guard(), callers.principal()) == (ONE, BOB)
+
+
+def test_copy() -> None:
+    """What is added to a copy is not seen by whoever is in front."""
+    outside = _callers((ONE, AS_ALICE))
+    inside = outside.copy()
+    inside.keep(TWO, AS_ALICE)
+    inside.admit(TWO, BOB)
+    assert (inside.principal(), outside.principal(), outside.knows(TWO)) == (BOB, ALICE, False)
+    assert inside.principal_of(ONE) is ALICE
+
+
+def test_checkpoint_goes_by_what_was_kept() -> None:
+    """Behind the middleware of its guard a decorator does not read the request again."""
+    callers = _callers((ONE, AS_ALICE))
+    admission = Checkpoint(authenticated, None).admit(ONE, asgi(), callers).run()
+    assert admission.require() is ALICE
+
+
+def test_checkpoint_goes_by_what_rules_read() -> None:
+    """A middleware with rules has read the token for a decorator of the same guard, or, for a public path, has not."""
+    checkpoint = Checkpoint(authenticated, None)
+    read = _callers((ONE, Admission(principal=ALICE, authentication=AS_ALICE)))
+    assert checkpoint.admit(ONE, asgi(), read).run().require() is ALICE
+    with pytest.raises(MissingTokenError):
+        checkpoint.admit(ONE, asgi(), _callers((ONE, Admission()))).run()
+
+
+def test_checkpoint_that_needs_no_token_asks_nobody() -> None:
+    """A public view does not make its middleware find out who is calling."""
+    asked: list[str] = []
+    callers = _callers((ONE, _asking(AS_ALICE, asked)))
+    assert Checkpoint(public, None).admit(ONE, asgi(), callers).run().require() is None
+    assert asked == []
+
+
+def test_checkpoint_of_another_guard_reads_by_itself() -> None:
+    """What another guard's middleware kept is nothing to go by."""
+    callers = _callers((ONE, AS_ALICE))
+    with pytest.raises(MissingTokenError):
+        Checkpoint(authenticated, None).admit(TWO, asgi(), callers).run()
+
+
+def test_checkpoint_with_its_own_places_reads_again() -> None:
+    """With `tokens_from` the request is read again, there and only there."""
+    callers = _callers((ONE, AS_ALICE))
+    checkpoint = Checkpoint(authenticated, iter([TokenHeader("X-Token", from_proxy=False)]))
+    request = asgi([("X-Token", token("bob"))])
+    caller = checkpoint.admit(ONE, request, callers).run().require()
+    assert caller is not None
+    assert caller.subject == "bob"
+    with pytest.raises(MissingTokenError):
+        checkpoint.admit(ONE, asgi(), callers).run()
+
+
+def test_checkpoint_is_checked_when_it_is_written() -> None:
+    """A wrong requirement, or a wrong place, does not wait for a request."""
+    with pytest.raises(ConfigurationError, match="a requirement is"):
+        Checkpoint("admin", None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="tokens_from is a list"):
+        Checkpoint(has_role("admin"), AuthorizationHeader())  # type: ignore[arg-type]
+    assert Checkpoint(public, None).requirement == public
+
+
+def test_check_guard() -> None:
+    """Who needs a guard says so, and by its name."""
+    assert check_guard(ONE, "FlaskGuard") is ONE
+    with pytest.raises(ConfigurationError, match=r"FlaskGuard"):
+        check_guard("guard", "FlaskGuard")
+
+
+def test_check_view() -> None:
+    """A class is no view that `requires` can guard, and the error says what to write instead."""
+    check_view(asgi, instead="")
+    with pytest.raises(ConfigurationError, match="Callers is a class: guard what as_view"):
+        check_view(Callers, instead="guard what as_view() returns")
