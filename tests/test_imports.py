@@ -23,29 +23,32 @@ BARE = {
 SLOW = {"asyncio", "urllib", "urllib.request", "urllib.parse", "sqlite3", "concurrent.futures", "ssl", "socket"}
 """What takes long to import, and is imported where it is first used."""
 
-SHARED = {"core", "guard", "configuration", "callers", "marks", "keys", "providers", "stores", "endpoints"}
+KEYS = {"key_sources", "key_rotation", "trust"}
+SHARED = KEYS | {"core", "guard", "configuration", "request_auth", "view_metadata", "providers", "stores", "endpoints"}
 """What an adapter may build on."""
 ROOMS: dict[str, set[str]] = {
-    "": {"core", "guard", "keys"},
+    "": {"core", "guard"} | KEYS,
     "core": {"core"},
-    "keys": {"core", "keys"},
-    "providers": {"core", "keys", "providers"},
-    "migration": {"core", "keys"},
+    "key_sources": {"core", "key_sources"},
+    "key_rotation": {"core", "key_sources", "key_rotation"},
+    "trust": {"core", "key_sources", "trust"},
+    "providers": {"core", "key_sources", "trust", "providers"},
+    "migration": {"core", "key_sources", "trust"},
     "stores": {"core", "stores"},
-    "configuration": {"core", "keys", "providers", "guard", "configuration"},
-    "guard": {"core", "keys", "configuration"},
-    "callers": {"core", "guard"},
-    "marks": {"core", "guard"},
-    "sockets": {"core", "guard", "callers"},
-    "endpoints": {"core", "guard", "callers", "marks", "endpoints"},
-    "asgi_endpoints": {"core", "callers", "marks", "endpoints"},
-    "asgi": SHARED | {"sockets", "asgi_endpoints"},
+    "configuration": {"core", "providers", "guard", "configuration"} | KEYS,
+    "guard": {"core", "configuration"} | KEYS,
+    "request_auth": {"core", "guard"},
+    "view_metadata": {"core", "guard"},
+    "websocket_lifetime": {"core", "guard", "request_auth"},
+    "endpoints": {"core", "guard", "request_auth", "view_metadata", "endpoints"},
+    "asgi_endpoints": {"core", "request_auth", "view_metadata", "endpoints"},
+    "asgi": SHARED | {"websocket_lifetime", "asgi_endpoints"},
     "fastapi": SHARED | {"asgi"},
     "flask": SHARED,
     "django": SHARED | {"checks", "django"},
     "checks": {"core", "guard", "checks"},
-    "health": {"core", "guard", "keys"},
-    "otel": {"core", "keys"},
+    "health": {"core", "guard"} | KEYS,
+    "otel": {"core", "key_sources"},
     "inventory": SHARED | {"asgi", "django", "inventory"},
     "doctor": SHARED | {"checks", "doctor", "inventory"},
     "explanation": {"core", "guard", "explanation"},
@@ -55,8 +58,8 @@ ROOMS: dict[str, set[str]] = {
 }
 """For each room the rooms that it may import."""
 OTHERS: dict[str, set[str]] = {
-    "core.jwk": {"jwt", "cryptography"},
-    "core.signatures": {"cryptography"},
+    "core.tokens.keys": {"jwt", "cryptography"},
+    "core.tokens.signatures": {"cryptography"},
     "cli.refused_keys": {"jwt", "cryptography"},
     "core.event_loops": {"anyio", "trio"},
     "asgi": {"starlette"},
@@ -83,12 +86,12 @@ OTHERS: dict[str, set[str]] = {
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
     "django.store": {
-        *("core", "stores.conflicts", "stores.housekeeping", "stores.patience"),
+        *("core", "stores.conflicts", "stores.housekeeping", "stores.query_timeout"),
         *("django.models", "django.database_clock", "django.turn_statement"),
     },
     "stores.conflicts": {"core"},
     "stores.housekeeping": {"core", "stores.conflicts"},
-    "stores.patience": {"core"},
+    "stores.query_timeout": {"core"},
     "django.models": {"core", "django.fields"},
     "django.fields": {"core"},
     "django.database_clock": {"core"},

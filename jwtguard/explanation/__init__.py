@@ -12,7 +12,8 @@
 >>> explanation.failed.expected, explanation.failed.found
 ('aud is or holds "https://api.example"', 'aud "https://other.example"')
 
-Nothing is verified a second way: the guard itself is asked, and its reason tells the step (`jwtguard.core.tokens.reasons`).
+Nothing is verified a second way: the guard itself verifies, and its reason tells the step
+(`jwtguard.core.tokens.reasons`).
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 >>> remedy(Evidence.of(guard, '"e30.e30.c2ln"'), "form")
 'Take the quotes off: they are not part of the token.'
 
-Whatever has no line here gets the remedy of its reason (`jwtguard.core.tokens.reasons`). The table is one, and long because
-there are many causes; what it asks stands in `clues.py`.
+A cause without a line here gets the remedy of its reason (`jwtguard.core.tokens.reasons`). The table is long because
+there are many causes; its predicates stand in `predicates.py`.
 """
 
 from __future__ import annotations

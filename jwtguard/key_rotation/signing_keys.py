@@ -137,8 +137,8 @@ class SigningKeys:
             keys = self._loaded.verification
         return keys
 
-    # What an issuer asks: `jwtguard.core.tokens.issuer.SigningKeySource`. It looks at the files itself, which takes as long
-    # as asking the file system for two dates.
+    # The protocol `jwtguard.core.tokens.issuer.SigningKeySource`. It looks at the files itself, which takes as long as
+    # asking the file system for two dates.
 
     @property
     def signing_key(self) -> SigningKey:

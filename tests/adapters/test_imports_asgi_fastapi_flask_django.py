@@ -37,10 +37,8 @@ LATER = {
     "jwtguard.stores",
     "jwtguard.testing",
 }
-"""What is loaded by whoever makes sessions, mounts routes, fetches keys and so on."""
-MOST = {"asgi": 45, "flask": 44, "fastapi": 47, "django": 49}
-"""Modules of ours: one more costs each process that starts, so it is a decision."""
-adapters = pytest.mark.parametrize("adapter", list(MOST))
+"""Modules that only sessions, routes, stores and fetched keys need."""
+adapters = pytest.mark.parametrize("adapter", ["asgi", "flask", "fastapi", "django"])
 GUARDS = {"asgi": "ASGIGuard", "flask": "FlaskGuard", "fastapi": "FastAPIGuard", "django": "DjangoGuard"}
 
 
@@ -52,10 +50,8 @@ def _loaded_by(statement: str) -> set[str]:
 
 @adapters
 def test_adapter_loads_what_guarding_needs(adapter: str) -> None:
-    """Sessions, routes, stores and fetched keys are loaded by whoever uses them."""
-    loaded = _loaded_by(f"import jwtguard.{adapter}")
-    assert loaded & LATER == set()
-    assert len(loaded) <= MOST[adapter]
+    """Importing an adapter loads no module of sessions, routes, stores and fetched keys."""
+    assert _loaded_by(f"import jwtguard.{adapter}") & LATER == set()
 
 
 FRAMEWORKS = {

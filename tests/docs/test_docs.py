@@ -27,14 +27,14 @@ _FIXED = {
 # Where a reason is no literal: claims whose dates are checked by one function, states of a session, and reasons that
 # are handed on from an error which was made elsewhere.
 _NAMED_ELSEWHERE: dict[tuple[str, str], set[str]] = {
-    ("policy.py", "name"): {"exp", "nbf", "iat", "auth_time"},
-    ("prepared_refresh.py", "reason"): {"unknown_session", "another_session", "revoked", "expired"},
+    ("claims_policy.py", "name"): {"exp", "nbf", "iat", "auth_time"},
+    ("rotation.py", "reason"): {"unknown_session", "another_session", "revoked", "expired"},
     ("refresh_tokens.py", "reason"): {"unforeseen"},
     ("refresh_tokens.py", "name"): {"sub", "sid", "gen", "auth_time", "scope", "claims", "remember", "stamp"},
     ("endpoints.py", "reason"): set(),
     ("look_ups.py", "outcome.reason"): set(),
     ("look_ups.py", "error.reason"): set(),
-    ("sockets.py", "self.refusal"): {"expired", "revoked"},
+    ("websocket_lifetime.py", "self.refusal"): {"expired", "revoked"},
     ("forks.py", "self._name"): {"keys", "store", "introspection"},
 }
 

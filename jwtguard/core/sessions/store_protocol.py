@@ -155,8 +155,8 @@ class Taken:
     """What became of taking a turn.
 
     If it was not taken, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
-    turn was taken, as `jwtguard.core.sessions.grace.age_of_turn` counts them: to the time of that read by the store's own clock,
-    or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set back since.
+    turn was taken, as `jwtguard.core.sessions.grace.age_of_turn` counts them: to the time of that read by the store's
+    own clock, or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set back since.
     """
 
     is_taken: bool

@@ -5,7 +5,8 @@
 ['/me', '/plain']
 
 An adapter's test builds each site with its own framework: the routes below `/auth`, the public keys at the root too,
-and the views, each of which answers a GET or POST with `{"subject": …}` as those of `jwtguard.testing.conformance.adapter_sites` do.
+and the views, each of which answers a GET or POST with `{"subject": …}` as those of
+`jwtguard.testing.conformance.adapter_sites` do.
 """
 
 from __future__ import annotations
