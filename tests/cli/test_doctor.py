@@ -104,7 +104,7 @@ def test_a_file(name: str, tmp_path: Path) -> None:
     texts = {
         "guard.json": json.dumps({**CONFIG, "tokens_from": [{"query": "t"}]}),
         "guard.toml": 'tokens_from = [{query = "t"}]\n' + toml.replace("KEYS", "keys"),
-        "pyproject.toml": '[jwtguard]\ntokens_from = [{query = "t"}]\n' + toml.replace("KEYS", "jwtguard.trust"),
+        "pyproject.toml": '[jwtguard]\ntokens_from = [{query = "t"}]\n' + toml.replace("KEYS", "jwtguard.keys"),
     }
     (tmp_path / name).write_text(texts[name])
     answer = doctor("--config", str(tmp_path / name), "--offline", "--json")

@@ -20,10 +20,10 @@ from jwtguard import FetchRequest, RemoteJWKSet, UnavailableError
 from jwtguard.key_sources import default_fetcher
 from jwtguard.key_sources.default_fetcher import DefaultFetcher
 from jwtguard.key_sources.http_client import FetchError
+from tests.key_sources import server as behaviours
 from tests.key_sources.certificates import self_signed
 from tests.key_sources.scripted import FIRST, jwks
 from tests.key_sources.server import Server, answer, serving
-from tests.keys import server as behaviours
 
 DOCUMENT = jwks(FIRST)
 

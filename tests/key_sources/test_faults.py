@@ -19,9 +19,9 @@ from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.tokens.jws import sign
 from jwtguard.key_sources.cached import FetchedKeys
 from tests.core.keys import signing_key
+from tests.key_sources import server as behaviours
 from tests.key_sources.scripted import AUDIENCE, FIRST, SECOND, Clock, as_json, claims, jwks
 from tests.key_sources.server import Server, answer, serving
-from tests.keys import server as behaviours
 
 TIMEOUT = 1.0
 """Seconds that a fetch may take here; nothing is wanted that needs longer."""

@@ -15,10 +15,10 @@ from jwtguard import FetchRequest, FetchResponse, RemoteJWKSet, UnavailableError
 from jwtguard.core.flow import Flow
 from jwtguard.key_sources.default_fetcher import DefaultFetcher
 from jwtguard.key_sources.http_client import Fetcher, FetchError, as_fetcher, fetching, no_fetcher
+from tests.key_sources import server as behaviours
 from tests.key_sources.certificates import self_signed
 from tests.key_sources.scripted import FIRST, jwks
 from tests.key_sources.server import Server, answer, serving
-from tests.keys import server as behaviours
 
 
 @pytest.fixture(scope="module")

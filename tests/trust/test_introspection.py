@@ -28,9 +28,9 @@ from jwtguard import (
 )
 from jwtguard.key_sources import background as errands
 from tests.core.keys import signing_key
+from tests.key_sources import server as behaviours
 from tests.key_sources.scripted import AUDIENCE, FIRST, ISSUER, NOW, Clock, Fetcher, as_json, claims, token
 from tests.key_sources.server import answer, serving
-from tests.keys import server as behaviours
 
 ENDPOINT = "https://issuer.example/introspect"
 ACTIVE = {**claims(exp=NOW + 3600), "active": True, "scope": "read", "token_type": "Bearer"}
