@@ -30,7 +30,7 @@ import random
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
@@ -39,7 +39,6 @@ from jwtguard.asgi_endpoints import check_endpoint, check_endpoints
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
 from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
-from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http.caching import TokenSearch
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
@@ -104,19 +103,16 @@ class UnauthenticatedUser:
             raise MissingTokenError if self._error is None else self._error.with_traceback(None)
 
 
-class Credentials(tuple["Principal | None"]):
-    """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles.
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What `scope["auth"]` is: `authenticated` and the token's scopes, for Starlette's own `requires`. Never roles."""
 
-    A tuple, of the principal, since one is made for each request; not a named one, which takes longer to import.
-    """
-
-    __slots__ = ()
+    principal: Principal | None
 
     @property
     def scopes(self) -> list[str]:
-        """Made when they are asked for, which few views do."""
-        (principal,) = self
-        return [] if principal is None else ["authenticated", *sorted(principal.scopes)]
+        """`authenticated` and the scopes of the token; nothing without a caller."""
+        return [] if self.principal is None else ["authenticated", *sorted(self.principal.scopes)]
 
 
 NOBODY = UnauthenticatedUser()
@@ -221,7 +217,7 @@ class GuardMiddleware:
         kept = entry.error if isinstance(entry, Authentication) else None
         scope[KEY] = callers
         scope["user"] = principal or _nobody(kept)
-        scope["auth"] = new_tuple(Credentials, (principal,))
+        scope["auth"] = Credentials(principal)
         _show_outside(outer, scope["user"], callers)
         self._routes.withhold(scope)
         if entry.principal is None:
@@ -630,7 +626,7 @@ class Visit(Admitted):
         # Nothing that leads back to the scope: each request would be left to the garbage collector.
         self.callers.admit(self.guard, principal)
         scope["user"] = NOBODY if principal is None else principal
-        scope["auth"] = new_tuple(Credentials, (principal,))
+        scope["auth"] = Credentials(principal)
         return principal
 
     def __enter__(self) -> Self:
@@ -663,7 +659,7 @@ def _show_outside(scope: Scope, user: object, callers: Callers | None) -> None:
     """
     if "app" in scope and KEY not in scope and "user" not in scope:
         scope["user"] = user
-        scope["auth"] = Credentials((user if isinstance(user, Principal) else None,))
+        scope["auth"] = Credentials(user if isinstance(user, Principal) else None)
         scope[_OUTSIDE] = callers
 
 
@@ -788,7 +784,7 @@ def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Conne
 
 def _shown(principal: Principal | None) -> dict[str, Any]:
     """What stands in the places that Starlette reads. They are outputs: nothing of ours goes by them."""
-    return {"user": NOBODY if principal is None else principal, "auth": Credentials((principal,))}
+    return {"user": NOBODY if principal is None else principal, "auth": Credentials(principal)}
 
 
 def _without_credentials(scope: Scope) -> Scope:

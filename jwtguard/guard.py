@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
@@ -38,7 +39,6 @@ from jwtguard.core.errors import (
 )
 from jwtguard.core.events import Event, Outcome
 from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, is_async
-from jwtguard.core.frozen import Frozen, new_tuple, set_once
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.csrf import CSRF, CSRF_COOKIE
 from jwtguard.core.http.response import Answers, HTTPRequest, HTTPResponse, ProblemBody, problem_details
@@ -120,7 +120,8 @@ FindUser: TypeAlias = "Callable[[Begun[Authentication]], Begun[Authentication]]"
 know."""
 
 
-class Guard(Frozen, FromGuard):
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Guard(FromGuard):
     """Finds a token in a request, verifies it, and decides whether its bearer may pass.
 
     `issuer` and `audience` (one or several) are what the token's `iss` and `aud` must be; `keys` is a
@@ -145,26 +146,6 @@ class Guard(Frozen, FromGuard):
 
     Raises `ConfigurationError` with all problems at once. Read-only afterwards.
     """
-
-    __slots__ = (
-        "_answers",
-        "_clock",
-        "_csrf",
-        "_on_event",
-        "_revocation",
-        "_rights",
-        "_trust",
-        "_verifier",
-        "audience",
-        "csrf",
-        "explain_refusals",
-        "introspection",
-        "issuer",
-        "issuers",
-        "keys",
-        "rules",
-        "tokens_from",
-    )
 
     issuer: str | UncheckedType | None
     """What `iss` must be; None if `issuers` says."""
@@ -260,8 +241,7 @@ class Guard(Frozen, FromGuard):
         ConfigurationError.raise_all(problems.found)
         assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
         only = trust.policies[0] if issuers is None else None
-        set_once(
-            self,
+        vars(self).update(
             issuer=issuer,
             audience=None if only is None else only.audience,
             keys=None if only is None else only.keys,
@@ -462,8 +442,7 @@ class Guard(Frozen, FromGuard):
             return self._begin_refusing(error, request, source, token, renew)
         if self._on_event is not None:
             self._tell("accepted", "accepted", token, client=client)
-        accepted: Authentication = new_tuple(Authentication, (token.principal, token, source, None, client))
-        return accepted
+        return Authentication(token.principal, token, source, None, client)
 
     def _authenticating(
         self,
@@ -651,8 +630,7 @@ class Guard(Frozen, FromGuard):
                     if isinstance(refused, InsufficientScopeError):
                         refused.limit(explained=self.explain_refusals)
                     raise
-            admission: Admission = new_tuple(Admission, (principal, kept))
-            return admission
+            return Admission(principal, kept)
         if error is None or isinstance(error, MissingTokenError):
             if mode.admits_anybody:
                 return Admission(None, kept)

@@ -30,8 +30,9 @@ from typing import Literal, TypeAlias, TypedDict, Unpack
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.token_sources import AuthorizationHeader
+from jwtguard.core.tokens.algorithms import allow_list
 from jwtguard.core.tokens.key_sources import Keys
-from jwtguard.core.tokens.keys import VerificationKey, allow_list
+from jwtguard.core.tokens.keys import VerificationKey
 from jwtguard.core.tokens.no_issuer import NO_ISSUER
 from jwtguard.core.tokens.principal import ClaimsMapping
 from jwtguard.core.tokens.sentinels import UNCHECKED

@@ -19,11 +19,11 @@ import itertools
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from types import FunctionType
 
 from jwtguard import core
 from jwtguard.core.access.requirements import Requirement
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.guard import Guard

@@ -321,9 +321,9 @@ def test_guard_is_read_only() -> None:
     """Nothing of a guard changes once it is made."""
     made = guard()
     for name in ("issuer", "keys", "csrf", "rules", "_verifier", "new"):
-        with pytest.raises(AttributeError, match="Guard is read-only"):
+        with pytest.raises(AttributeError, match="cannot assign to field"):
             setattr(made, name, None)
-    with pytest.raises(AttributeError, match="Guard is read-only"):
+    with pytest.raises(AttributeError, match="cannot delete field"):
         del made.issuer
 
 

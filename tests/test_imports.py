@@ -58,8 +58,9 @@ ROOMS: dict[str, set[str]] = {
 }
 """For each room the rooms that it may import."""
 OTHERS: dict[str, set[str]] = {
-    "core.tokens.keys": {"jwt", "cryptography"},
-    "core.tokens.signatures": {"cryptography"},
+    "core.tokens.algorithms": {"jwt", "cryptography"},
+    "core.tokens.key_loading": {"cryptography"},
+    "core.tokens.keys": {"cryptography"},
     "cli.refused_keys": {"jwt", "cryptography"},
     "core.event_loops": {"anyio", "trio"},
     "asgi": {"starlette"},

@@ -21,8 +21,9 @@ import click
 from jwtguard.cli.inputs import STDIN, F, read_file, read_variable
 from jwtguard.cli.output import Problem, printable
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.tokens.algorithms import ALGORITHMS, candidate_algorithms
 from jwtguard.core.tokens.jwk_set import JWKSet
-from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey, VerificationKey, candidate_algorithms
+from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 from jwtguard.key_rotation.key_files import USUAL_ALGORITHMS, fitting
 from jwtguard.key_rotation.signing_keys import SigningKeys
 from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS

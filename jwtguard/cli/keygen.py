@@ -16,8 +16,9 @@ import click
 
 from jwtguard.cli.files import check_absent, write
 from jwtguard.cli.output import Problem, console, printable
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.encoding import decode_segment, encode_segment
-from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey, VerificationKey
+from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 
 _JSON = {".jwk", ".json"}
 

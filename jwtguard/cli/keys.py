@@ -19,7 +19,7 @@ from jwtguard.cli.inputs import F, duration
 from jwtguard.cli.key_inputs import directory
 from jwtguard.cli.output import console, json_option, print_rows, printable, write_json
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.tokens.keys import ALGORITHMS
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.explanation.moments import moment
 from jwtguard.key_rotation.signing_keys import KeyState, SigningKeys
 

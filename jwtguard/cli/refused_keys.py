@@ -22,9 +22,10 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_
 
 from jwtguard.cli.key_inputs import RefusedKeyError
 from jwtguard.core.errors import InvalidTokenError
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.encoding import decode_segment, encode_segment
 from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES, UnverifiedJWS, check_length, split
-from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey
+from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.explanation import Explanation, explain
 from jwtguard.explanation.result import step

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import is_async
 from jwtguard.core.logs import log_fields

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.frozen import set_once
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.jws import check_length, read_header, split
 from jwtguard.core.tokens.reasons import CSRF_STEP, reason_named
@@ -81,12 +80,9 @@ def _explaining(guard: Guard, text: str, route: Route | None, *, redact: bool) -
 
 
 def quiet(guard: Guard) -> Guard:
-    """The same guard, sharing its keys and caches, that tells nobody: an explanation is no event of the application."""
+    """Return a copy of the guard that shares its keys and caches, and sends no events: an explanation is none."""
     twin: Guard = object.__new__(type(guard))
-    for kind in type(guard).__mro__:
-        for name in getattr(kind, "__slots__", ()):
-            set_once(twin, **{name: getattr(guard, name)})
-    set_once(twin, _on_event=None)
+    vars(twin).update({**vars(guard), "_on_event": None})
     return twin
 
 

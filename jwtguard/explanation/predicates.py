@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.logs import quoted
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
 from jwtguard.core.tokens.encoding import decode_segment
-from jwtguard.core.tokens.keys import ALGORITHMS, VerificationKey
+from jwtguard.core.tokens.keys import VerificationKey
 from jwtguard.explanation.faults import part_fault
 from jwtguard.explanation.token_context import Evidence
 

@@ -36,9 +36,9 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableE
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
 from jwtguard.core.logs import log_fields
+from jwtguard.core.tokens.algorithms import ALGORITHMS, allow_list
 from jwtguard.core.tokens.claims_policy import seconds
 from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
-from jwtguard.core.tokens.keys import ALGORITHMS, allow_list
 from jwtguard.key_sources.background import Errand, Errands
 from jwtguard.key_sources.http_client import (
     TIMEOUT,

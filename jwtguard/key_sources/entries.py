@@ -12,7 +12,8 @@ from typing import Any
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.logs import quoted
-from jwtguard.core.tokens.keys import ALGORITHMS, VerificationKey, candidate_algorithms, header_names
+from jwtguard.core.tokens.algorithms import ALGORITHMS, candidate_algorithms, header_names
+from jwtguard.core.tokens.keys import VerificationKey
 
 _OTHER_USES = frozenset({"enc", "x509-svid"})
 _KEY_AGREEMENT = frozenset({"X25519", "X448"})  # RFC 8037 §3.2.

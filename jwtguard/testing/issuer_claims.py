@@ -17,8 +17,8 @@ from datetime import timedelta
 from typing import Any, TypedDict
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.claims_policy import UNCHECKED, Policy
-from jwtguard.core.tokens.keys import ALGORITHMS
 from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.tokens.principal import ClaimPath
 from jwtguard.core.tokens.tenants import TenantPattern

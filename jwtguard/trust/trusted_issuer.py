@@ -25,10 +25,10 @@ from datetime import datetime, timedelta
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.token_sources import TokenSource, check_sources
+from jwtguard.core.tokens.algorithms import allow_list
 from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.core.tokens.key_sources import Keys, key_source
-from jwtguard.core.tokens.keys import allow_list
 from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.tokens.principal import ClaimsMapping
 from jwtguard.core.tokens.sentinels import UncheckedType

@@ -15,8 +15,8 @@ from jwtguard.cli.vocabulary import (
     meaning_of_claim,
     meaning_of_header,
 )
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.encoding import encode_segment
-from jwtguard.core.tokens.keys import ALGORITHMS
 from jwtguard.explanation.moments import DATES
 from tests.core.keys import hs256
 from tests.samples import NOW, token

@@ -19,9 +19,10 @@ from typing import TypeVar
 from jwtguard.cli.key_inputs import signing_key, verification_keys
 from jwtguard.cli.output import Problem
 from jwtguard.core.errors import ConfigurationError, MalformedTokenError
+from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.core.tokens.jwk_set import JWKSet
-from jwtguard.core.tokens.keys import ALGORITHMS, SigningKey
+from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS
 
 T = TypeVar("T")

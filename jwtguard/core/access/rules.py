@@ -20,12 +20,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from jwtguard.core.access.requirements import Mode, Requirement, authenticated, check_requirement
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import AmbiguousPathError, ConfigurationError
-from jwtguard.core.frozen import Frozen, set_once
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 # Each alternative is a path that two programs read differently.
@@ -97,7 +95,8 @@ class _Entry:
         self.otherwise: Rule | None = None
 
 
-class Rules(Frozen):
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Rules:
     """The rules of an application; what none names needs `default`.
 
     With `allow_double_slash=True`, a path with two slashes in a row is not refused: the rules of the path as it is, of
@@ -107,8 +106,6 @@ class Rules(Frozen):
 
     Raises `ConfigurationError` for two equal rules.
     """
-
-    __slots__ = ("_exact", "_longest", "_prefixes", "allow_double_slash", "default", "rules")
 
     rules: tuple[Rule, ...]
     default: Requirement
@@ -128,15 +125,15 @@ class Rules(Frozen):
         if not isinstance(allow_double_slash, bool):
             problems.append(f"allow_double_slash is True or False: found {allow_double_slash!r}")
         listed = isinstance(rules, Iterable) and not isinstance(rules, str)
-        set_once(self, rules=tuple(rules) if listed else (), default=default, allow_double_slash=allow_double_slash)
-        set_once(self, _exact={}, _prefixes={})
+        vars(self).update(rules=tuple(rules) if listed else (), default=default, allow_double_slash=allow_double_slash)
+        vars(self).update(_exact={}, _prefixes={})
         wrong = [rule for rule in self.rules if not isinstance(rule, Rule)] if listed else [rules]
         problems += [f"Rules holds a list of Rule(path, requirement), found {rule!r}" for rule in wrong]
         for rule in self.rules:
             if isinstance(rule, Rule):
                 self._add(rule, problems)
         ConfigurationError.raise_all(problems)
-        set_once(self, _longest=max(map(len, self._prefixes), default=-1))
+        vars(self).update(_longest=max(map(len, self._prefixes), default=-1))
         for entry in (*self._exact.values(), *self._prefixes.values()):
             if "GET" in entry.by_method:
                 entry.by_method.setdefault("HEAD", entry.by_method["GET"])

@@ -19,10 +19,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, CSRFError
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.tokens.encoding import encode_segment

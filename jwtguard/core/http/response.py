@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeAlias
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import (
     ConfigurationError,
     JWTGuardError,

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidRequestError, MalformedTokenError
-from jwtguard.core.frozen import new_tuple
 from jwtguard.core.http.cookies import TokenCookie as TokenCookie
 from jwtguard.core.http.cookies import values_of
 from jwtguard.core.http.request import MAX_FIELD
@@ -60,7 +58,7 @@ def extract(request: HTTPRequest, sources: Sequence[TokenSource]) -> Extracted:
         if text is not None:
             if found is not _NOTHING:
                 raise InvalidRequestError("two_tokens", "The request carries access tokens in two places: send one.")
-            found = new_tuple(Extracted, (text, source))
+            found = Extracted(text, source)
     return found
 
 

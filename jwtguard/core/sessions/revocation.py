@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwtguard.core.bounded import make_room
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, UnavailableError
 from jwtguard.core.flow import Steps
 from jwtguard.core.forks import Lock, tell_child
-from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.sessions.grants import names
 from jwtguard.core.sessions.look_ups import LookUps, following, leading, new_future
 from jwtguard.core.sessions.store_protocol import MAX_SESSION_ID, SessionStore, is_storable
@@ -47,7 +46,8 @@ class _Known:
     asked_at: float
 
 
-class SessionRevocation(Frozen):
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class SessionRevocation:
     """Refuses tokens whose session has ended.
 
     `store` is where the sessions are. `issuers`: whose tokens are asked about, by default all that the guard trusts;
@@ -55,11 +55,6 @@ class SessionRevocation(Frozen):
     of the store may be. `monotonic` gives seconds; `clock`, by default the guard's, seconds since the epoch.
     Raises `ConfigurationError` with all problems.
     """
-
-    __slots__ = (
-        *("__weakref__", "_clock", "_in_flight", "_known", "_lock", "_look_ups", "_monotonic", "_staleness"),
-        *("_without", "issuers", "store"),
-    )
 
     store: SessionStore
     issuers: frozenset[str] | None
@@ -95,8 +90,7 @@ class SessionRevocation(Frozen):
             if function is not None and not callable(function):
                 problems.append(f"{name} is a function that gives seconds, found {function!r}")
         ConfigurationError.raise_all(problems)
-        set_once(
-            self,
+        vars(self).update(
             store=store,
             issuers=None if named is None else frozenset(named),
             _clock=clock,

@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InvalidGrantError, UnavailableError
 from jwtguard.core.flow import Call, Flow, Steps, is_async
-from jwtguard.core.frozen import Frozen, set_once
 from jwtguard.core.logs import log_fields
 from jwtguard.core.sessions.grace import checked_grace
 from jwtguard.core.sessions.grants import Grants, Load, TokenResponse, names
@@ -61,7 +61,8 @@ IDLE_LIFETIME = timedelta(days=14)
 ABSOLUTE_LIFETIME = timedelta(days=90)
 
 
-class Sessions(Frozen):
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Sessions:
     """Starts, refreshes, ends and lists sessions.
 
     `issuer` makes the access tokens; `store` keeps one row for a session; `load(subject)`, sync or async, returns
@@ -72,8 +73,6 @@ class Sessions(Frozen):
     2 minutes. `on_event` is called with a `SessionEvent`. `clock` gives seconds since the epoch.
     Raises `ConfigurationError` with all problems. Read-only afterwards.
     """
-
-    __slots__ = ("_absolute", "_clock", "_events", "_grace", "_idle", "_load", "_tokens", "issuer", "store")
 
     issuer: TokenIssuer
     store: SessionStore
@@ -121,8 +120,7 @@ class Sessions(Frozen):
         grace_seconds = checked_grace(grace, lifetime, problems)
         ConfigurationError.raise_all(problems)
         tokens = SessionTokens(issuer, refresh_tokens, idle_lifetime=idle, absolute_lifetime=absolute)
-        set_once(
-            self,
+        vars(self).update(
             issuer=issuer,
             store=store,
             _absolute=absolute,

@@ -10,17 +10,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.tokens.algorithms import allow_list, header_names
 from jwtguard.core.tokens.encoding import JOSEHeader
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.core.tokens.jws import TOKEN_TYPES
 from jwtguard.core.tokens.key_sources import sources_of
-from jwtguard.core.tokens.keys import allow_list, header_names
 from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.tokens.principal import ClaimsMapping
 from jwtguard.core.tokens.sentinels import UNCHECKED as UNCHECKED
@@ -32,7 +31,6 @@ from jwtguard.core.tokens.trust_domains import TrustDomain
 MAX_NUMERIC_DATE = 253402300799
 """The last second of the year 9999: a larger date is a date in milliseconds, or nonsense (RFC 7519 §2)."""
 MAX_LEEWAY = 300.0
-_GLANCED_AT = frozenset({"iss", "aud", "sub", "exp", "iat"})
 DEFAULT_LEEWAY = timedelta(seconds=10)
 
 
@@ -69,8 +67,6 @@ class Policy:
     _required: tuple[str, ...] = field(init=False, repr=False, default=())
     _leeway: float = field(init=False, repr=False, default=0.0)
     _max_age: float | None = field(init=False, repr=False, default=None)
-    _usual: tuple[str, str] | None = field(init=False, repr=False, default=None)
-    """The `iss` and `aud` for a glance; None where more is asked of a token than every one says (RFC 9068 §2.2)."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -103,18 +99,6 @@ class Policy:
             except ConfigurationError as error:
                 problems.extend(error.problems)
         ConfigurationError.raise_all(problems)
-        store(self, "_usual", self._usual_names())
-
-    def _usual_names(self) -> tuple[str, str] | None:
-        issuer, audiences = self.issuer, self._audiences
-        is_bounded = self._max_age is not None or self.until is not None
-        asks_more = is_bounded or self.past_claims or self.kind.shows_in_claims or self.claims.subject is not None
-        if asks_more or not _GLANCED_AT.issuperset(self._required):
-            return None
-        if not isinstance(issuer, str) or audiences is None or len(audiences) > 1:
-            return None
-        (audience,) = audiences
-        return issuer, audience
 
     def _required_names(self, problems: list[str]) -> tuple[str, ...]:
         if self.required_claims is None:
@@ -146,32 +130,11 @@ class Policy:
         self.kind.check_type(header.type, usual)
 
     def check(self, claims: Mapping[str, Any], now: float) -> Validity:
-        """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`."""
-        # Step 7: the claims, and step 8. A glance settles what nearly every token says, in half of the time that it
-        # takes to look at each claim for itself; whatever is otherwise, in form or in content, is looked at closely.
-        get = claims.get
-        subject, exp, iat = get("sub"), get("exp"), get("iat")
-        if (
-            (get("iss"), get("aud")) == self._usual
-            and type(subject) is str
-            and subject
-            and type(get("jti", "")) is str
-            and type(exp) is int
-            and exp <= MAX_NUMERIC_DATE
-            and type(iat) is int
-            and iat <= MAX_NUMERIC_DATE
-            and "nbf" not in claims
-            and "cnf" not in claims
-        ):
-            validity = not_before, not_after = iat - self._leeway, exp + self._leeway
-            if not_before <= now < not_after:
-                return validity
-            # Expired tokens are the most of those that are refused, and may cost no more than those that pass.
-            raise InvalidTokenError("not_yet_valid" if now < not_after else "expired")
-        return self._look_closely(claims, now)
+        """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`.
 
-    def _look_closely(self, claims: Mapping[str, Any], now: float) -> Validity:
-        """All of steps 7 and 8, in the order in which a wrong claim is worth knowing about (RFC 7519 §4.1)."""
+        The first wrong claim in this order is the reason: missing ones, `iss`, `aud`, `sub`, `jti`, kind, dates, `cnf`.
+        """
+        # Step 7: the claims.
         for name in self._required:
             if name not in claims:
                 raise InvalidTokenError(f"missing_{name}")
@@ -193,7 +156,7 @@ class Policy:
         if not now >= not_before:
             raise InvalidTokenError("not_yet_valid")
         self._check_past(claims, now)
-        # Step 8: a token bound to a key is worth nothing without the proof of it (RFC 7800 §3.1), in any form.
+        # Step 8: a token that is bound to a key needs a proof of that key (RFC 7800 §3.1), whatever `cnf` holds.
         if "cnf" in claims:
             raise InvalidTokenError("proof_of_possession")
         return validity

@@ -15,7 +15,6 @@ import json
 import math
 import re
 from binascii import a2b_base64
-from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from jwtguard.core.errors import MalformedTokenError
@@ -143,89 +142,24 @@ def parse_object(data: bytes) -> JSONObject:
 
 
 def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
-    """`parse_object`, whose result is a `kind` from the start: a copy less.
-
-    The parser reads a text once and as fast as it can, without a hook: one that looks for duplicates costs more than
-    the parser itself, since it has Python build a list of pairs for each object. That no name was there twice is then
-    proven by counting: each string in the text has two quotes, so there are at least twice as many quotes as strings.
-    Of a name that is there twice the parser drops one. Hence, if what it gives holds half as many strings, names and
-    values, as there are quotes in the text, nothing was dropped. What the proof does not cover, `_strict` looks at.
-    """
+    """`parse_object`, whose result is a `kind`."""
     # A count of brackets that is small proves the depth without looking for strings.
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise MalformedTokenError("json_depth")
     try:
         # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
         text = data.decode()
-        is_plain = text[:1] == "{" and (len(data) <= _SHORT or _TOO_LONG not in data.translate(_DIGITS))
-        members, end = _scan(text, 0) if is_plain else ({}, -1)
-        if end != len(text) or 2 * _seal(members) != text.count('"'):
-            members = _strict.decode(text)
+        members = _DECODER.decode(text)
         # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
         if "\\" in text:
             json.dumps(members, ensure_ascii=False).encode()
-    except (ValueError, StopIteration, RecursionError):
+    except (ValueError, RecursionError):
         # The error of the JSON module holds the whole text, so it must not travel along as our context.
         members = None
     if not isinstance(members, dict):
         raise MalformedTokenError("json")
     return kind(members)
 
-
-# Every character of a number becomes "0", so that a number that is too long shows as a run of zeros (perhaps within a
-# string, which the hooks find out). That is looked for where it could take long to parse; in a text as short as most
-# are, no number can, and it costs less to look at the numbers that were found. A hook for them would cost a call each.
-_DIGITS = bytes.maketrans(b"0123456789+-.eE", b"0" * 15)
-_TOO_LONG = b"0" * (MAX_NUMBER_LENGTH + 1)
-_SHORT = 1024
-_LOWEST, _HIGHEST = -(10 ** (MAX_NUMBER_LENGTH - 1)), 10**MAX_NUMBER_LENGTH
-"""The whole numbers between these, and no others, are written in as many characters."""
-
-
-def _seal(members: dict[str, Any]) -> int:
-    """Make what stands inside `members` read-only; gives the number of strings, names and values."""
-    strings = 2 * len(members)  # As if all values were strings: next to nothing is left to do for one, as most are.
-    for name, member in members.items():
-        if type(member) is str:
-            continue
-        strings -= 1
-        kind = type(member)
-        if kind is int:
-            if not _LOWEST < member < _HIGHEST:
-                raise ValueError(_NUMBER_TOO_LONG)
-        elif kind is list:
-            for each in member:
-                if type(each) is not str:
-                    strings += _seal_array(member)
-                    break
-            else:  # A list of roles, as most are.
-                strings += len(member)
-            members[name] = JSONArray(member)
-        elif kind is dict:
-            strings += _seal(member)
-            members[name] = JSONObject(member)
-    return strings
-
-
-def _seal_array(members: list[Any]) -> int:
-    strings = 0
-    for index, member in enumerate(members):
-        kind = type(member)
-        if kind is str:
-            strings += 1
-        elif kind is int:
-            if not _LOWEST < member < _HIGHEST:
-                raise ValueError(_NUMBER_TOO_LONG)
-        elif kind is list:
-            strings += _seal_array(member)
-            members[index] = JSONArray(member)
-        elif kind is dict:
-            strings += _seal(member)
-            members[index] = JSONObject(member)
-    return strings
-
-
-_NUMBER_TOO_LONG = "number too long"
 
 # A string, closed or not; possessive, so that no input makes it backtrack.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -259,7 +193,7 @@ def _array(members: list[Any]) -> JSONArray:
 
 def _integer(text: str) -> int:
     if len(text) > MAX_NUMBER_LENGTH:
-        raise ValueError(_NUMBER_TOO_LONG)
+        raise ValueError("number too long")
     return int(text)
 
 
@@ -274,8 +208,5 @@ def _constant(text: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-# Made once: `json.loads` with hooks makes a decoder at each call. Of the plain one only what scans, in C, is used:
-# `decode`, which looks for white space around the text, takes 0.7 µs more, of 4 for a whole token.
-_scan: Callable[[str, int], tuple[Any, int]]
-_scan = json.JSONDecoder(parse_float=_float, parse_constant=_constant).scan_once  # type: ignore[attr-defined] # it is
-_strict = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+# Made once: `json.loads` with hooks makes a decoder at each call.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -14,13 +14,14 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.logs import log_fields, quoted
-from jwtguard.core.tokens.keys import VerificationKey, allow_list, candidate_algorithms
+from jwtguard.core.tokens.algorithms import allow_list, candidate_algorithms
+from jwtguard.core.tokens.keys import VerificationKey
 
 logger = logging.getLogger("jwtguard")
 

@@ -16,12 +16,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
-from jwtguard.core.frozen import new_tuple
 from jwtguard.core.tokens.encoding import (
     TO_BASE64,
     JOSEHeader,
@@ -125,8 +123,7 @@ def split(data: bytes) -> UnverifiedJWS:
     header_segment, payload_segment, signature_segment = segments
     signing_input = data[: -len(signature_segment) - 1]
     signature = decode_base64(signature_segment)
-    jws: UnverifiedJWS = new_tuple(UnverifiedJWS, (header_segment, payload_segment, signature, signing_input))
-    return jws
+    return UnverifiedJWS(header_segment, payload_segment, signature, signing_input)
 
 
 def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:

@@ -16,8 +16,9 @@ from typing import TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.tokens.algorithms import header_names
 from jwtguard.core.tokens.jwk_set import FetchedJWKSet, JWKSet, KeySource
-from jwtguard.core.tokens.keys import SigningKey, VerificationKey, header_names
+from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 
 Keys: TypeAlias = VerificationKey | KeySource | Iterable[VerificationKey | KeySource]
 """What `keys=` takes."""

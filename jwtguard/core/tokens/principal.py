@@ -11,39 +11,16 @@ found inside `"administrator"`.
 # No `from __future__ import annotations`: FastAPI must find `NoParameter` in the constructor, not the text of it.
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.frozen import draft_of
-from jwtguard.core.tokens.encoding import ClaimsSet, JSONObject
+from jwtguard.core.tokens.encoding import JSONObject
 from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read
 
 
-class _Described:
-    """Fills in the fields of a principal that nobody has set, when they are asked for, from the claims.
-
-    To work all of them out takes a third of what a request pays for a token seen before, and few views ask for more
-    than the subject and one kind of right. The claims are read-only all the way down, so later is the same as now.
-    """
-
-    __slots__ = ("_mapping",)
-
-    # For type checkers, any name at all would be an attribute.
-    if not TYPE_CHECKING:  # pragma: no branch
-
-        def __getattr__(self, name: str) -> object:  # Called only for what is not there.
-            read = _READERS.get(name)
-            if read is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            value = read(self._mapping, self.claims)
-            object.__setattr__(self, name, value)
-            return value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Principal(_Described, FromGuard):
+class Principal(FromGuard):
     """The caller that a verified token speaks for.
 
     It comes from the guard alone: FastAPI and pydantic refuse to read one from a request. Tests of an application make
@@ -175,16 +152,17 @@ class ClaimsMapping:
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The caller that verified `claims` describe."""
-        draft = _Draft()
-        draft.subject = (claims.get("sub") or None) if self.subject is None else self._subject_of(claims)
-        draft.claims = claims
-        draft._mapping = self
-        draft.__class__ = Principal
-        principal: Principal = draft
-        if type(claims) is not ClaimsSet:
-            for name in _READERS:  # It may be changed, so what it says now is read now.
-                getattr(principal, name)
-        return principal
+        return Principal(
+            subject=(claims.get("sub") or None) if self.subject is None else self._subject_of(claims),
+            issuer=claims.get("iss"),
+            roles=_united(claims, self.roles, _names),
+            scopes=_united(claims, self.scopes, _scopes),
+            permissions=_united(claims, self.permissions, _names),
+            claims=claims,
+            session_id=_session_id(claims),
+            auth_time=_date(claims, "auth_time"),
+            expires_at=_date(claims, "exp"),
+        )
 
     def names_subject(self, claims: Mapping[str, Any], *, is_required: bool = True) -> bool:
         """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2).
@@ -271,29 +249,11 @@ def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
     return _names(value, path)
 
 
-def _session_id(_: ClaimsMapping, claims: Mapping[str, Any]) -> str | None:
+def _session_id(claims: Mapping[str, Any]) -> str | None:
     found = claims.get("sid")
     return found if isinstance(found, str) and found else None
 
 
-def _date(name: str) -> Callable[[ClaimsMapping, Mapping[str, Any]], float | None]:
-    def read(_: ClaimsMapping, claims: Mapping[str, Any]) -> float | None:
-        found = claims.get(name)
-        return found if type(found) in _NUMBERS else None
-
-    return read
-
-
-_READERS: dict[str, Callable[[ClaimsMapping, Mapping[str, Any]], object]] = {
-    "issuer": lambda mapping, claims: claims.get("iss"),
-    "roles": lambda mapping, claims: _united(claims, mapping.roles, _names),
-    "scopes": lambda mapping, claims: _united(claims, mapping.scopes, _scopes),
-    "permissions": lambda mapping, claims: _united(claims, mapping.permissions, _names),
-    "session_id": _session_id,
-    "auth_time": _date("auth_time"),
-    "expires_at": _date("exp"),
-}
-"""What each field of a principal is, by the claims; `subject` and `claims` are set from the start."""
-
-_Draft = draft_of(Principal)
-_NUMBERS = frozenset((int, float))  # Of these types exactly: True is an int.
+def _date(claims: Mapping[str, Any], name: str) -> float | None:
+    found = claims.get(name)
+    return found if type(found) in (int, float) else None  # Of these types exactly: True is an int.

@@ -16,10 +16,9 @@ Providers tell the kinds apart in at least five ways: the header's `typ`, a payl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from jwtguard.core.dataclasses import dataclass
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.tokens.jws import TOKEN_TYPES
 

@@ -390,7 +390,7 @@ def test_all_problems_of_a_rule_at_once() -> None:
 def test_rules_are_read_only() -> None:
     """Nobody opens a door after the guard was made."""
     with pytest.raises(AttributeError):
-        PRECEDENCE.default = public
+        PRECEDENCE.default = public  # type: ignore[misc]
 
 
 def test_repr() -> None:

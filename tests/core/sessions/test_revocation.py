@@ -263,4 +263,4 @@ def test_it_is_read_only_and_says_what_it_does() -> None:
     assert dial.revocation.max_staleness == 2.5
     assert repr(dial.revocation) == "SessionRevocation(store=NotingStore, max_staleness=2.5 s)"
     with pytest.raises(AttributeError):
-        dial.revocation.store = MemoryStore()
+        dial.revocation.store = MemoryStore()  # type: ignore[misc]

@@ -431,7 +431,7 @@ def test_sessions_are_read_only_and_show_nothing() -> None:
     assert repr(world.sessions) == f"Sessions(issuer='{ISSUER}', store=NotingStore)"
     assert world.sessions.clock is world.clock
     with pytest.raises(AttributeError):
-        world.sessions.store = MemoryStore()
+        world.sessions.store = MemoryStore()  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("subject", ["", None, True, 1.5, b"user-1", ["user-1"], "x" * 256, "a\x00b", "\ud800"])

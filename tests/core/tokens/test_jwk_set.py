@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jwtguard import ConfigurationError, LocalJWKSet, SigningKey, VerificationKey
+from jwtguard.core.tokens.algorithms import candidate_algorithms
 from jwtguard.core.tokens.jwk_set import FetchedJWKSet, JWKSet, KeySource
-from jwtguard.core.tokens.keys import candidate_algorithms
 from tests.core.keys import RSA_JWK, hs256, verification_key
 from tests.core.vectors import public
 

@@ -208,9 +208,9 @@ def test_a_key_shows_nothing_of_itself(algorithm: str) -> None:
 @pytest.mark.parametrize("key", [signing_key("ES256"), verification_key("ES256")], ids=["signing", "verification"])
 def test_a_key_is_read_only(key: object, attribute: str) -> None:
     """Its algorithm was fixed when it was loaded."""
-    with pytest.raises(AttributeError, match="is read-only"):
+    with pytest.raises(AttributeError, match=r"cannot (assign to|delete) field"):
         setattr(key, attribute, "none")
-    with pytest.raises(AttributeError, match="is read-only"):
+    with pytest.raises(AttributeError, match=r"cannot (assign to|delete) field"):
         delattr(key, attribute)
 
 

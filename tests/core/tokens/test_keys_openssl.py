@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from jwtguard import ConfigurationError, SigningKey, VerificationKey
-from jwtguard.core.tokens import keys as module
+from jwtguard.core.tokens.algorithms import SUITES
 from tests.core.keys import ALGORITHMS, signing_key, verification_key
 
 
@@ -22,26 +22,29 @@ def unsupported(*_: object, **__: object) -> NoReturn:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("error", [UnsupportedAlgorithm("no"), ValueError("disabled for FIPS"), RuntimeError()])
-def test_a_check_that_cannot_be_done_is_found_at_load(
+def test_an_algorithm_that_openssl_lacks_is_found_at_load(
     algorithm: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first check is of a wrong signature, when the key is made."""
+    """A key verifies a wrong signature when it is made; an exception there is a `ConfigurationError`."""
 
-    def check(signature: bytes, signing_input: bytes) -> NoReturn:
+    def verify(*_: object) -> NoReturn:
         raise error
 
     key = verification_key(algorithm)
-    monkeypatch.setattr(module, "signature_check", lambda *_, **__: check)
+    monkeypatch.setattr(type(SUITES[algorithm].implementation), "verify", verify)
     with pytest.raises(ConfigurationError, match=f"the OpenSSL of this machine cannot do {algorithm}") as caught:
         VerificationKey(key._key, algorithm=algorithm, kid=None)
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_check_that_passes_anything_is_found_at_load(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A primitive that takes a wrong signature for a right one is no use either."""
+@pytest.mark.parametrize("value", [True, None, 0])
+def test_an_algorithm_that_accepts_anything_is_found_at_load(
+    algorithm: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An implementation that does not return False for a wrong signature is refused."""
     key = verification_key(algorithm)
-    monkeypatch.setattr(module, "signature_check", lambda *_, **__: lambda signature, signing_input: None)
+    monkeypatch.setattr(type(SUITES[algorithm].implementation), "verify", lambda *_: value)
     with pytest.raises(ConfigurationError, match="the OpenSSL of this machine"):
         VerificationKey(key._key, algorithm=algorithm, kid=None)
 
