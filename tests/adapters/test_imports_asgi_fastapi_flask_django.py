@@ -54,34 +54,6 @@ def test_adapter_loads_what_guarding_needs(adapter: str) -> None:
     assert _loaded_by(f"import jwtguard.{adapter}") & LATER == set()
 
 
-FRAMEWORKS = {
-    "asgi": "starlette.requests",
-    "flask": "flask",
-    "fastapi": "fastapi.security",
-    "django": "django.views.decorators.csrf, django.template.response, asgiref.sync, django.views.generic",
-}
-
-
-@adapters
-def test_importing_writes_no_methods(adapter: str) -> None:
-    """No class has its methods written and compiled, which takes `dataclasses` half a millisecond each.
-
-    From Python 3.13 on it writes one function around all methods of a class, also where there are none.
-    """
-    code = f"""
-import jwt, re, sys, {FRAMEWORKS[adapter]}
-written = []
-def hook(event, args):
-    if event == "compile" and args[1] == "<string>":
-        written.extend(re.findall(r"def (?!__create_fn__)", str(args[0])))
-sys.addaudithook(hook)
-import jwtguard.{adapter}
-print(len(written))
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(run.stdout) == 0
-
-
 def test_listed_modules_exist() -> None:
     """A module that was renamed would be missing from every interpreter."""
     for name in LATER - {"jwtguard.django.routes", "jwtguard.testing"}:
