@@ -93,7 +93,7 @@ class _FailedError(Exception):
 
 
 def _measured(section: Section, part: str | None, pace: str) -> dict[str, Any]:
-    """What a section found, in a process of its own: nobody inherits another's imports, settings or garbage."""
+    """What a section found, in a process of its own: it inherits no imports, settings or garbage of another section."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         file = Path(folder) / "found.json"
         command = [sys.executable, "-m", "benchmarks.one_section", str(file), pace, section.name]

@@ -1,7 +1,7 @@
 """Databases for a measurement: a fresh SQLite file, PostgreSQL and Redis servers of our own, each told not to wait for
 the disk.
 
-Waiting would be the same for everybody, and so large that nobody's own cost could be seen beside it.
+Waiting would be the same for each contender, and so long that it would hide each one's own cost.
 """
 
 from __future__ import annotations

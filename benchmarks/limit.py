@@ -25,7 +25,7 @@ _SCHEME = len("Bearer ")
 
 
 def limit(mint: Mint) -> Callable[[str], dict[str, Any]]:
-    """Nothing but the signature by `cryptography`, base64 and JSON: no check of anything. Nobody should ship this."""
+    """Nothing but the signature by `cryptography`, base64 and JSON: no check of anything. Not for production."""
     check = _signature_check(mint)
 
     def read(text: str) -> dict[str, Any]:

@@ -81,13 +81,13 @@ def repeat(operation: Callable[[], object]) -> Batch:
 def interleaved(group: str, batches: Mapping[str, Batch], pace: Pace) -> list[Series]:
     """Time all `batches` in turn, round by round, in microseconds for one operation."""
     times = {name: _calibrated(batch, pace.batch_seconds) for name, batch in batches.items()}
-    # What exists by now lives to the end: the collector need not look at it in the middle of somebody's batch.
+    # Objects that exist now live to the end: the collector need not visit them during a batch.
     gc.collect()
     gc.freeze()
     rounds: dict[str, list[float]] = {name: [] for name in batches}
     names = list(batches)
     for number in range(pace.rounds):
-        # Each starts once: nobody always comes after the same neighbour's garbage.
+        # Each contender starts a round once, so that none always runs after the same neighbour's garbage.
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             rounds[name].append(_seconds(batches[name], times[name]) / times[name] * 1e6)

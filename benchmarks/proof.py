@@ -23,7 +23,7 @@ class UnguardedError(Exception):
 def prove(name: str, ask: Ask, *, good: str, bad: Mapping[str, str | None], subject: str) -> None:
     """Raise `UnguardedError` unless `good` is admitted as `subject` and each of `bad` is refused with 401, 403 or 422.
 
-    422 is what some peers answer to a bad token; what counts here is that nobody gets in.
+    422 is what some peers answer to a bad token; only the refusal counts here.
     """
     status, body = ask(good)
     if status != 200 or subject.encode() not in body:

@@ -1,4 +1,4 @@
-"""Keys, and tokens of ten claims as an application would issue them; signed by PyJWT, so by nobody's own code path.
+"""Keys, and tokens of ten claims as an application would issue them; signed by PyJWT for all contenders.
 
 >>> mint = Mint("HS256")
 >>> text = mint.token(7)

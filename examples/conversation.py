@@ -19,7 +19,7 @@ COOKIE = "__Host-refresh-header"
 
 
 def say(text: str = "") -> None:
-    """Print a line now, also where nobody looks at a terminal."""
+    """Print a line at once, also where the output is no terminal."""
     print(text, flush=True)
 
 
@@ -75,7 +75,7 @@ class Conversation:
         body = {"username": name, "password": PASSWORD.format(name)}
         answer = self.ask(f"{name} logs in", "POST /header/auth/login", 200, body=body)
         if answer.status != HTTPStatus.OK:
-            raise SystemExit("examples/demo.py: nobody can log in, so there is nothing to show.")
+            raise SystemExit("examples/demo.py: no user can log in, so there is nothing to show.")
         return answer
 
     def ask(
@@ -138,7 +138,7 @@ def report(answer: Answer, *, is_right: bool) -> None:
 
 
 def shortened(token: str) -> str:
-    """Enough of a token to recognize it: whoever holds all of it gets in."""
+    """The start of a token, enough to recognize it: the whole token grants access."""
     return f"{token[:12]}…{token[-6:]}"
 
 

@@ -5,9 +5,9 @@
 >>> secret("csrf", directory) == secret("csrf", directory) != secret("refresh", directory)
 True
 
-Whoever holds one of them can be anybody. They stand in no repository; in production they come from wherever your other
-secrets come from, here by variables such as `EXAMPLE_REFRESH_SECRET`. The keys that sign access tokens need nothing
-from here: `jwtguard.SigningKeys` keeps them in a directory, and rotates them.
+A holder of one of these secrets can act as any user. Keep them out of the repository; in production pass them by
+environment variables such as `EXAMPLE_REFRESH_SECRET`. The keys that sign access tokens need none of them:
+`jwtguard.SigningKeys` keeps those keys in a directory, and rotates them.
 """
 
 from __future__ import annotations

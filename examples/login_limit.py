@@ -1,4 +1,4 @@
-"""Whoever guesses passwords is slowed down, by name and by address, with the library `limits`.
+"""Limit guesses of passwords by name and by address, with the library `limits`.
 
 >>> from jwtguard import HTTPRequest
 >>> request = HTTPRequest.from_wsgi({"REQUEST_METHOD": "POST", "REMOTE_ADDR": "192.0.2.1"})

@@ -5,7 +5,7 @@
 >>> users.add("ada", "a long password", roles=["admin"], scope=["reports:read"])
 >>> users.check("ada", "a long password")
 'ada'
->>> users.check("ada", "a guess"), users.check("nobody", "a guess")
+>>> users.check("ada", "a guess"), users.check("unknown", "a guess")
 (None, None)
 >>> users.grants("ada")
 Grants(roles=('admin',), scope=('reports:read',), permissions=(), claims={})
@@ -13,7 +13,7 @@ Grants(roles=('admin',), scope=('reports:read',), permissions=(), claims={})
 >>> users.check("ada", "a long password"), users.check("ada", "another password")
 (None, 'ada')
 
-A password is never kept: scrypt turns it, with a salt, into a value that is slow to compute, so that whoever steals the
+A password is never kept: scrypt turns it, with a salt, into a value that is slow to compute, so that a thief of the
 table must spend that time on every guess. Who guesses at the login is slowed down in `login_limit.py`.
 """
 
@@ -72,16 +72,16 @@ class Users:
     def check(self, name: str, password: str) -> str | None:
         """The user's name, if the password is theirs. It takes the same time whether or not there is such a user."""
         if not name.isprintable():
-            name = ""  # Nobody's: SQLite stores text, and half of a surrogate pair is none.
+            name = ""  # SQLite stores text, and half of a surrogate pair is none: no user has this name.
         with self._connection() as connection:
             row = connection.execute("SELECT salt, password FROM users WHERE name = ?", (name,)).fetchone()
-        # Without a row something is hashed all the same: a quick answer would tell that nobody has this name.
+        # An unknown name costs a hash too: a quick answer would tell that no user has this name.
         salt, expected = (b"\0" * 16, b"\0" * 64) if row is None else row
         is_right = hmac.compare_digest(_hashed(password, salt), expected)
         return name if is_right and row is not None else None
 
     def grants(self, name: str) -> Grants | None:
-        """What the user may do today, None for nobody: asked at login and at every refresh."""
+        """The user's present rights, None for an unknown user: called at login and at every refresh."""
         with self._connection() as connection:
             row = connection.execute("SELECT roles, scope, password FROM users WHERE name = ?", (name,)).fetchone()
         if row is None:

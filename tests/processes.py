@@ -52,7 +52,7 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         is_new = self.port == 0
         while True:
-            if is_new:  # At each try, for somebody else may have taken it meanwhile.
+            if is_new:  # At each try, because another process may have taken the port.
                 self.port = free_port()
             with (self.folder / "log").open("ab") as log:
                 self._process = subprocess.Popen(
@@ -128,7 +128,7 @@ def _states(process: int) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on, nor on the one 10000 above, where nodes of a Redis cluster talk."""
+    """A free loopback port; the one 10000 above, the bus of a Redis cluster's node, is free too."""
     while True:
         with socket.socket() as listener, socket.socket() as second:
             listener.bind((LOOPBACK, 0))

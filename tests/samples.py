@@ -16,7 +16,7 @@ from jwtguard.core.tokens.jws import sign
 ISSUER = "https://issuer.example"
 AUDIENCE = "https://api.example"
 NOW = 1_800_000_000
-SECRET = "0123456789abcdef0123456789abcdef"  # As long as HS256 asks for, and secret to nobody.
+SECRET = "0123456789abcdef0123456789abcdef"  # As long as HS256 requires, and public.
 KEY = SigningKey.from_secret(SECRET, algorithm="HS256")
 
 Fields = Iterable[tuple[str, str]]
@@ -61,7 +61,7 @@ def verified(subject: str = "user-1", **arguments: Any) -> VerifiedToken:
 
 
 def forged() -> str:
-    """A token in perfect form that somebody else signed."""
+    """A token in perfect form, signed with another key."""
     return sign(b'{"sub":"user-1"}', SigningKey.generate("HS256"))
 
 

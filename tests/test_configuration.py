@@ -210,7 +210,7 @@ def test_claims() -> None:
 
 
 def test_subject() -> None:
-    """The path to the subject is a list too, and is left alone where nobody wrote one."""
+    """The path to the subject is a list too, and is left alone where none is configured."""
     found = arguments_from_config({**PLAIN, "claims": {"subject": ["user", "id"]}})["claims"]
     assert (found.subject, found.roles) == (("user", "id"), (ClaimPath(("roles",)),))
     assert arguments_from_config({**PLAIN, "claims": {"roles": [["groups"]]}})["claims"].subject is None

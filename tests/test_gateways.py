@@ -112,7 +112,7 @@ def test_google_iap(changes: dict[str, Any], expected: str) -> None:
 
 
 def test_google_iap_takes_es256_alone() -> None:
-    """A key of another kind that somebody published is of no use."""
+    """A published key of another type is not used."""
     issuer = providers.google_iap(audience=BACKEND, keys=RSA.verification_key)
     assert verified(issuer, IAP_USER) == "alg"
 

@@ -157,7 +157,7 @@ def test_every_mode(name: str, mode: Requirement, expected: str | None) -> None:
     } == dict.fromkeys(["admit", "await", "kept", "rules", "authorize"], expected)
 
 
-def test_authorizing_nobody_in_particular() -> None:
+def test_authorizing_without_a_principal() -> None:
     """An authentication that says nothing at all is no caller."""
     with pytest.raises(MissingTokenError):
         guard().authorize(Authentication(), authenticated)
@@ -402,7 +402,7 @@ def test_a_cookie_whose_key_must_be_fetched(fields: list[tuple[str, str]], expec
 
 @pytest.mark.parametrize("fields", [[], [bearer(EXPIRED)]], ids=["no token", "an expired one"])
 def test_who_is_calling_cannot_be_renewed(fields: list[tuple[str, str]]) -> None:
-    """What goes wrong there is kept for whoever needs the caller, and told; a program that is wrong is not."""
+    """An error there is kept for the first read of the principal; a ConfigurationError is raised at once."""
     told: list[str] = []
     deciding = guard(on_event=lambda event: told.append(event.reason))
 
@@ -417,7 +417,7 @@ def test_who_is_calling_cannot_be_renewed(fields: list[tuple[str, str]]) -> None
 
 
 def test_an_error_outweighs_a_principal() -> None:
-    """Whoever stands beside an error is not let in."""
+    """An admission with an error admits no principal."""
     by = guard()
     known = by.authenticate(REQUESTS["admin"]).run()
 
@@ -443,9 +443,9 @@ def test_a_user_who_is_gone_is_not_admitted() -> None:
     """Where no middleware has looked, the user of an accepted token is looked up before the requirement is checked."""
     by, request = guard(), asgi([("Authorization", f"Bearer {token()}")])
 
-    def nobody(_: object) -> Authentication:
+    def no_user(_: object) -> Authentication:
         return Authentication(error=InvalidTokenError("user"))
 
     with pytest.raises(InvalidTokenError) as refused:
-        by.begin_admission(request, authenticated, find_user=nobody)
+        by.begin_admission(request, authenticated, find_user=no_user)
     assert refused.value.reason == "user"

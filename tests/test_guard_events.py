@@ -94,7 +94,7 @@ def test_who_is_told_of() -> None:
 
 
 def test_listener_that_raises(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever counts does not decide: the request goes on, and the mishap is logged."""
+    """An exception of a listener is logged, and the request continues."""
 
     def listen(event: Event) -> None:
         raise RuntimeError("on purpose")

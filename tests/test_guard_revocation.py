@@ -92,7 +92,7 @@ def test_verify_includes_revocation() -> None:
 
 
 def test_a_request() -> None:
-    """The error is kept for whoever needs to know the caller, and told with the session."""
+    """The error is kept for the first read of the principal, and its event names the session."""
     site = Site()
     assert site.guard.authenticate(request(bearer(site.answer.access_token))).run().principal is not None
     site.end()
@@ -202,7 +202,7 @@ def test_a_connection_that_stays_open() -> None:
     ],
 )
 def test_what_the_constructor_refuses(revocation: Any, problem: str) -> None:
-    """Also a name that is spelled otherwise: its tokens would never be asked about, and nobody would notice."""
+    """Also a name that is spelled otherwise: its tokens would never be looked up, without a sign of it."""
     with pytest.raises(ConfigurationError, match=problem):
         Site(revocation=revocation)
 

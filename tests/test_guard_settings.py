@@ -290,7 +290,7 @@ def test_settings_that_are_none(setting: str, value: Any, message: str) -> None:
 
 
 def test_async_on_event() -> None:
-    """A coroutine that nobody would await is no listener."""
+    """A coroutine function is no listener, because it would not be awaited."""
 
     async def listen(event: object) -> None:
         raise AssertionError
@@ -350,7 +350,7 @@ def test_two_guards_are_two() -> None:
     assert guard() != guard()
 
 
-MARKER = "a marker that nobody may see!!!!"
+MARKER = "a marker that must stay hidden!!!"
 PEM_MARKER = f"-----BEGIN PRIVATE KEY-----\n{MARKER}\n-----END PRIVATE KEY-----"
 
 

@@ -121,7 +121,7 @@ def test_our_own_keys_on_disk(tmp_path: Path) -> None:
 
 
 class NoKeys:
-    """A source of somebody else's making that has none."""
+    """A source of another author without a health report."""
 
     def current(self) -> None:
         """Nothing."""
@@ -138,7 +138,7 @@ class NoKeys:
         return Flow(steps())
 
 
-def test_a_key_source_of_somebody_elses() -> None:
+def test_a_key_source_of_another_author() -> None:
     """What it raises is told by its reason."""
     found = health(guard(keys=NoKeys())).run()
     assert [(part.source, part.problem) for part in found.parts] == [("NoKeys", "no_keys_today")]

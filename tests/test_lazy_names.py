@@ -1,4 +1,4 @@
-"""Packages whose names are loaded by whoever asks for them: type checkers and the running program see the same."""
+"""Packages that load names on demand: type checkers and the running program see the same names."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_wrong_names() -> None:
 
 
 def test_hints_can_be_resolved() -> None:
-    """What is annotated with a class that was not loaded yet is found by whoever asks for the hints."""
+    """`get_type_hints` resolves an annotation with a class that was not loaded yet."""
     hints = typing.get_type_hints(Guard.__init__)
     assert hints["revocation"] == jwtguard.SessionRevocation | None
     assert hints["introspection"] == jwtguard.Introspection | None

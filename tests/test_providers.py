@@ -302,7 +302,7 @@ REFUSED: list[tuple[str, TrustedIssuer, Any, dict[str, Any], str]] = [
 def test_other_kind_is_refused(
     name: str, issuer: TrustedIssuer, kind: Any, changes: dict[str, Any], reason: str
 ) -> None:
-    """An ID token, a refresh token or a token for somebody else is no access token for us."""
+    """An ID token, a refresh token or a token for another audience is refused."""
     header, payload = shape(name, kind)
     payload |= changes
     payload = {claim: value for claim, value in payload.items() if value is not None}

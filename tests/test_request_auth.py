@@ -46,13 +46,13 @@ def _asking(found: Authentication, asked: list[str]) -> Asking:
     return find_out
 
 
-def test_nobody() -> None:
-    """Where no middleware and no decorator was, nobody can say who calls; the error says what to add."""
+def test_no_guard_was_asked() -> None:
+    """Without middleware and decorator the caller is unknown; the error says what to add."""
     callers = _callers()
     for ask in (callers.principal, callers.guard):
         with pytest.raises(ConfigurationError, match=r"no jwtguard middleware .* is in front"):
             ask()
-    with pytest.raises(ConfigurationError, match="nobody has asked this guard who is calling"):
+    with pytest.raises(ConfigurationError, match="put its middleware in front"):
         callers.principal_of(ONE)
 
 
@@ -75,11 +75,11 @@ def test_error_that_was_kept() -> None:
     assert not callers.is_kept(ONE, InvalidTokenError("expired"))
 
 
-def test_nobody_where_nobody_is_needed() -> None:
+def test_no_principal_where_none_is_needed() -> None:
     """Behind a rule that does without a caller there is none, and that is no error."""
-    nobody = Admission()
-    callers = _callers((ONE, nobody))
-    assert (callers.principal(), callers.principal_of(ONE), callers.kept(ONE).run()) == (None, None, nobody)
+    nothing = Admission()
+    callers = _callers((ONE, nothing))
+    assert (callers.principal(), callers.principal_of(ONE), callers.kept(ONE).run()) == (None, None, nothing)
     assert not callers.is_kept(ONE, MissingTokenError())
 
 
@@ -88,7 +88,7 @@ def test_two_guards_never_take_each_others_callers() -> None:
     callers = _callers((ONE, AS_ALICE))
     assert callers.kept(TWO).run() is None
     assert (callers.knows(ONE), callers.knows(TWO)) == (True, False)
-    with pytest.raises(ConfigurationError, match="nobody has asked this guard"):
+    with pytest.raises(ConfigurationError, match="put its middleware in front"):
         callers.principal_of(TWO)
 
 
@@ -152,7 +152,7 @@ def test_two_views_at_once() -> None:
 
 
 def test_found_out_once() -> None:
-    """What is kept to be found out is found out when somebody asks, and once."""
+    """A postponed authentication runs at the first read, and once."""
     asked: list[str] = []
     callers = _callers((ONE, _asking(AS_ALICE, asked)))
     assert (callers.known_principal(), callers.guard(), callers.knows(ONE), asked) == (None, ONE, True, [])
@@ -188,7 +188,7 @@ def test_kept_again() -> None:
 
 
 def test_copy() -> None:
-    """What is added to a copy is not seen by whoever is in front."""
+    """An entry in a copy is not seen by a layer in front."""
     outside = _callers((ONE, AS_ALICE))
     inside = outside.copy()
     inside.keep(TWO, AS_ALICE)
@@ -213,7 +213,7 @@ def test_checkpoint_goes_by_what_rules_read() -> None:
         checkpoint.admit(ONE, asgi(), _callers((ONE, Admission()))).run()
 
 
-def test_checkpoint_that_needs_no_token_asks_nobody() -> None:
+def test_checkpoint_that_needs_no_token_verifies_nothing() -> None:
     """A public view does not make its middleware find out who is calling."""
     asked: list[str] = []
     callers = _callers((ONE, _asking(AS_ALICE, asked)))

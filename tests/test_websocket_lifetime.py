@@ -133,7 +133,7 @@ def test_only_the_unforeseen_is_logged_with_a_traceback(error: Exception, caplog
 
 
 def test_a_check_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is as good as an outage: the socket does not go on while nobody can tell."""
+    """An unforeseen error counts as an outage: the socket is closed, because the session's state is unknown."""
     monkeypatch.setattr("jwtguard.websocket_lifetime._LONGEST_CHECK", 0.01)
 
     async def recheck() -> float:
@@ -204,7 +204,7 @@ def test_closed_by_the_application() -> None:
 
 
 def test_a_client_that_is_gone() -> None:
-    """Nobody is left to tell, and that is no error."""
+    """A client that has gone is no error."""
     scene = Scene(recheck=rechecks(InvalidTokenError("revoked")))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

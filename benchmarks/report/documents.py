@@ -68,7 +68,7 @@ def _or_said(write: Callable[[Results], str], results: Results) -> str:
 
 
 def fill(text: str, made: Blocks) -> str:
-    """The document with every block made anew; raises KeyError for a block that nobody makes."""
+    """The document with every block made anew; raises KeyError for a block without a maker."""
     return _MARKED.sub(lambda mark: f"{mark['begin']}\n{made[mark['name']]()}\n\n{mark['end']}", text)
 
 

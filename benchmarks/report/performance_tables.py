@@ -242,7 +242,7 @@ class _Compared(NamedTuple):
 
 
 def better_peers(results: Results) -> str:
-    """Where somebody else is faster than we are, said plainly; or that nobody is."""
+    """The cases in which a peer is faster than jwtguard, or the statement that there is none."""
     lines = [
         f"- {each.where}: {each.peer} {said(each.theirs)} {each.unit}, jwtguard {said(each.ours)} {each.unit}."
         for each in _compared(results)

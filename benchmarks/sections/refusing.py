@@ -1,4 +1,4 @@
-"""Refusing beside accepting: whoever sends rubbish must not cost more than whoever sends a good token."""
+"""Refusing beside accepting: a broken token must not cost more than a valid one."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from jwtguard.core.sessions.store_protocol import Turn
 from tests.processes import LOOPBACK
 
 _ROWS = 1000
-"""Sessions in the table, so that nobody measures a single hot row."""
+"""Sessions in the table, so that no contender measures a single hot row."""
 
 
 def measure(pace: Pace) -> Findings:

@@ -33,7 +33,7 @@ from jwtguard.stores.sqlite import SQLiteStore
 from tests.processes import LOOPBACK
 
 _TIMED = 500
-"""Sessions in each store while its steps are timed, so that nobody measures a single hot row."""
+"""Sessions in each store while its steps are timed, so that no store measures a single hot row."""
 
 _numbers = itertools.count(_TIMED)
 LOGIN, LOGIN_AND_LOGOUT = "login", "login and logout"
@@ -49,7 +49,7 @@ def measure(pace: Pace) -> Findings:
     for name, opened in _OPENED.items():
         with reporting(findings.left_out), opened() as (store, weigh, count):
             findings.facts[name] = _fill(store, weigh, count, sessions)
-    # Others than those, where nobody counts what is done.
+    # Other stores than those whose calls are counted.
     with stores([]) as timed:
         for store in timed.values():
             for number in range(_TIMED):

@@ -77,7 +77,7 @@ def simulate(setting: Setting) -> Outcome:
 
     def refresh(process: int, begun: float) -> None:
         nonlocal refreshes
-        if fetched_at[process] == begun:  # Nobody searched in between.
+        if fetched_at[process] == begun:  # No search happened in between.
             refreshes += timeline.now >= warm
             fetch(process)
 

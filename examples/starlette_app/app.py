@@ -4,7 +4,7 @@ From the root of the repository::
 
     uvicorn examples.starlette_app.app:app --port 8000
 
-The access token is good for five minutes, and nobody looks anything up for it; then the page asks `POST /auth/refresh`.
+The access token is valid for five minutes without a look-up; then the page asks `POST /auth/refresh`.
 A page that does such things, with its script, is in the Flask example.
 """
 

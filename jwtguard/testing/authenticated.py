@@ -49,7 +49,7 @@ class Authenticated:
     ) -> C:
         """Let `client` send a token for `subject` with each request; returns the same client.
 
-        Whoever it was logged in as before is logged out. `via` is where the token travels: "header" or "cookie", as the
+        An earlier login of the client is replaced. `via` is where the token travels: "header" or "cookie", as the
         guard has it, or a place of a route's own; by default the first of the guard's. With a cookie, or a
         gateway's header, go the browser's `Sec-Fetch-Site`, and the CSRF cookie and header where the guard makes them;
         `csrf=False` leaves these out, for a test that must fail. `settings` are those of the token.

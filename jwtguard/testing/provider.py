@@ -10,7 +10,7 @@
 ('alice', frozenset({'admin'}), 1)
 
 It speaks HTTP on 127.0.0.1, so it serves programs in other processes and languages too. What it says is what OpenID
-Connect Discovery, RFC 8414, RFC 7517 and RFC 6749 ask for, and no more: it lets everybody in, which makes it a fake.
+Connect Discovery, RFC 8414, RFC 7517 and RFC 6749 ask for, and no more: it accepts every user, so it is for tests only.
 """
 
 from __future__ import annotations

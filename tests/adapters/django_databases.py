@@ -39,7 +39,7 @@ def sqlite(folder: Path, **options: Any) -> dict[str, Any]:
 
 
 def postgresql(server: Server, **options: Any) -> dict[str, Any]:
-    """The settings of the server's database, under a schema that nobody used before."""
+    """The settings of the server's database, under a new schema."""
     import psycopg
 
     schema = f"tests_{secrets.token_hex(4)}"
@@ -51,7 +51,7 @@ def postgresql(server: Server, **options: Any) -> dict[str, Any]:
 
 
 def mariadb(server: Server, **options: Any) -> dict[str, Any]:
-    """The settings of a database that nobody used before, whose character set is latin1. PyMySQL stands in for the
+    """The settings of a new database with the character set latin1. PyMySQL stands in for the
     driver that Django names.
     """
     import pymysql

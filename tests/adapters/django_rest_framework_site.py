@@ -36,7 +36,7 @@ def authentication(guard: Any, tokens_from: Any = None) -> type[GuardAuthenticat
 def view(
     requirement: Any = None, *, authentications: Any = (), permissions: Any = (), renderers: Any = None
 ) -> type[APIView]:
-    """A view that answers with the subject of whoever calls."""
+    """A view that answers with the subject of the caller."""
 
     class Caller(APIView):
         authentication_classes = authentications

@@ -96,7 +96,7 @@ class Inner:
 class Connection:
     """What Starlette's Request has, and `auth.principal` reads."""
 
-    headers: dict[str, str] = {}  # noqa: RUF012 - nobody writes to it
+    headers: dict[str, str] = {}  # noqa: RUF012 - it is never written to
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
@@ -141,8 +141,8 @@ def test_user_and_auth() -> None:
 
 
 @pytest.mark.parametrize("headers", [[], [bearer(EXPIRED)], [bearer(GOOD), bearer(GOOD)]])
-def test_nobody(headers: Fields) -> None:
-    """Without a good token the application runs, and `scope["user"]` is nobody: it never raises."""
+def test_unauthenticated(headers: Fields) -> None:
+    """Without a valid token the application runs, and `scope["user"]` is the unauthenticated user, without an error."""
     inner = Inner()
     assert status_of(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED)), scope_of(*headers)) == 200
     user, auth = inner.scope["user"], inner.scope["auth"]
@@ -150,7 +150,7 @@ def test_nobody(headers: Fields) -> None:
 
 
 def test_outputs_are_no_inputs() -> None:
-    """What somebody in front wrote into the scope is overwritten, and counts for nothing."""
+    """What a middleware in front wrote into the scope is overwritten and authenticates no caller."""
     inner = Inner()
     theirs = Principal(subject="forged", roles=frozenset({"admin"}))
     rules = Rules([Rule("/admin", has_role("admin"))], default=optional)
@@ -164,7 +164,7 @@ def test_outputs_are_no_inputs() -> None:
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize("headers", [[], [bearer(GOOD)]])
 def test_scope_is_not_changed(headers: Fields, kind: str) -> None:
-    """Whoever is in front finds the scope as it was, and may hand it to another application."""
+    """A middleware in front finds its scope unchanged, and may pass it to another application."""
     scope = scope_of(*headers, kind=kind)
     before = copy.deepcopy(scope)
     app = GuardMiddleware(Inner(then=lambda scope: None), guard_for_tests(rules=UNCHECKED))
@@ -180,12 +180,12 @@ def test_fallback_to_another_application() -> None:
     sent_by(GuardMiddleware(first, guard), scope)
     sent_by(GuardMiddleware(second, guard_for_tests(OTHER_KEY, rules=UNCHECKED)), scope)
     assert (first.scope["user"].identity, second.scope["user"].identity) == ("user-1", "")
-    with pytest.raises(ConfigurationError, match="nobody has asked this guard"):
+    with pytest.raises(ConfigurationError, match="put its middleware in front"):
         reading(guard)(second.scope)
 
 
 def test_two_middlewares() -> None:
-    """With two guards in front, each answers for itself; `scope["user"]` is nobody, since it cannot say whose."""
+    """With two guards in front, each has its own principal, and `scope["user"]` is unauthenticated."""
     one, two = guard_for_tests(rules=UNCHECKED), guard_for_tests(OTHER_KEY, rules=UNCHECKED)
     inner = Inner()
     app = GuardMiddleware(GuardMiddleware(inner, one), two)
@@ -293,7 +293,7 @@ def test_errors_of_the_application_stay_errors() -> None:
 
 
 def test_principal_read_after_the_answer_began() -> None:
-    """Once an answer has begun nobody can send another: the error goes to the server."""
+    """After the response has begun no second one can be sent: the error goes to the server."""
     guard = guard_for_tests(rules=UNCHECKED)
     start = {"type": "http.response.start", "status": 200, "headers": []}
     with pytest.raises(MissingTokenError):

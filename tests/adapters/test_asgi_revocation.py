@@ -57,7 +57,7 @@ class Sockets:
         return self.world.clock.now - self.start
 
     async def sleep(self, seconds: float) -> None:
-        """Each sleeper waits for its own time; whoever has to wait least moves the clock."""
+        """Each sleeper waits for its own time; the one with the shortest wait moves the clock."""
         until = self.world.clock.now + seconds
         while self.world.clock.now < until:
             for _ in range(50):  # Whatever else can happen now, happens first.
@@ -115,7 +115,7 @@ def test_closed_within_max_staleness(staleness: float, ended_at: float) -> None:
     asyncio.run(main())
 
 
-def test_closed_when_nobody_can_tell() -> None:
+def test_closed_when_the_store_is_unreachable() -> None:
     """With 1013, which asks the client to come back; the session may go on after the outage."""
 
     async def main() -> None:

@@ -294,8 +294,8 @@ def test_server_that_fails() -> None:
     run(test)
 
 
-def test_error_nobody_waits_for() -> None:
-    """An error of the server that comes when nobody waits any more disturbs nobody."""
+def test_error_after_the_wait_ended() -> None:
+    """An error of the server that arrives after the last wait has ended has no effect."""
 
     async def test() -> None:
         wire = Wire()

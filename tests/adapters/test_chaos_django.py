@@ -19,7 +19,7 @@ from tests.stores.chaos import of_server, run
 
 @pytest.mark.servers
 def test_nothing_goes_wrong_but_503(postgresql_server: Server) -> None:
-    """No second branch, nobody let in after a logout, nobody logged out by an outage."""
+    """A session never has two branches, a logged-out session is refused, and an outage ends no session."""
     with database(**postgresql(postgresql_server)) as using, Proxy(postgresql_server.port) as proxy:
         settings = connections.settings[using]
         options = f"{settings['OPTIONS']['options']} -c statement_timeout=1000 -c lock_timeout=500"

@@ -78,7 +78,7 @@ def _no_settings() -> Iterator[None]:
 def hello(request: HttpRequest) -> HttpResponse:
     """A view that says who is calling."""
     principal: Principal | None = request.principal  # type: ignore[attr-defined]
-    return HttpResponse("nobody" if principal is None else principal.subject)
+    return HttpResponse("anonymous" if principal is None else principal.subject)
 
 
 def ok(request: HttpRequest) -> HttpResponse:
@@ -287,14 +287,14 @@ def test_two_middlewares() -> None:
 
 
 def test_principal_is_a_property() -> None:
-    """Nobody can set it, so nothing but a guard decides who is calling."""
+    """`request.principal` cannot be set, so only a guard decides who is calling."""
     request = RequestFactory().get("/")
     with pytest.raises(AttributeError):
         request.principal = Principal(subject="forged")  # type: ignore[attr-defined]
 
 
 def test_principal_in_the_wrong_place() -> None:
-    """Without middleware and decorator nobody knows the caller, and the error says whom to ask."""
+    """Without middleware and decorator the caller is unknown, and the error says what to add."""
     with pytest.raises(ConfigurationError, match=r"no jwtguard middleware.*auth\.principal"):
         hello(RequestFactory().get("/"))
 
@@ -364,7 +364,7 @@ def test_template_that_is_rendered_later(*, is_async: bool, asgi: bool) -> None:
 
 
 def test_rendered_template_ends_the_visit() -> None:
-    """Once the template is rendered, and where it was rendered in the view, the caller is nobody's any more."""
+    """After the template was rendered, also inside the view, the principal is no longer held."""
     template = engines["django"].from_string("{{ request.principal.subject }}")
 
     def page(request: HttpRequest) -> HttpResponseBase:
@@ -579,8 +579,8 @@ def test_no_user_without_opting_in() -> None:
         assert ask("/", bearer(GOOD)).json() == [None, None]
 
 
-def test_a_view_that_raises_leaves_nobody_behind() -> None:
-    """Sync or async: whoever asks afterwards, an error handler for example, is told of no caller."""
+def test_a_view_that_raises_leaves_no_principal_behind() -> None:
+    """After a sync or async view has raised, an error handler, for example, finds no principal."""
 
     def fails(request: HttpRequest) -> HttpResponse:
         raise ZeroDivisionError

@@ -264,7 +264,7 @@ class Exempt(View):
         return view(request)
 
 
-nobody = requires(public, guard=GUARD)
+open_to_all = requires(public, guard=GUARD)
 
 
 class Page(View):
@@ -274,12 +274,12 @@ class Page(View):
         return view(request)
 
 
-@method_decorator([csrf_exempt, nobody], name="dispatch")
+@method_decorator([csrf_exempt, open_to_all], name="dispatch")
 class ExemptOutside(Page):
     """Exempted around our decorator."""
 
 
-@method_decorator([nobody, csrf_exempt], name="dispatch")
+@method_decorator([open_to_all, csrf_exempt], name="dispatch")
 class ExemptInside(Page):
     """Exempted inside it."""
 
@@ -287,11 +287,11 @@ class ExemptInside(Page):
 @pytest.mark.parametrize(
     "exempt",
     [
-        nobody(csrf_exempt(view)),
-        csrf_exempt(nobody(view)),
-        nobody(nobody(csrf_exempt(view))),
-        nobody(csrf_exempt(nobody(view))),
-        nobody(Exempt.as_view()),
+        open_to_all(csrf_exempt(view)),
+        csrf_exempt(open_to_all(view)),
+        open_to_all(open_to_all(csrf_exempt(view))),
+        open_to_all(csrf_exempt(open_to_all(view))),
+        open_to_all(Exempt.as_view()),
         ExemptOutside.as_view(),
         ExemptInside.as_view(),
         csrf_exempt(view),
@@ -303,9 +303,11 @@ def test_exempt_views(exempt: Any) -> None:
         assert ask().body == b"ran"
 
 
-@pytest.mark.parametrize("protected", [nobody(view), nobody(nobody(view)), csrf_protect(nobody(csrf_protect(view)))])
+@pytest.mark.parametrize(
+    "protected", [open_to_all(view), open_to_all(open_to_all(view)), csrf_protect(open_to_all(csrf_protect(view)))]
+)
 def test_decorated_views_are_not_exempt(protected: Any) -> None:
-    """That our decorator takes a view out of Django's middleware never means that nobody checks."""
+    """A view that our decorator takes out of Django's CSRF middleware is still checked."""
     with serving(protected, CSRF) as ask:
         assert (ask().status, ask(*with_form()).body) == (403, b"ran")
 
@@ -315,8 +317,8 @@ def test_exempt_outside_of_routing() -> None:
     factory = RequestFactory(enforce_csrf_checks=True)
     with override_settings(MIDDLEWARE=[CSRF]):
         request = factory.post("/")
-        assert nobody(view)(request).status_code == 403
-        assert nobody(csrf_exempt(view))(factory.post("/")).status_code == 200
+        assert open_to_all(view)(request).status_code == 403
+        assert open_to_all(csrf_exempt(view))(factory.post("/")).status_code == 200
 
 
 def test_protected_views_and_bearer_tokens() -> None:
@@ -340,13 +342,13 @@ def function_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[
 @pytest.mark.parametrize(("order", "status"), [([], 200), ([CSRF], 403)])
 def test_middleware_that_is_no_class(order: list[str], status: int) -> None:
     """A project's middleware may be functions; its CSRF middleware is found behind them."""
-    with serving(nobody(view), f"{__name__}.function_middleware", *order) as ask:
+    with serving(open_to_all(view), f"{__name__}.function_middleware", *order) as ask:
         assert ask().status == status
 
 
 def test_csrf_middleware_of_the_project() -> None:
     """The check that runs is that of the project's own middleware, where it has one."""
-    with serving(nobody(view), f"{__name__}.Strict") as ask:
+    with serving(open_to_all(view), f"{__name__}.Strict") as ask:
         assert ask().body == b"strict"
 
 

@@ -69,7 +69,7 @@ OURS = [drf.authentication(OWN)]
 
 
 class Denies(permissions.BasePermission):
-    """A permission of another make that lets nobody in."""
+    """A permission of another package that refuses every request."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return False
@@ -170,7 +170,7 @@ class Who(APIView):
 
 
 def test_user_and_auth() -> None:
-    """`request.user` is somebody, `request.auth` the token, and `request.principal` what it is elsewhere in Django."""
+    """`request.user` is authenticated, `request.auth` is the token, and `request.principal` is the principal."""
     SEEN.clear()
     assert ask(Who, headers=bearer("alice", claims={"name": "Alice"})).json() == {
         "principal": "alice",
@@ -205,7 +205,7 @@ def users() -> Iterator[None]:
 )
 @pytest.mark.parametrize("permission", [permissions.IsAuthenticated, Requires(optional)])
 def test_users_of_the_database(users: None, subject: str, expected: int, permission: Any) -> None:
-    """With `JWTGUARD_USER` the user is looked up; one that is gone or inactive is nobody, whatever the token says."""
+    """With `JWTGUARD_USER` the user is looked up; a deleted or inactive user is not authenticated by a valid token."""
     setting = "jwtguard.django.users.by_primary_key"
     SEEN.clear()
     with mock.patch.object(Who, "permission_classes", [permission]):
@@ -325,7 +325,7 @@ def test_two_of_ours_are_one(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("headers", [{}, EDITOR])
 def test_a_mixture_is_refused_as_rest_framework_does(headers: dict[str, str]) -> None:
-    """Where a class of another make had its say, nobody can say what would have helped."""
+    """A refusal by a permission class of another package names no required scope."""
     made = drf.view(authentications=OURS, permissions=[HasRole("admin") | Denies])
     response = ask(made, headers=headers, REST_FRAMEWORK=drf.SETTINGS)
     assert response.status_code == (403 if headers else 401)
@@ -357,11 +357,11 @@ def test_a_class_of_one_s_own() -> None:
 def test_a_class_of_one_s_own_keeps_what_it_asks_for(combined: Any) -> None:
     """Combining makes no requirement of a class that asks for more than that."""
 
-    class IsNobody(HasScope("write")):  # type: ignore[misc]
+    class IsWriter(HasScope("write")):  # type: ignore[misc]
         def has_permission(self, request: Any, view: Any) -> bool:
             return False
 
-    assert status(combined(IsNobody), EDITOR) == 403
+    assert status(combined(IsWriter), EDITOR) == 403
 
 
 def test_objects() -> None:
@@ -428,7 +428,7 @@ def test_the_guard_of_the_middleware() -> None:
 
 
 def test_the_guard_of_the_settings() -> None:
-    """Without a middleware it is that of `JWTGUARD`; without that, the program is wrong, and nobody gets in."""
+    """Without a middleware the guard of `JWTGUARD` is used; without that setting it is a ConfigurationError."""
     made = drf.view(authentications=[GuardAuthentication], permissions=[HasRole("admin")])
     assert ask(made, headers=ADMIN, JWTGUARD=OWN).status_code == 200
     assert ask(drf.view(permissions=[HasRole("admin")]), headers=ADMIN, JWTGUARD=OWN).status_code == 200

@@ -166,7 +166,7 @@ def test_led_elsewhere(is_asgi: bool, misleading: str) -> None:
 
 
 def test_two_guards() -> None:
-    """The middleware of another guard lets nobody pass on account of these routes."""
+    """The middleware of another guard makes no exception for these routes."""
     site, other = route_site("cookies, rules"), route_site("cookies, rules")
     auth = DjangoGuard(site.guard, site.sessions, **site.settings)
     middleware = [_middleware("Own", auth), _middleware("Another", other.guard)]

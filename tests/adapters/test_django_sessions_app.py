@@ -357,7 +357,7 @@ def admin(bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client
 
 
 def test_the_list(admin: Client, bench: StoreBench) -> None:
-    """Subject, label, state and times of each session; nobody adds, changes or deletes one."""
+    """The admin shows subject, label, state and times of each session; no user can add, change or delete one."""
     alive = bench.create(label="Firefox on Linux")
     bench.take(alive, 0)
     bench.revoke(bench.create(label="revoked one"))
@@ -394,7 +394,7 @@ def test_the_action(admin: Client, bench: StoreBench, caplog: pytest.LogCaptureF
     [((), 403, False), (("view_session",), 200, False), (("change_session",), 200, True)],
 )
 def test_who_may(admin: Client, bench: StoreBench, permissions: tuple[str, ...], status: int, may_end: bool) -> None:
-    """Whoever may view sessions sees them; whoever may change them ends them."""
+    """The view permission shows sessions; the change permission ends them."""
     from django.contrib.auth.models import Permission, User
 
     user = User.objects.create_user("staff", is_staff=True)

@@ -83,7 +83,7 @@ class OwnTests(StoreConformance):
         assert bench.run(sessions.list(bench.subject)) == []
 
     def test_no_turn_without_autocommit(self, bench: StoreBench) -> None:
-        """Nobody knows when it would be committed."""
+        """A rotation without autocommit is a ConfigurationError: the time of its commit is unknown."""
         session_id = bench.create()
         transaction.set_autocommit(False, using=self.using)
         try:
@@ -133,7 +133,7 @@ class OwnTests(StoreConformance):
             bench.run(sessions.refresh(answer.refresh_token))
 
     def test_await(self, bench: StoreBench) -> None:
-        """On a loop it blocks in the thread where Django's connections are, whoever runs the flow."""
+        """On a loop a store call blocks in the thread of Django's connections, also under `run_async`."""
         sessions = bench.sessions(grace=0)
 
         async def main() -> str:
@@ -144,7 +144,7 @@ class OwnTests(StoreConformance):
         assert bench.run(sessions.refresh(text)).refresh_token
 
     def test_an_error_inside_a_block(self, bench: StoreBench) -> None:
-        """Leaves the connection to the block, which may go on if it was prepared for that."""
+        """An error in an inner atomic block leaves the outer block usable."""
         session_id = bench.create()
         with transaction.atomic(using=self.using):
             with pytest.raises(IntegrityError), transaction.atomic(using=self.using):
@@ -154,11 +154,11 @@ class OwnTests(StoreConformance):
 
     @pytest.mark.parametrize("subject", ["a\x00b", "\ud800", "x" * 256])
     def test_a_subject_that_no_row_has(self, bench: StoreBench, subject: str) -> None:
-        """Is nobody, not an outage."""
+        """A subject that cannot stand in a row has no sessions; it is no outage."""
         assert bench.listed(subject) == []
 
     def test_purging_many(self, bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Some at a time, so that nobody waits long."""
+        """A purge deletes in batches, so that each statement is short."""
         monkeypatch.setattr(store_module, "MANY", 3)
         monkeypatch.setattr(store_module, "CANDIDATES", 0)
         bench.purge()

@@ -509,7 +509,7 @@ def test_without_djangos_own_app(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "password"),
     [
         ("ada", "guess"),
-        ("nobody", "guess"),
+        ("unknown", "guess"),
         ("eve", "wonderland"),
         ("a\x00da", "wonderland"),
         ("ada", "wonder\x00land"),

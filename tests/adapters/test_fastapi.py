@@ -46,7 +46,7 @@ Caller = Annotated[Principal, AUTH.requires()]
 Admin = Annotated[Principal, AUTH.requires(has_role("admin"))]
 Anybody = Annotated[Principal | None, AUTH.requires(optional)]
 Theirs = Annotated[Principal, OTHER.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])]
-Nobody = Annotated[Principal, OUT.requires()]
+Open = Annotated[Principal, OUT.requires()]
 THEIRS = token(key=OTHER_KEY, subject="user-2")
 
 
@@ -74,7 +74,7 @@ def application(*, init: bool = True) -> FastAPI:
         return None if caller is None else caller.subject
 
     @app.get("/out")
-    async def out(caller: Nobody) -> str:
+    async def out(caller: Open) -> str:
         raise AssertionError
 
     return app
@@ -260,7 +260,7 @@ def test_two_guards() -> None:
 
 
 def test_user_of_the_request() -> None:
-    """`request.user` is the caller behind the dependency, and nobody where nobody came."""
+    """`request.user` is the caller behind the dependency, and unauthenticated without a token."""
     app = FastAPI()
 
     @app.get("/")

@@ -292,7 +292,7 @@ def test_principal_outside_a_request() -> None:
 
 
 def test_principal_in_the_wrong_place() -> None:
-    """Without `init_app`, outside `requires`, nobody knows the caller, and the error says whom to ask."""
+    """Without `init_app`, outside `requires`, the caller is unknown, and the error says what to add."""
     app = flask.Flask(__name__)
     with app.test_request_context(), pytest.raises(ConfigurationError, match=r"init_app.*auth\.principal"):
         _ = principal.subject
@@ -373,7 +373,7 @@ def test_auth_principal_without_init_app() -> None:
     assert ask(app).status == 401
 
 
-def test_nobody_where_nobody_is_needed() -> None:
+def test_no_principal_where_none_is_needed() -> None:
     """On an optional or public route the proxy is false, and `auth.principal` is None."""
     auth, app = FlaskGuard(guard_for_tests(rules=UNCHECKED)), flask.Flask(__name__)
 
@@ -388,7 +388,7 @@ def test_nobody_where_nobody_is_needed() -> None:
 
 
 def test_lazy() -> None:
-    """Without rules, nothing is verified until somebody asks; then once, whoever asks again."""
+    """Without rules, a token is verified at the first read of the principal, and only once."""
     events: list[Event] = []
     auth, app = FlaskGuard(guard_for_tests(on_event=events.append, rules=UNCHECKED)), flask.Flask(__name__)
     auth.init_app(app)
@@ -492,7 +492,7 @@ def test_rules(target: str, headers: list[tuple[str, str]], method: str, status:
 
 
 def test_preflight_has_no_caller() -> None:
-    """What runs before a preflight is answered finds nobody, and no error either."""
+    """A function that runs before a preflight is answered finds no principal, and no error."""
     app = ruled_app()
     seen: list[bool] = []
     app.before_request(lambda: seen.append(bool(principal)))

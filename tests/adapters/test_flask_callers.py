@@ -116,7 +116,7 @@ def test_pages_that_answer_a_refusal(
 
 @pytest.mark.parametrize("guards", [0, 2])
 def test_no_guard_or_several(guards: int) -> None:
-    """Where no guard or more than one is in front, nobody is the caller outside `requires`; reading says what to do."""
+    """With no guard or several in front, reading the principal outside `requires` is an error that says what to do."""
     app = application(*(guard_for_tests(**IDENTIFIES) for _ in range(guards)))
     app.add_url_rule("/read", "read", lambda: str(principal.subject))
     assert ask(app, "/", (bearer(GOOD),)).body == b"stranger"

@@ -45,7 +45,7 @@ def test_nothing_to_mount() -> None:
         FlaskGuard(site.guard).routes()
     with pytest.raises(ConfigurationError, match="remember: only with sessions"):
         FlaskGuard(site.guard, remember=True)
-    with pytest.raises(ConfigurationError, match="nobody checks passwords"):
+    with pytest.raises(ConfigurationError, match="pass authenticate=check_password"):
         FlaskGuard(site.guard, site.sessions).routes()
 
 

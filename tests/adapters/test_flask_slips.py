@@ -268,7 +268,7 @@ def test_order_in_production() -> None:
     assert wsgi_client(app)(RawRequest(target="/other")).status == 500
 
 
-# Each of them is what somebody meant, and answers 200.
+# Each of them is written as intended, and answers 200.
 
 
 def in_order(app: flask.Flask) -> None:

@@ -62,7 +62,7 @@ def test_listed_modules_exist() -> None:
 
 @adapters
 def test_hints_of_the_guard_object_can_be_resolved(adapter: str) -> None:
-    """What stands in the constructor is found by whoever asks for the hints, though it was not loaded."""
+    """`get_type_hints` resolves the constructor's annotations, also of classes that were not loaded."""
     kind = getattr(import_module(f"jwtguard.{adapter}"), GUARDS[adapter])
     hints = typing.get_type_hints(kind.__init__)
     assert hints["sessions"] == import_module("jwtguard").Sessions | None

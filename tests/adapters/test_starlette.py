@@ -412,7 +412,7 @@ def test_user_that_the_application_sets() -> None:
 
 
 def test_two_helpers_at_once() -> None:
-    """What two that ran at once leave in the scope misleads nobody who comes after them."""
+    """Two helpers that ran at once leave nothing in the scope that misleads a later reader."""
     guard = guard_for_tests(rules=UNCHECKED)
     auth, other = ASGIGuard(guard), token(subject="user-3")
     first_may_end, second_may_end = asyncio.Event(), asyncio.Event()
@@ -474,8 +474,8 @@ def test_caller_that_was_shown_before_another_came() -> None:
 
 
 @pytest.mark.parametrize("requirement", [optional, public])
-def test_nobody_where_the_user_was_taken_away(requirement: Any) -> None:
-    """`request.user` is there, whatever somebody in between did to the scope."""
+def test_unauthenticated_where_the_user_was_removed(requirement: Any) -> None:
+    """`request.user` is there, also after a middleware in between removed it from the scope."""
 
     @requires(requirement)
     async def endpoint(request: Request) -> Response:
@@ -496,7 +496,7 @@ def test_nobody_where_the_user_was_taken_away(requirement: Any) -> None:
 
 
 def test_another_guard_than_the_one_in_front() -> None:
-    """Its principal can be asked for, also where somebody else had shown that very caller."""
+    """The principal of a second guard can be read, also where a middleware had set the same user."""
     auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     class Showing:
@@ -519,8 +519,8 @@ def test_another_guard_than_the_one_in_front() -> None:
 
 
 @pytest.mark.parametrize("requirement", [optional, public])
-def test_nobody(requirement: Any) -> None:
-    """Where no caller is needed, `request.user` is nobody and `auth.principal` is None."""
+def test_unauthenticated(requirement: Any) -> None:
+    """Where no caller is needed, `request.user` is unauthenticated and `auth.principal` is None."""
     auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     @auth.requires(requirement)
@@ -530,8 +530,8 @@ def test_nobody(requirement: Any) -> None:
     assert ask(application(endpoint)).json() == [False, [], None]
 
 
-def test_nobody_asked() -> None:
-    """Without the middleware and outside `requires` nobody knows the caller, which is the program's error."""
+def test_principal_without_a_guard() -> None:
+    """Reading the principal without the middleware and outside `requires` is a ConfigurationError."""
     auth = ASGIGuard(guard_for_tests(rules=UNCHECKED))
 
     async def endpoint(request: Request) -> Response:
@@ -755,7 +755,7 @@ def nested() -> list[tuple[str, ASGIApp]]:
 
 @pytest.mark.parametrize(("name", "app"), nested())
 def test_kept_refusal_below_another_application(name: str, app: ASGIApp) -> None:
-    """A client without a token gets its 401, whoever answers errors on the way; a server error stays one."""
+    """A client without a token gets 401 under every error handler; a server error stays a server error."""
     client = asgi_client(app)
     assert client(RawRequest(target="/me")).status == 401
     failing = client(RawRequest(target="/failing"))

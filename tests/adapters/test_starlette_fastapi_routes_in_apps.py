@@ -59,7 +59,7 @@ def test_nothing_to_mount(adapter: Any) -> None:
     site = route_site("bearer")
     with pytest.raises(ConfigurationError, match="the routes need sessions"):
         adapter(site.guard).routes()
-    with pytest.raises(ConfigurationError, match="nobody checks passwords"):
+    with pytest.raises(ConfigurationError, match="pass authenticate=check_password"):
         adapter(site.guard, site.sessions).jwks_route()
     with pytest.raises(ConfigurationError, match="the prefix starts with a slash"):
         adapter(site.guard, site.sessions, **site.settings).routes("auth")
@@ -93,7 +93,7 @@ def test_long_bodies_are_not_read_on() -> None:
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize("name", ["cookies", "refresh cookie", "silent renewal", "bearer"])
 def test_the_refresh_cookie_is_hidden_from_the_application(name: str, kind: str) -> None:
-    """The application sees every other cookie, in a request and in a handshake; whoever is in front sees all."""
+    """The application sees every other cookie, in a request and in a handshake; a middleware in front sees all."""
     site = route_site(name)
     seen: list[Any] = []
 

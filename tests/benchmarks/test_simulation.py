@@ -45,7 +45,7 @@ def test_events_come_in_order() -> None:
 
 @pytest.mark.parametrize("processes", [1, 10, 1000])
 def test_revocation_agrees_with_theory(processes: int) -> None:
-    """Look-ups and refreshes within a few per cent; and nobody is let in for longer than `max_staleness`."""
+    """Look-ups and refreshes agree within a few per cent, and no revoked session passes after `max_staleness`."""
     setting = replace(SMALL, processes=processes)
     found, theory = revocation.simulate(setting), revocation.expected(setting)
 
@@ -65,7 +65,7 @@ def test_fetches_agree_with_theory(rate: float, ahead: float) -> None:
     assert found.searches == pytest.approx(theory.searches, rel=0.1)
 
 
-def test_nobody_searches_for_a_key_that_was_published_in_time() -> None:
+def test_a_key_that_was_published_in_time_causes_no_search() -> None:
     """Two lifetimes ahead of its first signature, each process has fetched it by itself."""
     assert keys.simulate(keys.Setting(processes=300, ahead=1200.0, hours=6.0)).searches == 0
 

@@ -1,4 +1,4 @@
-"""The suite: its examples run, contenders take turns, nobody unguarded is timed, and one failure is one section's."""
+"""The suite: examples run, contenders alternate, an unguarded one is not timed, a failure stops one section."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_guard_proves_itself(algorithm: str) -> None:
     ],
 )
 def test_who_does_not_guard_is_not_timed(status: int, body: bytes, complaint: str) -> None:
-    """Nor who refuses everybody, nor who admits somebody else."""
+    """A contender that refuses every token or gives another subject is not timed."""
     with pytest.raises(UnguardedError, match=complaint):
         prove_guarded("peer", lambda token: (status, body), Mint("HS256"))
 

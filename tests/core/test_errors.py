@@ -91,7 +91,7 @@ def test_raise_all() -> None:
 
 
 def test_retry_after_has_a_default() -> None:
-    """Whoever does not know better asks clients to wait five seconds."""
+    """`retry_after` is five seconds by default."""
     assert (UnavailableError("keys").retry_after, UnavailableError("keys", retry_after=9).retry_after) == (5, 9)
 
 

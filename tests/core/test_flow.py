@@ -266,7 +266,7 @@ def test_no_await_point_without_a_step(awaiting: Callable[[Flow[Any]], Any]) -> 
     assert stopped.value.value == "warm"
 
 
-def test_cancelled_waiter_cancels_nobody_else() -> None:
+def test_cancelled_waiter_cancels_no_other() -> None:
     """The future that several wait for goes on when one of them gives up."""
     future: Future[str] = Future()
 
@@ -418,7 +418,7 @@ def test_never_run_warns() -> None:
 
 @pytest.mark.parametrize("drive", DRIVERS)
 def test_run_twice_is_refused(drive: Driver) -> None:
-    """A flow gives its steps away once, whoever drives it."""
+    """A flow runs once with every driver."""
     made = _calling(lambda: "sun")
     drive(made)
     with pytest.raises(RuntimeError, match="has run already"):

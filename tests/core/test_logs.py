@@ -63,11 +63,11 @@ def test_fan_out(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def asynchronous(event: Event) -> None:
-    """Nobody would await it."""
+    """An `async` listener would never be awaited."""
 
 
 @pytest.mark.parametrize("function", [asynchronous, None, "print"])
 def test_fan_out_of_what_cannot_be_called(function: object) -> None:
-    """It says so at once."""
+    """A listener that cannot be called is a ConfigurationError at once."""
     with pytest.raises(ConfigurationError, match="not async"):
         fan_out(function)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from tests.examples.documents import ROOT, blocks
     [("/x", GOOD, "/x 404 user-1"), ("/x", EXPIRED, "/x 401 "), ("/public", None, "/public 404 ")],
 )
 def test_access_log(path: str, token: str | None, line: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A caller, a refusal, and nobody."""
+    """A caller, a refusal, and a request without a token."""
     (code,) = [code for _, _, code in blocks(ROOT / "docs" / "frameworks.md") if "access_log" in code]
     shown: dict[str, Any] = {"guard": guard_for_tests(rules=Rules([Rule("/public", public)]))}
     exec(code, shown)

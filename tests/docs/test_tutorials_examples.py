@@ -1,4 +1,4 @@
-"""The tutorials: whoever types them in sees what they show."""
+"""The tutorials' code gives the output that they show."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_one_file(
         if language == "python":
             file += code
         else:
-            app = ModuleType("app")  # Whoever changed the file starts the application anew.
+            app = ModuleType("app")  # After a change of the file the application starts anew.
             monkeypatch.setitem(sys.modules, "app", app)
             exec(compile(file, f"tutorial-{name}", "exec"), vars(app))
             terminal.carry_out(code, client_of(app.app))

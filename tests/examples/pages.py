@@ -111,7 +111,7 @@ def serving(app: WSGIApplication) -> Iterator[int]:
 
 
 def forging_page(target: str, fields: dict[str, str]) -> Callable[..., Any]:
-    """An application of somebody else: a page with a form that is sent to `target` by its one button."""
+    """An application on another site: a page with a form that is sent to `target` by its one button."""
     inputs = "".join(f'<input name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items())
     form = f'<form method="post" action="{escape(target)}">{inputs}<button>You have won</button></form>'
 

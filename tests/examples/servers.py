@@ -132,7 +132,7 @@ def serving(name: str, data: Path) -> Iterator[Server]:
             process = subprocess.Popen(command, cwd=data, env=environment(data), stdout=output, stderr=output)
         try:
             if not _answers(process, port):
-                # Between asking for a free port and taking it, somebody else may have been quicker.
+                # Another process may take the free port before the server binds it.
                 assert attempt < 2, log.read_text(encoding="utf-8", errors="replace")
                 continue
             yield Server(name=name, port=port, log=log)

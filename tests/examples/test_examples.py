@@ -44,7 +44,7 @@ def server(request: pytest.FixtureRequest, running: Callable[[str], Server]) -> 
     return running(request.param)
 
 
-# Nobody may log in more than five times in a minute, so these are shared.
+# An example allows five logins in a minute, so these are shared.
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_public_page(server: Server) -> None:
     assert server.send("GET", "/").status == 200
 
 
-@pytest.mark.parametrize(("name", "password"), [("ada", "a guess"), ("nobody", "a guess"), ("nobody", "ü" * 500)])
+@pytest.mark.parametrize(("name", "password"), [("ada", "a guess"), ("unknown", "a guess"), ("unknown", "ü" * 500)])
 def test_wrong_login(server: Server, name: str, password: str) -> None:
     """A wrong name and a wrong password get the same answer."""
     answers = [Visitor(server).login(*attempt) for attempt in ((name, password), ("carol", "a guess"))]
@@ -174,7 +174,7 @@ def test_refresh_and_logout(server: Server) -> None:
 
 
 def test_my_devices(server: Server, bob: Visitor) -> None:
-    """A user sees every device, which one this is, and ends one of them; nobody else can."""
+    """A user sees every device, which one this is, and ends one of them; another user cannot."""
     laptop, phone = (logged_in(server, "ada", device=device) for device in ("Laptop", "Phone"))
     found = {one["label"]: one for one in phone.get("/auth/sessions").json()["sessions"]}
     assert (found["Laptop"]["current"], found["Phone"]["current"]) == (False, True)
@@ -183,7 +183,7 @@ def test_my_devices(server: Server, bob: Visitor) -> None:
     assert phone.get(path, "DELETE").status == 204
     assert "Laptop" not in {one["label"] for one in phone.get("/auth/sessions").json()["sessions"]}
     assert laptop.refresh().status == 400
-    # Without revocation a guard asks nobody, and the access token is good for the rest of its five minutes.
+    # Without revocation a guard asks no store, and the access token is valid for the rest of its five minutes.
     assert laptop.get("/me").status == (200 if server.name == "starlette" else 401)
 
 
@@ -265,8 +265,8 @@ def test_from_elsewhere(visitor: Visitor, path: str) -> None:
     assert browser.send("POST", path, origin=[], form=document).status == 403
 
 
-def test_a_broken_cookie_locks_nobody_out(visitor: Visitor) -> None:
-    """Whoever has an old cookie sees the front page, and can log in, and out."""
+def test_a_broken_cookie_locks_no_user_out(visitor: Visitor) -> None:
+    """A user with an old cookie sees the front page, and can log in and out."""
     other = Visitor(visitor.server)
     for name in ("__Host-access", "__Host-refresh"):
         other.browser.put(name, "a.b.c")
@@ -278,7 +278,7 @@ def test_a_broken_cookie_locks_nobody_out(visitor: Visitor) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
 def test_keys_are_for_their_owner_only(server: Server) -> None:
-    """What was made at first start, nobody else may read."""
+    """The files that the first start creates are readable by their owner alone."""
     made = [path for path in server.log.parent.rglob("*") if path.suffix == ".pem" or "secret" in path.name]
     assert len(made) >= 2
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}

@@ -91,7 +91,7 @@ def test_who_may_see_what(example: Example, authenticated: Authenticated, rights
     assert example.get(path) == status
 
 
-def test_nobody(example: Example) -> None:
+def test_no_caller(example: Example) -> None:
     """Without a token only the front page is there."""
     assert [example.get(path) for path in ("/", "/me", "/reports", "/admin/users")] == [200, 401, 401, 401]
 
@@ -107,7 +107,7 @@ def test_a_page_of_our_own_may_change_something(example: Example, authenticated:
 
 
 def test_a_session_that_has_ended(example: Example, token_for: TokenFor, authenticated: Authenticated) -> None:
-    """A token whose session nobody knows is refused where the example asks for it."""
+    """A token of an unknown session is refused where the example looks sessions up."""
     authenticated(example.client, "ada", session_id="ended")
     assert example.get("/me") == (401 if example.guard.has_revocation else 200)
 

@@ -31,7 +31,7 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, users: Path) -> Iterator[Site]:
-    """The example, running, where nobody has logged in yet."""
+    """The running example, before the first login."""
     with Site(tmp_path, users).served() as running:
         yield running
 
@@ -95,7 +95,7 @@ def test_rename(tab: Tab, path: str) -> None:
 
 @both
 def test_the_access_token_expires(site: Site, tab: Tab, path: str) -> None:
-    """Nobody notices: the server renews it on the way, or the page gets another and asks again."""
+    """An expired access token is renewed by the server, or the page refreshes it and repeats the request."""
     before = tab.cookies
     site.clock.now += EXPIRY
     site.door.seen.clear()
@@ -169,7 +169,7 @@ def test_a_tab_that_did_not_hear(site: Site, tab: Tab, path: str) -> None:
 
 @both
 def test_login_in_another_tab(site: Site, device: Device, path: str) -> None:
-    """Whoever logs in, in one tab, is logged in in the other; also if it is somebody else now."""
+    """A login in one tab is a login in the other tab, also a login of another user."""
     tabs = [Tab(device(), site, path).open().shows_login("Please log in.")]
     tabs.append(another(tabs[0]).shows_login("Please log in."))
     tabs[0].login()
@@ -258,7 +258,7 @@ def test_forms_of_others(site: Site, tab: Tab, host: str) -> None:
                 page.get_by_role("button").click()
         answer = navigation.value
         assert answer is not None
-        # Another site's form does not bring along the cookies (SameSite): where one is needed, nobody is calling.
+        # A form on another site sends no cookies (SameSite), so a route that needs a token refuses it.
         needs_cookie = target in {"/me", "/auth/logout-all"}
         assert answer.status == (401 if host == OTHER_SITE and needs_cookie else 403), target
         assert ("cookie" in answer.request.all_headers()) == (host == OTHER_PORT)
@@ -287,7 +287,7 @@ def test_not_remembered(site: Site, device: Device, path: str) -> None:
 
 @both
 def test_out_of_reach(tab: Tab, path: str) -> None:
-    """A server that does not answer logs nobody out."""
+    """A server that does not answer ends no login."""
     tab.page.context.set_offline(True)
     tab.press("Read the reports").says("The server cannot be reached.").shows_account()
     tab.page.context.set_offline(False)

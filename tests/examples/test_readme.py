@@ -140,7 +140,7 @@ def test_environment() -> None:
     assert len(guard.tokens_from) == 2
 
 
-def test_nobody_is_told_to_install_another_project() -> None:
+def test_no_text_tells_to_install_another_project() -> None:
     """`jwtguard` on the index is not this."""
     for document in DOCUMENTS:
         assert "pip install jwtguard" not in document.read_text(encoding="utf-8").replace("'", "").replace(

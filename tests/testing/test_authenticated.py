@@ -140,7 +140,7 @@ def test_a_place_where_the_guard_does_not_look(places: list[Any], via: Any, mess
 
 
 def test_logging_in_as_another(token_for: TokenFor) -> None:
-    """Whoever comes next takes the place of the one before, wherever that one's token was."""
+    """A second login replaces the first one, with the token in a header or in a cookie."""
     with Authenticated(token_for) as authenticated:
         one = client()
         one.headers["Authorization"] = "Basic eDp5"

@@ -118,7 +118,7 @@ def build(request: pytest.FixtureRequest) -> Callable[[Guard], tuple[Any, Ask]]:
 
 @pytest.mark.parametrize("via", ["header", "cookie"])
 def test_logged_in_and_out(build: Callable[[Guard], tuple[Any, Ask]], via: Any) -> None:
-    """The client is let in by its role, by GET and by POST; afterwards it is nobody again."""
+    """The client passes with its role, by GET and by POST; afterwards it is unauthenticated again."""
     guard = throwaway_guard()
     with tokens_for(guard) as token_for, Authenticated(token_for) as authenticated:
         client, ask = build(guard)

@@ -99,7 +99,7 @@ def test_metadata_that_lies() -> None:
         assert outcome(trusting(lying, FrozenClock()), lying.token(audience=AUDIENCE)) == "keys"
 
 
-def test_a_guard_that_trusts_somebody_else(shared: FakeProvider) -> None:
+def test_a_guard_that_trusts_another_issuer(shared: FakeProvider) -> None:
     """A guard can only say what it expects of issuers that it knows."""
     guard = Guard(issuers=[keycloak("https://kc.example/realms/acme", audience=AUDIENCE)])
     with pytest.raises(ConfigurationError, match=r"trusts no issuer 'http://127\.0\.0\.1"):
@@ -200,7 +200,7 @@ def test_rotation(provider: FakeProvider) -> None:
 
 @pytest.mark.parametrize("kind", ["refuse", "error", "hang", "garbage"])
 def test_outage(provider: FakeProvider, kind: Any) -> None:
-    """While it is down, nobody can tell; what is known serves on; and afterwards all is well."""
+    """During an outage an unknown key is a 503 and a known key still serves; afterwards both serve."""
     clock = FrozenClock()
     guard = trusting(provider, clock, timeout=0.2)
     with provider.outage(kind):
@@ -215,7 +215,7 @@ def test_outage(provider: FakeProvider, kind: Any) -> None:
     assert outcome(guard, provider.token(audience=AUDIENCE)) == "accepted"
 
 
-def test_outages_that_nobody_could_connect_to_count_nothing(provider: FakeProvider) -> None:
+def test_outages_without_a_connection_count_no_request(provider: FakeProvider) -> None:
     """A refused connection is no request."""
     with provider.outage("refuse"), pytest.raises(urllib.error.URLError, match="refused"):
         ask(provider.jwks_uri)
@@ -270,7 +270,7 @@ def test_a_client_that_leaves(provider: FakeProvider) -> None:
 
 
 def test_it_ends() -> None:
-    """When it is closed nobody answers; and it can be closed while it is down, and twice."""
+    """A closed provider does not answer; it can be closed during an outage, and twice."""
     with FakeProvider(algorithm="ES256") as provider:
         assert repr(provider) == f"FakeProvider({provider.issuer!r})"
     provider.close()
@@ -292,5 +292,5 @@ def test_its_clock() -> None:
         guard = trusting(provider, clock)
         assert guard.verify(text).run().claims["exp"] == 1_800_003_600
         keys = cast("OpenIDProvider", guard.keys)
-        clock.tick(61)  # less than a minute is nobody's to ask for
+        clock.tick(61)  # a lifetime under one minute is raised to one minute
         assert keys.stale

@@ -260,7 +260,7 @@ def test_unchecked_issuer_and_audience() -> None:
 
 
 def test_a_claim_that_only_the_project_knows() -> None:
-    """What nobody can guess is asked for, instead of a refusal in the middle of the test."""
+    """A setting that cannot be inferred is a ConfigurationError at once, not a refusal later in the test."""
     strict = guard(required_claims=["exp", "sub", "org"])
     with tokens_for(strict) as token_for:
         with pytest.raises(ConfigurationError, match=r"refuse this token \(missing_org; .*claims=\{"):
@@ -357,7 +357,7 @@ def test_throwaway_guard() -> None:
 
 
 def test_keys_are_thrown_away() -> None:
-    """One key for an algorithm in a process, with a name that nobody can guess."""
+    """One key for an algorithm in a process, with a random name."""
     key = throwaway_key("ES256")
     assert throwaway_key("ES256") is key
     assert len(str(key.kid)) > 20

@@ -53,8 +53,8 @@ def _reading(at: str) -> Iterable[Case]:
     yield absent("another scheme, and only the word", at, [("Authorization", "Basic YTpi, Bearer")])
     yield absent("a bare token", at, [("Authorization", GOOD)])
     yield absent("a scheme that only starts like it", at, [bearer(GOOD, "BearerX")])
-    yield absent("a cookie nobody asked for", at, [cookie(GOOD)])
-    yield absent("a query nobody asked for", at, target=f"/me?access_token={GOOD}")
+    yield absent("a cookie without a source", at, [cookie(GOOD)])
+    yield absent("a query without a source", at, target=f"/me?access_token={GOOD}")
     yield refused("no credential", at, [("Authorization", "Bearer")])
     yield refused("a tab for a space", at, [("Authorization", f"Bearer\t{GOOD}")])
     yield refused("two words", at, [bearer(f"{GOOD} {GOOD}")])
@@ -121,16 +121,16 @@ def _deciding(at: str) -> Iterable[Case]:
     yield refused("a stale login", at, [bearer(STALE)], "/fresh", **relogin)
     latest = token(roles=["admin"], auth_time=NOW - 300)
     yield passes("a login just fresh enough", at, [bearer(latest)], "/fresh")
-    yield refused("a login that nobody dated", at, [bearer(token(roles=["admin"]))], "/fresh", **relogin)
+    yield refused("a login without a time", at, [bearer(token(roles=["admin"]))], "/fresh", **relogin)
     ahead = token(roles=["admin"], auth_time=NOW + 301)
     yield refused("a login yet to come", at, [bearer(ahead)], "/fresh", **relogin)
     yield forbidden("stale, and no new login would help", at, GOOD, "/fresh", "has_role('admin')")
     yield forbidden("a predicate that says no", at, GOOD, "/never", "predicate(")
     yield forbidden("a predicate that raises", at, GOOD, "/raises", "predicate(")
-    nobody: dict[str, Any] = {"status": 403, "challenge": None, "error": None}
-    yield refused("denied to everybody", at, [bearer(ADMIN)], "/denied", **nobody)
-    yield refused("denied without a token", at, [], "/denied", **nobody)
-    yield refused("denied with a broken token", at, [bearer(EXPIRED)], "/denied", **nobody)
+    refusal: dict[str, Any] = {"status": 403, "challenge": None, "error": None}
+    yield refused("denied with a valid token", at, [bearer(ADMIN)], "/denied", **refusal)
+    yield refused("denied without a token", at, [], "/denied", **refusal)
+    yield refused("denied with a broken token", at, [bearer(EXPIRED)], "/denied", **refusal)
     yield passes("optional, with a token", at, [bearer(GOOD)], "/optional")
     yield passes("optional, without", at, [], "/optional", subject=None)
     yield refused("optional, with a broken one", at, [bearer(EXPIRED)], "/optional")
@@ -142,7 +142,7 @@ def _deciding(at: str) -> Iterable[Case]:
     yield passes("lenient, with a broken one", at, [bearer(EXPIRED)], "/lenient", subject=None)
     yield passes("lenient, with two", at, [bearer(GOOD), bearer(GOOD)], "/lenient", subject=None)
     yield passes("public reads no token", at, [bearer(EXPIRED)], "/public", subject=None)
-    yield passes("public knows nobody", at, [bearer(GOOD)], "/public", subject=None)
+    yield passes("public has no principal", at, [bearer(GOOD)], "/public", subject=None)
     yield passes("public does not mind two", at, [bearer(GOOD), bearer(GOOD)], "/public", subject=None)
     yield passes("the other guard's own caller", at, [bearer(token(key=OTHER_KEY))], "/other")
     yield refused("the other guard takes no caller of the first", at, [bearer(GOOD)], "/other")
@@ -166,7 +166,7 @@ def _explained() -> Iterable[Case]:
 
 
 def _middleware() -> Iterable[Case]:
-    """A middleware without rules refuses nothing by itself; whoever reads the principal gets the refusal."""
+    """A middleware without rules refuses nothing by itself; reading the principal raises the refusal."""
     for at in ("middleware", "middleware async"):
         yield passes("a view without a decorator knows the caller", at, [bearer(GOOD)], "/plain")
         yield absent("reading the principal without a token", at, target="/plain")
@@ -318,13 +318,13 @@ _AMBIGUOUS = (
 def _double_slashes() -> Iterable[Case]:
     """Where two slashes in a row are allowed, the rule of each reading must pass; routers differ in what they serve."""
     at = "double slashes"
-    nobody: dict[str, Any] = {"status": 403, "challenge": None, "error": None}
+    refusal: dict[str, Any] = {"status": 403, "challenge": None, "error": None}
     yield absent("slashes at the start: no rule names the path as it is", at, target="//public")
-    yield refused("slashes at the start of a denied path", at, [bearer(ADMIN)], "//denied", **nobody)
+    yield refused("slashes at the start of a denied path", at, [bearer(ADMIN)], "//denied", **refusal)
     yield forbidden("slashes at the start of a path that needs a role", at, GOOD, "//admin/users", "has_role('admin')")
     yield forbidden("slashes inside a path that needs a role", at, GOOD, "/docs//internal", "has_role('admin')")
     yield absent("slashes inside, without a token", at, target="/docs//internal")
-    yield refused("slashes at the end of a denied path", at, [bearer(ADMIN)], "/denied//", **nobody)
+    yield refused("slashes at the end of a denied path", at, [bearer(ADMIN)], "/denied//", **refusal)
     yield unreadable("allowed slashes allow no dots", at, target="/docs//../admin")
     yield unreadable("allowed slashes allow no control characters", at, target="//public%0a")
     yield unreadable("allowed slashes need one at the start", at, target="docs//intro")
@@ -412,12 +412,16 @@ def _cookies() -> Iterable[Case]:
         yield passes("neither header, a CSRF token", at, [cookie(GOOD), ("X-CSRF-Token", fits)], method="POST")
         yield passes("a bearer POST needs no CSRF check", at, [bearer(GOOD)], method="POST")
         yield csrf_refused("optional, with a failed CSRF check", at, evil, "Origin header", target="/optional")
-        nobody: dict[str, Any] = {"method": "POST", "subject": None, "needs": _NO_CSRF}
+        passed: dict[str, Any] = {"method": "POST", "subject": None, "needs": _NO_CSRF}
         yield passes(
-            "a cookie that fails CSRF is nobody on a lenient route", at, [cookie(GOOD), *evil], "/lenient", **nobody
+            "a cookie that fails CSRF gives no principal on a lenient route",
+            at,
+            [cookie(GOOD), *evil],
+            "/lenient",
+            **passed,
         )
-        yield passes("a public POST", at, [cookie(GOOD), *evil], "/public", **nobody)
-        yield passes("an optional POST without a token", at, evil, "/optional", **nobody)
+        yield passes("a public POST", at, [cookie(GOOD), *evil], "/public", **passed)
+        yield passes("an optional POST without a token", at, evil, "/optional", **passed)
         yield passes("a POST by query", at, evil, f"/query?access_token={GOOD}", method="POST", needs=_NO_CSRF)
         gateway = ("X-Forwarded-Authorization", f"Bearer {GOOD}")
         yield passes("a gateway's header, for our own page", at, [gateway, own], "/proxy", method="POST")

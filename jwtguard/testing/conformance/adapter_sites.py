@@ -121,7 +121,7 @@ class Broken:
     """A key source with a bug."""
 
     def current(self) -> JWKSet | None:
-        """Raises what nobody foresaw."""
+        """Raises an unforeseen exception."""
         raise RuntimeError("unforeseen")
 
     def refreshed(self, kid: str | None) -> Flow[JWKSet]:

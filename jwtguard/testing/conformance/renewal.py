@@ -98,14 +98,14 @@ class RenewalConformance:
             assert browser.send("POST", path).status == 204
             assert (browser.cookies("/"), site.store.turns) == ({}, 0)
 
-    def test_not_where_nobody_asks(self) -> None:
+    def test_not_where_no_principal_is_read(self) -> None:
         """A public rule reads no token, so it renews none."""
         site, browser = self.logged_in("silent renewal, rules")
         assert browser.send("GET", "/open").status == 200
         assert (browser.set_cookies, site.store.turns) == ([], 0)
 
     def test_a_session_that_ended(self) -> None:
-        """The full refresh path decides: after logout everywhere, the caller is nobody, and the view never runs."""
+        """The full refresh path decides: after a logout everywhere, there is no caller, and the view never runs."""
         for name in ("silent renewal", "silent renewal, revocation"):
             site, browser = self.logged_in(name)
             site.sessions.end_all("user-alice").run()
@@ -146,7 +146,7 @@ class RenewalConformance:
         site.clock.now += 400
         assert other.send("GET", "/me").status == 200
 
-    def test_nobody_can_tell(self) -> None:
+    def test_the_store_is_unreachable(self) -> None:
         """With the store down the answer is 503, and it recovers by itself."""
         site, browser = self.logged_in()
         site.store.is_down = True

@@ -66,10 +66,10 @@ def _logins() -> Iterator[RouteCase]:
     yield login("a form", ALICE_FORM, 200, headers=[FORM], asked=1)
     yield login("an expired token in the header", ALICE, 200, headers=[JSON, bearer(EXPIRED)], asked=1)
     yield login("a wrong password", b'{"username": "alice", "password": "guess"}', 401, **refused)
-    yield login("a user nobody knows", b'{"username": "nobody", "password": "guess"}', 401, **refused)
+    yield login("an unknown user", b'{"username": "unknown", "password": "guess"}', 401, **refused)
     yield login("a user who may not log in", b'{"username": "mallory", "password": "malice"}', 401, **refused)
     down = b'{"username": "alice", "password": "broken"}'
-    yield login("who checks passwords is down", down, 503, asked=1, retry_after="5")
+    yield login("the password check is down", down, 503, asked=1, retry_after="5")
     yield login("too many attempts", b'{"username": "eager", "password": "x"}', 429, retry_after="30")
     bad: dict[str, Any] = {"error": "invalid_request"}
     yield login("no body", b"", 400, **bad)
@@ -110,7 +110,7 @@ def _logins() -> Iterator[RouteCase]:
 
 
 def _origins() -> Iterator[RouteCase]:
-    """Login CSRF: whoever may set or clear cookies is asked where it comes from."""
+    """Login CSRF: a request that may set or clear cookies must show its origin."""
     for at in ("cookies", "cookies, csrf token", "refresh cookie", "silent renewal"):
         yield login("from our own page", ALICE, 200, at=at, asked=1)
         rewritten = (("Origin", "https://shop.example"), ("Sec-Fetch-Site", "same-origin"))
@@ -153,9 +153,9 @@ def _others() -> Iterator[RouteCase]:
         "silent renewal",
     ):
         absent: dict[str, Any] = {"site": at, "status": 401, "challenge": ABSENT}
-        yield RouteCase(name="sessions of nobody", path="/auth/sessions", method="GET", **absent)
-        yield RouteCase(name="a session of nobody", path="/auth/sessions/x", method="DELETE", **absent)
-        yield RouteCase(name="everything of nobody", path="/auth/logout-all", **absent)
+        yield RouteCase(name="sessions without a token", path="/auth/sessions", method="GET", **absent)
+        yield RouteCase(name="a session without a token", path="/auth/sessions/x", method="DELETE", **absent)
+        yield RouteCase(name="logout of all without a token", path="/auth/logout-all", **absent)
     for at in ("cookies, rules", "refresh cookie, rules", "silent renewal, rules"):
         for path in ("/auth/login/extra", "/auth/other", "/auth", "/auth/logout/x", "/auth/sessions/"):
             name = f"{path} is no exempt route"

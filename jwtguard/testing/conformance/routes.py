@@ -62,7 +62,7 @@ class RouteConformance:
     def test_every_failed_login_looks_the_same(self) -> None:
         """A wrong password, an unknown user and one who is barred get one body, and are checked in one way."""
         site, browser = self.browser("bearer")
-        attempts = [("alice", "guess"), ("nobody", "guess"), ("mallory", "malice")]
+        attempts = [("alice", "guess"), ("unknown", "guess"), ("mallory", "malice")]
         answers = [browser.login(*attempt) for attempt in attempts]
         assert len({(answer.status, answer.body) for answer in answers}) == 1
         assert site.logins == attempts
@@ -131,7 +131,7 @@ class RouteConformance:
         assert browser.attributes("__Host-refresh") == {**flags, "path": "/", "samesite": samesite}
         assert browser.send("GET", "/me").json() == {"subject": "user-alice"}
         before = browser.cookies("/auth")
-        site.clock.now += 400  # The access cookie has expired, and bars nobody from renewing it, nor from leaving.
+        site.clock.now += 400  # An expired access cookie prevents neither a refresh nor a logout.
         assert browser.send("POST", "/auth/refresh").status == 200
         after = browser.cookies("/auth")
         assert all(before[cookie] != after[cookie] for cookie in before)
@@ -214,7 +214,7 @@ class RouteConformance:
 
     @pytest.mark.parametrize("name", ["cookies", "refresh cookie, rules"])
     def test_cookies_that_others_planted(self, name: str) -> None:
-        """A sister domain can plant a cookie without `__Host-`: it neither logs anybody in nor stands in the way."""
+        """A sister domain can plant a cookie without `__Host-`: it neither logs a user in nor prevents a login."""
         _, attacker = self.browser(name)
         attacker.login("bob", "builder")
         planted = attacker.cookies("/")["__Host-refresh"]

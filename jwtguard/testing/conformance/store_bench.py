@@ -49,7 +49,7 @@ HOUR = 3600.0
 
 
 class StoreBench:
-    """A store, a subject that nobody used before, and a clock.
+    """A store, a new subject, and a clock.
 
     `has_own_clock` says that the store goes by its own: then ours is the real one. `now` may be set.
     """

@@ -54,7 +54,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert bench.events[-1].kind == "replayed"
 
     def test_the_turn_just_before(self, bench: StoreBench) -> None:
-        """Replayed: the next turn again, so a lost answer logs nobody out."""
+        """Replayed: the next generation again, so a lost answer ends no session."""
         sessions = bench.sessions(grace=60)
         first = bench.run(sessions.start(bench.subject))
         second = bench.run(sessions.refresh(first.refresh_token))
@@ -65,7 +65,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert turn_of(after.refresh_token).generation == 2
 
     def test_reuse(self, bench: StoreBench) -> None:
-        """The turn just before, after the grace time: the session ends for whoever has its newest turn, too."""
+        """The generation just before, after the grace time: the session ends, also for the holder of the newest one."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject))
         second = bench.run(sessions.refresh(first.refresh_token))
@@ -85,7 +85,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert bench.listed() == []
 
     def test_a_turn_newer_than_the_row(self, bench: StoreBench) -> None:
-        """A restored backup: nobody can say who holds which turn, so the session ends."""
+        """A restored backup: the holders of the generations are unknown, so the session ends."""
         sessions = bench.sessions()
         session_id = turn_of(bench.run(sessions.start(bench.subject)).refresh_token).session_id
         assert refused(bench, sessions, bench.refresh_token(session_id, 1)) == "future_turn"
@@ -112,7 +112,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert refused(bench, bench.sessions(), bench.refresh_token("unknown", 0)) == "unknown_session"
         assert bench.find("unknown") is None
 
-    def test_a_row_of_somebody_else(self, bench: StoreBench) -> None:
+    def test_a_row_of_another_subject(self, bench: StoreBench) -> None:
         """A token that names a row of another subject does not end it."""
         session_id = bench.create(subject="user-2")
         refused(bench, bench.sessions(), bench.refresh_token(session_id, 7))
@@ -138,13 +138,13 @@ class StoreOutcomeConformance(StoreFixtures):
             bench.now += 1
         listed = bench.run(sessions.list(bench.subject))
         assert [session.label for session in listed] == ["Safari", "Chromium", "Firefox"]
-        assert bench.run(sessions.end_session("somebody else", listed[0].session_id)) is False
+        assert bench.run(sessions.end_session("another user", listed[0].session_id)) is False
         assert bench.run(sessions.end_session(bench.subject, listed[0].session_id)) is True
         assert bench.run(sessions.end_all(bench.subject)) == 2
         assert bench.run(sessions.list(bench.subject)) == []
 
     def test_labels_of_any_kind(self, bench: StoreBench) -> None:
-        """A label comes from a header that anybody writes: it never keeps anybody from logging in."""
+        """A label comes from a header of the client: no label prevents a login."""
         sessions = bench.sessions()
         for label in ("\x00", "\ud800", "🦊" * 1000, "\n\r\t\x1b[31m"):
             bench.run(sessions.start(bench.subject, label=label))
@@ -160,8 +160,8 @@ class StoreOutcomeConformance(StoreFixtures):
         assert len(self.dump(bench)) == before
         assert bench.found(turn_of(answer.refresh_token).session_id).generation == 30
 
-    def test_nothing_in_the_store_logs_anybody_in(self, bench: StoreBench) -> None:
-        """Whoever has read the whole store has no token, and nothing that works as one."""
+    def test_nothing_in_the_store_is_a_credential(self, bench: StoreBench) -> None:
+        """The content of the whole store holds no token and no value that works as one."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject, label="Firefox"))
         second = bench.run(sessions.refresh(first.refresh_token))
@@ -186,7 +186,7 @@ class StoreOutcomeConformance(StoreFixtures):
             flow.run()
 
     def test_out_of_reach(self, bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Whatever the store raises is an outage: 503, never a 400 that logs somebody out."""
+        """Every exception of the store is an outage: 503, never a 400 that ends the session."""
         sessions = bench.sessions()
         answer = bench.run(sessions.start(bench.subject))
         broken = _Broken(bench.store)

@@ -57,7 +57,7 @@ class StoreFixtures:
         raise NotImplementedError("a store's test has a fixture `store`")
 
     def dump(self, bench: StoreBench) -> list[str]:
-        """All that is stored, each row as one text, for whoever would try to log in with it."""
+        """All that is stored, each row as one text, for the test that tries to log in with it."""
         raise NotImplementedError("a store's test says how its rows are read")
 
     @pytest.fixture
@@ -176,8 +176,8 @@ class StorePortConformance(StoreFixtures):
         """A session that is not there cannot be refreshed or revoked."""
         assert bench.take("unknown", 0) == Taken(is_taken=False)
         assert bench.revoke("unknown") is False
-        assert bench.revoke_all("nobody") == 0
-        assert bench.listed("nobody") == []
+        assert bench.revoke_all("unknown") == 0
+        assert bench.listed("unknown") == []
 
     def test_a_turn_is_taken(self, bench: StoreBench) -> None:
         """It adds one to the generation, notes the time and moves the idle deadline."""
@@ -257,7 +257,7 @@ class StorePortConformance(StoreFixtures):
         assert session is None or session.state == "revoked"
 
     def test_list(self, bench: StoreBench) -> None:
-        """The live sessions of this subject at this issuer, newest first, and nobody else's."""
+        """The live sessions of this subject at this issuer, newest first, and no others."""
         ids = []
         for _ in range(3):
             ids.append(bench.create())
@@ -289,7 +289,7 @@ class StorePortConformance(StoreFixtures):
         assert [bench.found(session_id).state for session_id in oldest] == ["revoked", "revoked"]
 
     def test_revoke_all(self, bench: StoreBench) -> None:
-        """It ends and counts the live ones of this subject at this issuer, and nobody else's."""
+        """It ends and counts the live ones of this subject at this issuer, and no others."""
         ids = [bench.create() for _ in range(3)]
         bench.revoke(ids[0])
         bench.create(idle_lifetime=-1)
@@ -314,7 +314,7 @@ class StorePortConformance(StoreFixtures):
         assert bench.found(revoked).state == "revoked"
 
     def test_it_purges_by_itself(self, bench: StoreBench) -> None:
-        """Logins alone keep the dead from piling up, with nobody calling `purge`."""
+        """Logins delete dead rows without a call of `purge`."""
         dead = [bench.create(absolute_lifetime=-1) for _ in range(20)]
         for _ in range(2000):
             if not any(bench.find(session_id) for session_id in dead):

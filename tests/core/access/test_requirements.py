@@ -175,7 +175,7 @@ def test_what_is_no_requirement(value: object, message: str) -> None:
 @pytest.mark.parametrize("make", [has_role, has_scope, has_permission])
 @pytest.mark.parametrize("name", ["", None, 5, ["a", "b"], ("a",), b"a"])
 def test_one_name_each(make: Callable[[Any], Requirement], name: object) -> None:
-    """Each takes one name; several are combined, so that nobody guesses whether all or any is meant."""
+    """Each takes one name; several names are combined with `&` or `|`, which states all or any."""
     with pytest.raises(ConfigurationError, match="takes one name"):
         make(name)
 
@@ -328,7 +328,7 @@ def test_predicate_sees_the_caller() -> None:
 
 
 def test_predicate_that_returns_a_coroutine() -> None:
-    """A coroutine that nobody awaits is not True."""
+    """A coroutine that is not awaited is not True."""
 
     async def later() -> bool:
         return True

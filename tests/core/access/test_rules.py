@@ -388,7 +388,7 @@ def test_all_problems_of_a_rule_at_once() -> None:
 
 
 def test_rules_are_read_only() -> None:
-    """Nobody opens a door after the guard was made."""
+    """Rules cannot be changed after the guard was made."""
     with pytest.raises(AttributeError):
         PRECEDENCE.default = public  # type: ignore[misc]
 

@@ -86,7 +86,7 @@ def test_request_of_its_parts() -> None:
 
 
 def test_request_is_read_only() -> None:
-    """Nobody can make a request say something else."""
+    """The attributes of a request cannot be set."""
     for request in (asgi(), wsgi(), HTTPRequest(method="GET", path="/", values=lambda name: [])):
         for name in ("method", "path", "query", "scheme", "is_websocket", "root_path", "client"):
             with pytest.raises(AttributeError):
@@ -254,7 +254,7 @@ def test_head_has_no_body(method: str, has_body: bool) -> None:
 
 
 def test_another_body() -> None:
-    """Whoever wants another body writes it."""
+    """`body` replaces the body and its content type."""
     answers = Answers(body=lambda error: ("text/plain", error.reason.encode()))
     answer = answers.answer(MissingTokenError())
     assert (dict(answer.headers)["Content-Type"], answer.body) == ("text/plain", b"missing_token")

@@ -333,13 +333,13 @@ def test_the_longest_token_that_may_be_allowed(read: Reader) -> None:
 )
 @either
 def test_several_fields_that_are_too_long_together(values: list[str], expected: str | None, read: Reader) -> None:
-    """They are one, whoever joins them."""
+    """Several fields count as one joined field, joined by the server or by the core."""
     assert expected == _outcome(AuthorizationHeader(), read([("Authorization", value) for value in values]))
 
 
 @either
 def test_a_megabyte_is_not_copied(read: Reader) -> None:
-    """Of a field that is too long, no more is held than tells so."""
+    """Only the start of a field that is too long is kept."""
     request, source = read([("Authorization", "Bearer " + MEGABYTE)]), AuthorizationHeader()
     _outcome(source, request)
     tracemalloc.start()

@@ -37,7 +37,7 @@ def test_a_string_is_no_list_of_names(field: str, value: Any) -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """Whoever mends them sees all of them."""
+    """One error reports all problems of the settings."""
     with pytest.raises(ConfigurationError) as caught:
         Grants(roles="a", scope="b", permissions="c", claims=[])  # type: ignore[arg-type]
     assert len(caught.value.problems) == 4

@@ -157,7 +157,7 @@ def test_the_kind_is_compared_without_case() -> None:
     ("now", "expected"), [(NOW + 609, "accepted"), (NOW + 610, "expired"), (NOW - 1e6, "accepted")]
 )
 def test_expiry(now: float, expected: str) -> None:
-    """Ten seconds of leeway; and a clock that was set back logs nobody out."""
+    """The leeway is ten seconds, and a clock that was set back ends no session."""
     assert outcome(genuine(), now=now) == expected
 
 

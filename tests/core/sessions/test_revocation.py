@@ -1,4 +1,4 @@
-"""The dial: which tokens are asked about, how old an answer may be, and what is said when nobody can tell."""
+"""`max_staleness`: which tokens are looked up, how old a result may be, and the answer to an outage of the store."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def recheck(dial: Dial, **changes: Any) -> float:
 
 
 def test_when_to_ask_again() -> None:
-    """Counted from when the store was asked, whoever asked it: so the news is never older than it may be."""
+    """The age of a result counts from the store call of any request, so it never exceeds `max_staleness`."""
     dial = Dial()
     assert dial.outcome() == "accepted"
     dial.monotonic.now = 4

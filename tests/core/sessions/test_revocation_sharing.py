@@ -94,8 +94,8 @@ def test_one_look_up_in_flight(fails: bool) -> None:
     assert crowd.revocation._in_flight == {}
 
 
-def test_zero_waits_for_nobody() -> None:
-    """Each asks for itself."""
+def test_zero_staleness_shares_no_look_up() -> None:
+    """With `max_staleness` 0 each request looks the session up itself."""
     crowd = Crowd(0)
     crowd.come(5)
     for _ in range(5):
@@ -104,8 +104,8 @@ def test_zero_waits_for_nobody() -> None:
     assert crowd.outcomes == ["accepted"] * 5
 
 
-def test_an_answer_that_is_too_old_for_whoever_waited() -> None:
-    """One that came while the store was slow asks again, once: what was asked before it came may be old news."""
+def test_an_answer_that_is_too_old_for_a_waiter() -> None:
+    """A request that arrived during a slow look-up repeats it once, because its result may be too old."""
     crowd = Crowd()
     crowd.come(1)
     assert crowd.store.entered.acquire(timeout=10)
@@ -119,7 +119,7 @@ def test_an_answer_that_is_too_old_for_whoever_waited() -> None:
 
 
 def test_an_answer_that_came_between_the_look_and_the_lock() -> None:
-    """Is taken: no second look-up in `max_staleness`."""
+    """A result that was stored between the first look and the lock is used: no second look-up in `max_staleness`."""
     dial = Dial()
     behind = dial.checking()
     known = dial.revocation._known
@@ -140,7 +140,7 @@ def test_an_answer_that_came_between_the_look_and_the_lock() -> None:
 
 
 def test_a_leader_that_gives_up_hands_over() -> None:
-    """Whoever waits looks instead."""
+    """When the request that looks up gives up, a waiting request does the look-up."""
     dial = Dial()
     leader, follower = dial.checking(), dial.checking()
     leader.send(None)
@@ -156,7 +156,7 @@ def test_a_leader_that_gives_up_hands_over() -> None:
     assert dial.look_ups == 1
 
 
-def test_a_program_that_is_wrong_blocks_nobody() -> None:
+def test_a_wrong_program_leaves_nothing_in_flight() -> None:
     """An async store in sync code: an error for each, and nothing left in flight."""
     dial = Dial()
 
@@ -194,7 +194,7 @@ async def settle() -> None:
 
 @pytest.mark.parametrize("cancelled", [0, 1, 3])
 def test_tasks_share_one_look_up(cancelled: int) -> None:
-    """One that is cancelled hands over, and takes nobody else with it."""
+    """A cancelled task hands the look-up over, and cancels no other task."""
 
     async def main() -> None:
         store = LoopStore()

@@ -237,7 +237,7 @@ def test_logout_with_garbage(text: Any) -> None:
 
 
 def test_end_all() -> None:
-    """All sessions of a subject at this issuer, and nobody else's."""
+    """All sessions of a subject at this issuer, and no others."""
     world = World()
     mine = [world.start(7), world.start(7)]
     other = world.start("user-2")
@@ -401,7 +401,7 @@ def test_what_the_constructor_refuses(changes: dict[str, Any], problem: str) -> 
 
 
 def test_an_async_on_event_is_refused() -> None:
-    """Nobody would await it."""
+    """An `async` `on_event` would never be awaited, so it is a ConfigurationError."""
 
     async def on_event(event: SessionEvent) -> None:
         """Never called."""
@@ -457,7 +457,7 @@ def test_subjects_that_are_none(subject: Any) -> None:
         {"scope": [1]},
         {"label": 1},
         {"label": b"Firefox"},
-        {"claims": {"sub": "somebody-else"}},
+        {"claims": {"sub": "another-user"}},
         {"claims": {"roles": ["admin"]}},
         {"claims": {"a": b"bytes"}},
         {"claims": {"a": "x" * 8000}},
@@ -593,7 +593,7 @@ def test_what_a_subject_holds_is_escaped_in_logs(caplog: pytest.LogCaptureFixtur
 
 
 def test_an_on_event_that_raises(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever counts must not decide."""
+    """An `on_event` that raises is logged, and the login succeeds."""
 
     def on_event(event: SessionEvent) -> None:
         raise ValueError("no")

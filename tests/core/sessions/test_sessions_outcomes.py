@@ -133,7 +133,7 @@ def test_what_is_over(state: str, presented: int) -> None:
         world.clock.now += 1
         text = genuine(**{**claims_of(text), "exp": world.clock.now + 60})
     else:
-        text = genuine(**{**claims_of(text), "sid": "nobody"})
+        text = genuine(**{**claims_of(text), "sid": "unknown"})
     world.events.clear()
     world.store.writes.clear()
     assert world.refused(text) == state
@@ -154,7 +154,7 @@ def test_no_grace_at_all(turns: int) -> None:
 
 
 def test_a_lost_answer() -> None:
-    """Whoever got no answer asks again with the same turn, and goes on with what it gets."""
+    """A client that got no answer presents the same generation again, and continues with the new tokens."""
     world = World()
     first = world.start()
     world.clock.now += 60
@@ -184,7 +184,7 @@ def test_a_replay_is_a_whole_answer() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"subject": "user-2"}, {"issuer": "https://other.example"}])
-def test_a_row_that_is_somebody_elses(changes: dict[str, str]) -> None:
+def test_a_row_of_another_subject_or_issuer(changes: dict[str, str]) -> None:
     """A row of this name that another subject or issuer has gives nothing, and is left alone."""
     world = Played(1, 60)
 
@@ -393,7 +393,7 @@ def test_a_session_that_is_ended_in_parallel() -> None:
     assert world.refused(answer.refresh_token) == "revoked"
 
 
-# A refresh in two steps, for whoever sends the response in between.
+# A refresh in two steps, for an adapter that sends the response in between.
 
 
 def test_prepared_and_then_taken() -> None:
@@ -452,7 +452,7 @@ def test_a_turn_that_was_taken_between_check_and_take() -> None:
 
 
 def test_a_thief_and_a_victim_in_every_order() -> None:
-    """Whoever comes when: two who use one copy of a turn are never both in after the grace time."""
+    """In any order, two holders of one refresh token never both have a live session after the grace time."""
     for order in ("tv", "vt"):
         for gap in (0, 5, 9.5, 10, 60):
             world = World(grace=timedelta(seconds=GRACE))

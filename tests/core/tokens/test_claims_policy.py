@@ -140,7 +140,7 @@ def test_there_may_be_several_audiences(audience: Any, value: Any, expected: str
     ids=repr,
 )
 def test_subject_and_token_identifier_are_strings(changes: dict[str, Any], expected: str) -> None:
-    """RFC 7519 §4.1.2 and §4.1.7; a subject that is empty is nobody."""
+    """RFC 7519 §4.1.2 and §4.1.7; an empty subject counts as absent."""
     assert expected == judged({**CLAIMS, **changes})
 
 
@@ -324,7 +324,7 @@ def test_what_is_unchecked_and_what_is_required(
     ids=["exp", "max_token_age", "never"],
 )
 def test_when_a_token_ends(payload: dict[str, Any], settings: dict[str, Any], expected: float | None) -> None:
-    """For whoever must close a connection then: leeway included."""
+    """`expires_at` is the time, with leeway, at which a connection must be closed."""
     assert expected == policy(**settings).expires_at(payload)
 
 

@@ -136,7 +136,7 @@ def test_newest_key_signs_and_older_ones_verify() -> None:
         guard(keys=before.verification_keys).verify(signed_by_new).run()
 
 
-def test_changing_a_shared_secret_logs_nobody_out() -> None:
+def test_changing_a_shared_secret_ends_no_session() -> None:
     """Two secrets serve side by side, each with its kid."""
     second = SigningKey.generate("HS256", kid="second")
     accepting = guard(keys=issuer(signing_keys=[SHARED, second]).verification_keys)
@@ -163,7 +163,7 @@ def test_jwks_never_holds_a_secret(keys: list[SigningKey]) -> None:
 
 @pytest.mark.parametrize("name", sorted(OWN_CLAIMS))
 def test_reserved_claims(name: str) -> None:
-    """What the issuer sets itself, nobody sets by `claims`."""
+    """`claims` cannot set a claim that the issuer sets itself."""
     with pytest.raises(ConfigurationError, match=f"claims may not hold {name}"):
         issuer().access_token("user-1", claims={name: "x"})
 

@@ -140,7 +140,7 @@ def test_a_header_may_not_say_this(header: dict[str, Any], expected: str) -> Non
     ids=lambda value: repr(value)[:60],
 )
 def test_a_header_is_strict_json(data: bytes, expected: str) -> None:
-    """RFC 7515 §4, RFC 8725 §2.4: what could be understood in two ways is refused, whoever signed it."""
+    """RFC 7515 §4, RFC 8725 §2.4: a header with two possible readings is refused, also with a valid signature."""
     assert expected == outcome(compact(data))
 
 

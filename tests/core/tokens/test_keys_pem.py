@@ -145,7 +145,7 @@ def test_a_pem_key_fits_its_algorithm(algorithm: str, wrong: str) -> None:
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
 def test_a_certificate_holds_a_public_key(algorithm: str, encoding: Encoding) -> None:
-    """PEM or DER; the dates of this one are long gone, which nobody asks."""
+    """A certificate as PEM or DER loads; its dates, here long past, are not checked."""
     key = VerificationKey.from_x509(certificate(algorithm, encoding), algorithm=algorithm, kid="k")
 
     assert (key.is_same_key(verification_key(algorithm)), key.kid) == (True, "k")

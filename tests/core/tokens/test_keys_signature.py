@@ -150,9 +150,9 @@ def padded(text: bytes) -> bytes:
     ],
 )
 def test_only_one_text_is_signed_with_pkcs1(encoded: bytes, expected: bool) -> None:
-    """RFC 8017 §8.2.2: the encoded message must be equal to the last byte; a parser would let forgeries pass.
+    """RFC 8017 §8.2.2: the encoded message is compared to the last byte; parsing it would accept forgeries.
 
-    Each was signed with the private key, so the number itself is sound.
+    Each encoded message was signed with the private key, so the signature's number is valid.
     """
     signature = pow(int.from_bytes(encoded, "big"), number("d"), number("n")).to_bytes(256, "big")
 

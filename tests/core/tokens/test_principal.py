@@ -317,7 +317,7 @@ def test_all_problems_at_once() -> None:
     ],
 )
 def test_a_subject_elsewhere(path: Any, claims: dict[str, Any], expected: str | None) -> None:
-    """Who is calling may stand in another claim, and may be a whole number; where it is nobody, no token passes."""
+    """The subject may stand in another claim and may be a whole number; without a subject a token is refused."""
     mapping = ClaimsMapping(subject=path)
     assert mapping.principal(claims).subject == expected
     assert mapping.names_subject(claims) is (expected is not None)

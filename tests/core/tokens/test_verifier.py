@@ -1,4 +1,4 @@
-"""The verifier: its key sources, several issuers, what nobody foresaw, and that no token ends up in a log."""
+"""The verifier: key sources, several issuers, unforeseen errors, and no token in a log."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_what_comes_out_is_what_was_signed() -> None:
     assert TEXT not in repr(token)
 
 
-def test_a_verified_token_speaks_for_somebody() -> None:
-    """The principal, which is the same whoever asks."""
+def test_a_verified_token_has_a_principal() -> None:
+    """A verified token holds one principal, the same at every read."""
     token = verify(compact())
 
     assert token.principal.subject == "user-1"
@@ -68,12 +68,12 @@ def test_a_verified_token_speaks_for_somebody() -> None:
 @pytest.mark.parametrize(
     ("now", "then", "expected", "asked"),
     [
-        pytest.param(KEYS, None, ACCEPTED, [], id="at hand: nobody looks again"),
+        pytest.param(KEYS, None, ACCEPTED, [], id="at hand: no second look"),
         pytest.param(JWKSet([]), KEYS, ACCEPTED, ["a"], id="unknown kid: found at the second look"),
         pytest.param(None, KEYS, ACCEPTED, ["a"], id="no keys: found at the second look"),
         pytest.param(JWKSet([]), JWKSet([]), "key", ["a"], id="unknown kid, then too"),
         pytest.param(None, JWKSet([]), "key", ["a"], id="no keys, then too"),
-        pytest.param(JWKSet([hs256().verification_key]), None, ACCEPTED, [], id="a nameless key: nobody looks again"),
+        pytest.param(JWKSet([hs256().verification_key]), None, ACCEPTED, [], id="a nameless key: no second look"),
         pytest.param(
             JWKSet([signing_key("ES256", "a").verification_key]), KEYS, "key", [], id="a kid for another algorithm"
         ),
@@ -88,8 +88,8 @@ def test_an_unknown_key_is_looked_for_once(now: Any, then: Any, expected: str, a
     assert (expected, asked) == (outcome(TEXT, verifier(policy(keys))), keys.asked)
 
 
-def test_a_token_without_kid_asks_nobody_again() -> None:
-    """There is no name to look for."""
+def test_a_token_without_kid_causes_no_search() -> None:
+    """A token without `kid` names no key to search for."""
     keys = Keys(JWKSet([]), KEYS)
 
     assert (outcome(compact(), verifier(policy(keys))), keys.asked) == ("key", [])
@@ -201,7 +201,7 @@ def test_a_key_of_one_issuer_does_not_sign_for_another() -> None:
     "issuers", [(FIRST, FIRST), (FIRST, UNCHECKED), (UNCHECKED, UNCHECKED)], ids=["twice", "one unchecked", "both"]
 )
 def test_each_of_several_policies_has_its_issuer(issuers: tuple[Any, Any]) -> None:
-    """Or nobody could tell by which a token is judged."""
+    """Each policy has an issuer of its own, which selects the policy of a token."""
     with pytest.raises(ConfigurationError, match="each of several policies needs an issuer of its own"):
         verifier(*(policy(issuer=issuer) for issuer in issuers))
 

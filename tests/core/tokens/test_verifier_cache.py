@@ -155,7 +155,7 @@ def test_a_token_verified_by_new_keys_is_remembered_again(checked: list[bytes]) 
     [
         pytest.param(compact(key=hs256(secret="x" * 32)), id="forged"),
         pytest.param(compact(payload=claims(exp=NOW - 10)), id="expired"),
-        pytest.param(compact(payload=claims(aud="x")), id="for somebody else"),
+        pytest.param(compact(payload=claims(aud="x")), id="another audience"),
         pytest.param(compact(payload=claims(cnf={})), id="bound to a key"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_header_is_read_once(headers_read: list[bytes]) -> None:
     ],
 )
 def test_a_header_is_remembered_once_a_signature_held(first: str, expected: int, headers_read: list[bytes]) -> None:
-    """Nobody without a key puts anything into memory."""
+    """A header is cached only after a signature held, so a client without a key fills no memory."""
     by = verifier()
     outcome(first, by)
     verify(TEXT, by)

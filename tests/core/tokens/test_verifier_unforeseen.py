@@ -1,4 +1,4 @@
-"""What nobody foresaw denies, and no refusal shows anything of the token."""
+"""Unforeseen errors deny, and no refusal shows a part of the token."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class NoKeySet:
         return 1
 
     def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        """Nobody comes here."""
+        """Never called."""
         raise AssertionError(kid)
 
 
@@ -74,7 +74,7 @@ class LateKeys:
         pytest.param(verifier(policy(NoKeySet())), id="a key source with something else"),
     ],
 )
-def test_what_nobody_foresaw_denies(by: TokenVerifier, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unforeseen_error_denies(by: TokenVerifier, caplog: pytest.LogCaptureFixture) -> None:
     """401, the type of the error in the log, and not a word of the token anywhere."""
     with pytest.raises(InvalidTokenError) as caught:
         verify(TEXT, by)
@@ -145,7 +145,7 @@ def shown(error: BaseException, caplog: pytest.LogCaptureFixture, text: str = TE
         compact(payload=b'{"secret":"\\ud800"}'),
         compact(payload=b'{"secret":' + b"[" * 100),
         compact(payload=claims(exp=NOW - 100)),
-        compact(payload=claims(aud="https://somebody-else.example")),
+        compact(payload=claims(aud="https://another.example")),
         compact(payload={**CLAIMS, "exp": "soon"}),
         compact(payload={**CLAIMS, "cnf": {"jkt": "thumbprint"}}),
         compact(key=hs256(secret="another secret, only an example!")),
@@ -163,7 +163,7 @@ def test_no_refusal_shows_the_token(text: str, caplog: pytest.LogCaptureFixture)
 
 
 def test_a_refusal_says_the_same_to_every_client() -> None:
-    """What exactly was wrong is for the log, not for whoever tries."""
+    """The precise reason goes to the log, not to the client."""
     details = set()
     for text in (
         "",
