@@ -481,7 +481,7 @@ def test_secrets_are_not_told() -> None:
     ],
 )
 def test_variables(changes: dict[str, str], name: str, expected: object) -> None:
-    """What the other variables mean."""
+    """Each of the other variables changes its setting."""
     environ = ENVIRON | {f"JWTGUARD_{variable}": value for variable, value in changes.items()}
     assert arguments_from_env(environ)[name] == expected
 

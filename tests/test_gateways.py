@@ -140,7 +140,7 @@ def test_where_tokens_travel_and_keys_come_from(issuer: TrustedIssuer, header: s
 
 
 def test_as_plain_data() -> None:
-    """Both presets are found by name."""
+    """Both presets are found by name in a mapping."""
     config = [
         {"preset": "cloudflare_access", "team_domain": "acme.cloudflareaccess.com", "audience": TAG},
         {"preset": "google_iap", "audience": BACKEND},
@@ -150,7 +150,7 @@ def test_as_plain_data() -> None:
 
 
 def test_the_audience_is_named() -> None:
-    """It alone tells one application from another."""
+    """The audience is required, because it tells one application from another."""
     with pytest.raises(ConfigurationError, match="audience is what tells your application"):
         providers.cloudflare_access("acme.cloudflareaccess.com", audience=UNCHECKED)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="audience is what tells your application"):

@@ -148,7 +148,7 @@ def test_once_for_a_request() -> None:
 
 
 def test_it_goes_by_the_guards_clock() -> None:
-    """Where the store has none of its own."""
+    """The guard's clock is used where the store has none."""
     site = Site()
     assert site.verified() == "accepted"
     site.world.clock.now = NOW + 15 * 86400
@@ -174,7 +174,7 @@ def test_any_issuer() -> None:
 
 
 def test_a_connection_that_stays_open() -> None:
-    """Is asked about again, and told when it ends."""
+    """An open connection is looked up again, and told when its session ends."""
     site = Site(staleness=5)
     token = site.guard.verify(site.answer.access_token).run()
     assert site.guard.has_revocation

@@ -310,7 +310,7 @@ def test_all_problems_at_once() -> None:
 
 @pytest.mark.parametrize("missing", ["issuer", "audience", "keys"])
 def test_required_settings(missing: str) -> None:
-    """Not to check is said, never forgotten."""
+    """Issuer, audience and keys are required; UNCHECKED must be written."""
     arguments: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": KEY.verification_key}
     del arguments[missing]
     with pytest.raises(ConfigurationError, match=f"{missing} is required"):

@@ -139,7 +139,7 @@ class NoKeys:
 
 
 def test_a_key_source_of_another_author() -> None:
-    """What it raises is told by its reason."""
+    """An exception of the source is reported by its reason."""
     found = health(guard(keys=NoKeys())).run()
     assert [(part.source, part.problem) for part in found.parts] == [("NoKeys", "no_keys_today")]
 

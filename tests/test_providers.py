@@ -350,7 +350,7 @@ def test_clerk_permissions_that_are_malformed(changes: dict[str, Any]) -> None:
     [("member", {"org:member"}), ("org:member", {"org:member"}), ("", set()), ("a b", set()), (["admin"], set())],
 )
 def test_clerk_role(role: object, expected: set[str]) -> None:
-    """Both versions of the claims give a role one name."""
+    """Both versions of Clerk's claims give the same role name."""
     payload = {**CLERK_FEATURES, "o": {"rol": role}}
     guard = Guard(issuers=[CLERK], clock=lambda: NOW)
     assert guard.verify(text_of({}, payload)).run().principal.roles == expected
@@ -471,7 +471,7 @@ def test_unsigned_token_of_the_emulator() -> None:
 
 
 def test_authorized_parties() -> None:
-    """Only tokens that one of these clients asked for, whichever claim names it."""
+    """Only tokens of the named clients pass, whichever claim names the client."""
     auth0 = providers.auth0(
         "https://acme.auth0.test/", audience="https://api.example.test", authorized_parties=["other"], keys=KEYS
     )
@@ -528,7 +528,7 @@ def test_entra_tenants() -> None:
 
 
 def test_google_hosted_domain_and_firebase_tenant() -> None:
-    """Both narrow down whose tokens are taken."""
+    """`hosted_domain` and `tenant` refuse tokens of other domains and tenants."""
     google = providers.google(client_id=GOOGLE_ID["aud"], hosted_domain="example.test", keys=KEYS)  # type: ignore[arg-type]
     assert outcome(google, {}, GOOGLE_ID) == "accepted"
     assert outcome(google, {}, {**GOOGLE_ID, "hd": "evil.example"}) == "kind_hd"
@@ -622,7 +622,7 @@ def test_supabase_with_its_legacy_secret() -> None:
 
 
 def test_replace_changes_anything_else() -> None:
-    """As the documentation says."""
+    """`dataclasses.replace` changes any other setting of a preset."""
     from datetime import timedelta
 
     header, payload = shape("Keycloak", "access")

@@ -139,7 +139,7 @@ def test_view_that_raises() -> None:
 
 
 def test_two_views_at_once() -> None:
-    """Of two views that run at once either may end first."""
+    """Two views that run at once may end in either order."""
     callers = _callers()
     first, second = callers.admitting(ONE, ALICE), callers.admitting(ONE, ALICE)
     first.__enter__()
@@ -250,7 +250,7 @@ def test_checkpoint_is_checked_when_it_is_written() -> None:
 
 
 def test_check_guard() -> None:
-    """Who needs a guard says so, and by its name."""
+    """A value that is no guard is a ConfigurationError that names the argument."""
     assert check_guard(ONE, "FlaskGuard") is ONE
     with pytest.raises(ConfigurationError, match=r"FlaskGuard"):
         check_guard("guard", "FlaskGuard")

@@ -112,7 +112,7 @@ def test_subjects_outside_the_trust_domain(subject: Any) -> None:
 
 
 def test_no_subject() -> None:
-    """It is what a token is known by."""
+    """A token without a subject is refused."""
     assert outcome(guard(), text_of({**SVID, "sub": None})) == "trust_domain"
     assert outcome(alone(), text_of({**SVID, "sub": None})) == "missing_sub"
 
@@ -213,7 +213,7 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
 
 
 def test_explanation() -> None:
-    """It names the domains that are trusted."""
+    """The explanation names the trusted domains."""
     failed = explain(guard(), text_of({**SVID, "sub": "spiffe://evil.example/a"})).run().failed
     assert failed is not None
     assert (failed.number, failed.found) == (5, 'sub "spiffe://evil.example/a"')

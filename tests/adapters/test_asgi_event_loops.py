@@ -48,7 +48,7 @@ def run(backend: str, function: Callable[[], Any]) -> Any:
 
 @backends
 def test_which_loop(backend: str) -> None:
-    """Is told apart."""
+    """`on_asyncio` tells asyncio from trio."""
 
     async def main() -> bool:
         return on_asyncio()
@@ -59,7 +59,7 @@ def test_which_loop(backend: str) -> None:
 @backends
 @pytest.mark.parametrize("into", [in_thread, in_store_thread])
 def test_threads(backend: str, into: Any) -> None:
-    """Give results and errors, and have the caller's context variables."""
+    """A function on a thread gives results and errors, and has the caller's context variables."""
     variable = contextvars.ContextVar("variable", default=0)
 
     def blocking() -> int:
@@ -117,7 +117,7 @@ def test_a_future_that_nothing_fulfils(backend: str) -> None:
 
 
 def test_an_error_that_no_waiter_saw() -> None:
-    """Is no warning: the only one who waited was cancelled."""
+    """An error whose only waiter was cancelled causes no warning."""
     future: Future[str] = Future()
 
     async def main() -> None:
@@ -134,7 +134,7 @@ def test_an_error_that_no_waiter_saw() -> None:
 
 @backends
 def test_a_store_call_that_does_not_begin(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is given up after a bounded time, and never begins."""
+    """A store call that gets no thread ends with TimeoutError, and never begins later."""
     monkeypatch.setattr(event_loops, "STORE_CALL", 0.05)
     monkeypatch.setattr(event_loops, "STORE_THREADS", 1)
     monkeypatch.setattr(event_loops, "_store_threads", event_loops.StoreThreads())
@@ -184,7 +184,7 @@ def test_block_that_is_stopped(backend: str) -> None:
 
 
 def test_block_that_is_stopped_when_its_time_is_up() -> None:
-    """Both at once are one stop."""
+    """A stop at the moment of the time-out counts as one stop."""
 
     async def main() -> None:
         async with Stoppable(0) as block:
@@ -232,7 +232,7 @@ def test_functions_beside_a_block(backend: str) -> None:
 
 @backends
 def test_functions_beside_a_block_that_is_cancelled(backend: str) -> None:
-    """Are cancelled with it, also those that would be waited for."""
+    """When the block is cancelled, the functions beside it are cancelled too, also with `to_the_end`."""
     told: list[str] = []
 
     async def forever() -> None:
@@ -257,7 +257,7 @@ def test_functions_beside_a_block_that_is_cancelled(backend: str) -> None:
 
 @backends
 def test_body_that_is_stopped(backend: str) -> None:
-    """Counts as ended, and what was started beside it to the end is waited for."""
+    """A stopped body counts as ended, and functions with `to_the_end` run to their end."""
     told: list[str] = []
     beside = Beside()
 
@@ -284,7 +284,7 @@ def test_body_that_is_stopped(backend: str) -> None:
 
 
 def test_body_that_is_stopped_and_cancelled() -> None:
-    """Is cancelled: a server that shuts down means the whole task."""
+    """A body that is stopped and cancelled at once is cancelled, so that a server can shut down."""
     beside = Beside()
 
     async def stop() -> None:
@@ -305,7 +305,7 @@ def test_body_that_is_stopped_and_cancelled() -> None:
 
 
 def test_another_loop_without_anyio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Says what to install; on asyncio nothing needs it."""
+    """Without anyio, trio is a ConfigurationError that says what to install; asyncio works."""
     monkeypatch.setitem(sys.modules, "anyio", None)
 
     async def main() -> None:
@@ -335,7 +335,7 @@ def test_what_needs_asyncio() -> None:
 
 @backends
 def test_flows(backend: str) -> None:
-    """Are awaited, with blocking calls and waits, on each loop."""
+    """Flows with blocking calls and waits run on each loop."""
     done: Future[str] = Future()
     done.set_result("told")
 
@@ -410,7 +410,7 @@ def test_requests(backend: str, in_front: bool, blocking: bool) -> None:
 
 @backends
 def test_keys_that_are_fetched(backend: str) -> None:
-    """By a blocking fetcher, on a thread of its own, once for all that wait."""
+    """A blocking fetcher runs on a thread of its own, once for all waiting requests."""
     key = SigningKey.generate("ES256", kid="k1")
     document = key.verification_key.to_jwk()
     fetches: list[str] = []

@@ -257,7 +257,7 @@ def test_cancelled_receive_loses_nothing() -> None:
 
 
 def test_two_that_receive_at_once() -> None:
-    """Of two tasks that receive at once, each gets a message of its own."""
+    """Each of two tasks that receive at once gets a message of its own."""
 
     async def test() -> None:
         wire = Wire()

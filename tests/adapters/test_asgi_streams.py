@@ -195,7 +195,7 @@ def test_response_that_has_not_begun(backend: str, method: str) -> None:
 
 @backends
 def test_event_stream_that_begins_after_the_expiry(backend: str) -> None:
-    """Ends as soon as it has begun."""
+    """An event stream that begins after the expiry of the token ends at once."""
     scene = Scene()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -210,7 +210,7 @@ def test_event_stream_that_begins_after_the_expiry(backend: str) -> None:
 @backends
 @pytest.mark.parametrize("kind", [EVENTS, b"text/plain"])
 def test_application_that_does_not_listen(backend: str, kind: bytes) -> None:
-    """Is cancelled after five seconds."""
+    """An application that does not receive is cancelled after five seconds."""
     scene = Scene("GET", end_streams=True)
     was_cancelled = []
 
@@ -234,7 +234,7 @@ def test_application_that_does_not_listen(backend: str, kind: bytes) -> None:
 
 @backends
 def test_application_that_sends_without_end(backend: str) -> None:
-    """Lets other tasks run although nothing is sent any more, and is cancelled."""
+    """An application that sends without a pause lets other tasks run, and is cancelled."""
     scene = Scene()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -467,7 +467,7 @@ def test_session_that_ends(backend: str, kind: str) -> None:
 @backends
 @pytest.mark.parametrize("is_any", [True, False])
 def test_token_that_never_expires(backend: str, is_any: bool) -> None:
-    """Leaves nothing to watch."""
+    """A token without an expiry is not watched."""
     scene = Scene()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -490,7 +490,7 @@ def test_token_that_never_expires(backend: str, is_any: bool) -> None:
 
 @backends
 def test_request_without_a_caller(backend: str) -> None:
-    """Has no token whose end could be waited for."""
+    """A request without a token is not watched."""
     scene = Scene(end_streams=True)
     seen: list[object] = []
 
@@ -504,6 +504,6 @@ def test_request_without_a_caller(backend: str) -> None:
 
 @pytest.mark.parametrize("value", [0, 1, "no", [None]])
 def test_setting(value: Any) -> None:
-    """Is None, False or True."""
+    """`end_streams` is None, False or True."""
     with pytest.raises(ConfigurationError, match=r"end_streams is None \(event streams to a GET"):
         GuardMiddleware(lambda *_: None, guard_for_tests(rules=UNCHECKED), end_streams=value)  # type: ignore[arg-type]

@@ -157,7 +157,7 @@ def test_event_stream_ends_in_order(serve: Serve, end_streams: bool | None) -> N
 @servers
 @pytest.mark.parametrize(("method", "kind"), [("POST", "text/event-stream"), ("GET", "application/x-ndjson")])
 def test_any_other_response_is_cut(serve: Serve, method: str, kind: str) -> None:
-    """It does not look complete."""
+    """A response that is no event stream is cut off, so that it does not look complete."""
     site = Site(end_streams=True)
     with serve(site.app) as port, answered(port, method, f"/{kind}") as answer:
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
@@ -167,7 +167,7 @@ def test_any_other_response_is_cut(serve: Serve, method: str, kind: str) -> None
 
 @servers
 def test_websocket_closes(serve: Serve) -> None:
-    """With 3000 and the reason."""
+    """A websocket is closed with 3000 and the reason."""
     site = Site()
     with serve(site.app) as port:
         client: Any = connect(

@@ -57,5 +57,5 @@ def test_two_requests_are_two_callers() -> None:
 
 
 def test_under_a_hundred_lines() -> None:
-    """That is all an adapter takes."""
+    """An adapter fits into a hundred lines."""
     assert len(inspect.getsource(bottle_adapter).splitlines()) < 100

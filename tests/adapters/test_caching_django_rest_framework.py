@@ -86,5 +86,5 @@ def test_a_token_in_the_query(text: str, status: int, cached: str | None) -> Non
 
 
 def test_a_view_that_nothing_guards() -> None:
-    """Without a class of ours nothing is added."""
+    """A view without a class of jwtguard gets no Vary header."""
     assert "Authorization" not in asked([], [], "/", bearer()).get("Vary", "")

@@ -95,7 +95,7 @@ def test_flask_cors_by_decorator() -> None:
 
 
 def test_a_rule_for_options() -> None:
-    """That rule names the method."""
+    """A rule with the method OPTIONS lets preflights pass to the application."""
     rules = Rules([Rule("/api/", public, methods=["OPTIONS"])])
     app, auth = flask.Flask(__name__), FlaskGuard(guard_for_tests(rules=rules))
     auth.init_app(app)

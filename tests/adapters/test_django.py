@@ -179,7 +179,7 @@ def test_views(view: Any, *, asgi: bool) -> None:
 
 
 def test_view_keeps_its_arguments() -> None:
-    """What the URL captured reaches the view."""
+    """The arguments that the URL captured reach the view."""
 
     @requires(guard=GUARD)
     def user(request: HttpRequest, number: int, *, kind: str = "") -> HttpResponse:

@@ -189,7 +189,7 @@ def test_project_without_csrf(
 
 
 def test_order_of_checks(guarding: Any) -> None:
-    """Who has no token where one is needed is told that, and nothing of CSRF."""
+    """A missing token is answered before the CSRF check."""
     guarded, middleware, setting = guarding(GUARD, authenticated, view)
     with serving(guarded, *middleware, CSRF, JWTGUARD=setting) as ask:
         assert ask().status == 401

@@ -276,7 +276,7 @@ def test_beside_locked_rows(using: str) -> None:
 
 
 def test_a_login_while_another_connection_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In SQLite, dead rows are left where deleting them would have to wait."""
+    """In SQLite a login does not wait to delete dead rows while another connection writes."""
     import sqlite3
 
     with database(**sqlite(tmp_path)) as using:

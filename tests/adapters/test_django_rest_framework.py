@@ -446,7 +446,7 @@ def test_the_guard_of_the_settings() -> None:
     ],
 )
 def test_mistakes_in_a_class(attributes: dict[str, Any], message: str) -> None:
-    """They are found when the class is made."""
+    """A wrong attribute is a ConfigurationError when the class is made."""
     with pytest.raises(ConfigurationError, match=message):
         type("Wrong", (GuardAuthentication,), attributes)
 

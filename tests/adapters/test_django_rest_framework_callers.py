@@ -165,7 +165,7 @@ def test_reading_an_absent_caller(target: str, headers: Headers, challenge: str,
 
 @both
 def test_reading_in_a_middleware(*, is_asgi: bool) -> None:
-    """So it is in a middleware inside the guard's."""
+    """Reading the principal in a middleware inside the guard's, without a token, is a 401."""
     middlewares = [_middleware("Callers", guard_for_tests(rules=UNCHECKED)), f"{__name__}.Reading"]
     assert ask("", middlewares=middlewares, is_asgi=is_asgi).status == 401
 

@@ -104,7 +104,7 @@ def test_importing_the_adapter_imports_no_models() -> None:
 
 
 def test_a_project_without_sessions() -> None:
-    """Needs no table: a guard works, checks pass, and no query is made."""
+    """A project without sessions needs no table: a guard works, checks pass, and no query is made."""
     code = f"""
     {SETTINGS}
     django.setup()
@@ -296,7 +296,7 @@ def test_databases_are_checked(
 
 @pytest.mark.parametrize("module", ["models", "admin"])
 def test_examples_of_modules_that_need_a_project(module: str) -> None:
-    """Of models and the admin, which nothing can import without one."""
+    """The examples in the docstrings of models and admin run inside a project."""
     with override_settings(**ADMIN):
         outcome = doctest.testmod(importlib.import_module(f"jwtguard.django.{module}"))
     assert (outcome.failed, outcome.attempted > 0) == (0, True)
@@ -411,7 +411,7 @@ def test_who_may(admin: Client, bench: StoreBench, permissions: tuple[str, ...],
 
 
 def test_a_row_shows_itself(bench: StoreBench) -> None:
-    """By subject and label, or by its id; times as times."""
+    """A row is shown by subject and label, or by subject and id, with its times as datetimes."""
     from jwtguard.django.models import Session
 
     rows = Session.objects.using(bench.store.using)  # type: ignore[attr-defined]

@@ -57,7 +57,7 @@ class OwnTests(StoreConformance):
         return CaptureQueriesContext(connections[self.using])
 
     def test_one_statement_for_a_turn(self, bench: StoreBench) -> None:
-        """In autocommit; a loser costs one more, which reads afresh."""
+        """A rotation is one UPDATE in autocommit; one that changed no row adds a SELECT."""
         session_id = bench.create()
         with self.queries() as queries:
             assert bench.take(session_id, 0, grace=10).is_taken
@@ -393,6 +393,6 @@ def test_the_table_is_missing(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_it_shows_its_database() -> None:
-    """And nothing else."""
+    """The repr of the store holds the database's alias alone."""
     assert repr(DjangoStore("other")) == "DjangoStore(using='other')"
     assert repr(DjangoStore()) == "DjangoStore()"

@@ -482,7 +482,7 @@ def test_a_limit_for_each_name_counts_all_its_spellings() -> None:
 
 
 def test_a_function_of_the_project_gets_names_as_they_are() -> None:
-    """Which spellings count is for it to say."""
+    """A project's own function gets the name without normalization."""
     told: list[tuple[str, str]] = []
     _, client = browser({"authenticate": lambda name, password: told.append((name, password))})
     client.login(" \uff41da", "guess")
@@ -490,7 +490,7 @@ def test_a_function_of_the_project_gets_names_as_they_are() -> None:
 
 
 def test_a_name_that_is_too_long_to_be_normalized() -> None:
-    """It is no user's, and takes no time."""
+    """A name that is too long is refused without normalization."""
     _, client = browser()
     assert client.login("\ufdfa" * 200, "wonderland").status == 401
 
@@ -547,7 +547,7 @@ class Numbered:
 
 
 def test_names_that_a_backend_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even a number: 401 all the same, after the work of any other."""
+    """A name that a backend cannot read is a 401, after the same work as any other name."""
     _, client = browser(AUTHENTICATION_BACKENDS=[f"{__name__}.Numbered"])
     assert client.login("1", "wonderland").status == 200
     assert client.login("one", "wonderland").status == 401
@@ -579,7 +579,7 @@ def test_a_reset_seen_by_the_routes() -> None:
 
 
 def test_a_form_in_parts() -> None:
-    """As Django's own clients send it."""
+    """A multipart form, as Django's test client sends it, is read."""
     _, client = browser()
     body = b"".join(
         b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % field

@@ -142,7 +142,7 @@ def test_defaults(default: Any) -> None:
 
 @pytest.mark.parametrize("dependency", [AUTH.requires, Depends(AUTH.requires()), Depends(Principal)])
 def test_lists_of_dependencies(dependency: Any) -> None:
-    """So is the list of dependencies of an application, a router or a route."""
+    """A wrong entry in the dependencies of an application, a router or a route is a ConfigurationError."""
     with pytest.raises(ConfigurationError, match=SHOWN):
         FastAPI(dependencies=[dependency]).get("/")(taking(str))
     with pytest.raises(ConfigurationError, match=SHOWN):

@@ -547,7 +547,7 @@ def test_wrappers_of_errors(ready: Callable[[HTTPException], flask.Response]) ->
 
 
 def test_error_handler_that_adds_to_the_response() -> None:
-    """And hands the exception back, which is then answered with what was added."""
+    """An error handler may add a header to the response and return the exception."""
     app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
 
     @app.errorhandler(401)

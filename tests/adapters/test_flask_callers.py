@@ -166,7 +166,7 @@ def test_asking_one_guard(settings: dict[str, Any], headers: tuple[tuple[str, st
 
 
 def test_asking_one_guard_for_a_caller() -> None:
-    """And the caller where there is one, in a hook after the view, too."""
+    """`auth.caller()` gives the caller, or None, also in a hook after the view."""
     app, auth = flask.Flask(__name__), FlaskGuard(guard_for_tests())
     app.add_url_rule("/", "view", auth.requires()(lambda: "hello"))
 

@@ -261,7 +261,7 @@ def test_order(build: Build, *, init: bool) -> None:
 
 
 def test_order_in_production() -> None:
-    """Without a debugger in between, that is a 500."""
+    """Without a debugger the wrong order is a 500."""
     app = flask.Flask(__name__)
     app.add_url_rule("/other", "other", lambda: "open")
     plain(app)
@@ -394,7 +394,7 @@ def partial(app: flask.Flask) -> None:
     ],
 )
 def test_no_false_alarm(build: Build) -> None:
-    """What is in order, or may be meant so, goes on."""
+    """A setup that is correct, or may be intended, causes no error."""
     app = flask.Flask(__name__)
     build(app)
     AUTH.init_app(app)

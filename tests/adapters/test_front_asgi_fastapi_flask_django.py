@@ -175,7 +175,7 @@ def test_slips_of_add_middleware(
 
 
 def test_a_guard_by_position() -> None:
-    """That is no slip."""
+    """A guard as positional argument is accepted."""
     app = Starlette()
     app.add_middleware(GuardMiddleware, guard_for_tests(rules=Rules([])))
     assert TestClient(app).get("/").status_code == 401

@@ -59,7 +59,7 @@ def test_wrong_requirement(requires: Callable[..., Any], arguments: list[Any], m
 @pytest.mark.parametrize("requires", [*METHODS, *SHORTCUTS])
 @pytest.mark.parametrize("places", [[], "authorization", ["authorization"], [object]])
 def test_wrong_places(requires: Callable[..., Any], places: Any) -> None:
-    """So is a list of places that is none."""
+    """A wrong value of `tokens_from` is a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="tokens_from "):
         requires(has_role("admin"), tokens_from=places)
 
@@ -74,5 +74,5 @@ def test_guard_objects(kind: Callable[[Guard], Any]) -> None:
 
 @pytest.mark.parametrize("module", [jwtguard.asgi, jwtguard.django])
 def test_middlewares(module: Any) -> None:
-    """What stands in front is called the same."""
+    """Each adapter with a middleware names it `GuardMiddleware`."""
     assert inspect.isclass(module.GuardMiddleware)

@@ -88,7 +88,7 @@ def test_a_target_stands_beside_the_limit() -> None:
 
 
 def test_at_least_is_the_other_way_round() -> None:
-    """Of requests a second more is better."""
+    """For requests per second a larger value is better."""
     found = Figure(0.9, 0.8, 1.0)
     assert Part(name="a", limit=0.85, found=found, at_most=False).is_met
     assert not Part(name="a", limit=0.85, found=found).is_met
@@ -107,7 +107,7 @@ def test_at_least_is_the_other_way_round() -> None:
     ],
 )
 def test_numbers_have_three_digits(value: float, expected: str) -> None:
-    """And no exponents."""
+    """Numbers have three digits and no exponent."""
     assert said(value) == expected
 
 
@@ -127,12 +127,12 @@ def test_ratios_are_taken_round_by_round() -> None:
     ],
 )
 def test_growth_is_told(medians: list[float], kind: str) -> None:
-    """Of something that was measured for 1, 10, 100 and 1000."""
+    """The kind of growth follows from the times for 1, 10, 100 and 1000."""
     assert slope_of([1, 10, 100, 1000], medians).kind == kind
 
 
 def test_tables_put_numbers_to_the_right() -> None:
-    """And words to the left."""
+    """Tables align numbers to the right and words to the left."""
     assert table(["a", "b"], [("x", "1.0 (0.9 to 1.1)"), ("y", "-")]).splitlines()[1] == "| --- | ---: |"
 
 

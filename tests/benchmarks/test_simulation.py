@@ -26,7 +26,7 @@ SMALL = revocation.Setting(processes=1, sessions=300, seconds=300.0)
 
 
 def test_events_come_in_order() -> None:
-    """By time, then as they were said; what is late happens now."""
+    """Events run by time, then in the order of their entry; a late one runs at once."""
     timeline, seen = Timeline(), list[str]()
 
     def tell_twice() -> None:

@@ -105,7 +105,7 @@ def test_a_fault_is_no_refusal() -> None:
 
 
 def test_each_section_has_its_module() -> None:
-    """And no module is forgotten."""
+    """Each section has a module, and each module is a section."""
     modules = {path.stem for path in (ROOT / "benchmarks" / "sections").glob("*.py")} - {"__init__"}
     assert {section.name.replace("-", "_") for section in SECTIONS} == modules
 

@@ -197,7 +197,7 @@ def owners(tmp_path: Path) -> dict[str, tuple[object, Callable[[], object], str]
 
 @pytest.mark.parametrize("name", ["memory store", "revocation", "key source", "introspection", "signing keys"])
 def test_lock_that_another_thread_holds(name: str, tmp_path: Path) -> None:
-    """Is free in the child."""
+    """A lock that another thread holds at the fork is free in the child."""
     owner, ask, answer = owners(tmp_path)[name]
     locks = held_locks(owner)
     assert locks

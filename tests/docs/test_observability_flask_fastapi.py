@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "observability.md"
 
 
 def test_events() -> None:
-    """Both functions are called."""
+    """Both listeners of the page are called."""
     shown = run(PAGE, {}, "Events")
     with pytest.raises(InvalidTokenError):
         shown["guard"].verify("garbage").run()

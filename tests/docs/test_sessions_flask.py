@@ -20,7 +20,7 @@ def test_flask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_from_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the page shows of curl."""
+    """The curl commands of the page give the output that it shows."""
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     client = wsgi_client(run("The sessions", "Flask")["app"])

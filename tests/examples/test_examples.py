@@ -106,7 +106,7 @@ def test_malformed_body(server: Server, bob: Visitor, path: str, body: bytes) ->
 
 
 def test_admitted(bob: Visitor) -> None:
-    """With a token the profile is there."""
+    """With a token the profile is shown."""
     answer = bob.get("/me")
     assert (answer.status, answer.json()["name"]) == (200, "bob")
 
@@ -198,7 +198,7 @@ def test_login_sets_cookies(visitor: Visitor) -> None:
 
 
 def test_bearer_sets_none(server: Server, bob: Visitor) -> None:
-    """Who asks for JSON gets no cookie."""
+    """A login that asks for JSON sets no cookie."""
     assert (bob.browser.cookies("/auth") == {}) == (server.name in BEARER)
 
 

@@ -92,7 +92,7 @@ def test_who_may_see_what(example: Example, authenticated: Authenticated, rights
 
 
 def test_no_caller(example: Example) -> None:
-    """Without a token only the front page is there."""
+    """Without a token only the front page is open."""
     assert [example.get(path) for path in ("/", "/me", "/reports", "/admin/users")] == [200, 401, 401, 401]
 
 

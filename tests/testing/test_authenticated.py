@@ -46,7 +46,7 @@ def subject_of(made: TokenFor, text: str) -> str | None:
 
 
 def test_header(token_for: TokenFor) -> None:
-    """By default the token goes where the guard looks first."""
+    """By default the token travels in the guard's first token source."""
     with Authenticated(token_for) as authenticated:
         of_alice = authenticated(client(), "alice", roles=["admin"])
         fields = sent(of_alice)

@@ -25,7 +25,7 @@ def outcome(of: Guard, text: str) -> str:
 
 
 def test_it_stands_still() -> None:
-    """It moves when it is told to, and by as much."""
+    """The clock moves only by `tick` and `move_to`, by exactly the given time."""
     clock = FrozenClock(NOW)
     assert clock() == clock() == NOW
     clock.tick()
@@ -39,7 +39,7 @@ def test_it_stands_still() -> None:
 
 
 def test_it_starts_now() -> None:
-    """Without a start it is the present, to the second."""
+    """Without a start the clock shows the present second."""
     before = datetime.now(UTC)
     clock = FrozenClock()
     assert timedelta(0) <= clock.now - before <= timedelta(seconds=5)

@@ -166,12 +166,12 @@ def test_token_endpoint(
     ],
 )
 def test_nothing_else(provider: FakeProvider, method: str, path: str, status: int) -> None:
-    """What it does not do it says."""
+    """An unknown path is a 404 and a wrong method a 405; a query is ignored."""
     assert ask(provider.origin + path, method=method)[0] == status
 
 
 def test_counting(provider: FakeProvider) -> None:
-    """How often it was asked, for what, and in which order."""
+    """The provider counts its requests by path, in their order."""
     guard = trusting(provider, FrozenClock())
     assert (provider.count(), provider.requests) == (0, [])
     for _ in range(3):

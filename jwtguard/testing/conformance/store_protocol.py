@@ -70,7 +70,7 @@ class StorePortConformance(StoreFixtures):
     """The contract of `SessionStore`."""
 
     def test_it_fits_the_port(self, store: SessionStore) -> None:
-        """It has every method."""
+        """The store has every method of the protocol."""
         assert isinstance(store, SessionStore)
 
     def test_what_was_created_is_found(self, bench: StoreBench) -> None:
@@ -115,7 +115,7 @@ class StorePortConformance(StoreFixtures):
 
     @pytest.mark.parametrize("strange", STRANGE_IDS, ids=ascii)
     def test_ids_that_are_none(self, bench: StoreBench, strange: str) -> None:
-        """What cannot be an id is unknown, not an outage."""
+        """A text that cannot be an id is unknown, not an outage."""
         bench.create()
         assert bench.find(strange) is None
         assert bench.take(strange, 0) == Taken(is_taken=False)
@@ -323,7 +323,7 @@ class StorePortConformance(StoreFixtures):
         raise AssertionError("2000 logins later, dead rows are still there")
 
     def test_one_of_many_at_once(self, bench: StoreBench) -> None:
-        """Of eight that take one turn at the same time, exactly one gets it."""
+        """Of eight rotations of one generation at the same time, exactly one succeeds."""
         session_id = bench.create()
         for generation in range(5):
             turn = Turn(session_id=session_id, generation=generation)

@@ -396,7 +396,7 @@ def test_what_a_refusal_says(requirement: Requirement, scope: tuple[str, ...], m
     ],
 )
 def test_modes(requirement: Requirement, reads: bool, admits: bool) -> None:
-    """Which modes read a token, and which let anybody pass."""
+    """Each mode states whether it reads a token and whether it admits every request."""
     assert (requirement.mode.reads_token, requirement.mode.admits_anybody) == (reads, admits)
 
 

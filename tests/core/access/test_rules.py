@@ -70,7 +70,7 @@ A, B, C = has_role("a"), has_role("b"), has_role("c")
     ],
 )
 def test_coverage(rule: str, path: str, covered: bool) -> None:
-    """What a rule covers, and what it does not."""
+    """A rule covers the paths that its pattern states, and no others."""
     assert (Rules([Rule(rule, A)]).requirement("GET", path) == A) is covered
 
 
@@ -149,7 +149,7 @@ def test_head_beside_all_methods() -> None:
 
 @pytest.mark.parametrize("default", [authenticated, public, optional, denied, has_role("a")], ids=repr)
 def test_default(default: Requirement) -> None:
-    """What no rule names needs the default."""
+    """A path that no rule names needs the default requirement."""
     assert Rules([Rule("/x", B)], default=default).requirement("GET", "/y") == default
 
 

@@ -57,7 +57,7 @@ def _fields(
     ],
 )
 def test_methods(read: Reader, method: str, expected: str | None) -> None:
-    """Only what is exactly GET, HEAD or OPTIONS passes without a look."""
+    """Only exactly GET, HEAD and OPTIONS pass without a CSRF check."""
     request = read(_fields(origin=EVIL, site="cross-site"), method=method)
     assert _outcome(ALWAYS, request) == expected
 

@@ -56,7 +56,7 @@ def test_request(request_: HTTPRequest, expected: tuple[object, ...]) -> None:
 
 
 def test_empty_environ() -> None:
-    """What a WSGI server may leave out is empty."""
+    """Entries that a WSGI server may leave out count as empty."""
     assert _said(HTTPRequest.from_wsgi({"REQUEST_METHOD": "GET"})) == ("GET", "", "", "http", False)
 
 

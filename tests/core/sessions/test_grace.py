@@ -59,7 +59,7 @@ def test_the_age_at_arrival(refreshed_at: float | None, age: float, expected: fl
 
 
 def test_no_row_has_no_age() -> None:
-    """What is not there was never refreshed."""
+    """A row that does not exist has no age."""
     assert age_at_arrival(Taken(is_taken=False), arrived_at=1, called_at=2, answered_at=3) == NEVER
 
 

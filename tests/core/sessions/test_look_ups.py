@@ -92,7 +92,7 @@ def test_an_ended_session_among_them() -> None:
 
 
 def test_an_outage() -> None:
-    """Is an error of its own for each, and 503."""
+    """An outage of the store is a separate UnavailableError for each waiting request."""
     store = Counting(20)
     store.fails = OSError("gone")
     outcomes = gathered(store, 20)
@@ -109,7 +109,7 @@ def test_one_that_asks_for_all_and_is_cancelled() -> None:
 
 
 def test_one_that_waits_and_is_cancelled() -> None:
-    """Costs the others nothing."""
+    """A cancelled waiter does not disturb the others."""
     store = Counting(20)
     outcomes = gathered(store, 20, then=lambda tasks: tasks[ENOUGH + 1].cancel())
     assert isinstance(outcomes.pop(ENOUGH + 1), asyncio.CancelledError)
@@ -147,7 +147,7 @@ def test_those_that_come_too_late_for_a_call() -> None:
 
 
 def test_a_call_holds_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the next one the rest."""
+    """A call looks up at most `MOST` sessions, and the next call the rest."""
     monkeypatch.setattr(look_ups, "MOST", 2)
     look_up = LookUps(MemoryStore())
     under_way = many_at_work(look_up)

@@ -163,13 +163,13 @@ def test_expiry(now: float, expected: str) -> None:
 
 @pytest.mark.parametrize("now", [NOW + 1e9, NOW - 1e9, 0])
 def test_an_expired_one_still_names_its_session(now: float) -> None:
-    """Which is all that ending it asks for."""
+    """An expired refresh token still names its session, so that a logout can end it."""
     assert outcome(genuine(), now=now, expired_too=True) == "accepted"
 
 
 @pytest.mark.parametrize("changes", [{"exp": "never"}, {"sid": ""}, {"iss": "https://other.example"}])
 def test_expired_or_not_it_must_be_sound(changes: dict[str, Any]) -> None:
-    """Only its age is forgiven."""
+    """A logout forgives the expiry of a refresh token, and no other fault."""
     assert outcome(genuine(**changes), expired_too=True) != "accepted"
 
 
@@ -205,7 +205,7 @@ def test_keys_that_will_not_do(keys: Any, problem: str) -> None:
 
 
 def test_one_key_needs_no_list() -> None:
-    """As everywhere else."""
+    """`refresh_keys` takes one key without a list."""
     assert outcome(genuine(), RefreshTokens(ISSUER, REFRESH_KEY)) == "accepted"  # type: ignore[arg-type]
 
 

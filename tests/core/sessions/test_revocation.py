@@ -36,7 +36,7 @@ def test_an_answer_holds_for_so_long() -> None:
 
 
 def test_zero_asks_at_every_request() -> None:
-    """And an ended session is out at once."""
+    """With `max_staleness` 0 each request looks the session up, and an ended session is refused at once."""
     dial = Dial(0)
     assert [dial.outcome() for _ in range(3)] == ["accepted"] * 3
     dial.end()
@@ -88,7 +88,7 @@ def test_sessions(claims: dict[str, Any], expected: str) -> None:
 
 @pytest.mark.parametrize("sid", ["x" * 65, "x" * 6000, "s1\x00", None, 1, ""])
 def test_what_no_store_can_hold_is_not_asked(sid: Any) -> None:
-    """Nor remembered, so memory stays bounded by the number of entries."""
+    """A `sid` that no store can hold is neither looked up nor remembered, so memory stays bounded."""
     dial = Dial()
     dial.outcome(sid=sid)
     assert dial.look_ups == 0
@@ -244,14 +244,14 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "problem"), PROBLEMS, ids=repr)
 def test_what_the_constructor_refuses(changes: dict[str, Any], problem: str) -> None:
-    """With what to write instead."""
+    """A wrong argument is a ConfigurationError that says what to write."""
     arguments: dict[str, Any] = {"store": MemoryStore(), **changes}
     with pytest.raises(ConfigurationError, match=problem):
         SessionRevocation(arguments.pop("store"), **arguments)
 
 
 def test_all_problems_at_once() -> None:
-    """Of every argument."""
+    """One error reports the problems of all arguments."""
     with pytest.raises(ConfigurationError) as caught:
         SessionRevocation(None, issuers="x", max_staleness=5, allow_without_session=None)  # type: ignore[arg-type]
     assert len(caught.value.problems) == 4

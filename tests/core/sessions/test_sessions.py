@@ -91,7 +91,7 @@ def test_every_session_has_a_name_of_its_own() -> None:
 
 
 def test_one_row_however_often_it_is_refreshed() -> None:
-    """Not one for a token."""
+    """A session is one row for all its refresh tokens."""
     world = World(grace=timedelta(0))
     answer = world.start()
     for _ in range(20):
@@ -179,7 +179,7 @@ def test_absolute_lifetime() -> None:
 
 
 def test_a_shorter_lifetime_counts_at_once() -> None:
-    """Also for sessions that were started before."""
+    """A shorter lifetime also applies to sessions that were started before."""
     world = World(idle_lifetime=minutes(10), absolute_lifetime=minutes(60))
     answer = world.start()
     world.clock.now += 300
@@ -218,7 +218,7 @@ def test_logout(expires: str) -> None:
 
 
 def test_logout_twice() -> None:
-    """Is no error, and no second event."""
+    """A second logout is no error and causes no second event."""
     world = World()
     answer = world.start()
     world.sessions.end(answer.refresh_token).run()
@@ -229,7 +229,7 @@ def test_logout_twice() -> None:
 
 @pytest.mark.parametrize("text", ["", "garbage", genuine(key=signing_key("HS256", "r1")), genuine(typ="at+jwt"), None])
 def test_logout_with_garbage(text: Any) -> None:
-    """Is refused without a look into the store."""
+    """A logout with garbage is refused without a store call."""
     world = World()
     world.refused(text, world.sessions.end)
     assert world.store.calls == []
@@ -308,7 +308,7 @@ def test_purge() -> None:
 
 
 def test_an_access_token_is_no_refresh_token() -> None:
-    """Nor the other way round, whatever keys a guard has."""
+    """An access token is refused as a refresh token, and a refresh token by a guard with any keys."""
     world = World()
     answer = world.start()
     assert world.refused(answer.access_token) in {"key", "typ"}
@@ -395,7 +395,7 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "problem"), PROBLEMS, ids=lambda value: repr(value)[:60])
 def test_what_the_constructor_refuses(changes: dict[str, Any], problem: str) -> None:
-    """With what to write instead."""
+    """A wrong argument is a ConfigurationError that says what to write."""
     with pytest.raises(ConfigurationError, match=problem):
         World(**changes)
 
@@ -411,7 +411,7 @@ def test_an_async_on_event_is_refused() -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """Of every argument."""
+    """One error reports the problems of all arguments."""
     names = ("issuer", "store", "load", "refresh_keys", "grace", "on_event", "clock")
     arguments: dict[str, Any] = dict.fromkeys(names, 1)
     with pytest.raises(ConfigurationError) as caught:
@@ -426,7 +426,7 @@ def test_grace_at_its_ends(grace: int) -> None:
 
 
 def test_sessions_are_read_only_and_show_nothing() -> None:
-    """Neither keys nor tokens stand in a repr."""
+    """`Sessions` is read-only, and its repr holds neither keys nor tokens."""
     world = World()
     assert repr(world.sessions) == f"Sessions(issuer='{ISSUER}', store=NotingStore)"
     assert world.sessions.clock is world.clock
@@ -474,7 +474,7 @@ def test_what_a_login_cannot_say(arguments: dict[str, Any]) -> None:
 
 
 def test_claims_that_no_refresh_could_read_back() -> None:
-    """Even if today's grants hide them in the access token."""
+    """Claims too long for a refresh token are refused at login, also if the grants leave them out."""
     world = World()
     world.grants = Grants(claims={"a": "short"})
     with pytest.raises(ConfigurationError, match="given at login"):
@@ -539,7 +539,7 @@ class ThreadBoundStore(MemoryStore):
 
 
 def test_a_store_may_say_where_it_runs() -> None:
-    """Also `load`, whose database is as a rule the same."""
+    """A store can choose the thread of its calls; `load` runs there too."""
     world = World()
     store = ThreadBoundStore()
     sessions = world.made(store=store)
@@ -583,7 +583,7 @@ def test_no_token_in_any_log_or_repr(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_a_subject_holds_is_escaped_in_logs(caplog: pytest.LogCaptureFixture) -> None:
-    """It was verified, and may still hold anything."""
+    """A verified subject is escaped in logs."""
     world = World()
     with caplog.at_level(logging.INFO):
         world.start("user\nsession started: forged " + "x" * 100)

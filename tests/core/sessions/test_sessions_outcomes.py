@@ -442,7 +442,7 @@ def test_a_check_settles_a_replay() -> None:
 
 
 def test_a_turn_that_was_taken_between_check_and_take() -> None:
-    """By another tab: a replay, as ever."""
+    """A generation that another tab rotated between check and write is a replay."""
     world = Played(1, 60)
     prepared = Flow(world.sessions.prepare(world.text(1))).run()
     Flow(prepared.check()).run()

@@ -196,7 +196,7 @@ def test_a_check_up_front() -> None:
 
 
 def test_an_async_load() -> None:
-    """It gives stamps as any other."""
+    """An `async` `load` can give stamps."""
     world = World()
 
     async def load(subject: str) -> Grants | None:
@@ -256,7 +256,7 @@ def test_fallbacks_that_are_no_list(fallbacks: Any) -> None:
 
 
 def test_fallbacks_without_a_stamp() -> None:
-    """They are forms of a stamp, so one without them is a slip."""
+    """Fallbacks without a stamp are a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="give the stamp too"):
         Grants(stamp_fallbacks=["hash"])
     with pytest.raises(ConfigurationError, match="stamp is a string"):

@@ -24,7 +24,7 @@ from jwtguard.core.sessions.store_protocol import NewSession, asking, is_storabl
     ],
 )
 def test_storable(text: str, storable: bool) -> None:
-    """As it is, in every store: not too long, no NUL, no lone surrogate."""
+    """A storable text is not too long, and has no NUL and no lone surrogate."""
     assert is_storable(text, 8) is storable
 
 

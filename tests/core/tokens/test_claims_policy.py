@@ -225,7 +225,7 @@ def test_dates_at_their_edges(changes: dict[str, Any], now: float, expected: str
     ],
 )
 def test_the_leeway_is_used(leeway: int, now: float, expected: str) -> None:
-    """It moves the end of a token by exactly as much."""
+    """The leeway moves the end of a token by exactly its length."""
     assert expected == judged(dict(CLAIMS), now, leeway=timedelta(seconds=leeway))
 
 

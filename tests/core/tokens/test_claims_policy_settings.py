@@ -33,7 +33,7 @@ GOOD: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": policy()
     ids=repr,
 )
 def test_a_policy_is_made(settings: dict[str, Any]) -> None:
-    """With what is required, and with what may be set."""
+    """A policy takes the required settings alone, and each optional one."""
     assert isinstance(Policy(**{**GOOD, **settings}), Policy)
 
 
@@ -84,5 +84,5 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_the_word_for_unchecked_is_unchecked() -> None:
-    """It is shown as it is written."""
+    """The repr of UNCHECKED is its name."""
     assert repr(UNCHECKED) == "UNCHECKED"

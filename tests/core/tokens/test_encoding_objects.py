@@ -56,7 +56,7 @@ def test_what_was_parsed_cannot_be_changed(change: Callable[[Any], object]) -> N
 @pytest.mark.parametrize("kind", [JSONObject, JOSEHeader, ClaimsSet])
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
 def test_a_copy_can_be_changed(kind: type[JSONObject], duplicate: Callable[[Any], Any]) -> None:
-    """Who wants other claims takes a copy, which is an ordinary dict."""
+    """A copy of the claims is an ordinary dict that can be changed."""
     duplicated = duplicate(kind(VALUE))
     duplicated["n"] = 0
 
@@ -93,7 +93,7 @@ def test_a_header_names_its_parts() -> None:
 
 
 def test_a_header_may_lack_kid_and_typ() -> None:
-    """They are optional (RFC 7515 §4.1.4, §4.1.9)."""
+    """`kid` and `typ` are optional (RFC 7515 §4.1.4, §4.1.9)."""
     header = JOSEHeader({"alg": "HS256"})
 
     assert (header.kid, header.type) == (None, None)

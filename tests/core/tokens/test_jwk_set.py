@@ -127,7 +127,7 @@ def test_too_many_keys_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )
 def test_two_different_keys_cannot_share_name_and_algorithm(keys: list[VerificationKey], problem: str) -> None:
-    """In a set of our own, no token could say which of them it means."""
+    """A local set with two different keys for one `kid` and `alg` is refused."""
     with pytest.raises(ConfigurationError, match=problem):
         JWKSet(keys)
 
@@ -170,7 +170,7 @@ def test_a_set_is_a_key_source_that_never_changes() -> None:
 
 
 def test_a_set_is_a_collection() -> None:
-    """It knows its kids and gives its keys in order."""
+    """A set knows its kids and gives its keys in order."""
     keys = JWKSet([ES_A, ES_B, HS])
 
     assert ("a" in keys, "c" in keys, None in keys) == (True, False, False)

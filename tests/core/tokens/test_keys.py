@@ -216,7 +216,7 @@ def test_a_key_is_read_only(key: object, attribute: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_only_shared_secrets_are_symmetric(algorithm: str) -> None:
-    """Who can check HS256 can sign it too."""
+    """Only HMAC keys count as symmetric: their holder can verify and sign."""
     assert verification_key(algorithm).is_symmetric is algorithm.startswith("HS")
 
 

@@ -199,7 +199,7 @@ def test_an_empty_kid_is_no_name(kid: str | None, expected: str | None) -> None:
 
 
 def test_null_members_say_nothing_of_a_signing_key() -> None:
-    """As of one that checks."""
+    """Null members of a private JWK count as absent."""
     jwk = {**RSA_JWK, "use": None, "key_ops": None, "alg": None, "oth": None}
 
     assert SigningKey.from_jwk(jwk, algorithm="RS256").algorithm == "RS256"
@@ -253,7 +253,7 @@ def test_anything_else_does_not_sign(jwk: Any, problem: str) -> None:
 
 
 def test_no_key_material_is_in_an_error() -> None:
-    """What is wrong with a secret is told without it."""
+    """An error about a secret does not contain it."""
     secret = "short and secret"
     with pytest.raises(ConfigurationError) as caught:
         VerificationKey.from_jwk({**OCT, "k": encode_segment(secret.encode())})

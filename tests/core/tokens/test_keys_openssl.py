@@ -67,7 +67,7 @@ LOADS: dict[str, tuple[str, str, Callable[[], object]]] = {
 def test_a_key_of_an_unknown_kind(
     loader: str, message: str, load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told apart from a file that is broken."""
+    """A key of an unsupported type has an error other than a broken file."""
     monkeypatch.setattr(serialization, loader, unsupported)
     with pytest.raises(ConfigurationError, match=message):
         load()

@@ -193,6 +193,6 @@ def test_a_public_key_is_written_in_pem_form(algorithm: str) -> None:
 
 
 def test_a_secret_has_no_pem_form() -> None:
-    """It has no public half that could be written."""
+    """A secret has no public half, so no PEM form."""
     with pytest.raises(ConfigurationError, match="no PEM form"):
         verification_key("HS256").to_pem()

@@ -128,7 +128,7 @@ def test_a_key_document_as_text_is_no_secret(name: str) -> None:
 
 
 def test_a_key_document_in_a_jwk_is_no_secret() -> None:
-    """Nor does it become one as the `k` of a JWK."""
+    """A PEM document as `k` of a JWK is refused."""
     with pytest.raises(ConfigurationError, match="a key in PEM, DER, SSH or JWK form"):
         VerificationKey.from_jwk({"kty": "oct", "alg": "HS256", "k": encode_segment(PUBLIC_PEM)})
 
@@ -153,7 +153,7 @@ def test_a_key_document_in_a_jwk_is_no_secret() -> None:
     ],
 )
 def test_any_other_bytes_are_a_secret(secret: bytes) -> None:
-    """What only resembles a key document passes."""
+    """Bytes that only resemble a key document are a secret."""
     key = VerificationKey.from_secret(secret, algorithm="HS256")
 
     key.verify(b"m", SigningKey.from_secret(secret, algorithm="HS256").sign(b"m"))

@@ -216,7 +216,7 @@ def test_principal() -> None:
 
 
 def test_principal_of_no_claims() -> None:
-    """What is absent is None, or empty."""
+    """Absent claims give None or an empty set."""
     caller = ClaimsMapping().principal({})
     assert caller == Principal(subject=None, claims={})
     assert (caller.roles, caller.scopes, caller.permissions) == (NOTHING, NOTHING, NOTHING)
@@ -263,7 +263,7 @@ def test_display_name(claims: dict[str, Any], expected: str) -> None:
 
 
 def test_starlette_user() -> None:
-    """What Starlette's own tools read of a user."""
+    """A principal has the attributes that Starlette reads of a user."""
     caller, nameless = Principal(subject="user-1"), Principal(subject=None)
     assert (caller.is_authenticated, caller.identity, caller.display_name) == (True, "user-1", "user-1")
     assert (nameless.identity, nameless.display_name) == ("", "")
@@ -358,7 +358,7 @@ def test_an_empty_subject_counts_as_absent() -> None:
     "path", ["user_id", (), [], ["user_id"], (1,), 17, [("sub",), "user_id"], [("sub",), ()], [[]]]
 )
 def test_a_subject_that_is_no_path(path: Any) -> None:
-    """It is one path, or a list of paths."""
+    """`subject` is one path or a list of paths."""
     with pytest.raises(ConfigurationError, match=r"a path in ClaimsMapping\(subject=...\) is a tuple of keys"):
         ClaimsMapping(subject=path)
 

@@ -82,7 +82,7 @@ def test_anything_that_is_no_text_is_refused_as_a_token(value: Any) -> None:
 @examples
 @given(st.binary(max_size=100), st.binary(max_size=100))
 def test_any_signed_bytes_are_refused_as_a_token(header: bytes, payload: bytes) -> None:
-    """Even a signature that holds makes no token of noise."""
+    """Random bytes with a valid signature are refused."""
     assert verified(signed(header, payload)) is None
 
 
@@ -182,7 +182,7 @@ def test_every_bit_of_a_signature_counts(algorithm: str) -> None:
 @examples
 @given(json_values, st.booleans())
 def test_parsed_json_means_what_python_says(value: Any, ascii_only: bool) -> None:
-    """What we accept is what `json.loads` reads."""
+    """Accepted JSON has the value that `json.loads` gives."""
     data = dumped({"value": value}, ascii_only=ascii_only)
     try:
         parsed = parse_object(data)

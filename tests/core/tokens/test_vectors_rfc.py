@@ -67,7 +67,7 @@ def test_an_unsecured_token_is_refused() -> None:
 
 
 def test_no_example_is_left_out() -> None:
-    """As many examples as there were when they were copied, of each kind."""
+    """The number of examples of each kind equals the number in the RFCs."""
     assert (len(APPENDIX), len(SIGNED), len(UNENCODED), len(ENCRYPTED)) == (6, 9, 2, 14)
 
 

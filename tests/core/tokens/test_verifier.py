@@ -182,7 +182,7 @@ def test_the_issuer_settles_whose_key_is_asked(payload: Any, kid: str, expected:
 
 
 def test_a_payload_that_is_no_base64url_has_no_issuer() -> None:
-    """It is refused before any key is asked for."""
+    """A payload that is not base64url is refused before a key is looked for."""
     by, first, second = several()
     header, _payload, signature = TEXT.split(".")
 

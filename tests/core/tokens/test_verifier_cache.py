@@ -129,7 +129,7 @@ class Withdrawn(JWKSet):
 
 
 def test_a_set_with_a_word_of_its_own_is_asked() -> None:
-    """Only a plain set needs no question whether its keys still count."""
+    """A subclass of JWKSet that withdraws its keys is asked again for a cached token."""
     keys = Withdrawn([hs256().verification_key])
     by = verifier(policy(keys))
     first = outcome(TEXT, by)

@@ -107,7 +107,7 @@ def test_a_key_source_that_finds_something_else(given: Any, caplog: pytest.LogCa
 
 
 def test_an_interrupt_is_no_refusal() -> None:
-    """What is no error passes through."""
+    """A BaseException such as KeyboardInterrupt is not turned into a refusal."""
 
     class Interrupted(Clock):
         def __call__(self) -> float:
