@@ -633,9 +633,9 @@ class Visit(Admitted):
         self.callers.admitted.append(self)
         scope, principal = self._scope, self.principal
         if principal is not None and scope.get("user") is principal:
-            self._before: Mapping[str, Any] = _NOTHING  # Somebody further out has shown this very caller.
+            self._before: Mapping[str, Any] = _NOTHING  # A layer further out has set this very caller.
             return self
-        # Where nobody else filled these, they stay for a body that is streamed after the endpoint has returned.
+        # Where no other layer filled these, they stay for a body that is streamed after the endpoint has returned.
         self._before = {name: scope[name] for name in ("user", "auth") if name in scope}
         scope.update(_shown(principal))
         return self

@@ -92,7 +92,7 @@ class RefusedRequest(HTTPException):
 
     @property  # type: ignore[override] # an attribute of Werkzeug's
     def response(self) -> flask.Response | None:
-        """The response, made when somebody asks for it; without a handler for the exception nobody does."""
+        """The response, made at the first read: an unhandled exception needs none."""
         if self._response is None:
             self._response = _response(self._answer)
         return self._response
@@ -102,7 +102,7 @@ class RefusedRequest(HTTPException):
         self._response = value
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - as in PEP 3333
-        """Answer as a WSGI application, which is what Flask takes an exception for that nobody handles."""
+        """Answer as a WSGI application: Flask calls an unhandled exception as one."""
         # It ends here, for it leads to a frame of Flask's that holds this exception: all of the request would wait for
         # the garbage collector.
         self.__traceback__ = None

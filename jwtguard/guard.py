@@ -114,7 +114,7 @@ class Admission(NamedTuple):
 
 Renew: TypeAlias = Callable[[HTTPRequest, "TokenSource | None"], Steps[Authentication | None]]
 """Asked where a request's token is absent (the source is then None) or expired: who sent the request after all, or None
-if nobody can tell. Silent renewal is one."""
+if it is unknown. Silent renewal is one."""
 FindUser: TypeAlias = "Callable[[Begun[Authentication]], Begun[Authentication]]"
 """What an adapter does between authentication and authorization: refuse a caller whose user the application does not
 know."""
@@ -226,7 +226,7 @@ class Guard(FromGuard):
         if revocation is not None and not isinstance(revocation, core.SessionRevocation):
             problems.add("revocation is SessionRevocation(store), or None for a guard that asks nothing", revocation)
         elif revocation is not None and trust is not None:
-            # A name that is spelled otherwise would leave its tokens unasked, and nobody would notice.
+            # A name that is spelled otherwise would leave its tokens without a look-up, and without a sign of it.
             for stranger in sorted(name for name in revocation.issuers or () if not trust.names(name)):
                 problems.add("revocation names an issuer that the guard does not trust", stranger)
         if csrf is not None and csrf is not UNCHECKED and not isinstance(csrf, CSRF):
@@ -405,13 +405,13 @@ class Guard(FromGuard):
         tokens_from: tuple[TokenSource, ...] | None = None,
         renew: Renew | None = None,
     ) -> Flow[Authentication]:
-        """Who sent `request`? An error is kept in the result, for whoever needs to know the caller."""
+        """Who sent `request`? An error is kept in the result, for the first read of the caller."""
         return Flow(partial(self.begin_authentication, request, renew, tokens_from))
 
     def begin_authentication(
         self, request: HTTPRequest, renew: Renew | None = None, tokens_from: tuple[TokenSource, ...] | None = None
     ) -> Begun[Authentication]:
-        """`authenticate` for adapters: at once, or the steps that are left where somebody must be asked first."""
+        """`authenticate` for adapters: the result at once, or the steps that are left where a source must be asked."""
         token = source = text = None
         client = self._client(request)
         sources = self.tokens_from if tokens_from is None else tokens_from
@@ -423,7 +423,7 @@ class Guard(FromGuard):
             else:
                 text, source = extract(request, sources)
             if text is None or source is None:
-                # No event: maybe nobody needs a token here.
+                # No event: maybe no token is needed here.
                 missing = Authentication(error=MissingTokenError(scheme_hint(request, sources)), client=client)
                 return missing if renew is None else self._renewing(renew, request, None, missing)
             request.search.found_in_query |= isinstance(source, TokenQuery)
@@ -483,7 +483,7 @@ class Guard(FromGuard):
     ) -> Begun[Authentication]:
         """Keep the error; but of an expired token the caller may be known after all."""
         if isinstance(error, ConfigurationError):
-            raise error  # Nobody's request: the program is wrong, and whoever runs it must see it.
+            raise error  # The program is wrong, not the request: its operator must see the error.
         client = self._client(request)
         refused = Authentication(error=error.with_traceback(None), client=client)
         if source is not None and renew is not None and error.reason == "expired":
@@ -494,7 +494,7 @@ class Guard(FromGuard):
     def _renewing(
         self, renew: Renew, request: HTTPRequest, source: TokenSource | None, instead: Authentication
     ) -> Steps[Authentication]:
-        """Who sent a request whose token is absent (without a `source`) or expired; `instead` if nobody can tell."""
+        """Who sent a request whose token is absent (without a `source`) or expired; `instead` if it is unknown."""
         try:
             renewed = yield from renew(request, source)
         except ConfigurationError:
@@ -750,7 +750,7 @@ class Guard(FromGuard):
         try:
             self._on_event(Event(outcome=outcome, reason=reason, client=client, missing=missing, **_who(token)))
         except Exception:
-            # Whoever counts must not decide.
+            # An exception of a listener must not change the decision.
             logger.exception(
                 "on_event raised; the request goes on", extra=log_fields("callback_raised", callback="on_event")
             )

@@ -31,7 +31,7 @@ Status: TypeAlias = Literal["ok", "degraded", "unavailable"]
 
 _ORDER: tuple[Status, ...] = ("ok", "degraded", "unavailable")
 _PROBE = "jwtguard-health"
-"""A session id that nobody has."""
+"""A session id that does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def health(guard: Guard, sessions: Sessions | None = None) -> Flow[Health]:
     """Ask keys and stores whether they can serve; raises nothing but `ConfigurationError`.
 
     Keys that were never fetched, or are too old to serve, are fetched now, within the time-out and the cool-down of
-    their source, so that asking often costs a provider nothing. A store is asked for a session that nobody has.
+    their source, so that asking often costs a provider nothing. A store is asked for a session that does not exist.
     """
     return Flow(_asking(guard, sessions))
 

@@ -16,8 +16,8 @@ Such tokens name no issuer, and that is how they are told from the new ones: a t
 the old key, and one without never with a new one. Only access tokens are taken, and from `until` on none at all. Each
 function returns a `TrustedIssuer`, which `dataclasses.replace` can change. See docs/migrating.md.
 
-All raise `ConfigurationError`, among others for a secret that is shorter than its algorithm asks for: whoever can guess
-it can be anybody, so those tokens cannot be taken over.
+All raise `ConfigurationError`, among others for a secret that is shorter than its algorithm asks for: an attacker who
+guesses it can act as any user, so those tokens cannot be taken over.
 """
 
 from __future__ import annotations

@@ -67,9 +67,9 @@ def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[
 
 
 class Caller:
-    """Somebody whom `requires` let in, or None for nobody, as `guard` sees it.
+    """The principal that `requires` admitted, as `guard` sees it; None if none was needed.
 
-    Filled in by whoever makes one, and each equal to itself alone: `list.remove` finds it then without asking Python.
+    Filled in by its maker, and each equal to itself alone: `list.remove` finds it then without asking Python.
     A constructor would be one more call a request.
     """
 
@@ -133,7 +133,7 @@ class Callers:
         return pending
 
     def keep(self, guard: Guard, found: Entry | Asking) -> None:
-        """Keep what the middleware of `guard`, which is in front, found out: or how to find it out if somebody asks."""
+        """Keep the result of the middleware of `guard`, which is in front, or the steps to get it at the first read."""
         self._found[guard] = found
         if guard not in self.in_front:
             self.in_front = (*self.in_front, guard)
@@ -143,7 +143,7 @@ class Callers:
         self._found[guard] = found
 
     def kept(self, guard: Guard) -> Flow[Entry | None]:
-        """What is known by this very guard, found out now if it must be; None if nobody has asked it."""
+        """The result of this very guard, authenticated now if necessary; None if it was not asked."""
         return Flow(partial(self.begin, guard))
 
     def begin(self, guard: Guard) -> Begun[Entry | None]:
@@ -200,7 +200,7 @@ class Callers:
     def principal(self) -> Principal | None:
         """The caller: of the innermost `requires` around the running view, else of the one middleware in front.
 
-        Raises the error that the middleware kept, or `ConfigurationError` if nobody or more than one can answer.
+        Raises the error that the middleware kept, or `ConfigurationError` if no guard or more than one can answer.
         """
         if self.admitted:
             return self.admitted[-1].principal
@@ -247,7 +247,7 @@ class Callers:
         entry = settle(self.begin(guard))
         if entry is None:
             raise ConfigurationError(
-                "nobody has asked this guard who is calling: put its middleware in front, or `requires` on the view"
+                "this guard has not authenticated the request: put its middleware in front, or `requires` on the view"
             )
         return entry.require()
 

@@ -225,7 +225,7 @@ class GuardedSocket(_Connection):
 
     async def _close(self) -> None:
         end = self._end or _EXPIRED
-        with suppress(Exception):  # The client may be gone already, and then there is no one to tell.
+        with suppress(Exception):  # The client may have gone already.
             async with Stoppable(GRACE):
                 await self._send({"type": "websocket.close", "code": end.code, "reason": end.reason})
 

@@ -139,11 +139,11 @@ def free_port() -> int:
 
 
 def unprivileged_user() -> str | None:
-    """Whom to run as where we are root, which database servers refuse."""
+    """The user for database servers, which refuse to run as root; None where this process is not root."""
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in ("postgres", "nobody") if name in known)
+    return "postgres" if "postgres" in known else pwd.getpwuid(65534).pw_name  # 65534: Linux' user without rights.
 
 
 def binary(name: str, *, folders: Sequence[str] = (), package: str | None = None, inside: str = "bin") -> Path | None:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""From bad to harmless. An error is a hole, or something that cannot work; a note is for whoever decides."""
+"""From bad to harmless. An error is a hole, or something that cannot work; a note states a choice."""
 
 
 @dataclass(frozen=True, slots=True)

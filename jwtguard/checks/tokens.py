@@ -43,7 +43,7 @@ def findings_of(guard: Guard) -> Iterator[Finding]:
             "warning",
             "query_tokens",
             "tokens are read from the query string, which ends up in logs and browser histories (RFC 6750 §2.3)",
-            why="Whoever reads such a log can be the user until the token expires.",
+            why="A reader of such a log can act as the user until the token expires.",
             remedy="send them in the Authorization header",
         )
     if ambient:
@@ -65,7 +65,7 @@ def _of_cookie(cookie: TokenCookie) -> Iterator[Finding]:
             "error",
             "cookie_insecure",
             f"the cookie {cookie.sent_name} has secure=False: it travels over plain http for everybody to read",
-            why="Whoever is on the way can be the user until the token expires.",
+            why="An attacker on the network path can act as the user until the token expires.",
             remedy="remove secure=False, and use development=True on this machine",
         )
     if not cookie.http_only:
@@ -109,7 +109,7 @@ def _of_issuers(guard: Guard) -> Iterator[Finding]:
                 "warning",
                 f"{name}_unchecked",
                 f"the {name} of tokens is unchecked: a token that was meant for something else is accepted",
-                why="Whoever gets hold of a user's token for another service can use it here (RFC 8725 §3.9).",
+                why="A user's token for another service can be used here (RFC 8725 §3.9).",
                 remedy=f"set {name} to what your tokens say",
             )
     leeway = max((policy.leeway.total_seconds() for policy in policies), default=0.0)

@@ -58,7 +58,7 @@ def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(
             f"the configuration is a mapping with issuer, audience and keys: found {type(config).__name__}"
         )
-    # Whoever names several issuers says it all there, and opaque tokens need no keys.
+    # Several issuers state these themselves, and opaque tokens need no keys.
     needed = [] if "issuers" in config else [name for name in _EXAMPLES if name not in config]
     if "introspection" in config and "keys" in needed:
         needed.remove("keys")

@@ -37,7 +37,7 @@ def is_unchecked(value: Any) -> bool:
 
 
 def or_unchecked(value: Any) -> Any:
-    """The plain-data spelling of `UNCHECKED`, which is a word that nobody writes by accident."""
+    """The plain-data spelling of `UNCHECKED`, a word that is not written by accident."""
     return UNCHECKED if value == {"unchecked": True} else value
 
 

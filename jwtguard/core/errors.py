@@ -44,7 +44,7 @@ class JWTGuardError(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        # Written when it is read: of what comes with a bad token, next to nobody reads it.
+        # Formatted when it is read, because most refusals are never shown.
         return f"{self.detail} ({self.reason})"
 
     @property
@@ -90,7 +90,7 @@ class MissingTokenError(JWTGuardError):
 
 
 class InvalidTokenError(JWTGuardError):
-    """The token is malformed, forged, expired, revoked or meant for somebody else. RFC 6750 §3.1.
+    """The token is malformed, forged, expired, revoked or meant for another audience. RFC 6750 §3.1.
 
     All of them share one `detail`, so that a client learns nothing by trying; `reason` says which it was.
     """
@@ -183,7 +183,7 @@ class InsufficientUserAuthenticationError(JWTGuardError):
 
 
 class AccessDeniedError(JWTGuardError):
-    """Nobody may pass here (the requirement `denied`), whatever the token says; no token was read."""
+    """The requirement is `denied`: every request is refused, and no token is read."""
 
     status = 403
 
@@ -201,7 +201,7 @@ class CSRFError(JWTGuardError):
 
 
 class UnavailableError(JWTGuardError):
-    """Keys or store cannot be reached, so nobody can tell. `retry_after` is in seconds. Never a 401: no logout."""
+    """Keys or store cannot be reached, so the answer is unknown. `retry_after` is in seconds. Never a 401: no logout."""
 
     status = 503
 
@@ -234,7 +234,7 @@ class LoginFailedError(JWTGuardError):
 
 
 class TooManyRequestsError(JWTGuardError):
-    """Somebody tries too often (RFC 6585 §4), which is for `before_login` to say. `retry_after` is in seconds."""
+    """Too many attempts (RFC 6585 §4), raised by `before_login`. `retry_after` is in seconds."""
 
     status = 429
 
@@ -289,7 +289,7 @@ class RouteNotFoundError(JWTGuardError):
 
 
 class SessionNotFoundError(JWTGuardError):
-    """The caller has no session of this id; whether somebody else has one is not said."""
+    """The caller has no session of this id; whether another user has one is not said."""
 
     status = 404
 

@@ -1,4 +1,4 @@
-"""What a guard decided, for whoever counts or alerts: never with a token in it.
+"""The decisions of a guard, for metrics and alerts: never with a token in them.
 
 >>> Event(outcome="refused", reason="expired")
 Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id=None, client=None, missing=())
@@ -50,7 +50,7 @@ def fan_out(*functions: Callable[[E], object]) -> Callable[[E], None]:
     count expired
     alert expired
 
-    Raises `ConfigurationError` for an async function, which nobody would await.
+    Raises `ConfigurationError` for an async function, which would never be awaited.
     """
     if not all(callable(function) and not is_async(function) for function in functions):
         raise ConfigurationError("fan_out takes functions that are not async: one may put the event into a queue")

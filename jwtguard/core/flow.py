@@ -10,7 +10,7 @@ A core function that may need input or output is a generator and hands out a `Fl
 function. A flow that needs nothing yields nothing, so it costs no await, no thread and no lock. On the path of every
 request a plain function named `begin…` stands in front of the generator, and hands it out only if it is needed.
 
-Two rules for whoever writes one: inside another flow, write `yield from` in front of it; and never hold a lock
+Two rules for writing one: inside another flow, write `yield from` in front of it; and never hold a lock
 across a `yield`, since any other thread or task may run there.
 """
 
@@ -284,7 +284,7 @@ async def resume(steps: Steps[T], step: Step, *, to_thread: ToThread) -> T:
         while True:
             try:
                 outcome = await _perform_async(step, to_thread)
-            except GeneratorExit:  # Nobody will drive us on: the flow can clean up but ask for nothing more.
+            except GeneratorExit:  # The flow is abandoned: it can clean up, and request nothing more.
                 steps.close()
                 raise
             except BaseException as error:  # noqa: BLE001 - cancellation too is thrown into the flow

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded by whoever asks for them (PEP 562), so that importing the package costs nothing.
+"""Names of a package that are loaded at their first use (PEP 562), so that importing the package costs nothing.
 
 >>> __getattr__, __dir__ = lazy_names("jwtguard.core", {"jwtguard.core.errors": ["JWTGuardError", "CSRFError"]})
 >>> __getattr__("CSRFError").__module__

@@ -1,4 +1,4 @@
-"""What the `jwtguard` logger says, as fields beside the sentence: for whoever reads logs by program.
+"""What the `jwtguard` logger says, as fields beside the sentence, for programs that read logs.
 
 >>> log_fields("refused", reason="expired")
 {'jwtguard_event': 'refused', 'jwtguard_reason': 'expired'}

@@ -3,7 +3,7 @@
 >>> SessionAdmin.actions
 ('revoke',)
 
-Whoever may change sessions may end them. Nobody adds, edits or deletes one here: a row is written by logging in.
+The change permission allows to end sessions. No row can be added, edited or deleted here: a login writes it.
 """
 
 from __future__ import annotations
@@ -53,23 +53,23 @@ class SessionAdmin(_Admin):
         return sessions.annotate(read_at=Value(clock) if isinstance(clock, float) else clock)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: a row is written by logging in."""
+        """Never: a login writes the row."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """Nobody: there is nothing to edit."""
+        """Never: there is nothing to edit."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """Nobody: a dead row goes by itself, and until then it tells what happened."""
+        """Never: housekeeping deletes dead rows, and until then they are a record."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """Whoever may view or change sessions."""
+        """With the permission to view or change sessions."""
         return super().has_view_permission(request, obj) or self.has_revoke_permission(request)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change sessions."""
+        """With the permission to change sessions."""
         return super().has_change_permission(request)
 
     @admin.action(description="End the selected sessions", permissions=["revoke"])

@@ -104,7 +104,7 @@ def path_before(route: str, prefix: str) -> str:
 
 
 def _authenticate(request: HttpRequest, username: str, password: str) -> str | None:
-    """Django's own: every backend of the project, which takes as long for a user that nobody has."""
+    """Django's own: every backend of the project, which takes as long for an unknown user."""
     from django.contrib.auth import authenticate, get_user_model  # noqa: PLC0415 - for projects that have the app
 
     try:

@@ -126,7 +126,7 @@ class DjangoStore:
             except DatabaseError as error:
                 if not is_lost_race(error.__cause__):
                     raise
-                taken = False  # To whoever was first, which the read below shows.
+                taken = False  # Another request was first, as the read below shows.
             if taken:
                 return Taken(is_taken=True)
             # A statement of its own: what the write saw may be old.

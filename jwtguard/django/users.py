@@ -133,7 +133,7 @@ def by_primary_key(principal: Principal) -> object | None:
     """The active user of the database whose primary key is the token's subject; None if there is none.
 
     For tokens whose subjects are your own users' keys, as those of the shipped routes are. Not where a guard trusts
-    the issuer of somebody else: its user 1 is not yours.
+    the issuer of another party: its user 1 is not yours.
     """
     return None if principal.subject is None else active_user(principal.subject)
 

@@ -4,7 +4,7 @@
 >>> async def stream():
 ...     yield b"1234"
 ...     yield b"5678"
-...     raise AssertionError("nobody reads on")
+...     raise AssertionError("never called")
 >>> asyncio.run(read_body(stream(), 7))
 b'12345678'
 """
@@ -75,7 +75,7 @@ class MountedRoutes:
         return self._endpoints is None
 
     def mark_of(self, endpoint: shipped.Endpoint, prefix: str) -> Mark:
-        """What stands on the view of a route, for whoever lists them."""
+        """The metadata on the view of a route, for tools that list routes."""
         fresh_for = self._settings.get("fresh_for", shipped.FRESH_FOR)
         return Mark(
             requirement=shipped.requirement_of(endpoint, fresh_for=fresh_for),

@@ -117,7 +117,7 @@ class CookieDelivery:
         self.refresh_cookie = _refresh_cookie(guard, refresh_cookie, samesite, development=access.development)
 
     def check_origin(self, request: HTTPRequest) -> None:
-        """Check where a request that sets or clears cookies comes from, though nobody is logged in (login CSRF)."""
+        """Check where a request that sets or clears cookies comes from, also without a login (login CSRF)."""
         _check_origin(self._csrf, request)
 
     def refresh_token(self, request: HTTPRequest, parameters: Parameters) -> str | None:
@@ -202,13 +202,13 @@ class RefreshCookieDelivery:
 
 
 def _csrf_of(guard: Guard) -> CSRF:
-    """Whom the guard trusts; a guard that checks nothing still lets nobody be logged in from elsewhere."""
+    """The guard's CSRF settings; a guard without them still refuses a login from another origin."""
     return guard.csrf if isinstance(guard.csrf, CSRF) else CSRF()
 
 
 def _check_origin(csrf: CSRF, request: HTTPRequest) -> None:
     # A form or an image can send no other media type than theirs, and what cannot leaves a browser only after a
-    # preflight: so a client that names neither header and sends JSON is no browser of somebody else's.
+    # preflight: so a client that names neither header and sends JSON is no browser on another site.
     if not csrf.check_headers(request) and media_type(request) != JSON:
         raise CSRFError(
             "csrf_headers",

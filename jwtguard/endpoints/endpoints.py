@@ -7,7 +7,7 @@
 >>> endpoints.answer(JWKS, request).run().status
 200
 
-Login, refresh, logout and the public keys never read the access token, so that an expired one locks nobody out.
+Login, refresh, logout and the public keys never read the access token, so that an expired one prevents no login.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ class Endpoints:
             try:
                 headers = yield from self._headers(visit, pair)
             except JWTGuardError:
-                yield from self.sessions.end(pair.refresh_token)  # Nobody will ever hold it.
+                yield from self.sessions.end(pair.refresh_token)  # It was never sent.
                 raise
             return self._delivery.answer(pair, headers)
         raise LoginFailedError(reason)
@@ -273,7 +273,7 @@ class Endpoints:
         yield
 
     def _caller(self, visit: _Visit) -> Steps[tuple[str, str | None]]:
-        """Subject and session of the caller, whom our own issuer must have named: elsewhere, `sub` is somebody else."""
+        """Subject and session of the caller, who has our own issuer: an equal `sub` elsewhere is another user."""
         entry = None if visit.callers is None else (yield from visit.callers.kept(self.guard))
         kept = None if entry is None else entry.authentication
         admission = yield from self.guard.admit(visit.request, self.requirement(visit.endpoint), kept=kept)

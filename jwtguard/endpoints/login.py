@@ -54,7 +54,7 @@ def authenticating(authenticate: Authenticate | None, username: str, password: s
     except JWTGuardError:
         raise
     except Exception as error:
-        # Whatever broke, a right password must not look wrong. The log has the traceback, for whoever wrote it.
+        # Whatever broke, a right password must not look wrong. The log has the traceback.
         logger.exception(
             "authenticate raised %s",
             type(error).__name__,

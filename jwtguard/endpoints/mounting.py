@@ -1,4 +1,4 @@
-"""Whether a guard object has routes: what every adapter loads of this folder, and whoever has sessions the rest.
+"""Whether a guard object has routes: each adapter loads this module, and the rest of the folder with sessions.
 
 >>> from jwtguard import Guard, SigningKey
 >>> key = SigningKey.generate("HS256").verification_key

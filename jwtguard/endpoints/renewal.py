@@ -57,7 +57,7 @@ class SilentRenewal:
             # Before the view runs: a pair that fits into no cookie is an error of the program, not of this request.
             yield from self._cookies.headers(request, prepared.answer)
         except (InvalidGrantError, InvalidRequestError):
-            return None  # The session is over, and the caller is who it was before: nobody.
+            return None  # The session has ended: the request has no caller.
         if authentication.error is None:
             put_off(PendingRenewal(self._cookies, prepared, request))
         return authentication

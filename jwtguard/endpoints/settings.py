@@ -25,7 +25,7 @@ FRESH_FOR = timedelta(minutes=5)
 Authenticate: TypeAlias = Callable[[str, str], "Subject | Awaitable[Subject | None] | None"]
 """The subject of the user with this name and password, or None; sync or async.
 
-It must take as long for a name that nobody has as for a wrong password.
+It must take as long for an unknown name as for a wrong password.
 """
 
 
@@ -44,7 +44,7 @@ class LoginAttempt:
 BeforeLogin: TypeAlias = Callable[[LoginAttempt], "HTTPResponse | Awaitable[HTTPResponse | None] | None"]
 """Called before the password is checked, sync or async: raise `TooManyRequestsError`, or return an answer to send."""
 
-NO_AUTHENTICATE = "nobody checks passwords: pass authenticate=check_password, a function of user name and password"
+NO_AUTHENTICATE = "no function checks passwords: pass authenticate=check_password, a function of user name and password"
 
 
 class EndpointSettings(TypedDict, total=False):
@@ -61,7 +61,7 @@ class EndpointSettings(TypedDict, total=False):
 
 
 def check_mountable(sessions: Sessions | None, settings: EndpointSettings) -> None:
-    """Raise `ConfigurationError` if there is nothing to mount, or nobody who checks passwords."""
+    """Raise `ConfigurationError` if there is nothing to mount, or no `authenticate`."""
     if sessions is None:
         raise ConfigurationError(
             "the routes need sessions: write FlaskGuard(guard, Sessions(...), authenticate=check_password)"

@@ -11,7 +11,7 @@ SigningKey(algorithm='ES256', kid='2026-11')
 
 A directory holds `<kid>.pem` (a shared secret: `<kid>.jwk`) and `state.json`, which says what is known of them; a PEM
 file that was put there by hand and that `state.json` does not know counts as well, by the order of the names. A JWK
-Set file says it in the keys' own entries. Files are replaced whole, so nobody reads half of one, and only their owner
+Set file says it in the keys' own entries. Files are replaced whole, so no reader sees half of one, and only their owner
 may read them.
 """
 
@@ -34,7 +34,7 @@ _KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
 _STATE = "state.json"
 _KEYS = {".pem", ".jwk"}
 USUAL_ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
-"""What a PEM file's key is for, where nobody said: one fits each type and curve."""
+"""The default algorithm of a PEM file's key: one for each type and curve."""
 T = TypeVar("T")
 
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 class StoredKey:
     """A key and what is known of it.
 
-    `signs_from` is in seconds since the epoch, None for ever; `compromised`: nobody may trust it any more;
+    `signs_from` is in seconds since the epoch, None for ever; `compromised`: it must not be trusted any more;
     `for_tokens_without_kid`: it checks tokens that name no key; `kept_until`: it stays until then at least; `number`
     tells in which order keys of the same moment were made.
     """

@@ -171,7 +171,7 @@ class SigningKeys:
         """Make the next key, which signs after `publish_before`; if there is one already, that is returned.
 
         `algorithm` is that of the current key if it is None. `at_once`: it signs from now on, for emergencies, and for
-        secrets, which nobody else must learn. Raises `OSError`.
+        secrets, which are not published in advance. Raises `OSError`.
         """
 
         def change(stored: list[StoredKey], now: float) -> list[StoredKey]:
@@ -232,8 +232,8 @@ class SigningKeys:
     def retire(self) -> SigningKey:
         """Have the key that signs now sign no more: the next one does from now on, or a new one. It is returned.
 
-        What was signed stays good until it expires. A next key may not have been published for long: whoever fetches
-        the public keys has to fetch them anew. Raises `OSError`.
+        What was signed stays good until it expires. A next key may not have been published for long: servers that
+        fetch the public keys have to fetch them anew. Raises `OSError`.
         """
 
         def change(stored: list[StoredKey], now: float) -> list[StoredKey]:
@@ -336,7 +336,7 @@ class SigningKeys:
                 self._load()
                 self.last_error = None
             except (OSError, ConfigurationError) as error:
-                # What was read before serves on: files that are being moved must log nobody out.
+                # The keys that were read before serve on: files that are being moved must end no session.
                 self.last_error = error.detail if isinstance(error, ConfigurationError) else str(error.strerror)
                 self._checked_at = self._clock()
                 logger.warning(

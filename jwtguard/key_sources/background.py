@@ -1,4 +1,4 @@
-"""Errands: flows that run apart from whoever asked for them, so that many can wait for one and anybody may leave.
+"""Errands: flows that run apart from their callers, so that many can wait for one and each may stop waiting.
 
 >>> def errand():
 ...     return "done"
@@ -8,8 +8,8 @@
 >>> runner.start(under_way, lambda: Flow(errand())), under_way.future.result()
 (True, 'done')
 
-A blocking fetcher runs on a daemon thread of its own, an async one as a task of the event loop it first ran on. Nobody
-leads, so nobody's cancellation ends it for the others, and a fetch never sits on a thread that a framework needs.
+A blocking fetcher runs on a daemon thread of its own, an async one as a task of the event loop it first ran on. No
+waiter runs it, so a cancelled one does not end it for the others, and a fetch never occupies a framework's thread.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Errand(Generic[T]):
         from concurrent.futures import Future  # noqa: PLC0415 - slow to import
 
         self.future: Future[T] = Future()
-        self.task: Task[None] | None = None  # Held here, since a loop forgets tasks that nobody holds.
+        self.task: Task[None] | None = None  # Held here: a loop holds only weak references to tasks.
         self._timeout = timeout
         self._begun = time.monotonic()
         self._process = os.getpid()
@@ -120,7 +120,7 @@ class Errands:
 def _on_thread(errand: Errand[T], make: Callable[[], Flow[T]]) -> None:
     try:
         result = run_sync(make())
-    except BaseException as error:  # noqa: BLE001 - whatever it is, somebody may wait for it
+    except BaseException as error:  # noqa: BLE001 - whatever it is, a caller may wait for it
         errand.future.set_exception(error)
     else:
         errand.future.set_result(result)

@@ -10,11 +10,11 @@ The rules, of which each one has paid for another library's outage:
 1. Making one costs nothing: the first fetch happens when the first token needs it, or at `prefetch()`.
 2. One fetch at a time, however many threads and tasks want it; all wait for that one, at most for its time-out.
 3. Keys are fresh for as long as the provider says (`Cache-Control`), within a minute and a day. After that they serve
-   on while new ones are fetched behind the scenes, until the hard lifetime ends: then nobody can tell any more (503).
+   on while new ones are fetched in the background, until the hard lifetime ends: then the answer is 503.
 4. A `kid` that is not there is looked for at once, and then not again before the cool-down has passed, so that
    invented ones cost the provider nothing. A failed fetch starts the cool-down too.
 5. A token with an unknown `kid` is refused (401) only on the word of a fetch that succeeded and is no older than the
-   cool-down. If the fetch failed nobody can tell (503), and nobody is logged out by an outage.
+   cool-down. If the fetch failed the answer is 503, so that an outage ends no session.
 6. A failed fetch never costs a key that was there.
 7. Where a signature does not hold by a fetched key, another key may have taken its place: that is looked for once a
    minute at most, never while the document is younger than that, and a search that fails changes no answer.
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("jwtguard")
 
 PUBLIC_ALGORITHMS = tuple(sorted(name for name in ALGORITHMS if not name.startswith("HS")))
-"""What fetched keys may be for, unless `algorithms` says less: all but shared secrets, which nobody publishes."""
+"""What fetched keys may be for, unless `algorithms` says less: all but shared secrets, which are never published."""
 MIN_LIFETIME, MAX_LIFETIME, DEFAULT_LIFETIME = 60.0, 86400.0, 600.0
 """Seconds: the bounds for what a provider's `Cache-Control` says, and what counts where it says nothing."""
 COOL_DOWN = timedelta(seconds=10)
@@ -203,7 +203,7 @@ class FetchedKeys(ABC):
         return good.keys
 
     def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        """Look again, for `kid`; raises `UnavailableError` where nobody can tell (503)."""
+        """Look again, for `kid`; raises `UnavailableError` where the keys are unknown (503)."""
         return Flow(self._refreshed(kid))
 
     def replaced(self, keys: JWKSet) -> Flow[JWKSet | None]:
@@ -284,7 +284,7 @@ class FetchedKeys(ABC):
             now = self._clock()
             keys = self._living(now)
             if keys is not None and not even_if_available and (kid is None or kid in keys):
-                return keys, False  # Somebody else fetched them since the caller looked.
+                return keys, False  # Another caller fetched them since this one looked.
             errand = self._errand
             is_joined = errand is not None and errand.is_under_way()
             if not is_joined:
@@ -293,7 +293,7 @@ class FetchedKeys(ABC):
         if errand is not None:
             try:
                 yield Wait(errand.future, timeout=errand.wait_seconds())
-            except (TimeoutError, RuntimeError):  # Not ended in its time, or never begun: nobody can tell.
+            except (TimeoutError, RuntimeError):  # Not ended in its time, or never begun: the keys are unknown.
                 raise self._unavailable() from None
         keys, attempt = self._living(self._clock()), self._attempt
         if keys is not None and not even_if_available and (kid is None or kid in keys):
@@ -373,7 +373,7 @@ class FetchedKeys(ABC):
             fetched = yield from self._fetching(fetch)
         except JWTGuardError as error:
             self._fail(searched_at, error.detail)
-            raise  # What is wrong with the program is told to whoever waits; all else is an outage.
+            raise  # An error of the program is raised in each waiter; every other error is an outage.
         except Exception as error:  # noqa: BLE001 - rule 6
             self._fail(searched_at, str(error) if isinstance(error, FetchError) else type(error).__name__)
         except BaseException:
@@ -440,7 +440,7 @@ def public_algorithms(algorithms: Iterable[str] | None) -> tuple[str, ...]:
     secret = [name for name in names if name not in PUBLIC_ALGORITHMS]
     if secret or not names:
         raise ConfigurationError(
-            "algorithms names at least one that has public keys, and no shared secrets, which nobody publishes:"
+            "algorithms names at least one that has public keys, and no shared secrets, which are never published:"
             f' write algorithms=["RS256"], found {", ".join(names) or "none"}'
         )
     return names

@@ -29,7 +29,7 @@ def unpacked(body: bytes, content_encoding: str, *, max_bytes: int) -> bytes:
     encodings = [name for name in encodings if name not in {"", "identity"}]
     if not encodings:
         return body
-    # More than one, which nobody sends in earnest, could multiply what a few bytes unpack to.
+    # Several encodings, which no real server sends, could multiply what a few bytes unpack to.
     if len(encodings) > 1 or encodings[0] not in {"gzip", "x-gzip", "deflate"}:
         raise ContentEncodingError
     try:

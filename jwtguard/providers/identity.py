@@ -105,7 +105,7 @@ def auth0(
 ) -> TrustedIssuer:
     """A tenant of Auth0: `acme.eu.auth0.com`, a custom domain, or the issuer with its slash at the end.
 
-    `audience` is the identifier of the API, without which Auth0 sends tokens that nobody else can read. `permissions`
+    `audience` is the identifier of the API, without which Auth0 sends tokens that only Auth0 can read. `permissions`
     are granted by its RBAC, scopes only asked for. `roles_claim` is the claim, named like a URL, that an Action puts
     roles into. `authorized_parties`: only tokens that one of these applications asked for (`azp` or `client_id`).
     """
@@ -165,7 +165,7 @@ def okta(
     """
     if "/oauth2/" not in issuer:
         raise ConfigurationError(
-            f"issuer {issuer!r} is an org's own server, whose tokens nobody but Okta may read: use a custom"
+            f"issuer {issuer!r} is an org's own server, whose tokens only Okta may read: use a custom"
             ' authorization server, for example "https://acme.okta.com/oauth2/default"'
         )
     return TrustedIssuer(

@@ -1,4 +1,4 @@
-"""How long a database may take to answer before the line to it is cut, so that whoever waits gets an error, and 503.
+"""How long a database may take to answer before its connection is cut, so that the caller gets an error, and 503.
 
 >>> import socket
 >>> from types import SimpleNamespace
@@ -11,7 +11,7 @@ b''
 (None, None)
 
 A server that is stopped, or gone without a farewell, says nothing, and some drivers (psycopg among them) wait for ever:
-its time-outs are counted by the server, and those of TCP by a kernel that goes on confirming what nobody reads.
+its time-outs are counted by the server, and those of TCP by a kernel that confirms data also when no process reads it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LOOKS = 5
 
 
 class Patience:
-    """Cuts connections whose answer is overdue by `limit` seconds, from a thread that ends when nobody waits."""
+    """Cuts connections whose answer is overdue by `limit` seconds, by a thread that ends with the last call."""
 
     __slots__ = ("_came", "_names", "_thread", "_waiting", "limit")
 
@@ -45,7 +45,7 @@ class Patience:
         self.limit = limit
         self._names = itertools.count()
         self._came = False
-        """Whether somebody came since the last look."""
+        """Whether a call began since the last look."""
         self._thread: threading.Thread | None = None
         # No lock: each step is a single operation on the dict, and a line that is cut a moment too late costs a 503.
         self._waiting: dict[int, tuple[int, float, Line]] = {}
@@ -95,7 +95,7 @@ def patience(limit: timedelta) -> Patience:
 
 
 def cut(line: Line) -> None:
-    """Cut a driver's connection under whoever waits for it, who then gets the driver's error; never raises."""
+    """Cut a driver's connection, so that its waiting caller gets the driver's error; never raises."""
     with suppress(Exception):  # It was closed meanwhile, or is none that can be cut (SQLite's).
         connection = line()
         terminate = getattr(connection, "terminate", None)

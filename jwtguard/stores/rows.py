@@ -48,5 +48,5 @@ class Row(NamedTuple):
         )
 
     def not_taken(self, now: float) -> Taken:
-        """The answer to somebody who could not take the turn at `now`."""
+        """The result for a rotation at `now` that changed no row."""
         return Taken(is_taken=False, session=self.session(now), age=age_of_turn(self.refreshed_at, now=now))

@@ -360,7 +360,7 @@ class _Opened:
 
 def _make_private(path: Path) -> None:
     """Make the file for its owner alone, if there is none; SQLite gives those beside it the same mode."""
-    # Exclusively: a link that somebody has put there is not followed to a file that is to be made.
+    # Exclusively: the file is not created through a link that an attacker has placed there.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 

@@ -1,4 +1,4 @@
-"""Whom a guard trusts: one issuer or several, and whoever may be asked about opaque tokens.
+"""The issuers that a guard trusts, one or several, and the introspection of opaque tokens.
 
 >>> from jwtguard import SigningKey
 >>> found = Trust.of(

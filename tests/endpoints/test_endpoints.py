@@ -62,7 +62,7 @@ def test_errors_of_ours_are_answers() -> None:
     assert login(route_site("bearer"), authenticate=check).status == 401
 
 
-def test_nobody_checks_passwords() -> None:
+def test_no_function_checks_passwords() -> None:
     """Without `authenticate` a login is an error of the program, whatever was mounted by hand."""
     with pytest.raises(ConfigurationError, match="pass authenticate=check_password"):
         login(route_site("bearer"), authenticate=None)
@@ -197,7 +197,7 @@ def test_logout_asks_the_program_to_be_right() -> None:
     ("issuer", "subject"), [("https://other.example", "user-alice"), (None, "user-alice"), (ISSUER, None)]
 )
 def test_the_same_subject_elsewhere(endpoint: Any, issuer: str | None, subject: str | None) -> None:
-    """Somebody whom another issuer calls so is somebody else."""
+    """An equal `sub` of another issuer is another user."""
     site = route_site("bearer")
     site.sessions.start("user-alice").run()
     stranger = Principal(subject=subject, issuer=issuer, auth_time=site.clock())
@@ -210,7 +210,7 @@ def test_the_same_subject_elsewhere(endpoint: Any, issuer: str | None, subject: 
 
 
 def test_unchecked_csrf_is_no_login_csrf() -> None:
-    """A guard that checks no CSRF still logs nobody in from elsewhere, and sets no CSRF cookie."""
+    """A guard without CSRF checks still refuses a login from another origin, and sets no CSRF cookie."""
     site = route_site("cookies")
     issuer: TokenIssuer = site.sessions.issuer
     guard = Guard(
@@ -237,7 +237,7 @@ def test_scope_is_left_out() -> None:
 
 
 def test_keys_out_of_reach_leave_no_session() -> None:
-    """A login that cannot be delivered because nobody can check it now is 503, and leaves no session behind."""
+    """A login whose token cannot be verified at present is 503, and leaves no session behind."""
     site = route_site("cookies")
     endpoints = site.endpoints()
 

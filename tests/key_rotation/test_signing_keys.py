@@ -382,7 +382,7 @@ def test_no_disk_on_the_warm_path(path: Path, monkeypatch: pytest.MonkeyPatch) -
         (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
     ],
 )
-def test_damaged_files_log_nobody_out(tmp_path: Path, damage: Any, message: str) -> None:
+def test_damaged_files_end_no_session(tmp_path: Path, damage: Any, message: str) -> None:
     """The keys at hand serve on, and the state says why."""
     clock, path = Clock(), tmp_path / "keys.json"
     here = Process(path, clock, algorithm="ES256")
@@ -444,7 +444,7 @@ def test_wrong_directory(tmp_path: Path) -> None:
 
 
 def test_all_keys_compromised_by_hand(tmp_path: Path) -> None:
-    """Then nothing can be signed, and nobody says otherwise."""
+    """Without a key that may sign, signing is an error."""
     path = tmp_path / "keys.json"
     path.write_text(json.dumps({"keys": [{**ENTRY, "compromised": True}]}))
     keys = SigningKeys(path)

@@ -1,4 +1,4 @@
-"""Answers that come compressed, though nobody asked for that: by any fetcher, within the limit."""
+"""Answers that are compressed without a request for it: by any fetcher, within the limit."""
 
 from __future__ import annotations
 

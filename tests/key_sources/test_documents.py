@@ -61,7 +61,7 @@ def test_what_is_of_no_use_is_skipped(entry: Any) -> None:
     assert found(entry, FIRST) == [("first", "ES256")]
 
 
-def test_unusable_namesake_harms_nobody() -> None:
+def test_unusable_key_of_the_same_name_is_harmless() -> None:
     """Only usable entries count when two have one name."""
     assert found(jwk("RS256", "first", use="enc"), FIRST) == [("first", "ES256")]
 

@@ -219,7 +219,7 @@ METADATA: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", METADATA.values(), ids=METADATA)
 def test_wrong_metadata(provider: Server, changes: dict[str, Any]) -> None:
-    """The old set serves on, and nobody else's keys are asked for."""
+    """The old set serves on, and no other issuer's keys are fetched."""
     site = Site(provider, discovery=True)
     site.publish(FIRST)
     assert site.status() == 200
@@ -258,7 +258,7 @@ def test_hundred_rotations_under_load(provider: Server, discovery: bool) -> None
         site.clock.now += 11  # The cool-down has passed; the soft lifetime has, now and then.
         current[0] = position
         assert site.status(keys[position]) == 200
-        # The overlap: nobody still works with what was current two rotations ago.
+        # The overlap: the key that was current two rotations ago is not used any more.
         done = list(rounds)
         while any(now < before + 2 for now, before in zip(rounds, done, strict=True)) and not wrong:
             time.sleep(0.001)
@@ -269,7 +269,7 @@ def test_hundred_rotations_under_load(provider: Server, discovery: bool) -> None
 
 
 def test_hanging_provider(provider: Server) -> None:
-    """It holds up nobody who has keys; thirty threads wait once and together, and who comes later does not wait."""
+    """It delays no caller with known keys; thirty threads wait once and together, and a later one does not wait."""
     site = Site(provider)
     site.publish(FIRST)
     assert site.status() == 200
@@ -297,7 +297,7 @@ def _in_threads(count: int, work: Callable[[], int]) -> list[int]:
 
 @pytest.mark.parametrize("client", [None, httpx.Client, httpx.AsyncClient], ids=["default", "httpx", "httpx-async"])
 def test_two_hundred_tasks_on_one_loop(provider: Server, client: Any) -> None:
-    """One fetch for all of them; a cancelled one cancels nobody else; the loop runs on."""
+    """One fetch serves all of them; a cancelled one cancels no other; the loop runs on."""
 
     async def main() -> None:
         fetcher = None if client is None else client(trust_env=False)

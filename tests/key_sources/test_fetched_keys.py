@@ -128,7 +128,7 @@ def test_soft_lifetime(cache_control: str, headers: dict[str, str], lifetime: fl
 
 
 def test_stale_keys_serve_while_new_ones_are_fetched() -> None:
-    """Rule 3: nobody waits for the fetch that old keys start."""
+    """Rule 3: no caller waits for the fetch that old keys start."""
     site = Site()
     assert site.outcome(token()) == "accepted"
     site.fetcher.gate = threading.Event()
@@ -150,7 +150,7 @@ def test_same_document_keeps_the_cache() -> None:
 
 
 def test_hard_lifetime_ends() -> None:
-    """Rule 3: after a day without a successful fetch nobody can tell, cached tokens included."""
+    """Rule 3: after a day without a successful fetch every token is a 503, cached ones included."""
     site = Site()
     assert site.outcome(token()) == "accepted"
     site.fetcher.answer = OSError("down")
@@ -341,8 +341,8 @@ def test_threads_share_one_fetch(answer: Any, outcome: str) -> None:
     assert site.fetcher.count == 1
 
 
-def test_hanging_fetcher_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule 2: whoever waits waits for the time-out, who comes later not at all, who has keys never."""
+def test_hanging_fetcher_delays_no_known_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 2: a waiting caller waits for the time-out, a later one not at all, and one with keys never."""
     monkeypatch.setattr(errands, "GRACE", 0.0)
     site = Site(timeout=timedelta(seconds=0.2))
     site.outcome(token())
@@ -388,7 +388,7 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert site.keys.last_error == "no thread or event loop to fetch them on"
 
 
-def test_somebody_else_was_quicker() -> None:
+def test_another_caller_was_quicker() -> None:
     """Keys that arrived since the caller looked are taken as they are."""
     site = Site()
     site.outcome(token())
@@ -425,7 +425,7 @@ def test_no_time_is_left_for_a_second_request(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_tasks_share_one_fetch_and_cancelling_one_cancels_no_other() -> None:
-    """Two hundred tasks, sync fetcher: one fetch, and whoever is cancelled goes alone."""
+    """Two hundred tasks, sync fetcher: one fetch, and a cancelled task cancels no other."""
     site = Site()
     site.fetcher.gate = threading.Event()
 

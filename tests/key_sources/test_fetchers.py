@@ -119,7 +119,7 @@ def test_proxy_is_for_https_alone(
     assert fetch(FetchRequest(url=plain_server.origin)).status == 403
 
 
-def test_nobody_listens(plain_server: Server) -> None:
+def test_connection_refused(plain_server: Server) -> None:
     """A refused connection is an error of the usual kind."""
     plain_server.close()
     with pytest.raises(OSError, match="refused"):

@@ -262,7 +262,7 @@ def test_on_an_event_loop() -> None:
 
 
 @pytest.mark.parametrize("error", [UnavailableError("keys"), ConfigurationError("no"), InvalidTokenError("x")])
-def test_a_source_of_somebody_elses(error: JWTGuardError) -> None:
+def test_a_source_of_another_author(error: JWTGuardError) -> None:
     """A source that knows of replaced keys is asked for them, and may fail."""
 
     class Source(RemoteJWKSet):

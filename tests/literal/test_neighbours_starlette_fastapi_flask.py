@@ -44,7 +44,7 @@ OURS = [Middleware(GuardMiddleware, guard=ASGI)]
     "middleware", [[*OURS, *OTHERS], [*OTHERS, *OURS], [OTHERS[1], *OURS, OTHERS[0]], OTHERS], ids=range(4)
 )
 def test_starlettes_middlewares_in_every_order(middleware: list[Middleware]) -> None:
-    """`requires` goes by the token alone, whoever else fills `request.user`; the session works beside it."""
+    """`requires` uses the token alone, though another middleware fills `request.user`; the session works beside it."""
 
     @ASGI.requires()
     async def me(request: Request) -> JSONResponse:

@@ -4,7 +4,7 @@
     python tests/migration/issue_tokens.py > tests/migration/tokens.json
 
 fastapi-jwt-auth cannot be installed beside a FastAPI of today; its tokens are written as its source writes them. The
-secret is known to all, and whoever holds the private key is gone: only its public half is kept.
+secret is public, and the private key was deleted: only its public half is kept.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def test_tokens_without_issuer_stay_refused_elsewhere() -> None:
 
 
 def test_only_one_reader_for_tokens_without_an_issuer() -> None:
-    """Of two, nobody could tell whose token it is."""
+    """Two issuers that both fit a token without `iss` are a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="each of several policies needs an issuer of its own"):
         guard_with(reader("flask_jwt_extended"), reader("simplejwt"))
     assert guard_with(reader("flask_jwt_extended"), reader("simplejwt", **OLD)).issuers
@@ -314,7 +314,7 @@ def test_mistakes(make: Callable[[], object], message: str) -> None:
 
 
 def test_the_end_cannot_be_left_out() -> None:
-    """Nobody forgets to name a day, and old tokens do end."""
+    """The last day is required, and tokens end with it."""
     untyped: Any = flask_jwt_extended
     with pytest.raises(TypeError, match="until"):
         untyped(SECRET)

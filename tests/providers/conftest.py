@@ -1,4 +1,4 @@
-"""Providers that somebody else wrote, started on this machine for the tests in this folder, most with Node.js."""
+"""Providers of other authors, started on this machine for the tests in this folder, most with Node.js."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Provider:
 
 @pytest.fixture(scope="session")
 def node_modules() -> None:
-    """What package-lock.json names, installed beside it; by whoever comes first, if several do."""
+    """The packages of package-lock.json, installed beside it, by one process if several start."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not on this machine: the tests against real providers need Node.js 20 and npm")

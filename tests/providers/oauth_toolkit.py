@@ -86,7 +86,7 @@ def code() -> str:
 
 
 class Quiet(WSGIRequestHandler):
-    """Writes no log: nobody reads it."""
+    """Writes no log."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
         """Nothing."""

@@ -1,4 +1,4 @@
-"""oauth2-mock-server: claims as we please, signed by somebody else's code, to all applications."""
+"""oauth2-mock-server: chosen claims, signed by a foreign implementation, to all applications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""django-oauth-toolkit: its opaque tokens are asked about, and its ID tokens let nobody in by mistake."""
+"""django-oauth-toolkit: its opaque tokens are introspected, and its ID tokens are refused."""
 
 from __future__ import annotations
 

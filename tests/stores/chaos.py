@@ -78,7 +78,7 @@ def run(
 
 
 def _attempt(history: History, action: Callable[[], object]) -> bool:
-    """Whether it was answered; False if it was 503, and nobody knows what became of it."""
+    """Whether it was answered; False if it was 503, so that its effect is unknown."""
     try:
         action()
     except UnavailableError:
@@ -141,7 +141,7 @@ def _steal(sessions: Sessions, history: History, old: str) -> None:
 
 
 def _log_out(store: SessionStore, history: History, chance: random.Random, is_over: threading.Event) -> None:
-    """With a grace time that no outage outlasts: nobody is logged out by a fault, and nobody gets in after a logout."""
+    """With a grace time longer than each outage, a fault ends no session, and a logged-out session is refused."""
     sessions = sessions_on(store, grace=60)
     token = _started(sessions, history, is_over)
     if token is None:

@@ -168,7 +168,7 @@ def refused(sessions: Sessions, token: str) -> str:
 
 
 def outlasts(server: Server, sessions: Sessions, *, within: float) -> None:
-    """While the server is stalled: 503, and in bounded time, also for whoever comes later. Then it works by itself."""
+    """While the server is stalled, each request is a 503 in bounded time. Afterwards the store works by itself."""
     token = sessions.start("user-1").run().refresh_token
     with server.stopped():
         for attempt in (sessions.refresh(token), sessions.refresh(token)):
@@ -177,7 +177,7 @@ def outlasts(server: Server, sessions: Sessions, *, within: float) -> None:
                 attempt.run()
             assert time.monotonic() - began < within
     assert sessions.list("user-1").run()
-    # An attempt may have been carried out when the server went on; within the grace time that harms nobody.
+    # An attempt may have been carried out when the server went on; within the grace time that is harmless.
     assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
 
 

@@ -13,7 +13,7 @@ from tests.stores.redis_clients import impatient
 
 @pytest.mark.servers
 def test_nothing_goes_wrong_but_503(redis_server: Server) -> None:
-    """No second branch, nobody let in after a logout, nobody logged out by an outage."""
+    """A session never has two branches, a logged-out session is refused, and an outage ends no session."""
     with Proxy(redis_server.port) as proxy, impatient(proxy.port) as client:
         history = run(RedisStore(client), of_server(redis_server, proxy), seed=1)
     assert history.unavailable

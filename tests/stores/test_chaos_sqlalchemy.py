@@ -22,7 +22,7 @@ SETTINGS = {
 @pytest.mark.servers
 @pytest.mark.parametrize("name", ["postgresql", "mariadb"])
 def test_nothing_goes_wrong_but_503(request: pytest.FixtureRequest, name: str) -> None:
-    """No second branch, nobody let in after a logout, nobody logged out by an outage."""
+    """A session never has two branches, a logged-out session is refused, and an outage ends no session."""
     server: Server = request.getfixturevalue(f"{name}_server")
     if name == "postgresql":
         url = postgresql_url(server, "psycopg")

@@ -26,7 +26,7 @@ sys.stdin.read()
 
 
 def test_nothing_goes_wrong_but_503(tmp_path: Path) -> None:
-    """No second branch, nobody let in after a logout, nobody logged out by an outage."""
+    """A session never has two branches, a logged-out session is refused, and an outage ends no session."""
     path = tmp_path / "sessions.db"
 
     def lock(chance: random.Random) -> None:

@@ -75,7 +75,7 @@ def test_ended_is_ended_when_process_and_server_die(redis_server: Server, client
 
 
 def test_killed_and_restarted(redis_server: Server, client: redis.Redis) -> None:
-    """While it is gone: 503, nobody logged out. Then it works by itself, though it has forgotten the scripts."""
+    """An unreachable server is a 503 and ends no session; a restarted one, without scripts, works again."""
     sessions = sessions_on(RedisStore(client), grace=0)
     token = sessions.start("user-1").run().refresh_token
     redis_server.kill()
@@ -217,7 +217,7 @@ def test_keys(client: redis.Redis) -> None:
 
 
 def test_stale_names_are_pruned(client: redis.Redis) -> None:
-    """Names of rows that are gone leave the index when somebody looks, those long dead at the next login."""
+    """A list of sessions removes deleted rows from the index; the next login removes rows that are long dead."""
     bench = StoreBench(RedisStore(client), asyncio.Runner(), has_own_clock=True)
     alive = bench.create()
     index = RedisSessions(None, "jwtguard:").index_key(ISSUER, bench.subject)
@@ -273,7 +273,7 @@ def test_an_error_in_a_page(client: redis.Redis) -> None:
 
 
 def test_full(client: redis.Redis) -> None:
-    """A server that may keep no more: 503 for whoever logs in; reading goes on."""
+    """A server without memory left: a login is a 503, and reads work."""
     sessions = sessions_on(RedisStore(client), grace=0)
     token = sessions.start("user-1").run().refresh_token
     client.config_set("maxmemory", 1)

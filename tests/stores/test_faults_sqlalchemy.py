@@ -91,7 +91,7 @@ def test_ended_is_ended_when_process_and_server_die(engine: Engine, url: str, po
 
 
 def test_killed_and_restarted(engine: Engine, postgresql_server: Server) -> None:
-    """While it is gone: 503, nobody logged out. Then it works by itself."""
+    """An unreachable database is a 503 and ends no session. Afterwards the store works by itself."""
     sessions = sessions_on(SQLAlchemyStore(engine), grace=0)
     token = sessions.start("user-1").run().refresh_token
     postgresql_server.kill()
@@ -103,7 +103,7 @@ def test_killed_and_restarted(engine: Engine, postgresql_server: Server) -> None
 
 
 def test_locked(engine: Engine, url: str) -> None:
-    """A row that somebody holds: 503 once the database gives up, then all is as before."""
+    """A row that another transaction holds is a 503 after the lock time-out; afterwards all is as before."""
     impatient = create_engine(url, connect_args={"options": "-c lock_timeout=100"})
     sessions = sessions_on(SQLAlchemyStore(impatient), grace=0)
     token = sessions.start("user-1").run().refresh_token
@@ -295,7 +295,7 @@ def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
     bench = StoreBench(SQLAlchemyStore(strict), asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
 
-    def while_somebody_refreshes(call: Callable[[], T]) -> T:
+    def during_another_refresh(call: Callable[[], T]) -> T:
         with engine.connect() as other, ThreadPoolExecutor(1) as threads:
             other.execute(session_table.update().values(generation=session_table.c.generation + 1))
             waiting = threads.submit(call)
@@ -306,11 +306,11 @@ def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
             other.commit()
             return waiting.result()
 
-    taken = while_somebody_refreshes(lambda: bench.take(session_id, 0))
+    taken = during_another_refresh(lambda: bench.take(session_id, 0))
     assert not taken.is_taken
     assert taken.session is not None
     assert taken.session.generation == 1
-    assert while_somebody_refreshes(lambda: bench.revoke(session_id)) is True
+    assert during_another_refresh(lambda: bench.revoke(session_id)) is True
     assert bench.found(session_id).state == "revoked"
     strict.dispose()
 

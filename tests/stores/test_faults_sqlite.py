@@ -62,7 +62,7 @@ def test_ended_is_ended_when_the_process_dies(path: Path) -> None:
 
 
 def test_locked(path: Path) -> None:
-    """While somebody holds the lock: 503 for what writes, nothing written; reading goes on; then all is as before."""
+    """While another process holds the lock, a write is a 503 and reads work; afterwards all is as before."""
     with (
         SQLiteStore(path, busy_timeout=timedelta(milliseconds=20)) as store,
         closing(sqlite3.connect(path, isolation_level=None)) as other,

@@ -1,4 +1,4 @@
-"""A line whose answer is overdue is cut, that one alone, and nobody watches when nobody waits."""
+"""A connection whose answer is overdue is cut, that one alone; the watching thread ends with the last wait."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def test_overdue(pair: Pair) -> None:
-    """Whoever waits gets the end of the line, not before the time is up."""
+    """A waiting caller gets the end of the connection after the time-out, not before."""
     began = time.monotonic()
     with Patience(0.05).waiting(lambda: pair[0]):
         assert pair[0].recv(1) == b""

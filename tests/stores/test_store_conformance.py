@@ -164,7 +164,7 @@ def test_it_is_found(report: str, name: str) -> None:
 
 
 def test_it_says_what_is_missing(report: str) -> None:
-    """Whoever inherits and forgets something is told what."""
+    """A subclass that lacks something gets an error that names it."""
     assert "a store's test has a fixture `store`" in report
     assert "a store's test says how its rows are read" in report
 

@@ -19,7 +19,7 @@ PAUSES = [0.0, 1.0, GRACE - 1, GRACE, GRACE + 1, 100.0]
 
 
 class Holder:
-    """Somebody with a refresh token, who always uses the newest that they were given."""
+    """A holder of a refresh token, who always uses the newest one received."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -75,7 +75,7 @@ def present(holder: Holder, sessions: Sessions, bench: StoreBench, grace: float)
     grace=st.sampled_from([0.0, GRACE, 60.0]),
 )
 def test_in_every_order(order: list[tuple[bool, float]], grace: float) -> None:
-    """Whatever the order and the pauses: one branch, and whoever falls behind by more than the grace time ends it."""
+    """In any order, with any pauses, there is one branch; a holder behind by more than the grace time ends it."""
     play(order, grace=grace)
 
 

@@ -136,7 +136,7 @@ def test_a_certificate(server: Any, certificate: Path, authentication: Any, by: 
 
 
 def test_another_certificate(server: Any, certificate: Path, tmp_path: Path) -> None:
-    """The server refuses it, and nobody is let in."""
+    """The server refuses the client, and no token is accepted."""
     context = ssl.create_default_context(cafile=certificate)
     context.load_cert_chain(self_signed(tmp_path / "other.pem"))
     introspection = Introspection(server.origin, client_id="orders-api", authentication="tls_client_auth", tls=context)

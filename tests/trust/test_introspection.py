@@ -1,4 +1,4 @@
-"""Opaque tokens: what is asked, what is believed, what is remembered, and what happens when nobody answers."""
+"""Opaque tokens: the request, the accepted answers, the cache, and outages of the endpoint."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ FAILURES: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("reply", "message"), FAILURES)
 def test_failures_are_ours(reply: Any, message: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody is told off for them: 503. A failure is not remembered; the log names neither token nor secret."""
+    """A failure of the endpoint is a 503 and not remembered; the log names neither token nor secret."""
     site = Site(reply)
     assert [site.outcome(), site.outcome(), site.fetcher.count] == ["503 introspection"] * 2 + [2]
     assert message in str(site.introspection.last_error)
@@ -238,7 +238,7 @@ def test_lifetime_can_be_nothing() -> None:
 
 
 def test_memories_are_bounded_and_apart() -> None:
-    """Garbage pushes out garbage, never somebody who is logged in."""
+    """Inactive tokens evict inactive ones from the cache, never an active one."""
     site = Site(cache_size=10)
     site.outcome()
     site.fetcher.answer = as_json({"active": False})
@@ -320,7 +320,7 @@ def test_fetcher_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_on_a_loop() -> None:
-    """Two hundred tasks, one question; with an async fetcher too; whoever is cancelled goes alone."""
+    """Two hundred tasks, one question; with an async fetcher too; a cancelled task cancels no other."""
 
     async def fetch(request: FetchRequest) -> FetchResponse:
         counted.append(request)

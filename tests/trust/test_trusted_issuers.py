@@ -161,7 +161,7 @@ def test_prefetching_asks_every_issuer() -> None:
 
 
 def test_what_a_guard_shows() -> None:
-    """With several issuers there is no one issuer, audience or set of keys to show."""
+    """With several issuers `issuer`, `audience` and `keys` are not a single value."""
     tried = guard(ONE_ISSUER, TWO_ISSUER)
     assert (tried.issuer, tried.audience, tried.keys, tried.issuers) == (None, None, None, (ONE_ISSUER, TWO_ISSUER))
     assert repr(tried) == f"Guard(issuers=['{ISSUER}', '{TWO}'])"
@@ -188,7 +188,7 @@ PATTERN = "https://login.example/{tenantid}/v2.0"
 TENANTS: list[tuple[Any, str, Any, str]] = [
     (["acme"], "https://login.example/acme/v2.0", "acme", "accepted"),
     (["acme", "beta"], "https://login.example/beta/v2.0", "beta", "accepted"),
-    (UNCHECKED, "https://login.example/whoever/v2.0", "whoever", "accepted"),
+    (UNCHECKED, "https://login.example/any-tenant/v2.0", "any-tenant", "accepted"),
     (["acme"], "https://login.example/evil/v2.0", "evil", "iss"),
     (["acme"], "https://login.example/evil/v2.0", "acme", "iss"),
     (["acme"], "https://login.example/acme/v2.0", "evil", "tenant"),

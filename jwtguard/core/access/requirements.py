@@ -47,7 +47,7 @@ class Mode(enum.Enum):
     PUBLIC = "public"
     """No token is read; there is no principal."""
     DENIED = "denied"
-    """Nobody passes; no token is read."""
+    """Every request is refused; no token is read."""
 
     reads_token: bool
     """Whether the request's token matters at all."""
@@ -75,7 +75,7 @@ class Requirement(FromGuard):
 
     @property
     def tests(self) -> tuple[HasRole | HasScope | HasPermission | Fresh | Predicate, ...]:
-        """The single tests it is made of, for whoever shows them: how they combine, its text says."""
+        """The single tests it is made of, for tools; its text says how they combine."""
         return () if self.test is None else tuple(_leaves(self.test))
 
     def __and__(self, other: object) -> Requirement:
@@ -138,7 +138,7 @@ optional_lenient = Requirement(Mode.OPTIONAL_LENIENT)
 public = Requirement(Mode.PUBLIC)
 """Everybody passes; no token is read, and there is no principal."""
 denied = Requirement(Mode.DENIED)
-"""Nobody passes; no token is read."""
+"""Every request is refused; no token is read."""
 
 
 def check_requirement(requirement: object) -> Requirement:
@@ -256,7 +256,7 @@ class Fresh:
     max_age: int
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the login is recent; one that nobody dated, or that is still to come, is stale."""
+        """Whether the login is recent; one without a time, or in the future, is stale."""
         return principal.auth_time is not None and -MAX_AHEAD <= now - principal.auth_time <= self.max_age
 
     def __str__(self) -> str:

@@ -112,7 +112,7 @@ class TokenCookie:
     def _others(self, field: str) -> Iterator[str]:
         for pair in field.split(";"):
             if pair.partition("=")[0].strip(" \t") != self.sent_name:
-                # Behind a comma with which a server joined fields: nobody can tell where this cookie ends.
+                # Behind a comma with which a server joined fields: the end of this cookie is ambiguous.
                 joined = self._joined.search(pair)
                 yield pair if joined is None else pair[: joined.start()]
 

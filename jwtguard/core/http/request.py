@@ -6,7 +6,7 @@
 >>> request.values("host")
 ['a.example']
 
-What a request says is worked out when somebody asks: most are decided by one header field, and to read the method, the
+The parts of a request are read on demand: most are decided by one header field, and to read the method, the
 path and all the rest of each would take longer than the look into the cache of verified tokens.
 """
 

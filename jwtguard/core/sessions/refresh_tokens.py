@@ -68,7 +68,7 @@ class RefreshToken:
 
 
 class RefreshTokens:
-    """Issues and reads refresh tokens. `keys` go from oldest to newest: HMAC keys with a `kid`, and nobody else's.
+    """Issues and reads refresh tokens. `keys` go from oldest to newest: HMAC keys with a `kid`, used for nothing else.
 
     Raises `ConfigurationError` for other keys.
     """
@@ -160,7 +160,7 @@ class RefreshTokens:
             raise InvalidTokenError("typ")
         claims = parse_object(jws.payload)
         # `iat` is told, never judged: the server that made this turn may have a clock that is ahead of ours, and that
-        # must log nobody out. How old a turn is, the row knows.
+        # must end no session. The row holds the age of a turn.
         self._policy.check({name: claims[name] for name in claims if name != "iat"}, now)
         scope = claims.get("scope")
         token = RefreshToken(
@@ -194,7 +194,7 @@ def refresh_tokens_of(issuer: object, keys: Iterable[SigningKey], problems: list
     others = issuer.known_keys if isinstance(issuer, TokenIssuer) else []
     if any(key.is_same_key(other) for key in tokens.keys for other in others):
         problems.append(
-            "refresh_keys and the issuer's signing_keys share a key, so whoever checks access tokens with it could"
+            "refresh_keys and the issuer's signing_keys share a key, so a verifier of access tokens could"
             " sign refresh tokens: make another"
         )
     return tokens
@@ -214,7 +214,7 @@ def _spelled(stamp: Stamp) -> tuple[str, str]:
 
 
 def _check_members(token: RefreshToken) -> None:
-    """Raise `InvalidTokenError` for what we never write: whoever else holds the key must not confuse a store."""
+    """Raise `InvalidTokenError` for content that we never write: another holder of the key must not confuse a store."""
     is_sound = {
         "sub": is_storable(token.subject, MAX_TEXT),
         "sid": isinstance(token.session_id, str)

@@ -114,7 +114,7 @@ class SessionRevocation:
         return self._staleness
 
     def checking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None]:
-        """Raise `InvalidTokenError` if the token's session has ended, `UnavailableError` if nobody can tell.
+        """Raise `InvalidTokenError` if the token's session has ended, `UnavailableError` if that is unknown.
 
         `clock` gives seconds since the epoch, for a store that has no clock of its own.
         """

@@ -78,7 +78,7 @@ class PreparedRefresh:
         self._settled: TokenResponse | None = None
 
     def check(self) -> Steps[None]:
-        """Look at the row up front and take nothing, for whoever takes the turn later (silent renewal).
+        """Look at the row up front and take nothing, for a caller that takes the turn later (silent renewal).
 
         Raises what `take` would raise by the row as it is now.
         """
@@ -118,7 +118,7 @@ class PreparedRefresh:
             return self.answer
         yield from asking(self._store.revoke, self.token.session_id, now=self._clock())
         if generation > session.generation:
-            # Nobody can have been given this turn by the store as it is: a backup was restored, or a failover lost it.
+            # The store as it is cannot have issued this turn: a backup was restored, or a failover lost it.
             self._tell("future_turn")
             raise InvalidGrantError("future_turn")
         # Two hold the same turn. Which of them is the thief cannot be told, so it ends for both (RFC 9700 §4.14.2).

@@ -1,4 +1,4 @@
-"""What happened to a session, for whoever counts or alerts: never with a token in it.
+"""Events of sessions, for metrics and alerts: never with a token in them.
 
 >>> events = SessionEvents(lambda event: print(event.kind, event.subject, event.reason))
 >>> events.tell("refreshed", subject="user-1", session_id="s1")
@@ -74,7 +74,7 @@ class SessionEvents:
             try:
                 self._on_event(event)
             except Exception:
-                # Whoever counts must not decide.
+                # An exception of a listener must not change the outcome.
                 logger.exception(
                     "on_event raised; the request goes on", extra=log_fields("callback_raised", callback="on_event")
                 )

@@ -20,7 +20,7 @@
 ['Firefox on Linux']
 
 The access token is stateless and short-lived. The refresh token is stateful: it names a row and a turn, and a turn can
-be taken once. Whoever takes it again after the grace time holds a copy, and the session ends for both.
+be taken once. A second use after the grace time is that of a copy, and the session ends for both.
 """
 
 from __future__ import annotations
@@ -315,8 +315,8 @@ class Sessions:
             grants = yield call
         except ConfigurationError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever broke there, nobody is logged out for it
-            # The log has the traceback, for whoever wrote `load`.
+        except Exception as error:  # noqa: BLE001 - whatever broke there ends no session
+            # The log has the traceback, for the author of `load`.
             logger.exception(
                 "load(subject) raised %s",
                 type(error).__name__,

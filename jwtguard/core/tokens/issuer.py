@@ -34,7 +34,7 @@ from jwtguard.core.tokens.principal import SCOPE_TOKEN
 from jwtguard.core.tokens.subject import Subject, subject_text
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
-"""Whoever holds an access token gets in, and nothing is looked up: so it does not live long."""
+"""An access token is accepted without a look-up, so its lifetime is short."""
 MAX_LIFETIME = timedelta(days=366).total_seconds()
 """Seconds; what lives longer is no access token."""
 OWN_CLAIMS = frozenset(
@@ -328,5 +328,5 @@ def _key_problems(keys: tuple[object, ...]) -> list[str]:
         return ["signing_keys is a list of SigningKey, oldest first: write signing_keys=[SigningKey.from_pem(...)]"]
     kids = [key.kid for key in keys if isinstance(key, SigningKey)]
     if len(keys) > 1 and (None in kids or len(set(kids)) != len(kids)):
-        return ["each of several signing_keys needs a kid of its own, or nobody can tell which one signed a token"]
+        return ["each of several signing_keys needs a kid of its own, which names the key that signed a token"]
     return []

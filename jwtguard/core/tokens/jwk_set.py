@@ -243,7 +243,7 @@ class LocalJWKSet(JWKSet):
             except ConfigurationError as error:
                 problems.extend(f"key {index + 1} of the JWK Set: {problem}" for problem in error.problems)
         if len({key.is_symmetric for key in keys}) > 1:
-            # RFC 8725 §2.1: whoever publishes such a set may publish the secret with it.
+            # RFC 8725 §2.1: publishing such a set may publish the secret with it.
             problems.append("the JWK Set mixes shared secrets and public keys: load each kind apart")
         try:
             super().__init__(keys)

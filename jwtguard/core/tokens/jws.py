@@ -39,7 +39,7 @@ TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 
 
 class UnverifiedJWS(NamedTuple):
-    """A token whose form is sound and whose signature nobody has checked yet; the header is still to be read.
+    """A token whose form is sound and whose signature has not been checked yet; the header is still to be read.
 
     The two segments are in the alphabet of base64 (RFC 4648 §4), for `decode_base64`. A tuple, where the other values
     are frozen dataclasses: one is made for every request, in a third of the time.
@@ -168,7 +168,7 @@ def largest_claims(text: str) -> str:
 
 
 def claims_of_unverified(text: str) -> Mapping[str, Any]:
-    """The claims that `text` shows, believed by nobody: for error messages about our own tokens."""
+    """The unverified claims of `text`: for error messages about our own tokens."""
     try:
         return parse_object(decode_segment(text.split(".")[1].encode("ascii")))
     except (JWTGuardError, IndexError, UnicodeEncodeError):

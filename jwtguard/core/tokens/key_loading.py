@@ -99,7 +99,7 @@ def _is_der_key(der: bytes) -> bool:
             load(der)
         except ValueError:  # Not this form.
             continue
-        except Exception:  # noqa: BLE001, S110 - it has the form, and is encrypted or of a kind nobody knows
+        except Exception:  # noqa: BLE001, S110 - it has the form, and is encrypted or of an unknown type
             pass
         return True
     return False

@@ -57,7 +57,7 @@ _KIND = (
     "Send the access token, not another one of the same login: an ID token is for the application that the user logged"
     " in to, not for an API."
 )
-_OUTAGE = "Nobody can tell at the moment, so nobody is logged out: try again, and look at the log for what it said."
+_OUTAGE = "The token's state is unknown at the moment, so no session ends: try again, and read the cause in the log."
 
 REASONS: dict[str, Reason] = {
     "not_text": _reason(1, remedy="Hand over the token as a str."),

@@ -258,7 +258,7 @@ class TokenVerifier:
         return isinstance(text, str) and len(text) <= self.max_token_bytes and not has_jws_form(text)
 
     def policy_of(self, claims: Mapping[str, Any]) -> Policy:
-        """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that nobody trusts."""
+        """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that is not trusted."""
         issuer, subject = claims.get("iss", NO_ISSUER), claims.get("sub")
         if not isinstance(issuer, str) and issuer is not NO_ISSUER:
             raise InvalidTokenError("iss")
