@@ -201,7 +201,7 @@ class CSRFError(JWTGuardError):
 
 
 class UnavailableError(JWTGuardError):
-    """Keys or store cannot be reached, so the answer is unknown. `retry_after` is in seconds. Never a 401: no logout."""
+    """Keys or store cannot be reached, so the answer is open. `retry_after` is in seconds. Never a 401: no logout."""
 
     status = 503
 
