@@ -113,7 +113,7 @@ ANNOTATIONS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("annotation", ANNOTATIONS, ids=str)
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
 def test_annotations(annotation: Any) -> None:
     """A parameter that would take the caller from the request is an error that shows what to write."""
     app = FastAPI()
@@ -123,7 +123,7 @@ def test_annotations(annotation: Any) -> None:
         app.websocket("/ws")(taking(annotation))
 
 
-@pytest.mark.parametrize("annotation", ANNOTATIONS, ids=str)
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
 def test_annotations_further_in(annotation: Any) -> None:
     """So it is in a dependency, in a class that serves as one, and in what a router or an application depends on."""
     for dependency in (taking(annotation), taken_by_a_class(annotation)):

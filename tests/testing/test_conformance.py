@@ -12,7 +12,7 @@ import pytest
 from jwtguard import UnavailableError
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.testing import AdapterConformance, RawAnswer, RawRequest, Site, WebSocketConformance
-from jwtguard.testing.conformance.adapter import assert_challenge
+from jwtguard.testing.conformance.adapter import assert_challenge, unlike
 from jwtguard.testing.conformance.adapter_cases import CASES
 from jwtguard.testing.conformance.adapter_sites import Broken, OutOfReach, site
 from jwtguard.testing.conformance.raw_clients import Client
@@ -198,3 +198,15 @@ def test_sources_that_fail(source: Any) -> None:
     """The key sources of the sites fail in the ways they are there for."""
     with pytest.raises((UnavailableError, RuntimeError)):
         source.refreshed(None).run()
+
+
+def test_rows_that_an_adapter_can_tell_apart() -> None:
+    """`every_row = False` keeps each site, each answer and each way to send a token."""
+    kept = unlike(CASES)
+    assert len(kept) < len(CASES)
+    for look in (
+        lambda case: (case.site, case.status, case.subject, case.retry_after),
+        lambda case: (case.site, case.request.method, case.request.target[:100]),
+        lambda case: (case.site, tuple(name for name, _ in case.request.headers)),
+    ):
+        assert set(map(look, kept)) == set(map(look, CASES))

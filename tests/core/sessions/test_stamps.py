@@ -133,7 +133,7 @@ def test_a_token_from_before_there_were_stamps() -> None:
     assert world.refused(answer.refresh_token) == "credentials_changed"
 
 
-@pytest.mark.parametrize("stamp", ["", "A" * 43, 5, ["x"], None, LEFT_OUT], ids=repr)
+@pytest.mark.parametrize("stamp", ["", "A" * 43, 5, ["x"], None, LEFT_OUT])
 def test_a_stamp_that_is_none(stamp: Any) -> None:
     """A token that was signed by hand with any other member is refused."""
     world = World()
@@ -237,7 +237,7 @@ def test_what_stands_in_the_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "stamp", [True, float("nan"), float("inf"), object(), ["a"], {"a": 1}, memoryview(b"x"), NOON.date()], ids=repr
+    "stamp", [True, float("nan"), float("inf"), object(), ["a"], {"a": 1}, memoryview(b"x"), NOON.date()]
 )
 def test_other_types(stamp: Any) -> None:
     """An error that says what to write and shows no value."""

@@ -53,7 +53,7 @@ GOOD_HEADERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("header", GOOD_HEADERS, ids=repr)
+@pytest.mark.parametrize("header", GOOD_HEADERS)
 def test_a_header_may_say_this(header: dict[str, Any]) -> None:
     """What offers a key or means nothing to us is never read; `typ` is compared without case (RFC 7515 §4.1.9)."""
     assert outcome(compact(header)) == ACCEPTED
