@@ -9,7 +9,7 @@ jwtguard.core.errors.ConfigurationError: this secret is a key in PEM, DER, SSH o
 use from_pem or from_jwk with an asymmetric algorithm, or a random secret
 
 Each function returns a key object of cryptography, or bytes, or raises `ConfigurationError`: a wrong key is refused
-when it is loaded, never while a request waits (RFC 8725 §3.5).
+when it is loaded, never while a request waits.
 """
 
 from __future__ import annotations
