@@ -704,6 +704,11 @@ class Guard(FromGuard):
         return self._trust
 
     @property
+    def verifier(self) -> TokenVerifier:
+        """The checks of a token's text and claims, for tools; `verify` also looks up revocation and reports events."""
+        return self._verifier
+
+    @property
     def revocation(self) -> core.SessionRevocation | None:
         """What asks whether a token's session has ended; None if nothing does."""
         return self._revocation

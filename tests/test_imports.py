@@ -211,3 +211,94 @@ def test_one_logic_needs_no_loop() -> None:
     root = Path(__file__).resolve().parent.parent
     loaded = _loaded_by(f"import sys\nsys.path.append({str(root)!r})\n{statement}")
     assert "asyncio" not in loaded - _loaded_by("pass")
+
+
+NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
+"""Public methods of `typing.NamedTuple`, whose underscore keeps them apart from the fields."""
+OF_OTHERS = {
+    "_default_manager": "Django documents `Model._default_manager`",
+    "_dont_enforce_csrf_checks": "Django's test client sets it; no public name skips the check of one request",
+    "_get_current_object": "Werkzeug documents `LocalProxy._get_current_object`",
+    "_meta": "Django documents `Model._meta`",
+    "_request": "Django REST Framework documents `Request._request`",
+}
+"""Names with an underscore in objects of other packages, and why they may be read."""
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not (name.startswith("__") and name.endswith("__"))
+
+
+def _names_of(tree: ast.Module) -> set[str]:
+    """The names that a module defines: functions, classes, variables, slots, and attributes of `self` and `cls`."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_own(node.value):
+            found.add(node.attr)
+    return found
+
+
+def _is_own(node: ast.expr) -> bool:
+    """Whether `node` is the object or the class that the method belongs to."""
+    return (isinstance(node, ast.Name) and node.id in {"self", "cls"}) or ast.unparse(node) == "super()"
+
+
+def _private_reads(tree: ast.Module) -> list[str]:
+    """The places where a module reads or imports a name with an underscore that another module defines."""
+    own = _names_of(tree) | NAMED_TUPLE | set(OF_OTHERS)
+    wrong = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            parts = [part for alias in node.names for part in alias.name.split(".")]
+            parts += str(getattr(node, "module", "")).split(".")
+            wrong += [f"line {node.lineno}: import of {part}" for part in parts if _is_private(part)]
+        elif (
+            isinstance(node, ast.Attribute)
+            and _is_private(node.attr)
+            and node.attr not in own
+            and not _is_own(node.value)
+        ):
+            wrong.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return wrong
+
+
+@files
+def test_no_module_reads_private_names_of_another(path: Path) -> None:
+    """A name with an underscore is used in the module that defines it, and nowhere else."""
+    assert _private_reads(_tree(path)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from a import _b",
+        "from a._b import c",
+        "import a._b",
+        "a._b",
+        "a._b = 1",
+        "f()._b",
+        "class X:\n def f(self): return self.other._b",
+    ],
+)
+def test_private_reads_are_seen(source: str) -> None:
+    """Each way to reach a private name of another module is found."""
+    assert len(_private_reads(ast.parse(source))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from a import b as _b\n_b.c",
+        "class X:\n _b: int\n def f(self, other): return self._a, other._b, super()._c, type(self).__name__",
+        "class X:\n def f(self, other):\n  self._b = 1\n  return other._b",
+        "row._replace(a=1)",
+        "model._meta",
+    ],
+)
+def test_own_names_may_be_read(source: str) -> None:
+    """Names of the module itself, of Python, of NamedTuple and of the list are no finding."""
+    assert _private_reads(ast.parse(source)) == []

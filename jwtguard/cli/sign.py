@@ -166,19 +166,22 @@ def _key(
 
 def _own_key(guard: Guard) -> SigningKey | None:
     """The key of a guard that could sign too: its keys are a directory, or a secret."""
-    for policy in guard._trust.policies:
+    for policy in guard.trust.policies:
         if isinstance(policy.keys, SigningKeys):
             return policy.keys.signing_key
         for key in policy.keys.current() or ():
             if key.is_symmetric:
-                return SigningKey.from_secret(key._material, algorithm=key.algorithm, kid=key.kid)
+                return SigningKey.from_secret(key.material, algorithm=key.algorithm, kid=key.kid)
     return None
 
 
 def _issuer(guard: Guard) -> str | None:
-    return next((policy.issuer for policy in guard._trust.policies if isinstance(policy.issuer, str)), None)
+    return next((policy.issuer for policy in guard.trust.policies if isinstance(policy.issuer, str)), None)
 
 
 def _audience(guard: Guard) -> tuple[str, ...]:
     """The first that the guard takes."""
-    return next((tuple(sorted(policy._audiences))[:1] for policy in guard._trust.policies if policy._audiences), ())
+    return next(
+        (tuple(sorted(policy.accepted_audiences))[:1] for policy in guard.trust.policies if policy.accepted_audiences),
+        (),
+    )

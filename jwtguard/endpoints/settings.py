@@ -118,7 +118,7 @@ class Settings:
         functions: tuple[Callable[..., object] | None, ...] = (
             self.authenticate,
             self.before_login,
-            sessions._load,
+            sessions.load,
             sessions.store.find,
         )
         return any(function is not None and is_async(function) for function in functions)

@@ -61,7 +61,7 @@ def _explaining(guard: Guard, text: str, route: Route | None, *, redact: bool) -
     except JWTGuardError as refused:
         error = refused.with_traceback(None)
     evidence = Evidence.of(guard, text if isinstance(text, str) else "", redact=redact)
-    is_opaque = guard.introspection is not None and guard._verifier.takes_as_opaque(text)
+    is_opaque = guard.introspection is not None and guard.verifier.takes_as_opaque(text)
     at = None if error is None else _step_of(error, evidence, is_opaque=is_opaque)
     steps = [_told(number, at, error, evidence, is_opaque=is_opaque) for number in range(1, CSRF_STEP)]
     if route is None:

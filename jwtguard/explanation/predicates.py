@@ -219,7 +219,7 @@ def is_der_signature(e: Evidence) -> bool:
 
 def signature_is_short(e: Evidence) -> bool:
     """Whether the signature has fewer bytes than the key's have."""
-    return e.key is not None and len(_signature(e)) < e.key._signature_length
+    return e.key is not None and len(_signature(e)) < e.key.signature_length
 
 
 def _signature(e: Evidence) -> bytes:
@@ -232,7 +232,7 @@ def secret_variant(e: Evidence) -> str | None:
     if key is None or not key.is_symmetric or len(e.parts) != 3:
         return None
     signing_input = f"{e.parts[0]}.{e.parts[1]}".encode("ascii")
-    for name, secret in _variants(key._material):
+    for name, secret in _variants(key.material):
         try:
             VerificationKey.from_secret(secret, algorithm=key.algorithm).verify(signing_input, _signature(e))
         except (InvalidTokenError, ConfigurationError):

@@ -111,7 +111,7 @@ def _key_name(key: VerificationKey) -> str:
 def _signature(e: Evidence) -> Pair:
     key, wanted = e.key, "a signature that holds"
     if key is not None:
-        wanted = f"a signature of {key._signature_length} bytes that holds by the key with {_key_name(key)}"
+        wanted = f"a signature of {key.signature_length} bytes that holds by the key with {_key_name(key)}"
     length = len(e.parts[2]) * 3 // 4 if len(e.parts) == 3 else 0
     return wanted, f"{length} bytes"
 
@@ -122,7 +122,7 @@ def _claims(e: Evidence) -> Pair:
         return _issuer_wanted(e), e.shown("iss")
     named_claims = ("iss", "aud", "sub", "exp", "nbf", "iat")
     wanted = [
-        f"there are {', '.join(policy._required)}" if policy._required else "",
+        f"there are {', '.join(policy.required_names)}" if policy.required_names else "",
         _issuer_wanted(e),
         _audience_wanted(e),
         f"the time is right, give or take {policy._leeway:g} s",
@@ -151,7 +151,7 @@ _BY_STEP: dict[int, Callable[[Evidence], Pair]] = {
 
 
 def _alg(e: Evidence, reason: str) -> Pair:
-    allowed = None if e.policy is None else e.policy._algorithms
+    allowed = None if e.policy is None else e.policy.accepted_algorithms
     wanted = "alg is a string" if allowed is None else f"alg is {_quoted(sorted(allowed), 'or')}"
     return wanted, e.shown("alg", of=e.header)
 
@@ -270,7 +270,11 @@ def _expired(e: Evidence, reason: str) -> Pair:
 
 
 def _too_old(e: Evidence, reason: str) -> Pair:
-    age = span(e.policy._max_age) if e.policy is not None and e.policy._max_age is not None else "max_token_age"
+    age = (
+        span(e.policy.max_age_seconds)
+        if e.policy is not None and e.policy.max_age_seconds is not None
+        else "max_token_age"
+    )
     return f"iat is at most {age} ago, give or take {_leeway(e)}; it is {_now(e)}", e.shown("iat")
 
 

@@ -62,14 +62,14 @@ class Evidence:
     @classmethod
     def of(cls, guard: Guard, text: str, *, redact: bool = False) -> Self:
         """Look at `text` and at what `guard` wants."""
-        limit: int = guard._verifier.max_token_bytes
+        limit: int = guard.verifier.max_token_bytes
         parts = tuple(text.split(".", 6)) if len(text) <= limit else (text,)
         header = read_part(parts[0]) if len(parts) == 3 else None
         claims = read_part(parts[1]) if len(parts) == 3 else None
-        policies = guard._trust.policies
+        policies = guard.trust.policies
         policy = policies[0] if len(policies) == 1 else _policy_of(guard, claims)
-        if guard.introspection is not None and guard._verifier.takes_as_opaque(text):
-            policy = guard._trust.opaque_policy or policy
+        if guard.introspection is not None and guard.verifier.takes_as_opaque(text):
+            policy = guard.trust.opaque_policy or policy
         return cls(
             text=text,
             parts=parts,
@@ -118,7 +118,7 @@ class Evidence:
     @property
     def wanted_audiences(self) -> list[str]:
         """The guard's."""
-        found = None if self.policy is None else self.policy._audiences
+        found = None if self.policy is None else self.policy.accepted_audiences
         return sorted(found or ())
 
     @property
@@ -188,7 +188,7 @@ def _measured(value: object) -> str:
 
 def _policy_of(guard: Guard, claims: Mapping[str, Any] | None) -> Policy | None:
     try:
-        return guard._verifier.policy_of(claims or {})
+        return guard.verifier.policy_of(claims or {})
     except InvalidTokenError:
         return None
 

@@ -90,15 +90,15 @@ class FrozenClock:
 
     def _take_over_guard(self, guard: Guard) -> None:
         self._set(guard, "_clock")
-        self._set(guard._verifier, "_clock")
+        self._set(guard.verifier, "_clock")
         for source in guard.trust.key_sources:
             if isinstance(source, FetchedKeys):
                 self._set(source, "_clock")
-        revocation = _real(guard._revocation)
+        revocation = _real(guard.revocation)
         if isinstance(revocation, SessionRevocation):
             # How old an answer is, is told by the other clock: what was heard by one says nothing by the other.
-            revocation._known.clear()
-            self._undo.callback(revocation._known.clear)
+            revocation.forget()
+            self._undo.callback(revocation.forget)
             self._set(revocation, "_monotonic")
 
     def _set(self, target: object, name: str) -> None:

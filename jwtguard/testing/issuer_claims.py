@@ -62,7 +62,7 @@ def policy_of(policies: Sequence[Policy], issuer: str | NoIssuerType | None) -> 
 
 def algorithm_of(policy: Policy) -> str:
     """One that its tokens may be signed with."""
-    allowed = policy._algorithms
+    allowed = policy.accepted_algorithms
     return next(name for name in _PREFERRED if allowed is None or name in allowed)
 
 
@@ -95,15 +95,15 @@ def claims_of(policy: Policy, subject: str, now: int, settings: TokenSettings) -
         # An expired token was issued before it expired.
         "iat": now + min(0, int(settings.get("expires_in", LIFETIME).total_seconds())),
         "jti": secrets.token_urlsafe(16),
-        "sid": settings.get("session_id") or ("a-session" if "sid" in policy._required else None),
-        "auth_time": settings.get("auth_time") or (now if "auth_time" in policy._required else None),
+        "sid": settings.get("session_id") or ("a-session" if "sid" in policy.required_names else None),
+        "auth_time": settings.get("auth_time") or (now if "auth_time" in policy.required_names else None),
     }
     if isinstance(policy.issuer, TenantPattern):
         claims[policy.issuer.claim] = _tenant(policy)
     if isinstance(policy.issuer, TrustDomain) and not policy.issuer.holds(subject):
         subject = f"{policy.issuer}/{subject}"
     if policy.audience is not UNCHECKED:
-        claims["aud"] = min(policy._audiences or ())
+        claims["aud"] = min(policy.accepted_audiences or ())
     _be_of_kind(claims, policy)
     mapping = policy.claims
     _put(claims, mapping.subject_paths[0] if mapping.subject_paths else ("sub",), subject)

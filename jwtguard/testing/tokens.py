@@ -78,7 +78,7 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
     does. Raises `ConfigurationError` if `guard` is none.
     """
     check_guard(guard, "tokens_for")
-    trust, verifier = guard.trust, guard._verifier
+    trust, verifier = guard.trust, guard.verifier
     policies = tuple(
         replace(policy, keys=_with_throwaway(policy.keys, throwaway_key(algorithm_of(policy))))
         for policy in trust.policies
@@ -90,12 +90,12 @@ def tokens_for(guard: Guard) -> Iterator[TokenFor]:
             "_verifier": TokenVerifier(
                 policies,
                 max_token_bytes=verifier.max_token_bytes,
-                cache_size=verifier._cache_size,
+                cache_size=verifier.cache_size,
                 clock=guard.clock,
             ),
         }
-        if guard._revocation is not None:
-            changes["_revocation"] = _ButNotForTests(guard._revocation, token_for.made)
+        if guard.revocation is not None:
+            changes["_revocation"] = _ButNotForTests(guard.revocation, token_for.made)
         for name, value in changes.items():
             undo.callback(object.__setattr__, guard, name, getattr(guard, name))
             object.__setattr__(guard, name, value)

@@ -68,7 +68,7 @@ def test_no_public_key_is_a_secret() -> None:
     assert site.outcome(token(FIRST)) == "accepted"
     for key in (FIRST, signing_key("RS256", "rsa")):
         pem = key.verification_key.to_pem()
-        for secret in (pem, pem.strip(), key.verification_key._material):
+        for secret in (pem, pem.strip(), key.verification_key.material):
             forged = SigningKey(secret, algorithm="HS256", kid=key.kid)
             assert site.outcome(token(forged)) == "401 signature"
     assert site.fetcher.count == 1

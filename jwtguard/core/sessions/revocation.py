@@ -104,6 +104,10 @@ class SessionRevocation:
         )
         tell_child(self)
 
+    def forget(self) -> None:
+        """Forget all answers of the store, so that each session is looked up again."""
+        self._known.clear()
+
     def after_fork(self) -> None:
         """Look-ups in flight are so in the parent alone; what is known stays known."""
         self._in_flight.clear()

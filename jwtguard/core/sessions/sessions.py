@@ -76,12 +76,12 @@ class Sessions:
 
     issuer: TokenIssuer
     store: SessionStore
+    load: Load
     _absolute: float
     _clock: Callable[[], float]
     _events: SessionEvents
     _grace: float
     _idle: float
-    _load: Load
     _tokens: SessionTokens
 
     def __init__(
@@ -123,12 +123,12 @@ class Sessions:
         vars(self).update(
             issuer=issuer,
             store=store,
+            load=load,
             _absolute=absolute,
             _clock=clock,
             _events=SessionEvents(on_event),
             _grace=grace_seconds,
             _idle=idle,
-            _load=load,
             _tokens=tokens,
         )
 
@@ -310,7 +310,7 @@ class Sessions:
     def _grants(self, subject: str, session_id: str | None) -> Steps[Grants]:
         # Where the store's connections belong to a thread, the user's are as a rule in the same database.
         to_thread = getattr(self.store, "to_thread", None)
-        call = Call(partial(self._load, subject), sync_alternative="a function that is not async", to_thread=to_thread)
+        call = Call(partial(self.load, subject), sync_alternative="a function that is not async", to_thread=to_thread)
         try:
             grants = yield call
         except ConfigurationError:

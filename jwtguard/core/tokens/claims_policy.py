@@ -62,11 +62,15 @@ class Policy:
     kind: TokenKind = field(default_factory=TokenKind)
     past_claims: tuple[str, ...] = ()
     until: float | None = None
-    _algorithms: frozenset[str] | None = field(init=False, repr=False, default=None)
-    _audiences: frozenset[str] | None = field(init=False, repr=False, default=None)
-    _required: tuple[str, ...] = field(init=False, repr=False, default=())
+    accepted_algorithms: frozenset[str] | None = field(init=False, repr=False, default=None)
+    """The values of `alg` that a header may have; None if the keys alone decide."""
+    accepted_audiences: frozenset[str] | None = field(init=False, repr=False, default=None)
+    """`audience` as a set of names; None where it is unchecked."""
+    required_names: tuple[str, ...] = field(init=False, repr=False, default=())
+    """The claims that must be there: `required_claims`, or their default."""
     _leeway: float = field(init=False, repr=False, default=0.0)
-    _max_age: float | None = field(init=False, repr=False, default=None)
+    max_age_seconds: float | None = field(init=False, repr=False, default=None)
+    """`max_token_age` in seconds."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -80,13 +84,13 @@ class Policy:
                 " or issuer=UNCHECKED if any issuer will do"
             )
         if self.audience is not UNCHECKED:
-            store(self, "_audiences", _audiences(self.audience, problems))
+            store(self, "accepted_audiences", _audiences(self.audience, problems))
         if not isinstance(self.keys, KeySource):
             problems.append("keys is required and cannot be unchecked: pass JWKSet([...]) or another KeySource")
         store(self, "_leeway", seconds("leeway", self.leeway, problems, at_most=MAX_LEEWAY))
         if self.max_token_age is not None:
-            store(self, "_max_age", seconds("max_token_age", self.max_token_age, problems))
-        store(self, "_required", self._required_names(problems))
+            store(self, "max_age_seconds", seconds("max_token_age", self.max_token_age, problems))
+        store(self, "required_names", self._required_names(problems))
         if not isinstance(self.claims, ClaimsMapping):
             problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
         if not isinstance(self.kind, TokenKind):
@@ -95,7 +99,7 @@ class Policy:
         algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
         if algorithms is not None:
             try:
-                store(self, "_algorithms", header_names(allow_list(algorithms)))
+                store(self, "accepted_algorithms", header_names(allow_list(algorithms)))
             except ConfigurationError as error:
                 problems.extend(error.problems)
         ConfigurationError.raise_all(problems)
@@ -125,7 +129,7 @@ class Policy:
 
         `usual` are the values of `typ` where the policy's `kind` names none.
         """
-        if self._algorithms is not None and header.algorithm not in self._algorithms:
+        if self.accepted_algorithms is not None and header.algorithm not in self.accepted_algorithms:
             raise InvalidTokenError("alg")
         self.kind.check_type(header.type, usual)
 
@@ -135,13 +139,13 @@ class Policy:
         The first wrong claim in this order is the reason: missing ones, `iss`, `aud`, `sub`, `jti`, kind, dates, `cnf`.
         """
         # Step 7: the claims.
-        for name in self._required:
+        for name in self.required_names:
             if name not in claims:
                 raise InvalidTokenError(f"missing_{name}")
         self._check_issuer(claims)
         self._check_audience(claims)
         # RFC 7519 §4.1.2 and §4.1.7.
-        if not self.claims.names_subject(claims, is_required="sub" in self._required):
+        if not self.claims.names_subject(claims, is_required="sub" in self.required_names):
             raise InvalidTokenError("sub")
         if not isinstance(claims.get("jti", ""), str):
             raise InvalidTokenError("jti")
@@ -175,7 +179,7 @@ class Policy:
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
         # RFC 7519 §4.1.3: a string or a list of strings, one of which means us.
-        ours = self._audiences
+        ours = self.accepted_audiences
         if ours is None and "aud" not in claims:
             return
         audience = claims.get("aud")
@@ -209,10 +213,10 @@ class Policy:
         leeway = self._leeway
         not_after: float = claims.get("exp", _NEVER) + leeway
         not_before: float = max(claims.get("nbf", -_NEVER), claims.get("iat", -_NEVER)) - leeway
-        if self._max_age is not None:
+        if self.max_age_seconds is not None:
             if "iat" not in claims:
                 raise InvalidTokenError("missing_iat")
-            not_after = min(not_after, claims["iat"] + self._max_age + leeway)
+            not_after = min(not_after, claims["iat"] + self.max_age_seconds + leeway)
         if self.until is not None:
             not_after = min(not_after, self.until)
         return not_before, not_after

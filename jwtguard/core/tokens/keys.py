@@ -63,9 +63,11 @@ class VerificationKey:
     """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
     is_generated: bool
     """Whether it belongs to a key that `SigningKey.generate` made in this process; False for a key that was loaded."""
+    material: bytes
+    """The bytes of a secret, which must not be shown; of a public key its DER form (SubjectPublicKeyInfo)."""
+    signature_length: int
+    """Bytes of a signature by this key."""
     _key: KeyObject
-    _material: bytes
-    _signature_length: int
 
     def __init__(
         self,
@@ -88,8 +90,8 @@ class VerificationKey:
             is_generated=is_generated,
             names=frozenset({algorithm, "EdDSA", okp_name(key)} if suite.kty == "OKP" else {algorithm}),
             _key=key,
-            _signature_length=length,
-            _material=key if suite.kty == "oct" else public_der(key),
+            signature_length=length,
+            material=key if suite.kty == "oct" else public_der(key),
         )
 
     @classmethod
@@ -132,12 +134,12 @@ class VerificationKey:
     @property
     def is_guessable(self) -> bool:
         """Whether it is a shared secret that looks thought up; see `jwtguard.core.tokens.secret_strength`."""
-        return self.is_symmetric and looks_thought_up(self._material)
+        return self.is_symmetric and looks_thought_up(self.material)
 
     def verify(self, signing_input: bytes, signature: bytes) -> None:
         """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
         # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
-        if len(signature) == self._signature_length and _holds(self._key, self.algorithm, signing_input, signature):
+        if len(signature) == self.signature_length and _holds(self._key, self.algorithm, signing_input, signature):
             return
         raise InvalidTokenError("signature")
 
@@ -149,7 +151,7 @@ class VerificationKey:
         jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
         if SUITES[self.algorithm].curve is not None:
             # Zeros in front included (RFC 7518 §6.2.1.2), which older releases of PyJWT leave out.
-            numbers, size = self._key.public_numbers(), self._signature_length // 2
+            numbers, size = self._key.public_numbers(), self.signature_length // 2
             jwk |= {name: encode_segment(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
         named = {} if self.kid is None else {"kid": self.kid}
         return {**jwk, **named, "use": "sig", "alg": self.algorithm}
@@ -163,7 +165,7 @@ class VerificationKey:
 
     def is_same_key(self, other: VerificationKey) -> bool:
         """Whether both hold the same key; their names may differ."""
-        return hmac.compare_digest(self._material, other._material)
+        return hmac.compare_digest(self.material, other.material)
 
     def __repr__(self) -> str:
         return f"VerificationKey(algorithm={self.algorithm!r}, kid={self.kid!r})"

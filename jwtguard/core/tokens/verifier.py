@@ -122,7 +122,8 @@ class TokenVerifier:
         self._domains = [(policy.issuer, policy) for policy in policies if isinstance(policy.issuer, TrustDomain)]
         self.max_token_bytes = max_token_bytes
         """Longer texts are refused unread."""
-        self._cache_size = cache_size
+        self.cache_size = cache_size
+        """Verified tokens that are kept; 0 means none."""
         self._usual_types = types
         # Of the policies that name types of their own, each lets pass its own alone.
         self._types = types.union(*(policy.kind.types or () for policy in policies)) - {""}
@@ -248,8 +249,8 @@ class TokenVerifier:
         claims = _claims_of(presented.jws) if presented.claims is None else presented.claims
         not_before, not_after = policy.check(claims, now)
         token = VerifiedToken(header=header, claims=claims, sha256=presented.sha256, policy=policy)
-        if self._cache_size:
-            make_room(self._cache, self._cache_size)
+        if self.cache_size:
+            make_room(self._cache, self.cache_size)
             self._cache[presented.sha256] = (token, source, keys, not_before, not_after)
         return token
 

@@ -27,7 +27,7 @@ class Browser:
     """One user's browser, talking to one site over https. `root_path` is where the site is mounted."""
 
     def __init__(self, client: Client, *, root_path: str = "", host: str = HOST) -> None:
-        self._client = client
+        self.client = client
         self._root_path = root_path
         self._host = host
         self.set_cookies: list[str] = []
@@ -63,7 +63,7 @@ class Browser:
         if cookies:
             fields.append(("Cookie", cookies))
         self.set_cookies = []
-        answer = self._client(
+        answer = self.client(
             RawRequest(method=method, target=path, headers=fields, body=body, root_path=self._root_path)
         )
         self.set_cookies = [value for name, value in answer.headers if name.lower() == "set-cookie"]

@@ -125,7 +125,7 @@ class RenewalConformance:
         site, browser = self.logged_in()
         stolen = browser.cookies("/")
         assert browser.send("GET", "/me").status == 200
-        thief = Browser(browser._client)
+        thief = Browser(browser.client)
         for cookie, value in stolen.items():
             thief.put(cookie, value)
         site.clock.now += 11
@@ -136,7 +136,7 @@ class RenewalConformance:
     def test_two_tabs(self) -> None:
         """Two requests with the same cookies within the grace time both pass, and end in the same turn."""
         site, browser = self.logged_in()
-        other = Browser(browser._client)
+        other = Browser(browser.client)
         for cookie, value in browser.cookies("/").items():
             other.put(cookie, value)
         for tab in (browser, other):
