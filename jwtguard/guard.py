@@ -54,12 +54,13 @@ from jwtguard.core.http.token_sources import (
     scheme_hint,
 )
 from jwtguard.core.logs import log_fields, refusal_level, refusal_text
-from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY, UNCHECKED, Policy, UncheckedType
+from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY, Policy
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES
 from jwtguard.core.tokens.key_sources import Keys
 from jwtguard.core.tokens.principal import ClaimsMapping, Principal
+from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.verifier import CACHE_SIZE, TokenVerifier, VerifiedToken
 from jwtguard.trust.defaults import PolicyDefaults
 from jwtguard.trust.trust import Trust

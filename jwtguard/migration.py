@@ -33,9 +33,8 @@ from jwtguard.core.http.token_sources import AuthorizationHeader
 from jwtguard.core.tokens.algorithms import allow_list
 from jwtguard.core.tokens.key_sources import Keys
 from jwtguard.core.tokens.keys import VerificationKey
-from jwtguard.core.tokens.no_issuer import NO_ISSUER
 from jwtguard.core.tokens.principal import ClaimsMapping
-from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.trust.trusted_issuer import TrustedIssuer
 

@@ -15,8 +15,7 @@ from jwtguard.checks.finding import Finding
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.csrf import CSRF
 from jwtguard.core.http.token_sources import TokenQuery, is_ambient
-from jwtguard.core.tokens.claims_policy import UNCHECKED
-from jwtguard.core.tokens.no_issuer import NO_ISSUER
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.guard import Guard
 
 LONG_LEEWAY = 60.0

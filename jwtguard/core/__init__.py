@@ -1,8 +1,8 @@
-"""The core: it decides, and touches nothing.
+"""The core: the decisions, without input or output, without a framework, and without a clock of its own.
 
-The rule of this folder: no input or output, no framework, no clock of its own. Time, randomness and whatever must be
-fetched come in as parameters or are asked for through `jwtguard.core.flow`. It imports the standard library, itself,
-and, in `jwk.py` and `signatures.py` alone, PyJWT and cryptography. `tests/test_imports.py` holds it to that.
+Time and randomness are parameters; what must be fetched is requested through `jwtguard.core.flow`. The core imports the
+standard library and itself; only `tokens/algorithms.py`, `tokens/key_loading.py` and `tokens/keys.py` import PyJWT and
+cryptography. `tests/test_imports.py` enforces this.
 """
 
 import typing

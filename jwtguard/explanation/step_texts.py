@@ -20,8 +20,7 @@ from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE, Policy
 from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.core.tokens.jws import TOKEN_TYPES
 from jwtguard.core.tokens.keys import MAX_KID_LENGTH, VerificationKey
-from jwtguard.core.tokens.no_issuer import NO_ISSUER
-from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.trust_domains import TrustDomain

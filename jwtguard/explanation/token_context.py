@@ -23,8 +23,7 @@ from jwtguard.core.tokens.encoding import JSONObject, decode_segment, parse_obje
 from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
 from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES
 from jwtguard.core.tokens.keys import VerificationKey
-from jwtguard.core.tokens.no_issuer import NO_ISSUER
-from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.explanation.moments import DATES, moment
 from jwtguard.guard import Guard

@@ -18,9 +18,9 @@ from typing import Any, TypedDict
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
 from jwtguard.core.tokens.algorithms import ALGORITHMS
-from jwtguard.core.tokens.claims_policy import UNCHECKED, Policy
-from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
+from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.principal import ClaimPath
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED, NoIssuerType
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.tokens.trust_domains import TrustDomain
 

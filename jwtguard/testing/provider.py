@@ -27,9 +27,10 @@ from datetime import timedelta
 from typing import Any, Literal, Self, TypeAlias, Unpack
 from urllib.parse import parse_qs
 
-from jwtguard.core.tokens.claims_policy import UNCHECKED, Policy
+from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.guard import Guard
 from jwtguard.testing.issuer_claims import TokenSettings, claims_of, policy_of, type_of
 from jwtguard.testing.loopback import Send, Server, answer, path_of

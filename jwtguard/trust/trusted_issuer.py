@@ -29,9 +29,8 @@ from jwtguard.core.tokens.algorithms import allow_list
 from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.core.tokens.key_sources import Keys, key_source
-from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.tokens.principal import ClaimsMapping
-from jwtguard.core.tokens.sentinels import UncheckedType
+from jwtguard.core.tokens.sentinels import NO_ISSUER, NoIssuerType, UncheckedType
 from jwtguard.core.tokens.tenants import TenantPattern, has_placeholder
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.trust_domains import SPIFFE, TrustDomain

@@ -16,7 +16,7 @@ from jwtguard import TrustedIssuer
 from jwtguard.checks import Finding
 from jwtguard.cli import main
 from jwtguard.cli.doctor import _print
-from jwtguard.core.tokens.no_issuer import NO_ISSUER
+from jwtguard.core.tokens.sentinels import NO_ISSUER
 from jwtguard.doctor import Subject
 from tests.samples import AUDIENCE, ISSUER, KEY, guard
 

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from jwtguard import JWTGuardError, SigningKey, VerificationKey
-from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY, Policy, UncheckedType
+from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY, Policy
 from jwtguard.core.tokens.encoding import encode_segment
 from jwtguard.core.tokens.jwk_set import JWKSet, KeySource
+from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.core.tokens.verifier import TokenVerifier, VerifiedToken
 from tests.core.keys import hs256
 

@@ -337,7 +337,7 @@ def test_code_of_one_s_own() -> None:
 
 def test_tokens_for_tests() -> None:
     """A test of an application that moves over gets tokens of the new issuer, and of the old by asking."""
-    from jwtguard.core.tokens.no_issuer import NO_ISSUER
+    from jwtguard.core.tokens.sentinels import NO_ISSUER
 
     guard = throwaway_guard(issuers=[NEW, reader("simplejwt")], clock=lambda: float(NOW))
     with tokens_for(guard) as token_for:

@@ -20,10 +20,8 @@ from jwtguard.core.tokens.encoding import JOSEHeader
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.core.tokens.jws import TOKEN_TYPES
 from jwtguard.core.tokens.key_sources import sources_of
-from jwtguard.core.tokens.no_issuer import NO_ISSUER, NoIssuerType
 from jwtguard.core.tokens.principal import ClaimsMapping
-from jwtguard.core.tokens.sentinels import UNCHECKED as UNCHECKED
-from jwtguard.core.tokens.sentinels import UncheckedType as UncheckedType
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED, NoIssuerType, UncheckedType
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.trust_domains import TrustDomain

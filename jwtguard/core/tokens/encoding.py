@@ -3,9 +3,9 @@
 >>> parse_object(decode_segment(b"eyJhbGciOiJIUzI1NiJ9"))
 {'alg': 'HS256'}
 
-Two readers that understand one text differently are the root of most token forgeries (RFC 8725 §2.6, §3.7), so
-everything with two readings is refused here: padding, loose bits, a byte order mark, duplicate members, NaN.
-What comes out is read-only all the way down, since cached tokens are shared between requests.
+Text that two parsers can understand differently enables forgeries (RFC 8725 §2.6, §3.7). It is refused here: padding,
+unused bits that are not zero, a byte order mark, duplicate members, NaN. The parsed objects are read-only at every
+level, because requests share cached tokens.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from typing import Any, NoReturn, TypeVar
 from jwtguard.core.errors import MalformedTokenError
 
 MAX_DEPTH = 64
-"""Levels of nesting; interpreters differ in how many they survive, so the limit is ours."""
+"""Levels of nesting. The limits of Python versions differ, so this one applies first."""
 MAX_NUMBER_LENGTH = 40
-"""Characters of one number: CPython parses integers in quadratic time."""
+"""Characters of one number. The time that CPython takes to parse an integer grows with the square of its length."""
 
 TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
-"""base64url to base64 (RFC 4648 §4) in one C call, for a whole token at once: points stay points. What is base64 and no
-base64url becomes `!`, which no decoder takes; all that one does take is one to one."""
+"""Translates base64url to base64 (RFC 4648 §4). Dots are kept, so that a whole token can be translated before it is
+split. The characters `+`, `/` and `=`, which are not base64url, become `!`, which the decoder refuses."""
 _PADDING = (b"", b"", b"==", b"=")
-# Of the last character only some bits are used when the length is no multiple of four; the others must be zero
-# (RFC 4648 §3.5), or one token could be written in several ways. One character over is no base64 at all.
+# The last characters that are allowed, by the length modulo four. Where the length is no multiple of four, the unused
+# bits of the last character must be zero (RFC 4648 §3.5), or one token could be written in several ways. A remainder of
+# one is not possible in base64.
 _CANONICAL_LAST = (frozenset(b""), frozenset(b""), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
@@ -62,7 +63,7 @@ def _read_only(self: object, *_: object, **__: object) -> NoReturn:
 
 
 class JSONArray(list[Any]):
-    """A JSON array that cannot be changed by what it offers; equal to the list with the same members."""
+    """A JSON array whose methods do not change it; equal to the list with the same members."""
 
     __slots__ = ()
     append = extend = insert = pop = remove = clear = sort = reverse = _read_only
@@ -79,7 +80,7 @@ class JSONArray(list[Any]):
 
 
 class JSONObject(dict[str, Any]):
-    """A JSON object that cannot be changed by what it offers; equal to the dict with the same members."""
+    """A JSON object whose methods do not change it; equal to the dict with the same members."""
 
     __slots__ = ()
     __setitem__ = __delitem__ = __ior__ = _read_only
@@ -142,26 +143,26 @@ def parse_object(data: bytes) -> JSONObject:
 
 
 def parse_object_as(kind: type[_Object], data: bytes) -> _Object:
-    """`parse_object`, whose result is a `kind`."""
-    # A count of brackets that is small proves the depth without looking for strings.
+    """`parse_object` with a result of the class `kind`."""
+    # Text with at most MAX_DEPTH brackets cannot be nested deeper, so only other text is measured.
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise MalformedTokenError("json_depth")
     try:
-        # Decoded here: the JSON module, given bytes, would guess UTF-16 and UTF-32 too.
+        # Decoded here, because the JSON module also accepts bytes in UTF-16 and UTF-32.
         text = data.decode()
         members = _DECODER.decode(text)
-        # Only an escape can spell a lone surrogate, since strict UTF-8 holds none. RFC 8259 §8.2.
+        # A lone surrogate (RFC 8259 §8.2) needs an escape, because strict UTF-8 cannot encode one.
         if "\\" in text:
             json.dumps(members, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        # The error of the JSON module holds the whole text, so it must not travel along as our context.
+        # The error is raised below, without a context: the error of the JSON module holds the whole text.
         members = None
     if not isinstance(members, dict):
         raise MalformedTokenError("json")
     return kind(members)
 
 
-# A string, closed or not; possessive, so that no input makes it backtrack.
+# A string, closed or not. The possessive quantifiers prevent backtracking.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
@@ -187,7 +188,7 @@ def _object(pairs: list[tuple[str, Any]]) -> JSONObject:
 
 
 def _array(members: list[Any]) -> JSONArray:
-    # Its objects came through the hook already: touching them again at each level would take time in the square.
+    # Objects in the array are read-only already, because the decoder called `_object` for them.
     return JSONArray([_array(member) if type(member) is list else member for member in members])
 
 
@@ -208,5 +209,5 @@ def _constant(text: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-# Made once: `json.loads` with hooks makes a decoder at each call.
+# `json.loads` with hooks would make a decoder at each call.
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -6,8 +6,8 @@
 >>> verify(text, key.verification_key).payload
 b'any payload'
 
-These are steps 1 to 6 of verifying; `verification.py` adds step 7, the claims. The numbers are those of
-`docs/verification.md`.
+The steps are numbered as in `docs/verification.md`. This module has steps 1 to 4 and 6; `verifier.py` adds step 5, the
+choice of the key, and `claims_policy.py` adds steps 7 and 8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, MalformedTokenError
 from jwtguard.core.tokens.encoding import (
@@ -33,30 +33,28 @@ from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import MAX_KID_LENGTH, SigningKey, VerificationKey
 
 MAX_TOKEN_BYTES = 8192
-"""Longer values are refused before they are looked at. Servers allow about as much for all headers together."""
+"""Longer tokens are refused before they are parsed. Common servers allow about as much for all headers together."""
 TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 """The `typ` values of access tokens, in lower case and without `application/` (RFC 7519 §5.1, RFC 9068 §2.1)."""
 
 
-class UnverifiedJWS(NamedTuple):
-    """A token whose form is sound and whose signature has not been checked yet; the header is still to be read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedJWS:
+    """A token whose form is correct; its header is not parsed and its signature is not verified.
 
-    The two segments are in the alphabet of base64 (RFC 4648 §4), for `decode_base64`. A tuple, where the other values
-    are frozen dataclasses: one is made for every request, in a third of the time.
+    The two segments are in the alphabet of base64 (RFC 4648 §4), for `decode_base64`. `repr` shows no part of them,
+    because together they are the token.
     """
 
-    header_segment: bytes
-    payload_segment: bytes
-    signature: bytes
-    signing_input: bytes
-
-    def __repr__(self) -> str:
-        return "UnverifiedJWS()"  # All of it is the token.
+    header_segment: bytes = field(repr=False)
+    payload_segment: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    signing_input: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedJWS:
-    """The header and the payload that a signature was found to cover. `sha256` is of the whole token."""
+    """The header and the payload of a token whose signature was verified. `sha256` is the hash of the whole token."""
 
     header: JOSEHeader
     payload: bytes = field(repr=False)
@@ -84,7 +82,7 @@ def verify(
 
 
 def is_signed_by(jws: UnverifiedJWS, candidates: Iterable[VerificationKey]) -> bool:
-    """Step 6: whether the signature holds by one of the keys, which are tried in order (RFC 7515 §5.2)."""
+    """Step 6: whether one of the keys, tried in order, verifies the signature (RFC 7515 §5.2)."""
     for key in candidates:
         try:
             key.verify(jws.signing_input, jws.signature)
@@ -95,7 +93,7 @@ def is_signed_by(jws: UnverifiedJWS, candidates: Iterable[VerificationKey]) -> b
 
 
 def check_length(text: str, max_token_bytes: int) -> bytes:
-    """Step 1: refuse what is too long before anything is split, decoded or copied (RFC 8725 §3.11 in spirit)."""
+    """Step 1: refuse a token that is too long before it is split, decoded or copied (like RFC 8725 §3.11)."""
     if not isinstance(text, str):
         raise MalformedTokenError("not_text")
     if len(text) > max_token_bytes:
@@ -109,12 +107,12 @@ _JWS_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 def has_jws_form(text: str) -> bool:
-    """Whether `text` looks like a compact JWS, sound or not: what does is never taken for an opaque token."""
+    """Whether `text` has the form of a compact JWS. Such a text is never treated as an opaque token."""
     return _JWS_FORM.fullmatch(text) is not None
 
 
 def split(data: bytes) -> UnverifiedJWS:
-    """Step 2: the three parts, with the signature decoded, and what it is to cover."""
+    """Step 2: split a token into its three parts, and decode the signature."""
     # Exactly three parts that are not empty (RFC 7515 §7.1). Five would be an encrypted token (RFC 7516 §9), and the
     # JSON serializations have no place in a JWT (RFC 7519 §3).
     segments = data.translate(TO_BASE64).split(b".", 3)
@@ -123,16 +121,21 @@ def split(data: bytes) -> UnverifiedJWS:
     header_segment, payload_segment, signature_segment = segments
     signing_input = data[: -len(signature_segment) - 1]
     signature = decode_base64(signature_segment)
-    return UnverifiedJWS(header_segment, payload_segment, signature, signing_input)
+    return UnverifiedJWS(
+        header_segment=header_segment,
+        payload_segment=payload_segment,
+        signature=signature,
+        signing_input=signing_input,
+    )
 
 
 def read_header(segment: bytes, types: frozenset[str]) -> JOSEHeader:
     """Steps 3 and 4: parse a header strictly and refuse what changes the meaning of the token."""
     # Step 3: canonical base64url, strict JSON, an object (RFC 7515 §5.2, RFC 8725 §3.7).
     header = parse_object_as(JOSEHeader, decode_base64(segment))
-    # Step 4: extensions we would have to understand (RFC 7515 §4.1.11), an unencoded payload (RFC 7797 §7), a nested
-    # token (RFC 7519 §5.2): refused in any form. `jwk`, `jku`, `x5u` and `x5c` offer a key that the sender chose
-    # (RFC 8725 §3.10): they are never read.
+    # Step 4: critical extensions (RFC 7515 §4.1.11), an unencoded payload (RFC 7797 §7) and a nested token
+    # (RFC 7519 §5.2) are refused. `jwk`, `jku`, `x5u` and `x5c` name a key that the sender chose (RFC 8725 §3.10);
+    # they are never read.
     if "crit" in header or "b64" in header or "cty" in header:
         raise MalformedTokenError("header_extension")
     if not isinstance(header.get("alg"), str):
@@ -161,14 +164,14 @@ def sign(payload: bytes, key: SigningKey, *, header: Mapping[str, Any] | None = 
 
 
 def largest_claims(text: str) -> str:
-    """The three largest claims that `text` shows, with their sizes: for the error about a token that is too long."""
+    """The three largest claims in `text`, with their sizes, for the error about a token that is too long."""
     sizes = {name: len(repr(value)) for name, value in claims_of_unverified(text).items()}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
     return ", ".join(f"{name} ({sizes[name]} bytes)" for name in largest) or "none that can be read"
 
 
 def claims_of_unverified(text: str) -> Mapping[str, Any]:
-    """The unverified claims of `text`: for error messages about our own tokens."""
+    """The claims in `text`, without any verification: only for error messages about tokens that jwtguard issued."""
     try:
         return parse_object(decode_segment(text.split(".")[1].encode("ascii")))
     except (JWTGuardError, IndexError, UnicodeEncodeError):

@@ -1,7 +1,7 @@
-"""`UNCHECKED`: the word for "I know that this is not checked", so that leaving something out never means it.
+"""Values that say in words what a setting leaves open, so that leaving a setting out never means it.
 
->>> UNCHECKED
-UNCHECKED
+>>> UNCHECKED, NO_ISSUER
+(UNCHECKED, NO_ISSUER)
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 
 class Unchecked(enum.Enum):
-    """The type of `UNCHECKED`."""
+    """The type of `UNCHECKED`, which takes any value of what it stands for."""
 
     UNCHECKED = "UNCHECKED"
 
@@ -19,5 +19,18 @@ class Unchecked(enum.Enum):
         return "UNCHECKED"
 
 
+class NoIssuer(enum.Enum):
+    """The type of `NO_ISSUER`, the issuer of tokens without `iss`. A token with an `iss` is none of these."""
+
+    NO_ISSUER = "NO_ISSUER"
+
+    def __repr__(self) -> str:
+        return "NO_ISSUER"
+
+    __str__ = __repr__
+
+
 UNCHECKED: Final = Unchecked.UNCHECKED
 UncheckedType: TypeAlias = Literal[Unchecked.UNCHECKED]
+NO_ISSUER: Final = NoIssuer.NO_ISSUER
+NoIssuerType: TypeAlias = Literal[NoIssuer.NO_ISSUER]

@@ -10,8 +10,8 @@
 >>> TokenVerifier([policy], clock=lambda: 900.0).verify(text).run().claims["sub"]
 'user-1'
 
-Steps 1 to 4 stand in `jws.py`, 6 in `jwk.py` and `signatures.py`, 7 and 8 in `policy.py`, step 5 here, as the glance
-that settles step 1 does.
+Steps 1 to 4 are in `jws.py`, step 5 is here, step 6 is `VerificationKey.verify` in `keys.py`, and steps 7 and 8 are in
+`claims_policy.py`.
 """
 
 # No `from __future__ import annotations`: FastAPI must find `NoParameter` in the constructor, not the text of it.
@@ -20,13 +20,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.logs import log_fields
-from jwtguard.core.tokens.claims_policy import UNCHECKED, Policy
+from jwtguard.core.tokens.claims_policy import Policy, Validity
 from jwtguard.core.tokens.encoding import ClaimsSet, JOSEHeader, decode_base64, parse_object_as
 from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read
 from jwtguard.core.tokens.jwk_set import JWKSet, KeySource, ReplaceableKeySource
@@ -41,25 +41,25 @@ from jwtguard.core.tokens.jws import (
     split,
 )
 from jwtguard.core.tokens.key_sources import may_hold
-from jwtguard.core.tokens.no_issuer import NO_ISSUER
 from jwtguard.core.tokens.principal import Principal
+from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.tokens.trust_domains import SPIFFE, TrustDomain
 
 logger = logging.getLogger("jwtguard")
 
 CACHE_SIZE = 1024
-"""Tokens remembered after they passed; 0 turns the cache off."""
+"""The number of verified tokens in the cache; 0 turns the cache off."""
 _HEADERS, _HEADER_BYTES = 256, 1024
 _LONGEST = 65536
-"""What `max_token_bytes` can be: no server lets such a field pass, and `MAX_FIELD` lies above it."""
+"""The largest `max_token_bytes`. Servers refuse header fields of this size, and `MAX_FIELD` is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedToken(FromGuard):
     """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself.
 
-    `principal` is the caller it speaks for, by the mapping of its issuer.
+    `principal` is the caller, as the `ClaimsMapping` of its issuer finds it in the claims.
     """
 
     header: Annotated[JOSEHeader, NoParameter(never_read("VerifiedToken"))]
@@ -72,14 +72,19 @@ class VerifiedToken(FromGuard):
         object.__setattr__(self, "principal", self.policy.claims.principal(self.claims))
 
 
-_Remembered: TypeAlias = tuple[VerifiedToken, KeySource, JWKSet, float, float]
-"""A cached token with all that must still hold when it comes again: where its key came from, the keys that were there,
-and when it holds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CacheEntry:
+    """A verified token, with what is checked again at each use: the keys of its source, and when it is valid."""
+
+    token: VerifiedToken
+    source: KeySource
+    keys: JWKSet
+    validity: Validity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Presented:
-    """A token whose key is looked for (step 5). `claims`: None until its payload is read."""
+    """A token at step 5. `claims` is None until its payload is parsed."""
 
     jws: UnverifiedJWS
     sha256: bytes
@@ -114,7 +119,7 @@ class TokenVerifier:
         if len(policies) > 1 and len(by_issuer) < len(policies):
             problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
         ConfigurationError.raise_all(problems)
-        # With keys at hand, the issuer of a single policy can wait until the signature held.
+        # A single policy with local keys needs no issuer to choose it; `iss` is checked after the signature.
         only = policies[0] if len(policies) == 1 else None
         self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None
         self._by_issuer = by_issuer
@@ -125,11 +130,11 @@ class TokenVerifier:
         self.cache_size = cache_size
         """Verified tokens that are kept; 0 means none."""
         self._usual_types = types
-        # Of the policies that name types of their own, each lets pass its own alone.
+        # Each policy with types of its own checks later that the token has one of them.
         self._types = types.union(*(policy.kind.types or () for policy in policies)) - {""}
         self._clock = clock
-        # Both are plain dicts without a lock: each use is one atomic operation, and a lost race only costs a repeat.
-        self._cache: dict[bytes, _Remembered] = {}
+        # Both dicts need no lock: each use is one atomic operation, and a lost race only repeats work.
+        self._cache: dict[bytes, _CacheEntry] = {}
         self._headers: dict[bytes, JOSEHeader] = {}
 
     def verify(self, text: str) -> Flow[VerifiedToken]:
@@ -150,17 +155,16 @@ class TokenVerifier:
         it for that, and raise it again, would make refusing dearer than accepting.
         """
         try:
-            # Step 1. As nearly every token is; what is not, the function names, and a call is saved.
-            is_sound = type(text) is str and len(text) <= self.max_token_bytes and text.isascii()
-            data = text.encode() if is_sound else check_length(text, self.max_token_bytes)
+            # Step 1.
+            data = check_length(text, self.max_token_bytes)
             sha256 = hashlib.sha256(data).digest()
             now = self._clock()
-            remembered = self._cache.get(sha256)
-            if remembered is not None:
-                token, source, keys, not_before, not_after = remembered
-                # What time and key rotation can change is checked again; the rest cannot have changed.
-                if not_before <= now < not_after and _current_keys(source) is keys:
-                    return token
+            entry = self._cache.get(sha256)
+            if entry is not None:
+                # Time and key rotation can invalidate a cached token, so both are checked at each use.
+                not_before, not_after = entry.validity
+                if not_before <= now < not_after and _current_keys(entry.source) is entry.keys:
+                    return entry.token
             return self._verify_anew(data, sha256, now)
         except JWTGuardError as error:
             if refused is not None:
@@ -174,14 +178,14 @@ class TokenVerifier:
         """Steps 2 to 8, with the keys at hand; the steps that are left where none of them verifies the token."""
         # Step 2.
         jws = split(data)
-        # Steps 3 and 4. One issuer's tokens share a header, so it is read once; by its segment, so exactly.
+        # Steps 3 and 4. Tokens of one issuer share a header, so parsed headers are cached by their exact segment.
         header = self._headers.get(jws.header_segment)
         if header is None:
             header = read_header(jws.header_segment, self._types)
         # Step 5: the key.
         policy, claims = self._single, None
         if policy is None:
-            # Which issuer must be known before any key is fetched for it: a stranger's token causes no traffic.
+            # The issuer is known before a key is fetched: a token of an unknown issuer causes no traffic.
             claims = _claims_of(jws)
             policy = self.policy_of(claims)
         policy.check_header(header, self._usual_types)
@@ -197,7 +201,7 @@ class TokenVerifier:
                         return self._accept(presented, source, keys, now)
                     is_tried = True
                 at_hand.append((source, keys))
-        # A set that was handed to the guard can be neither newer nor out of reach.
+        # A `JWKSet` is its own source: it cannot become newer, and is always available.
         elsewhere = [(source, keys) for source, keys in at_hand if keys is not source]
         if not elsewhere:
             raise InvalidTokenError("signature" if is_tried else "key")
@@ -239,19 +243,19 @@ class TokenVerifier:
         raise InvalidTokenError("signature" if is_tried else "key")
 
     def _accept(self, presented: _Presented, source: KeySource, keys: JWKSet, now: float) -> VerifiedToken:
-        """Steps 7 and 8 of a token that was signed with one of `keys`, and the caches."""
+        """Steps 7 and 8 for a token that one of `keys` verified; stores it in the caches."""
         header, policy, segment = presented.header, presented.policy, presented.jws.header_segment
-        # Only what the signature covers is read from here on; a header is remembered once one held.
+        # The signature is verified, so the header may be cached.
         if len(segment) <= _HEADER_BYTES and segment not in self._headers:
             make_room(self._headers, _HEADERS)
             self._headers[segment] = header
-        # The claims, parsed from the very bytes that were signed.
+        # The claims, parsed from the bytes that were signed.
         claims = _claims_of(presented.jws) if presented.claims is None else presented.claims
-        not_before, not_after = policy.check(claims, now)
+        validity = policy.check(claims, now)
         token = VerifiedToken(header=header, claims=claims, sha256=presented.sha256, policy=policy)
         if self.cache_size:
             make_room(self._cache, self.cache_size)
-            self._cache[presented.sha256] = (token, source, keys, not_before, not_after)
+            self._cache[presented.sha256] = _CacheEntry(token=token, source=source, keys=keys, validity=validity)
         return token
 
     def takes_as_opaque(self, text: str) -> bool:
@@ -259,7 +263,7 @@ class TokenVerifier:
         return isinstance(text, str) and len(text) <= self.max_token_bytes and not has_jws_form(text)
 
     def policy_of(self, claims: Mapping[str, Any]) -> Policy:
-        """The policy for the issuer that `claims` name; raises `InvalidTokenError` for one that is not trusted."""
+        """The policy for the issuer in `claims`; raises `InvalidTokenError` for an issuer that is not trusted."""
         issuer, subject = claims.get("iss", NO_ISSUER), claims.get("sub")
         if not isinstance(issuer, str) and issuer is not NO_ISSUER:
             raise InvalidTokenError("iss")
@@ -293,11 +297,11 @@ def _claims_of(jws: UnverifiedJWS) -> ClaimsSet:
 
 
 def _newer_keys(source: KeySource, keys: JWKSet | None, presented: _Presented, now: float) -> Steps[JWKSet | None]:
-    """What a source finds when it looks again, if that could help a token which none of its `keys` verifies."""
+    """The newer keys of a source, if they could verify a token that none of its `keys` verifies."""
     header = presented.header
     is_unknown = header.kid is not None and keys is not None and header.kid not in keys
     has_candidates = keys is not None and bool(keys.candidates(header.kid, header.algorithm))
-    # Where keys have names, another name is another key; a set without names says nothing about a new one.
+    # An unknown `kid` means a new key if the keys of the set have names. Without names it means nothing.
     if keys is None or (is_unknown and (keys.names_keys or not has_candidates)):
         return (yield from _refreshed_keys(source, header.kid))
     if isinstance(source, ReplaceableKeySource) and _passes_otherwise(presented, now):
@@ -306,7 +310,7 @@ def _newer_keys(source: KeySource, keys: JWKSet | None, presented: _Presented, n
 
 
 def _passes_otherwise(presented: _Presented, now: float) -> bool:
-    """Whether a token would be accepted if its signature held; what it says is believed for no other purpose."""
+    """Whether a token would be accepted if its signature were valid. The claims are used for nothing else."""
     try:
         presented.policy.check(_claims_of(presented.jws) if presented.claims is None else presented.claims, now)
     except InvalidTokenError:
@@ -314,7 +318,7 @@ def _passes_otherwise(presented: _Presented, now: float) -> bool:
     return True
 
 
-# A key source that breaks is an outage, not the caller's fault: 503, since a 401 would log users out.
+# An unforeseen error of a key source is an outage (503). A 401 would log users out.
 
 
 def _current_keys(source: KeySource) -> JWKSet | None:
@@ -342,7 +346,7 @@ def _refreshed_keys(source: KeySource, kid: str | None) -> Steps[JWKSet]:
 
 
 def _replaced_keys(source: ReplaceableKeySource, keys: JWKSet) -> Steps[JWKSet | None]:
-    """The keys that took the place of `keys`; None also if that cannot be told: the signature is wrong all the same."""
+    """The keys that replaced `keys`; None if there are none or the source fails: then the signature stays invalid."""
     try:
         return (yield from source.replaced(keys))
     except JWTGuardError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jwtguard.core.tokens.claims_policy import UNCHECKED
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from tests.core.token_samples import (
     ACCEPTED,
     AUDIENCE,

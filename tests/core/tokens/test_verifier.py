@@ -9,9 +9,9 @@ import pytest
 
 from jwtguard import ConfigurationError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.tokens.claims_policy import UNCHECKED
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES
+from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.core.tokens.verifier import CACHE_SIZE, TokenVerifier
 from tests.core.keys import hs256, signing_key
 from tests.core.token_samples import ACCEPTED, CLAIMS, Clock, claims, compact, outcome, policy, verifier, verify
