@@ -443,7 +443,7 @@ def test_problems(changes: dict[Any, Any], expected: list[str]) -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """What cannot be read, what is missing and what the guard itself would refuse come in one error."""
+    """Unreadable, missing and refused settings are reported in one error."""
     problems = _problems({"isuer": ISSUER, "keys": {}, "leeway": 1000, "realm": '"', "csrf": {"secret": "x"}})
     assert [problem.split(":")[0] for problem in problems] == [
         "issuer is required",

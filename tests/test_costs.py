@@ -124,7 +124,7 @@ def test_a_request(reader: Callable[..., HTTPRequest], changes: dict[str, Any]) 
 
 
 def test_a_cookie() -> None:
-    """It costs a request that changes nothing little more than the header does."""
+    """A cookie costs a request that changes nothing little more than the header."""
     by, text = guard(tokens_from=[TokenCookie()]), token()
     request = asgi([("Cookie", f"theme=dark; __Host-access={text}; lang=en")])
     by.enter(request).run()

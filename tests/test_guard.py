@@ -175,7 +175,7 @@ def test_no_token_is_read(mode: Requirement) -> None:
 
 
 def test_public_keeps_nothing_for_others() -> None:
-    """What a public rule let in says nothing to a decorator further in, which then asks by itself."""
+    """A public rule stores no result for a decorator, which authenticates by itself."""
     deciding = guard(rules=Rules([], default=public))
     entry = deciding.enter(asgi([bearer(GOOD)])).run()
     assert (entry.require(), entry.authentication) == (None, None)
@@ -316,7 +316,7 @@ def test_verify() -> None:
     ids=["empty", "no token", "forged", "expired", "longer", "non-ASCII", "int", "None", "bytes"],
 )
 def test_verify_refuses(text: Any) -> None:
-    """Whatever else it is given is an invalid token."""
+    """Any other value is an invalid token."""
     with pytest.raises(InvalidTokenError):
         guard().verify(text).run()
 
@@ -427,7 +427,7 @@ def test_an_error_outweighs_a_principal() -> None:
 
 
 def test_a_kept_error_does_not_grow() -> None:
-    """It is raised at every `requires`, each time with a traceback of its own."""
+    """A kept error is raised at every `requires` with a fresh traceback."""
     by = guard()
     kept = by.authenticate(REQUESTS["forged"]).run()
     depths = set()

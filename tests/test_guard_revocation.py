@@ -157,7 +157,7 @@ def test_it_goes_by_the_guards_clock() -> None:
 
 
 def test_all_that_the_guard_trusts() -> None:
-    """Are asked about unless `issuers` says otherwise; a token without a session is refused."""
+    """Sessions of all trusted issuers are looked up unless `issuers` is set; a token without a session is refused."""
     site = Site()
     assert site.verified(token_issuer().access_token("user-1")) == "no_session"
     allowing = Site(dial={"allow_without_session": True})

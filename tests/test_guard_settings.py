@@ -300,7 +300,7 @@ def test_async_on_event() -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """Whatever is wrong is said in one error: one problem for each setting."""
+    """One error reports one problem for each wrong setting."""
     wrong = {setting: value for setting, value, _ in WRONG}
     del wrong["issuers"]  # The other form, which does without three of these.
     with pytest.raises(ConfigurationError) as refused:

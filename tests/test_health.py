@@ -66,7 +66,7 @@ def test_keys_at_hand() -> None:
 
 
 def test_keys_that_are_fetched() -> None:
-    """They are fetched when first asked for; an outage degrades while they serve, and then makes unavailable."""
+    """An outage of the provider is `degraded` while keys serve, and then `unavailable`."""
     clock = Clock()
     with serving() as server:
         server.behaviour = answer(KEYS)
@@ -145,7 +145,7 @@ def test_a_key_source_of_another_author() -> None:
 
 
 def test_introspection() -> None:
-    """It degrades while its latest question was not answered."""
+    """Introspection is `degraded` while its latest request failed."""
     with serving() as server:
         server.behaviour = DOWN
         asking = Introspection(

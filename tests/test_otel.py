@@ -104,7 +104,7 @@ def sessions(store: SessionStore, **settings: Any) -> Sessions:
 
 
 def test_session_events(recorded: Recorded) -> None:
-    """What happens to sessions is counted by its kind; a refusal also by its reason."""
+    """Session events are counted by type; a refusal also by its reason."""
     ours = sessions(MemoryStore(), on_event=OTelEvents(recorded.meters).session)
     pair = ours.start("user-1").run()
     ours.refresh(pair.refresh_token).run()

@@ -79,7 +79,7 @@ EXPORTED = {
 
 
 def test_exported_names() -> None:
-    """What `jwtguard` has beside its modules is exactly this."""
+    """`jwtguard` exports exactly these names."""
     public = {
         name
         for name in dir(jwtguard)

@@ -173,7 +173,7 @@ def test_found_out_that_there_is_an_error() -> None:
 
 
 def test_remembered_is_not_in_front() -> None:
-    """What a view asked of a guard without a middleware says nothing to who asks for no guard in particular."""
+    """The result of a guard without a middleware does not answer a read without a guard."""
     asked: list[str] = []
     callers = _callers((ONE, AS_ALICE))
     callers.remember(TWO, _asking(Authentication(principal=BOB), asked))
@@ -222,7 +222,7 @@ def test_checkpoint_that_needs_no_token_verifies_nothing() -> None:
 
 
 def test_checkpoint_of_another_guard_reads_by_itself() -> None:
-    """What another guard's middleware kept is nothing to go by."""
+    """The result of another guard's middleware is not used."""
     callers = _callers((ONE, AS_ALICE))
     with pytest.raises(MissingTokenError):
         Checkpoint(authenticated, None).admit(TWO, asgi(), callers).run()

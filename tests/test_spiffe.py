@@ -106,7 +106,7 @@ def test_claims(asked: Guard, changes: dict[str, Any], expected: str) -> None:
     ],
 )
 def test_subjects_outside_the_trust_domain(subject: Any) -> None:
-    """What only looks like an identity of the domain is none."""
+    """A subject that only resembles an identity of the domain is refused."""
     text = text_of({**SVID, "sub": subject})
     assert (outcome(guard(), text), outcome(alone(), text)) == ("trust_domain", "trust_domain")
 
@@ -160,7 +160,7 @@ def test_beside_other_issuers() -> None:
 
 
 def test_keys_of_the_bundle() -> None:
-    """Of a bundle, the keys for JWT-SVIDs are used, and those for certificates are not."""
+    """The keys of a bundle for JWT-SVIDs are used, and those for certificates are not."""
     svid, certificates = signing_key("ES256", "svid"), signing_key("RS256", "x509")
     entries = [
         {**svid.verification_key.to_jwk(), "alg": None, "use": "jwt-svid"},

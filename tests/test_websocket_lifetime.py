@@ -116,7 +116,7 @@ def test_without_an_expiry() -> None:
 
 
 def test_nothing_to_watch() -> None:
-    """Neither an expiry nor a session: the application gets the server's own functions."""
+    """Without an expiry and a session the application gets the server's own functions."""
     scene = Scene(expires_at=None)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -146,7 +146,7 @@ def test_a_check_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_messages_pass() -> None:
-    """Both ways, none lost, until the end; then sending fails as to a client that is gone."""
+    """Messages pass both ways until the end; then sending fails as to a client that has gone."""
     scene = Scene(recheck=rechecks(5, InvalidTokenError("revoked")))
     scene.incoming += [{"type": "websocket.receive", "text": str(number)} for number in range(3)]
     failed: list[str] = []

@@ -221,7 +221,7 @@ def test_guard_of_an_adapter(kind: Callable[[Guard], ASGIGuard]) -> None:
     ],
 )
 def test_no_guard(make: Callable[[], object], who: str) -> None:
-    """What is no guard is refused when the application is made."""
+    """A value that is no guard is refused when the application is made."""
     with pytest.raises(ConfigurationError, match=rf"^{who} needs a guard: pass Guard\(...\), found "):
         make()
 

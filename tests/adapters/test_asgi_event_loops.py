@@ -104,7 +104,7 @@ def test_a_future_that_is_fulfilled_elsewhere(backend: str) -> None:
 
 @backends
 def test_a_future_that_nothing_fulfils(backend: str) -> None:
-    """Is waited for a bounded time, and is not cancelled, since others may wait for it."""
+    """A wait for a future is bounded, and does not cancel the future, because other callers may wait for it."""
     future: Future[str] = Future()
 
     async def main() -> None:

@@ -335,7 +335,7 @@ def test_client_that_is_gone() -> None:
 
 
 def test_errors_of_the_application() -> None:
-    """What the application raises goes on to the server, and no task stays behind."""
+    """An exception of the application reaches the server, and no task stays behind."""
 
     async def test() -> None:
         async def app(scope: Message, receive: Receive, send: Send) -> None:

@@ -118,7 +118,7 @@ def streaming(scene: Scene, kind: bytes = EVENTS) -> App:
     ],
 )
 def test_event_stream_to_a_get(backend: str, method: str, end_streams: bool | None, kind: bytes, name: bytes) -> None:
-    """Is completed when the token expires; the application sees a disconnect, and what it sends then is dropped."""
+    """At the expiry of the token an event stream to a GET ends, and the application sees a disconnect."""
     scene = Scene(method, end_streams=end_streams)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -148,7 +148,7 @@ def test_event_stream_to_a_get(backend: str, method: str, end_streams: bool | No
     ],
 )
 def test_runs_on(backend: str, method: str, kind: bytes, end_streams: bool | None) -> None:
-    """Whatever is no event stream to a GET was admitted before the expiry, and finishes."""
+    """A response other than an event stream to a GET was admitted before the expiry, and finishes."""
     scene = Scene(method, end_streams=end_streams)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -304,7 +304,7 @@ def test_trailers_are_part_of_the_response(backend: str, between: int) -> None:
 
 @backends
 def test_expiry_while_the_application_sends(backend: str) -> None:
-    """What is under way is sent whole, and then the stream is completed."""
+    """A message that is being sent at the expiry is sent whole, and then the stream is completed."""
     scene = Scene()
     scene.is_patient = True
     passed = scene.send
@@ -348,7 +348,7 @@ def test_client_that_takes_nothing_any_more(backend: str, stuck_at: Message, mon
 @backends
 @pytest.mark.parametrize("gone_at", ["http.response.body", "http.response.start"])
 def test_client_that_is_gone(backend: str, gone_at: str) -> None:
-    """What the server raises at the last message is no error of the application."""
+    """An exception of the server at the last message is no error of the application."""
     scene = Scene("POST" if gone_at == "http.response.start" else "GET", end_streams=True)
     passed = scene.send
 

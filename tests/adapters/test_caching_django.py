@@ -167,7 +167,7 @@ ALL = "Authorization, Cookie, X-Token"
     ],
 )
 def test_responses_behind_the_middleware(view: Any, status: int, vary: str, method: str, *, is_asgi: bool) -> None:
-    """Whatever the view returns or raises, the response says where the middleware looked; with a token and without."""
+    """Every response and error of a view names in Vary where the middleware looked, with a token and without."""
     with serving(view, [MIDDLEWARE], is_asgi=is_asgi) as ask:
         for headers in ([], [bearer(CAROL)]):
             answer = ask(*headers, method=method)

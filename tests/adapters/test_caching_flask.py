@@ -95,7 +95,7 @@ def ask(app: flask.Flask, *headers: tuple[str, str], target: str = "/", method: 
     ],
 )
 def test_responses(view: View, status: int, vary: str, method: str, init: Any) -> None:
-    """Whatever a view returns or raises, the response says where the guard looked; with a token and without."""
+    """Every response and error of a view names in Vary where the guard looked, with a token and without."""
     for headers in ([], [bearer(GOOD)]):
         answer = ask(app_with(view, init=init), *headers, method=method)
         assert (answer.status, answer.header("Vary")) == (status, vary)

@@ -95,7 +95,7 @@ VIEWS = [
 @pytest.mark.parametrize("way", ["decorator", "sync decorator", "middleware", "class"])
 @pytest.mark.parametrize(("view", "status", "vary"), VIEWS)
 def test_starlette(view: Any, status: int, vary: str, way: str) -> None:
-    """Whatever an endpoint returns or raises, the response says where the guard looked; with a token and without."""
+    """Every response and error of an endpoint names in Vary where the guard looked, with a token and without."""
     auth = ASGIGuard(GUARD)
 
     def sync_view(request: Request) -> Any:

@@ -210,7 +210,7 @@ def test_decorating_a_plain_method() -> None:
 
 @pytest.mark.parametrize("make", [DjangoGuard, lambda wrong: requires(guard=wrong)])
 def test_no_guard(make: Callable[[Any], object]) -> None:
-    """What is no guard is refused when the view is written."""
+    """A value that is no guard is refused when the view is decorated."""
     with pytest.raises(ConfigurationError, match=r"needs a guard: pass Guard\(...\), found str"):
         make("guard")
 

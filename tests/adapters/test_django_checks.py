@@ -279,7 +279,7 @@ def test_routes_that_cannot_be_made(changed: dict[str, Any], expected: list[tupl
 
 
 def test_a_guard_that_cannot_be_made() -> None:
-    """What the check of `JWTGUARD` says is not said again."""
+    """A problem that the check of `JWTGUARD` reports is not reported twice."""
     with override_settings(JWTGUARD=5):
         with pytest.raises(ConfigurationError) as raised:
             default_guard()
@@ -288,7 +288,7 @@ def test_a_guard_that_cannot_be_made() -> None:
 
 @pytest.mark.parametrize("wanted", ["login", "x/y", ""])
 def test_a_request_for_routes_that_cannot_be_made(wanted: str) -> None:
-    """Whatever is asked for below their path raises the problems."""
+    """A request for a path below routes that cannot be made raises the problems."""
     match = unusable_routes(PROBLEM)[0].resolve(wanted)
     assert match is not None
     with pytest.raises(ConfigurationError) as raised:

@@ -120,7 +120,7 @@ def test_the_admin_looks_at_the_primary(primary_and_replica: tuple[str, str], mo
 
 
 def test_the_action_on_rows_of_a_replica(primary_and_replica: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was chosen on a replica is ended on the primary."""
+    """Sessions that were chosen on a replica are ended on the primary."""
     from django.contrib import admin
     from django.test import RequestFactory
 

@@ -253,7 +253,7 @@ def test_without_authentication_classes(requirement: Any, headers: Any, user: ty
 
 
 def test_a_user_of_another_kind() -> None:
-    """Who logged in with Django's own session has no token, so a role cannot be told; and stays who they are."""
+    """A user of Django's own session has no token, so a role is refused, and the user stays logged in."""
 
     class Ada(SessionAuthentication):
         def authenticate(self, request: Any) -> Any:
@@ -333,7 +333,7 @@ def test_a_mixture_is_refused_as_rest_framework_does(headers: dict[str, str]) ->
 
 
 def test_no_negation() -> None:
-    """What is missing must never let anybody in, however it is hidden."""
+    """A negated permission of jwtguard is refused in each form, because a missing claim must not admit."""
     with pytest.raises(ConfigurationError, match="cannot be negated"):
         _ = ~HasRole("banned")
     hidden = ~(Denies | HasRole("banned"))

@@ -375,7 +375,7 @@ def test_the_list(admin: Client, bench: StoreBench) -> None:
 
 
 def test_the_action(admin: Client, bench: StoreBench, caplog: pytest.LogCaptureFixture) -> None:
-    """Ends the chosen sessions, says how many, and leaves a line in the log for each."""
+    """The action ends the chosen sessions, says how many, and logs a line for each."""
     chosen, other = [bench.create(), bench.create()], bench.create()
     ended = bench.create()
     bench.revoke(ended)

@@ -108,7 +108,7 @@ def test_exactly_the_primary_key(subject: str) -> None:
     ids=ascii,
 )
 def test_what_is_no_primary_key(subject: str) -> None:
-    """What Django would convert, and what no database takes: there is no such user, and no error."""
+    """A subject that is no primary key, or that no database accepts, names no user and causes no error."""
     assert by_primary_key(Principal(subject=subject)) is None
 
 
@@ -152,7 +152,7 @@ def accounts() -> Iterator[None]:
 
 
 def test_a_uuid(accounts: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has one spelling; others that Django reads name no user."""
+    """A UUID has one spelling; other spellings that Django reads name no user."""
     monkeypatch.setattr("django.contrib.auth.get_user_model", lambda: Account)
     code = uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
     account = Account.objects.create(code=code)
@@ -294,7 +294,7 @@ def misconfigured(principal: Principal) -> Any:
 @_places
 @pytest.mark.parametrize("function", [find, find_async])
 def test_once_a_request(function: Any, place: dict[str, Any]) -> None:
-    """However often it is asked for, the user is looked up once; without a caller never."""
+    """The user is looked up at most once a request, and never without a principal."""
     inner = requires()(who_async)
     view = requires()(inner)
     answer = ask(view, bearer(token(subject="1")), asgi=True, **{**place, "JWTGUARD_USER": function})
@@ -306,7 +306,7 @@ def test_once_a_request(function: Any, place: dict[str, Any]) -> None:
 
 
 def test_an_inactive_user_of_an_async_function() -> None:
-    """It is refused here: a function need not look at `is_active`."""
+    """An inactive user is refused, so a project's function need not look at `is_active`."""
     assert ask(requires()(deaf_async), bearer(token(subject="11")), asgi=True, JWTGUARD_USER=find_async).status == 401
 
 
@@ -349,7 +349,7 @@ def test_a_second_token_has_a_user_of_its_own() -> None:
 
 
 def test_a_token_user_without_rights() -> None:
-    """It has what code asks of Django's users: empty managers, empty sets, and no permission."""
+    """A user from a token has Django's attributes: empty managers, empty sets, and no permission."""
     user, anonymous = TokenUser(Principal(subject="17")), AnonymousUser()
     assert list(user.groups.all()) == list(user.user_permissions.all()) == []
     assert user.groups.model is Group
@@ -458,7 +458,7 @@ NAMES = [
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD", " stripped ", "\tstripped\u3000"])
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_names_are_those_of_the_form(name: str, form: str) -> None:
-    """However a name is typed, the login finds the user that Django's own form finds."""
+    """The login finds the same user as Django's own form for each spelling of a name."""
     User.objects.filter(pk=500).delete()
     user = User(pk=500, username=User.normalize_username(name.strip()))
     user.set_password("wonderland")

@@ -413,7 +413,7 @@ def test_errors_in_the_set_up_stay_errors(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_wrong_arguments() -> None:
-    """What `requires` cannot mean is refused when the route is written."""
+    """A wrong argument of `requires` is refused when the route is written."""
     with pytest.raises(ConfigurationError, match=r"has_role\('admin'\)"):
         AUTH.requires("admin")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="tokens_from is a list of places"):

@@ -125,7 +125,7 @@ def test_annotations(annotation: Any) -> None:
 
 @pytest.mark.parametrize("annotation", ANNOTATIONS)
 def test_annotations_further_in(annotation: Any) -> None:
-    """So it is in a dependency, in a class that serves as one, and in what a router or an application depends on."""
+    """A wrong annotation in a dependency, or in those of a router or an application, is refused."""
     for dependency in (taking(annotation), taken_by_a_class(annotation)):
         with pytest.raises(ConfigurationError, match=SHOWN):
             FastAPI().get("/")(taking(Any, Depends(dependency)))
@@ -135,7 +135,7 @@ def test_annotations_further_in(annotation: Any) -> None:
 
 @pytest.mark.parametrize("default", [Depends(), Depends(Principal), AUTH.requires, Depends(AUTH.requires()), None])
 def test_defaults(default: Any) -> None:
-    """So is the older spelling, with what is meant as the default of the parameter."""
+    """A wrong dependency as the default of a parameter is refused."""
     with pytest.raises(ConfigurationError, match=SHOWN):
         FastAPI().post("/")(taking(Principal, default))
 
@@ -249,7 +249,7 @@ def test_names_that_only_type_checkers_know(make: Callable[[], FastAPI]) -> None
 
 
 def test_names_of_others_that_only_type_checkers_know() -> None:
-    """What is lost of an annotation that has nothing to do with callers is not ours to refuse."""
+    """An unresolvable annotation that has nothing to do with jwtguard is no error."""
     app = FastAPI()
     app.get("/")(taking("OnlyForTypeCheckers", None))
     app.get("/open")(taking_nothing)

@@ -234,7 +234,7 @@ def test_async_keys_in_a_sync_view() -> None:
 
 
 def test_helpers_that_run_at_once() -> None:
-    """Of two decorated coroutines that run at once, each ends for itself, whichever is first."""
+    """Two decorated coroutines that run at once may end in either order."""
     auth, other, app = (
         FlaskGuard(guard_for_tests(rules=UNCHECKED)),
         FlaskGuard(guard_for_tests(OTHER_KEY, rules=UNCHECKED)),
@@ -532,7 +532,7 @@ def test_error_handler_by_status(target: str, headers: list[tuple[str, str]], st
 
 @pytest.mark.parametrize("ready", [lambda error: error.get_response(), lambda error: error.response])
 def test_wrappers_of_errors(ready: Callable[[HTTPException], flask.Response]) -> None:
-    """What catches every exception and passes HTTP exceptions on, as Flask-RESTful does, passes the refusal whole."""
+    """A wrapper that passes HTTP exceptions on, as Flask-RESTful does, passes the refusal whole."""
     app = guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED)))
 
     @app.errorhandler(Exception)

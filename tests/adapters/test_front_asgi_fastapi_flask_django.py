@@ -86,7 +86,7 @@ FRONTS: dict[str, Callable[[Guard], object]] = {
 
 @pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
 def test_without_rules(front: Callable[[Guard], object]) -> None:
-    """It does not start, and the error prints the three lines to choose from."""
+    """A guard without rules in front does not start, and the error prints the three lines to choose from."""
     with pytest.raises(ConfigurationError) as raised:
         front(guard_for_tests())
     for line in ("rules=Rules([])", 'rules=Rules([Rule("/health", public)])', "rules=UNCHECKED"):
@@ -152,7 +152,7 @@ def test_decorators_need_no_rules(alone: Callable[[Guard], object]) -> None:
     ],
 )
 def test_slips(front: Callable[[Guard], object], expected: str) -> None:
-    """Whatever stands in the place of a guard or an application, the error says what to write, and shows no secret."""
+    """For a wrong value in place of a guard or application the error says what to write, and shows no secret."""
     with pytest.raises(ConfigurationError, match=expected) as raised:
         front(guard_for_tests(rules=UNCHECKED))
     assert CONFIG["keys"]["secret"] not in str(raised.value)

@@ -93,7 +93,7 @@ def test_routes(folder: Path) -> None:
 
 @pytest.mark.parametrize("settings", [{"merge_slashes": False}, {"strict_slashes": False}, {"host_matching": True}])
 def test_settings(folder: Path, settings: dict[str, bool]) -> None:
-    """However the URL map takes slashes, and for every host."""
+    """Paths are matched for each setting of the URL map's slashes, and for every host."""
     found = compare(building(folder, **settings), RULES, ["/admin/users", "/files/a/b", "/static/private/report"])
     assert_agreement(found, served=["/admin/users"], refused=["//admin/users", "admin/users", "/files/%2e/a/b"])
 

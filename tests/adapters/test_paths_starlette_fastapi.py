@@ -138,7 +138,7 @@ def test_routes(framework: Any, folder: Path, runner: asyncio.Runner) -> None:
 def test_routes_elsewhere(
     framework: Any, folder: Path, runner: asyncio.Runner, root_path: str, *, allow_double_slash: bool
 ) -> None:
-    """Whatever the server has put in front, and where two slashes are allowed."""
+    """Paths are matched below a server's prefix, and where two slashes are allowed."""
     paths = ["/admin/users", "/static/private/report"]
     found = compare(framework(folder, runner), RULES, paths, root_path=root_path, allow_double_slash=allow_double_slash)
     assert_agreement(found, served=["/admin/users"], refused=["/admin/users%0a"])

@@ -51,7 +51,7 @@ def test_requires(requires: Callable[..., Any]) -> None:
     ],
 )
 def test_wrong_requirement(requires: Callable[..., Any], arguments: list[Any], match: str) -> None:
-    """What is no requirement is refused when the route is written, with what to write instead."""
+    """A value that is no requirement is refused when the route is written, with what to write instead."""
     with pytest.raises(ConfigurationError, match=match):
         requires(*arguments)
 

@@ -137,7 +137,7 @@ def test_tables_put_numbers_to_the_right() -> None:
 
 
 def test_results_are_written_as_they_are_read(tmp_path: Path) -> None:
-    """What a section found comes back, with four digits."""
+    """Written results are read back, with four digits."""
     findings = Findings(series=[Series(group="g", name="n", rounds=[1.23456, 2.0])], facts={"f": 1})
     found = merged([as_document(findings), as_document(Findings(left_out=["x"]))])
     path = write(tmp_path, {"section": "verify", "date": "2026-11-23", **found})

@@ -69,7 +69,7 @@ def test_no_median_is_of_fewer_than_seven_rounds(pace: Pace) -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_guard_proves_itself(algorithm: str) -> None:
-    """It admits the good token of the mint and refuses the bad ones."""
+    """A contender must admit the valid token and refuse the broken ones."""
     mint = Mint(algorithm)
     guard = mint.guard()
 

@@ -58,7 +58,7 @@ def test_what_an_error_knows(
     ],
 )
 def test_parameters(error: JWTGuardError, expected: tuple[tuple[str, str], ...]) -> None:
-    """What goes into the challenge beside realm, code and description."""
+    """An error gives the challenge's parameters beside realm, code and description."""
     assert error.parameters == expected
 
 

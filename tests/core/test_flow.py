@@ -71,7 +71,7 @@ def _done(value: object) -> Future[Any]:
 
 @pytest.mark.parametrize("drive", DRIVERS)
 def test_result(drive: Driver) -> None:
-    """What calls and waits give comes back into the flow, in order, and its return value comes out."""
+    """The results of calls and waits come back into the flow, in order, and its return value comes out."""
 
     def steps() -> Steps[list[object]]:
         first = yield Call(lambda: "sun")
@@ -117,7 +117,7 @@ def test_exception_is_thrown_in(drive: Driver, step: Call[Any] | Wait[Any]) -> N
 
 @pytest.mark.parametrize("drive", DRIVERS)
 def test_exception_comes_out(drive: Driver) -> None:
-    """What the flow does not catch leaves the driver, after finally."""
+    """An exception that the flow does not catch leaves the driver, after `finally`."""
     seen: list[str] = []
 
     def steps() -> Steps[None]:
@@ -358,7 +358,7 @@ def test_asking_a_flow_for_its_result_is_refused(ask: Callable[[Any], object]) -
 
 @pytest.mark.parametrize("name", ["subject", "claims", "principal", "__wrapped__", "_private"])
 def test_an_attribute_of_the_result_is_refused(name: str) -> None:
-    """So is what only the result has; `hasattr` and `getattr` with a default work as with any object."""
+    """An attribute of the result is refused on the flow; `hasattr` and `getattr` with a default work."""
     made = _calling(_later)
     with pytest.raises(
         AttributeError, match=rf"no attribute '{name}': it is no result yet; await it or call \.run\(\)"

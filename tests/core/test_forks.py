@@ -206,7 +206,7 @@ def test_lock_that_another_thread_holds(name: str, tmp_path: Path) -> None:
 
 
 def test_lock_of_the_key_files_that_another_thread_holds(tmp_path: Path) -> None:
-    """Is that of another process, so the child waits for it a bounded time, and does not keep it afterwards."""
+    """The parent's file lock is another process's: the child waits a bounded time, and does not keep it."""
     path = tmp_path / "keys.json"
     keys = SigningKeys(path, algorithm="ES256")
     with pytest.MonkeyPatch.context() as patched:
@@ -284,7 +284,7 @@ def test_what_runs_in_a_child() -> None:
 
 @pytest.mark.parametrize("staleness", [0, 5])
 def test_what_a_revocation_forgets(staleness: float) -> None:
-    """What was under way: the next one asks for itself, though the first never comes back."""
+    """A child forgets look-ups under way: its next request looks up itself."""
     revocation = SessionRevocation(GatedBatches(Gate()), max_staleness=timedelta(seconds=staleness))
     lost = [revocation.checking(token(), clock=Clock()) for _ in range(12)]
     for each in lost:
@@ -297,7 +297,7 @@ def test_what_a_revocation_forgets(staleness: float) -> None:
 
 
 def test_lock_that_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is waited for a bounded time: then the answer is 503, with the reason that the lock is named after."""
+    """A wait for a lost lock is bounded: then the answer is 503, with the reason of the lock."""
     monkeypatch.setattr(forks, "LOCK_TIMEOUT", 0.01)
     lock = Lock("keys")
     with lock, pytest.raises(UnavailableError) as refused, lock:

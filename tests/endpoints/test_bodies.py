@@ -63,7 +63,7 @@ def test_no_booleans(value: object) -> None:
     ],
 )
 def test_nothing_is_repeated(body: bytes, kind: str) -> None:
-    """What was sent stands in no error, nor behind it."""
+    """No part of the body stands in an error or in its chain."""
     with pytest.raises(JWTGuardError) as refused:
         read_parameters(body, kind, limit=1000)
     assert refused.value.__cause__ is None
@@ -81,7 +81,7 @@ def test_parameters_are_text() -> None:
 
 @pytest.mark.parametrize("text", ["\ud800", "\x00", "a\udfffb", "\ufeff", "\u2028", "\U0001f98a"], ids=ascii)
 def test_any_text_in_json(text: str) -> None:
-    """What JSON can spell is handed on as it is: a wrong login is no broken body."""
+    """Every text that JSON can spell is passed on unchanged."""
     body = json.dumps({"username": text}).encode()
     assert read_parameters(body, JSON, limit=100) == {"username": text}
 

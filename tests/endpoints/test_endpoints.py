@@ -54,7 +54,7 @@ def test_numbers_are_subjects() -> None:
 
 
 def test_errors_of_ours_are_answers() -> None:
-    """Who checks passwords may say by itself what is wrong."""
+    """A JWTGuardError of `authenticate` is the answer."""
 
     def check(username: str, password: str) -> str:
         raise LoginFailedError("locked")
@@ -97,7 +97,7 @@ def test_a_hook_that_answers_something_else() -> None:
 
 
 def test_errors_of_the_hook_are_its_own() -> None:
-    """What a rate limiter of the framework raises reaches the framework."""
+    """An exception of a framework's rate limiter reaches the framework."""
 
     def hook(attempt: LoginAttempt) -> None:
         raise KeyError("its own")

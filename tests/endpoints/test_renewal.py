@@ -52,7 +52,7 @@ def test_a_refresh_cookie_twice(site: RouteSite) -> None:
 
 @pytest.mark.parametrize("happens", ["ended", "down"])
 def test_when_the_turn_cannot_be_taken(site: RouteSite, happens: str) -> None:
-    """What happens to the session or the store while the view runs leaves the response as it is."""
+    """A change of the session or an outage of the store during the view leaves the response unchanged."""
     authentication, callers = renewed(site, with_refresh(site))
     assert authentication.principal is not None
     if happens == "ended":

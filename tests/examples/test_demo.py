@@ -24,7 +24,7 @@ def demo(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_once(tmp_path: Path) -> None:
-    """It shows a login, calls, refusals with their challenges, a refresh and a logout, and ends by itself."""
+    """The demo shows a login, calls, refusals with their challenges, a refresh and a logout, and ends."""
     done = demo("--once", "--port", "0", data=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     answers = re.findall(r"^   (\d{3}) ", done.stdout, re.MULTILINE)

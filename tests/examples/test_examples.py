@@ -148,7 +148,7 @@ def test_scope(ada: Visitor, bob: Visitor) -> None:
 
 
 def test_bearer_post_needs_no_csrf(server: Server, ada: Visitor) -> None:
-    """What came in a header was put there by a program, not by a browser on its own."""
+    """A POST with a bearer token needs no CSRF token."""
     reply = server.post("/me", {"display_name": "Ada L."}, {"Authorization": f"Bearer {ada.token}"})
     assert (reply.status, reply.json()["display_name"]) == (200, "Ada L.")
     assert ada.get("/me").json()["display_name"] == "Ada L."

@@ -108,7 +108,7 @@ def test_the_access_token_expires(site: Site, tab: Tab, path: str) -> None:
 
 @both
 def test_two_tabs_refresh_at_once(site: Site, tab: Tab, path: str) -> None:
-    """Both show the same refresh token at the same moment, and both stay logged in, now and later."""
+    """Two tabs that present the same refresh token at once both stay logged in."""
     other = another(tab).shows_account()
     for _ in range(2):
         site.clock.now += EXPIRY
@@ -200,7 +200,7 @@ def test_my_devices(site: Site, device: Device, tab: Tab, path: str) -> None:
 
 @both
 def test_logout_everywhere(site: Site, device: Device, tab: Tab, path: str) -> None:
-    """It asks for the password again if that was typed long ago, and then no device is logged in any more."""
+    """A logout everywhere asks for the password if the login is old, and ends the sessions of all devices."""
     phone = Tab(device(), site, path).open().login().shows_account()
     site.clock.now += EXPIRY
     tab.press("Log out everywhere")
@@ -211,7 +211,7 @@ def test_logout_everywhere(site: Site, device: Device, tab: Tab, path: str) -> N
 
 @both
 def test_scripts_read_no_token(tab: Tab, path: str) -> None:
-    """What an injected script would look through holds nothing that logs in anywhere else."""
+    """An injected script finds no credential that works elsewhere."""
     names = {"__Host-access", "__Host-refresh", "__Host-csrf"} if path == COOKIES else {"__Host-refresh-header"}
     assert set(tab.cookies) == names
     readable = tab.page.evaluate("document.cookie")

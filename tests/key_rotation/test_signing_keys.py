@@ -128,7 +128,7 @@ def test_retiring_where_no_key_is_trusted(path: Path) -> None:
 
 
 def test_hundred_rotations_refuse_no_token(path: Path) -> None:
-    """Whatever the moment, a token that has not expired is accepted, by a process that only reads as well."""
+    """Over a hundred rotations no unexpired token is refused, also by a process that only reads."""
     clock = Clock()
     here, elsewhere = Process(path, clock, algorithm="EdDSA"), Process(path, clock)
     tokens: list[tuple[float, str]] = []
@@ -167,7 +167,7 @@ def test_processes_agree_on_the_first_key(path: Path) -> None:
 
 
 def test_threads_agree_on_the_first_key(path: Path) -> None:
-    """So do threads."""
+    """Threads that start at once agree on the first key."""
     kids: list[str | None] = []
     make: Callable[[], None] = lambda: kids.append(SigningKeys(path, algorithm="EdDSA").signing_key.kid)  # noqa: E731
     threads = [threading.Thread(target=make) for _ in range(4)]
@@ -320,7 +320,7 @@ def test_mark_needs_a_key() -> None:
 
 @pytest.mark.parametrize("algorithm", ["HS512", "RS256", "PS384", "ES384", "ES512", "EdDSA", "Ed448"])
 def test_every_algorithm_is_kept(path: Path, algorithm: str) -> None:
-    """What was written is read back, readable by the owner alone."""
+    """A written key of each algorithm is read back, readable by the owner alone."""
     made = signing_key(algorithm, "it")
     keys = SigningKeys(path, algorithm=algorithm)
     keys.add(made)
@@ -332,7 +332,7 @@ def test_every_algorithm_is_kept(path: Path, algorithm: str) -> None:
 
 
 def test_pem_files_put_there_by_hand(tmp_path: Path) -> None:
-    """They count by the order of their names, and all stay."""
+    """PEM files that were added by hand count by the order of their names, and all stay."""
     for kid, algorithm in (("2024", "RS256"), ("2025", "Ed448"), ("2026", "ES384")):
         (tmp_path / f"{kid}.pem").write_bytes(signing_key(algorithm).to_private_pem())
     keys = SigningKeys(tmp_path, clock=Clock())
@@ -419,7 +419,7 @@ WRONG: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("document", "message"), WRONG)
 def test_wrong_file(tmp_path: Path, document: Any, message: str) -> None:
-    """It is refused when it is loaded, without quoting it."""
+    """A wrong file is refused when it is loaded, without a quotation."""
     path = tmp_path / "keys.json"
     path.write_text(json.dumps(document))
     with pytest.raises(ConfigurationError, match=message) as refused:
@@ -428,7 +428,7 @@ def test_wrong_file(tmp_path: Path, document: Any, message: str) -> None:
 
 
 def test_wrong_directory(tmp_path: Path) -> None:
-    """So is a directory."""
+    """A wrong directory is refused when it is loaded."""
     (tmp_path / "it.pem").write_bytes(b"no key")
     with pytest.raises(ConfigurationError, match="expected one key in PEM form"):
         SigningKeys(tmp_path)
@@ -493,7 +493,7 @@ def test_published_with_cache_headers(path: Path) -> None:
 
 
 def test_secret_has_no_pem() -> None:
-    """It says what to use."""
+    """A shared secret has no PEM form: the error says what to use."""
     with pytest.raises(ConfigurationError, match="use to_private_jwk"):
         hs256().to_private_pem()
 

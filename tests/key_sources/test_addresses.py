@@ -126,7 +126,7 @@ def test_all_addresses_are_tried(server: Server, resolve: Callable[..., None], s
 
 
 def test_an_address_is_tried_once(resolve: Callable[..., None], closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often the name resolves to it, and at most so many of them."""
+    """Each address is tried once, and at most a fixed number of them."""
     tried: list[Any] = []
     original = socket.socket.connect
 
@@ -153,7 +153,7 @@ def test_a_slow_first_address_may_still_answer(resolve: Callable[..., None], ser
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_deadline_holds_over_all_addresses(silent: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is one for all of them."""
+    """One deadline holds for all addresses."""
     places = [("127.0.0.1", silent), ("127.0.0.2", silent)][:count]
     entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
@@ -175,7 +175,7 @@ def test_the_error_that_says_most_is_told(resolve: Callable[..., None], silent: 
 
 
 def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said."""
+    """The error says that the name does not resolve."""
 
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
@@ -188,7 +188,7 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_pause_is_shorter_for_many_addresses(resolve: Callable[..., None], server: Server) -> None:
-    """So that the last of five silent ones is reached within the time-out."""
+    """The pause is shorter for many addresses, so that the last of five is reached within the time-out."""
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
         resolve(*(each.getsockname()[1] for each in silent), server.port)
@@ -273,7 +273,7 @@ def test_https_goes_by_the_proxy(
 
 
 def test_the_proxy_may_ask_for_a_password(proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stands in the variable, percent-encoded where it must be."""
+    """The proxy's password is read from the variable, percent-encoded where necessary."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://me%40work:p%3Aw@127.0.0.1:{proxy.port}")
     assert fetch("https://issuer.example:8443/jwks", certificate).status == 200
     expected = base64.b64encode(b"me@work:p:w")
@@ -303,7 +303,7 @@ def test_an_address_of_ipv6_keeps_its_brackets(
 def test_this_machine_is_asked_directly(
     tls_server: Server, certificate: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever proxy there is, by https too."""
+    """A loopback address is fetched without a proxy, by https too."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert fetch(f"{tls_server.origin}/jwks", certificate).body == DOCUMENT
@@ -327,7 +327,7 @@ def test_no_proxy(
 def test_plain_http_goes_by_no_proxy(
     server: Server, resolve: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is for networks of one's own."""
+    """Plain http uses no proxy."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://192.0.2.1:1")
     resolve(server.port)
@@ -341,7 +341,7 @@ def test_plain_http_goes_by_no_proxy(
     "address", ["socks5://user:hunter2@proxy.example:1", "https://proxy.example", "http://", "http://proxy:port"]
 )
 def test_another_kind_of_proxy_is_named(address: str, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not passed over, and without its password."""
+    """An unsupported proxy is an error that names it, without its password."""
     monkeypatch.setenv("ALL_PROXY", address)
     with pytest.raises(FetchError, match="the proxy of the environment is no http://host:port") as refused:
         fetch("https://issuer.example/jwks", certificate)

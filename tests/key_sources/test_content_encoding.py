@@ -90,7 +90,7 @@ def test_it_is_unpacked(server: Server, encoding: str, body: bytes, client: Any)
 @pytest.mark.parametrize("client", [None, httpx.Client, httpx.AsyncClient], ids=["default", "httpx", "httpx-async"])
 @pytest.mark.parametrize(("encoding", "body", "error"), REFUSED.values(), ids=REFUSED)
 def test_it_is_named(server: Server, encoding: str, body: bytes, error: str, client: Any) -> None:
-    """What cannot be unpacked, or would be too large."""
+    """A body that cannot be unpacked, or would be too large, is an outage that names the cause."""
     server.behaviour = answer(body, headers=f"Content-Encoding: {encoding}\r\n")
     keys = fetched(server, client)
     assert error in str(keys.last_error)
@@ -198,7 +198,7 @@ def test_an_answer_that_was_read_already_is_held_to_the_limits(body: bytes, erro
 
 
 def test_a_hook_that_takes_the_body_away(server: Server) -> None:
-    """It is an outage that names the cause."""
+    """A hook that removes the body is an outage that names the cause."""
     server.behaviour = answer(DOCUMENT)
     with httpx.Client(trust_env=False, event_hooks={"response": [raise_by_hook]}) as client:
         keys = RemoteJWKSet(server.origin, fetcher=client, allow_http_loopback=True)

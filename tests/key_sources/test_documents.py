@@ -163,7 +163,7 @@ def test_rfc_8414_where_there_is_no_openid(status: int) -> None:
     ],
 )
 def test_metadata_that_cannot_be_had(answers: dict[str, Any], asked: int) -> None:
-    """It is an outage, not another standard."""
+    """Unreachable metadata is an outage; the other standard's address is tried only where it may be."""
     keys, fetcher = provider(answers)
     with pytest.raises(UnavailableError):
         keys.prefetch().run()
@@ -298,7 +298,7 @@ SERVING: list[tuple[str, list[dict[str, Any]], dict[tuple[str | None, str], int]
 def test_entries_are_told_apart_by_kid_and_alg(
     entries: list[dict[str, Any]], candidates: dict[tuple[str | None, str], int]
 ) -> None:
-    """Whatever names a provider gives its keys, as long as they leave four at most."""
+    """Entries are used by `kid` and `alg`, as long as four at most remain."""
     keys = RemoteJWKSet(URL, fetcher=Fetcher(jwks(*entries)))
     keys.prefetch().run()
     current = keys.current()

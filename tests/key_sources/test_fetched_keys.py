@@ -90,7 +90,7 @@ def test_first_token_fetches() -> None:
 
 
 def test_request_of_the_fetch() -> None:
-    """What is asked for is bounded in time and size."""
+    """The request of a fetch is bounded in time and size."""
     site = Site()
     site.outcome(token())
     (request,) = site.fetcher.requests
@@ -264,7 +264,7 @@ def test_stranger_causes_no_traffic(changes: dict[str, Any], reason: str) -> Non
 
 
 def test_wrong_algorithm_causes_no_traffic() -> None:
-    """So is the algorithm."""
+    """A token with another algorithm causes no fetch."""
     site = Site(algorithms=["RS256"])
     assert [site.outcome(token()), site.fetcher.count] == ["401 alg", 0]
     assert Site().outcome(token(signing_key("HS256", "first"))) == "401 alg"
@@ -290,7 +290,7 @@ def test_clock_set_back() -> None:
 
 
 def test_prefetch() -> None:
-    """It fetches unless fresh keys are there, and says when it cannot."""
+    """`prefetch` fetches unless fresh keys are at hand, and raises when it cannot."""
     site = Site()
     site.guard.prefetch().run()
     site.keys.prefetch().run()
@@ -550,7 +550,7 @@ def test_old_keys_before_any_loop() -> None:
 
 
 def test_sync_function_that_returns_a_coroutine() -> None:
-    """It is said what it should be."""
+    """A synchronous fetcher that returns a coroutine is an error that says what to write."""
     fetcher = AsyncFetcher()
     keys = RemoteJWKSet(URL, fetcher=lambda request: fetcher(request))
     with pytest.raises(ConfigurationError, match="is asynchronous and cannot run from sync code: use async def"):
@@ -559,7 +559,7 @@ def test_sync_function_that_returns_a_coroutine() -> None:
 
 
 def test_async_fetcher_with_a_broken_program() -> None:
-    """What is wrong with the program is raised on a loop as well."""
+    """An error of the program is raised on a loop as well."""
 
     async def fetcher(request: FetchRequest) -> FetchResponse:
         raise ConfigurationError("the client has no certificate")
@@ -606,7 +606,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("settings", "message"), WRONG)
 def test_wrong_setting(settings: dict[str, Any], message: str) -> None:
-    """It is found when it is made."""
+    """A wrong setting is a ConfigurationError at construction."""
     with pytest.raises(ConfigurationError, match=message):
         RemoteJWKSet(settings.pop("url", URL), **settings)
 

@@ -67,7 +67,7 @@ def test_tls(tls_server: Server, certificate: Path) -> None:
 
 
 def test_name_in_the_certificate(tls_server: Server, certificate: Path) -> None:
-    """It must be that of the address."""
+    """The name in the certificate must be that of the address."""
     tls_server.behaviour = answer(jwks(FIRST))
     keys = RemoteJWKSet(f"https://localhost:{tls_server.port}/jwks", tls=trusting(certificate))
     with pytest.raises(UnavailableError):
@@ -77,7 +77,7 @@ def test_name_in_the_certificate(tls_server: Server, certificate: Path) -> None:
 
 @pytest.mark.parametrize("behaviour", [behaviours.trickle, behaviours.trickled_head, behaviours.hang])
 def test_deadline_holds_over_tls(tls_server: Server, certificate: Path, behaviour: Any) -> None:
-    """However slowly it comes."""
+    """A slow answer over TLS ends at the deadline."""
     tls_server.behaviour = behaviour
     fetch = DefaultFetcher(tls=trusting(certificate))
     begun = time.monotonic()
@@ -143,7 +143,7 @@ def test_deadline_that_has_passed(plain_server: Server) -> None:
     ],
 )
 def test_fetchers_are_held_to_the_limits(found: Any, message: str) -> None:
-    """Whatever a fetcher of one's own lets through."""
+    """The limits hold for every custom fetcher."""
     fetcher: Fetcher = lambda request: found  # noqa: E731
     with pytest.raises(FetchError, match=message):
         Flow(fetching(fetcher, FetchRequest(url="https://issuer.example", max_bytes=4))).run()
@@ -162,7 +162,7 @@ def test_fetcher_that_gives_up_by_itself() -> None:
 
 
 def test_fields_of_one_name(plain_server: Server) -> None:
-    """Are one list, whose members all count (RFC 9110 §5.3)."""
+    """Fields of one name are one list, whose members all count (RFC 9110 §5.3)."""
     plain_server.behaviour = answer(jwks(FIRST), headers="Cache-Control: max-age=120\r\ncache-control: public\r\n")
     response = DefaultFetcher()(FetchRequest(url=plain_server.origin))
     assert response.headers["cache-control"] == "max-age=120, public"

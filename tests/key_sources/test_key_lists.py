@@ -92,7 +92,7 @@ def test_only_a_source_that_could_hold_the_key_is_asked(key: SigningKey, expecte
 
 
 def test_a_local_key_of_the_same_algorithm_never_waits() -> None:
-    """What a key at hand verifies is accepted, whatever else could hold its key; another token waits."""
+    """A token that a local key verifies never waits; another token does."""
     old = SigningKey.generate("ES256", kid="old")
     site = Site(old.verification_key, answer=OSError("down"))
     assert [site.outcome(token(old)), site.fetcher.count] == ["accepted", 0]
@@ -147,7 +147,7 @@ def test_sources_are_shown_one_by_one() -> None:
 
 
 def test_as_one_source() -> None:
-    """What is at hand of all of them, for tools; looking again asks each."""
+    """A list of sources shows the keys at hand of all; a refresh asks each."""
     site = Site(answer=OSError("down"))
     keys = site.guard.keys
     assert isinstance(keys, KeySources)
@@ -165,7 +165,7 @@ def test_as_one_source() -> None:
 
 
 def test_a_source_that_does_not_say_its_algorithms(tmp_path: Any) -> None:
-    """It is asked about any token."""
+    """A source without `algorithms` is asked about any token."""
     from jwtguard import SigningKeys
 
     ours = SigningKeys(tmp_path / "keys", algorithm="ES384")
@@ -198,7 +198,7 @@ def test_a_list_of_something_else(keys: Any, message: str) -> None:
 
 
 def test_a_list_of_one_source_is_that_source() -> None:
-    """It needs no list around it."""
+    """A list of one source behaves as that source."""
     remote = RemoteJWKSet(URL)
     assert Guard(issuer=ISSUER, audience=AUDIENCE, keys=[remote]).keys is remote
 

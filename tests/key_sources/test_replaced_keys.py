@@ -103,7 +103,7 @@ def test_a_young_document_is_believed(age: float, count: int) -> None:
 
 
 def test_once_a_minute() -> None:
-    """However many forged tokens come, and whether or not the provider answers."""
+    """Many forged tokens cause one search a minute, whether or not the provider answers."""
     site = Site(FIRST)
     site.fetcher.answer = OSError("down")
     counts = []
@@ -115,7 +115,7 @@ def test_once_a_minute() -> None:
 
 
 def test_a_failed_search_leaves_401() -> None:
-    """And costs no key; the cool-down of a failure gates it too."""
+    """A failed search leaves the 401 and the keys; the cool-down of a failure holds for it too."""
     site = Site(FIRST)
     site.fetcher.answer = 500
     site.clock.now += 60
@@ -152,7 +152,7 @@ def test_the_budgets_are_apart() -> None:
 )
 @pytest.mark.parametrize("issuer", [ISSUER, UNCHECKED])
 def test_only_for_a_token_that_could_be_good(changes: dict[str, Any], issuer: Any) -> None:
-    """One that would be refused anyway is worth no search."""
+    """A token that the policy would refuse causes no search."""
     site = Site(FIRST, issuer=issuer)
     site.clock.now += 60
     refused = site.outcomes(token(AGAIN, **changes))[0]
@@ -164,7 +164,7 @@ def test_only_for_a_token_that_could_be_good(changes: dict[str, Any], issuer: An
 
 
 def test_a_payload_that_cannot_be_read_is_worth_no_search() -> None:
-    """It is refused for its signature, as before."""
+    """A token with an unreadable payload is refused for its signature, without a search."""
     site = Site(FIRST, issuer=UNCHECKED)
     site.clock.now += 60
     assert (site.outcomes(sign(b"no JSON", AGAIN)), site.fetcher.count) == (["401 signature"], 1)
@@ -200,7 +200,7 @@ def test_another_key_empties_the_cache() -> None:
 
 
 def test_keys_that_were_replaced_since_the_token_was_looked_at() -> None:
-    """They are taken as they are; keys that died meanwhile are none."""
+    """Keys that were replaced meanwhile are used; keys that have expired meanwhile are not."""
     site = Site(FIRST)
     before = site.keys.current()
     assert before is not None

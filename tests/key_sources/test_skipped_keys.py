@@ -102,7 +102,7 @@ def test_a_key_that_could_have_signed_is_told(
 
 @pytest.mark.parametrize("entry", SILENT.values(), ids=SILENT)
 def test_another_key_is_no_news(entry: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """What could not have signed a token is passed over in silence."""
+    """A skipped entry that could not have signed a token causes no warning."""
     site = Site(entry)
     site.guard.verify(token()).run()
     assert (warnings(caplog), site.keys.skipped, health(site.guard).run().status) == ([], (), "ok")
@@ -125,7 +125,7 @@ def test_an_algorithm_that_was_left_out_is_a_note(algorithms: list[str], caplog:
 
 
 def test_one_warning_a_document(caplog: pytest.LogCaptureFixture) -> None:
-    """Not one for each fetch of it, however many entries it has; another document is another warning."""
+    """A document causes one WARNING for all its entries and fetches; another document causes another."""
     site = Site(*[{**WEAK, "kid": f"weak-{number}"} for number in range(8)])
     for _ in range(3):
         site.fetch()
@@ -251,7 +251,7 @@ def test_text_of_an_error_is_escaped_and_cut(error: Exception, caplog: pytest.Lo
 
 
 def test_a_document_that_is_compressed_and_does_not_say_so() -> None:
-    """It is named for what it looks like."""
+    """A compressed document without Content-Encoding is an error that names the compression."""
     keys = RemoteJWKSet(URL, fetcher=Fetcher(FetchResponse(status=200, body=b"\x1f\x8b\x08\x00")), clock=Clock())
     with pytest.raises(UnavailableError):
         keys.prefetch().run()

@@ -105,7 +105,7 @@ ACCEPTED: list[tuple[str, str, dict[str, Any], str, set[str], set[str]]] = [
 def test_accepted(
     library: str, name: str, settings: dict[str, Any], subject: str, roles: set[str], scopes: set[str]
 ) -> None:
-    """What the library issued is taken, beside the tokens of today, and says who is calling."""
+    """A token of the old library passes beside new tokens, and names its subject."""
     guard = guard_with(reader(library, **settings))
     caller = guard.verify(TOKENS[library][name]).run().principal
     assert caller.subject == subject
@@ -190,7 +190,7 @@ def test_neither_key_opens_the_other_door(text: str, reason: str) -> None:
 
 
 def test_tokens_without_an_end() -> None:
-    """Those that were made to last for ever are taken only if that is said, and end on the given day all the same."""
+    """Tokens without `exp` pass only if that is configured, and end on the given day."""
     clock = FrozenClock(NOW)
     guard = guard_with(replace(reader("flask_jwt_extended"), required_claims=[]), clock=clock)
     assert outcome(guard, TOKENS["flask_jwt_extended"]["access, endless"]) == "accepted"
@@ -261,7 +261,7 @@ def test_revocation() -> None:
 
 
 def test_opaque_tokens_are_not_taken_for_old_ones() -> None:
-    """What an introspection says without naming an issuer is refused, whatever is believed of old tokens."""
+    """An introspection answer without an issuer is refused."""
 
     def fetch(request: FetchRequest) -> FetchResponse:
         said = {"active": True, "type": "access", "sub": "mallory", "exp": NOW + 60}
@@ -308,7 +308,7 @@ def test_a_key_set_by_address() -> None:
     ],
 )
 def test_mistakes(make: Callable[[], object], message: str) -> None:
-    """They are found when the reader is made."""
+    """A wrong argument is a ConfigurationError when the reader is made."""
     with pytest.raises(ConfigurationError, match=message):
         make()
 

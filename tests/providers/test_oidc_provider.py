@@ -82,7 +82,7 @@ def test_wrong_tokens(oidc_provider: Provider) -> None:
 
 
 def test_refresh_and_id_token(oidc_provider: Provider) -> None:
-    """What a login is worth: each refresh brings an access token that passes; its ID and refresh tokens do not."""
+    """Each refresh gives an access token that passes; its ID and refresh tokens are refused."""
     right = guard(oidc_provider, "RS256")
     refresh_token = oidc_provider.tell("login", account="alice", resource=resource("RS256"))
     for _ in range(2):

@@ -261,7 +261,7 @@ def test_ten_thousand_sessions_of_one_subject(redis_server: Server, client: redi
 
 
 def test_an_error_in_a_page(client: redis.Redis) -> None:
-    """Goes through: what could not be asked is not left out."""
+    """An error in a page is raised: no row is left out silently."""
     bench = StoreBench(RedisStore(client), asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
     client.delete(f"jwtguard:{{{session_id}}}")

@@ -254,7 +254,7 @@ def test_one_statement(engine: Engine) -> None:
 
 
 def test_a_transaction_of_yours(engine: Engine) -> None:
-    """It neither delays nor undoes what the store writes, and the store leaves its connections as they were."""
+    """An open transaction of the application neither delays nor undoes the store's writes, and is left as it was."""
     sessions = sessions_on(SQLAlchemyStore(engine), grace=0)
     subject = StoreBench(sessions.store, asyncio.Runner()).subject
     with engine.begin() as yours:
@@ -273,7 +273,7 @@ def test_a_transaction_of_yours(engine: Engine) -> None:
 def test_an_engine_in_autocommit(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, detected: bool | type[Exception], times: int
 ) -> None:
-    """Needs nothing set and set back around each call, if its driver tells."""
+    """An engine in autocommit needs no change of its mode around each call, if its driver tells it."""
     bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
     levels: list[str] = []
@@ -333,7 +333,7 @@ def test_an_error_of_another_kind(engine: Engine) -> None:
 
 
 def test_purge_goes_by_batches(engine: Engine) -> None:
-    """However many are dead, each statement deletes a bounded number."""
+    """Each statement of a purge deletes a bounded number of rows."""
     bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
     dead = {"issuer": ISSUER, "subject": "dead", "generation": 0, "created_at": 0.0, "expires_at": 1.0, "ends_at": 1.0}
     with engine.begin() as connection:

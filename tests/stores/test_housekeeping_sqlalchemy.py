@@ -91,7 +91,7 @@ def test_logins_beside_locked_rows(engine: Engine, lock: str) -> None:
 
 
 def test_a_login_that_meets_a_lock(engine: Engine) -> None:
-    """Is refused while its row cannot be written, and no row of it comes later."""
+    """A login whose row cannot be written is refused, and its row is not written later."""
     if engine.dialect.name == "postgresql":
         engine = create_engine(engine.url, connect_args={"options": "-c lock_timeout=500"})
         lock = "LOCK TABLE jwtguard_session"

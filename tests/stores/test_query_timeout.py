@@ -56,7 +56,7 @@ def test_in_time(pair: Pair) -> None:
 
 
 def test_each_has_a_time_of_its_own(pair: Pair) -> None:
-    """One that is cut does no harm to another that waits."""
+    """A connection that is cut does not disturb another that waits."""
     patience = Patience(0.05)
     here, there = socket.socketpair()
     here.settimeout(10)
@@ -68,7 +68,7 @@ def test_each_has_a_time_of_its_own(pair: Pair) -> None:
 
 
 def test_who_comes_while_the_thread_ends(pair: Pair) -> None:
-    """Is watched by another one: the last look comes after the thread has said that it ends."""
+    """A call that begins while the thread ends is watched by a new thread."""
     patience = Patience(0.05)
 
     class Late(dict[int, Any]):
@@ -117,7 +117,7 @@ def test_in_a_child(pair: Pair) -> None:
 
 
 def test_a_line_of_another_process(pair: Pair) -> None:
-    """Is forgotten and not cut, as in a child that was forked."""
+    """A connection of the parent is forgotten and not cut in a forked child."""
     patience = Patience(5)
     patience._waiting[-1] = (os.getpid() + 1, 0.0, lambda: pair[0])
     patience._cut_overdue()

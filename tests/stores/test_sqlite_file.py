@@ -214,7 +214,7 @@ def test_a_login_while_another_process_writes(
 
 @pytest.mark.parametrize("ends", ["ROLLBACK", "ABORT"])
 def test_an_error_after_a_login(store: SQLiteStore, path: Path, ends: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What goes wrong with rows of others is logged, and the session stands; no transaction is left open."""
+    """An error while deleting other rows is logged; the session stands, and no transaction is left open."""
     sessions = sessions_on(store, grace=0)
     sessions.start("user-1").run()
     insert_dead(path, 3)

@@ -97,7 +97,7 @@ def test_another_header(via: Any) -> None:
 
 
 def test_a_place_of_a_route_s_own(token_for: TokenFor) -> None:
-    """What `tokens_from` of a route names can be named here."""
+    """A source in `tokens_from` of a route can be named."""
     with Authenticated(token_for) as authenticated:
         assert sent(authenticated(client(), via=TokenHeader("X-Token", from_proxy=False))).keys() == {"x-token"}
         fields = sent(authenticated(client(), via=TokenCookie("session"), csrf=False))

@@ -47,7 +47,7 @@ def test_wsgi_environ() -> None:
 
 
 def test_wsgi_chunks_are_closed() -> None:
-    """What the application returns is closed when it has been read, as servers do."""
+    """The application's iterable is closed after it was read."""
     closed = []
 
     class Chunks(list[bytes]):

@@ -47,7 +47,7 @@ def test_it_starts_now() -> None:
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
-    """It would mean another moment on another machine."""
+    """A time without a zone is refused, because it depends on the machine."""
     with pytest.raises(ValueError, match="without a zone"):
         FrozenClock(datetime(2027, 1, 15))  # noqa: DTZ001
 

@@ -71,7 +71,7 @@ def test_presets_find_its_keys(shared: FakeProvider) -> None:
 
 
 def test_rs256_unless_told_otherwise() -> None:
-    """What providers use; and a test may take any other."""
+    """The default algorithm is RS256, and a test may choose another."""
     with FakeProvider() as plain:
         assert plain.signing_key.algorithm == "RS256"
         guard = Guard(issuers=[oidc(plain.issuer, audience="a", algorithms=["RS256"], allow_http_loopback=True)])
@@ -83,7 +83,7 @@ def test_rs256_unless_told_otherwise() -> None:
     ["/realms/acme/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/realms/acme"],
 )
 def test_metadata(shared: FakeProvider, url: str) -> None:
-    """It describes itself in both places, truly, and as the test wants it."""
+    """Both metadata documents describe the provider, with the values that a test sets."""
     status, document = ask(shared.origin + url)
     assert (status, document["issuer"], document["acr_values_supported"]) == (200, shared.issuer, ["1"])
     assert document["token_endpoint"] == shared.token_endpoint

@@ -196,14 +196,14 @@ def test_wrong_setting(settings: dict[str, Any], message: str) -> None:
 
 
 def test_nothing_secret_is_shown() -> None:
-    """Neither by a proof nor by a client."""
+    """The reprs of client and proof show no secret."""
     introspection = Introspection(ENDPOINT, client_id="a", client_secret="hunter2")
     assert "hunter2" not in repr(introspection._client)
     assert repr(Proof(form={"client_secret": "hunter2"})) == "Proof()"
 
 
 def test_a_jwt_is_never_asked_about() -> None:
-    """What has the form of a JWS is judged by its signature; five parts have another form (RFC 7516 §9)."""
+    """A token in JWS form is judged by its signature; five parts are another form (RFC 7516 §9)."""
     fetcher = Fetcher(ACTIVE)
     introspection = Introspection(
         ENDPOINT, client_id="a", authentication="private_key_jwt", signing_key=KEY, fetcher=fetcher

@@ -90,7 +90,7 @@ def test_principal() -> None:
 
 
 def test_jwt_stays_a_jwt() -> None:
-    """What has the form of a JWS is never asked about, refused or not; both kinds are taken side by side."""
+    """A token in JWS form is never introspected; both kinds are accepted side by side."""
     site = Site()
     outcomes = [site.outcome(text) for text in (token(), token(exp=NOW - 60), "a.b.c", token(signing_key("ES256")))]
     assert (outcomes[0], {outcome[:3] for outcome in outcomes[1:]}) == ("accepted", {"401"})
@@ -100,7 +100,7 @@ def test_jwt_stays_a_jwt() -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "ä", "a=b", "x" * 8193, "a,b", "a\nb"])
 def test_garbage_is_not_asked_about(text: str) -> None:
-    """What is no bearer credential (RFC 6750 §2.1), or too long, costs the issuer nothing."""
+    """Text that is no bearer credential (RFC 6750 §2.1), or too long, is not introspected."""
     site = Site()
     assert (site.outcome(text)[:3], site.fetcher.count) == ("401", 0)
 
@@ -168,7 +168,7 @@ def test_failures_are_ours(reply: Any, message: str, caplog: pytest.LogCaptureFi
 
 
 def test_unchecked_by_word() -> None:
-    """What an answer lacks can be left unchecked, for introspection alone."""
+    """UNCHECKED leaves members that an answer lacks unchecked, for introspection alone."""
     reply = as_json({"active": True, "username": "alice", "exp": NOW + 60})
     own: dict[str, Any] = {"issuer": UNCHECKED, "audience": UNCHECKED, "required_claims": ["exp"]}
     site = Site(reply, **own, claims=ClaimsMapping(roles=[("username",)]))
@@ -185,7 +185,7 @@ def test_kind() -> None:
 
 
 def test_only_opaque_tokens() -> None:
-    """Then no keys are needed, and no JWT passes."""
+    """With introspection alone no keys are needed, and no JWT passes."""
     site = Site(guard={"issuer": ISSUER, "audience": AUDIENCE})
     assert [site.outcome(), site.outcome(token())] == ["accepted", "401 key"]
 
@@ -220,7 +220,7 @@ def test_positive_answer_is_remembered() -> None:
 
 
 def test_revoked_token_is_out_after_a_minute() -> None:
-    """What was remembered does not outlive its time."""
+    """A cached answer does not outlive its lifetime."""
     site = Site()
     site.outcome()
     site.fetcher.answer = as_json({"active": False})
@@ -232,7 +232,7 @@ def test_revoked_token_is_out_after_a_minute() -> None:
 
 
 def test_lifetime_can_be_nothing() -> None:
-    """Then each request asks."""
+    """With lifetime 0 each request introspects."""
     site = Site(lifetime=timedelta(0))
     assert [site.outcome(), site.outcome(), site.fetcher.count] == ["accepted"] * 2 + [2]
 
@@ -288,7 +288,7 @@ def test_bounded_in_flight() -> None:
 
 
 def test_hanging_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It costs each question its time-out, no more."""
+    """A hanging endpoint costs each request its time-out, no more."""
     monkeypatch.setattr(errands, "GRACE", 0.0)
     with serving() as server:
         server.behaviour = behaviours.hang
@@ -310,7 +310,7 @@ def test_hanging_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fetcher_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does a fetcher that knows no time-out hold a request."""
+    """A fetcher without a time-out does not hold a request beyond the limit."""
     monkeypatch.setattr(errands, "GRACE", 0.0)
     site = Site(timeout=timedelta(seconds=0.1))
     site.fetcher.gate = gate = threading.Event()

@@ -86,12 +86,12 @@ BOUND: list[tuple[Any, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("key", "changes", "expected"), BOUND)
 def test_each_is_bound_to_its_own(key: Any, changes: dict[str, Any], expected: str) -> None:
-    """What one issuer may say is nothing that another could."""
+    """Keys, audience and type of one issuer do not count for another."""
     assert outcome(guard(ONE_ISSUER, TWO_ISSUER), token(key, **changes)) == expected
 
 
 def test_each_has_its_mapping() -> None:
-    """Or the guard's, where it says nothing."""
+    """Each issuer has its claims mapping, or the guard's."""
     tried = guard(ONE_ISSUER, TWO_ISSUER, claims=ClaimsMapping(roles=[("teams",)]))
     rights: dict[str, Any] = {"teams": ["a"], "groups": ["b"], "roles": ["c"]}
     texts = [token(**rights), token(SECOND, iss=TWO, aud="two", **rights)]
@@ -282,7 +282,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 @pytest.mark.parametrize(("make", "message"), WRONG)
 def test_wrong_configuration(make: Callable[[], object], message: str) -> None:
-    """It says what to write instead."""
+    """A wrong setting is a ConfigurationError that says what to write."""
     with pytest.raises(ConfigurationError, match=message):
         make()
 
@@ -379,7 +379,7 @@ def test_sources_from_the_environment() -> None:
 
 
 def test_introspection_as_plain_data() -> None:
-    """It needs no keys."""
+    """Introspection as plain data needs no keys."""
     asking = {
         "endpoint": "https://issuer.example/introspect",
         "client_id": "a",
@@ -414,7 +414,7 @@ WRONG_DATA: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("config", "message"), WRONG_DATA)
 def test_wrong_plain_data(config: dict[str, Any], message: str) -> None:
-    """It names the key and what to write."""
+    """Wrong plain data is an error that names the key and what to write."""
     with pytest.raises(ConfigurationError, match=message):
         Guard.from_config(config)
 

@@ -87,7 +87,7 @@ class RenewalConformance:
         assert browser.send("GET", "/me").status == 200
 
     def test_never_beside_cookies_of_the_view(self) -> None:
-        """What a view or a route says about the cookies holds."""
+        """Cookies that a view or a route sets are kept."""
         site, browser = self.logged_in()
         assert browser.send("GET", "/leaving").status == 200
         assert (len(browser.set_cookies), site.store.turns) == (1, 0)
@@ -113,7 +113,7 @@ class RenewalConformance:
             assert (answer.status, browser.set_cookies, site.store.turns) == (401, [], 0)
 
     def test_a_changed_password_ends_silent_renewal(self) -> None:
-        """It ends the session: the view never runs, and no turn is taken."""
+        """A changed password ends the session: the view never runs, and no turn is taken."""
         site, browser = self.logged_in()
         site.passwords["alice"] = "looking-glass"
         answer = browser.send("GET", "/me")

@@ -123,7 +123,7 @@ class StorePortConformance(StoreFixtures):
 
     @pytest.mark.parametrize("strange", ["a\x00b", "\ud800", "x" * 256], ids=ascii)
     def test_names_that_are_none(self, bench: StoreBench, strange: str) -> None:
-        """What can be no subject and no issuer has no sessions, and that is no outage."""
+        """A text that can be no subject or issuer has no sessions; it is no outage."""
         bench.create()
         assert (bench.listed(strange), bench.listed(issuer=strange)) == ([], [])
         assert (bench.revoke_all(strange), bench.revoke_all(issuer=strange)) == (0, 0)
@@ -180,7 +180,7 @@ class StorePortConformance(StoreFixtures):
         assert bench.listed("unknown") == []
 
     def test_a_turn_is_taken(self, bench: StoreBench) -> None:
-        """It adds one to the generation, notes the time and moves the idle deadline."""
+        """A rotation adds one to the generation, notes the time and moves the idle deadline."""
         session_id = bench.create(idle_lifetime=60)
         assert bench.take(session_id, 0, idle_lifetime=2 * HOUR).is_taken
         session = bench.found(session_id)
@@ -189,7 +189,7 @@ class StorePortConformance(StoreFixtures):
         assert session.expires_at == pytest.approx(bench.now + 2 * HOUR, abs=5)
 
     def test_never_beyond_the_absolute_lifetime(self, bench: StoreBench) -> None:
-        """However often it is refreshed, a session ends when it is as old as it may be."""
+        """A session ends at its absolute lifetime, also if it is refreshed."""
         session_id = bench.create(absolute_lifetime=2 * HOUR)
         assert bench.take(session_id, 0, idle_lifetime=3 * HOUR).is_taken
         session = bench.found(session_id)
@@ -199,7 +199,7 @@ class StorePortConformance(StoreFixtures):
 
     @pytest.mark.parametrize("generation", [0, 1, 3, 2**53 - 1])
     def test_another_turn_is_not_taken(self, bench: StoreBench, generation: int) -> None:
-        """Neither an old one nor one that is to come; the row is told as it is, and stays so."""
+        """An older or newer generation is not rotated; the row is returned, unchanged."""
         session_id = bench.create()
         assert bench.take(session_id, 0).is_taken
         assert bench.take(session_id, 1).is_taken
@@ -225,7 +225,7 @@ class StorePortConformance(StoreFixtures):
         assert bench.take(bench.create(), 1).age == float("inf")
 
     def test_revoked(self, bench: StoreBench) -> None:
-        """It can be ended once, stays known, and takes no turn."""
+        """A session can be revoked once, stays known, and is not rotated."""
         session_id = bench.create()
         assert bench.revoke(session_id) is True
         assert bench.revoke(session_id) is False
@@ -238,7 +238,7 @@ class StorePortConformance(StoreFixtures):
 
     @pytest.mark.parametrize("lifetimes", [(-1, HOUR), (HOUR, -1)], ids=["idle", "absolute"])
     def test_expired(self, bench: StoreBench, lifetimes: tuple[float, float]) -> None:
-        """It takes no turn, is on no list, and ending it ends nothing. Whether it is still known is the store's."""
+        """An expired session is not rotated, not listed, and revoking it changes nothing; it may be unknown."""
         session_id = bench.create(idle_lifetime=lifetimes[0], absolute_lifetime=lifetimes[1])
         taken = bench.take(session_id, 0)
         assert not taken.is_taken
@@ -289,7 +289,7 @@ class StorePortConformance(StoreFixtures):
         assert [bench.found(session_id).state for session_id in oldest] == ["revoked", "revoked"]
 
     def test_revoke_all(self, bench: StoreBench) -> None:
-        """It ends and counts the live ones of this subject at this issuer, and no others."""
+        """`revoke_all` revokes and counts the live sessions of this subject at this issuer, and no others."""
         ids = [bench.create() for _ in range(3)]
         bench.revoke(ids[0])
         bench.create(idle_lifetime=-1)
@@ -303,7 +303,7 @@ class StorePortConformance(StoreFixtures):
         assert bench.revoke_all() == 0
 
     def test_purge(self, bench: StoreBench) -> None:
-        """What is past its absolute lifetime goes, revoked or not; what lives stays."""
+        """Rows past their absolute lifetime are deleted, revoked or not; live ones stay."""
         dead = [bench.create(absolute_lifetime=-1) for _ in range(2)]
         bench.revoke(dead[0])
         alive, revoked = bench.create(), bench.create()

@@ -359,7 +359,7 @@ async def _async_check(caller: Principal) -> bool:
 
 @pytest.mark.parametrize("function", [None, "admin", True, _async_check, AsyncCheck()])
 def test_predicates_that_are_none(function: Any) -> None:
-    """What is not callable, or async, is a configuration error."""
+    """A predicate that is not callable, or async, is a ConfigurationError."""
     with pytest.raises(ConfigurationError, match="not async"):
         predicate(function)
 

@@ -232,7 +232,7 @@ def test_plain_paths(path: str) -> None:
 
 
 def test_characters_beside_the_refused_ones() -> None:
-    """Of all characters, exactly the listed ones are refused in a segment."""
+    """Exactly the listed characters make a path ambiguous."""
     refused = {code for code in range(0x110000) if is_ambiguous(f"/a{chr(code)}a")}
     assert refused == {*range(0x20), *range(0x7F, 0xA0), ord("\\"), 0xFFFD, *range(0xD800, 0xE000)}
 

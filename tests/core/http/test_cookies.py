@@ -256,7 +256,7 @@ def test_all_problems_at_once() -> None:
     ],
 )
 def test_fields_without_a_cookie(fields: list[str], expected: list[str] | None) -> None:
-    """What is left of Cookie fields: all other cookies, and nothing of this one, wherever a server joined fields."""
+    """Removing a cookie from the Cookie fields keeps all others, wherever a server joined fields."""
     assert COOKIE.without(fields) == expected
 
 
@@ -289,7 +289,7 @@ def test_every_value_of_a_development_cookie() -> None:
 
 @pytest.mark.parametrize("make", [HTTPRequest.from_asgi, HTTPRequest.from_wsgi])
 def test_a_withheld_cookie(make: Callable[[dict[str, Any]], HTTPRequest]) -> None:
-    """What a middleware withholds is read where it is asked for by name, and shown by no repr."""
+    """A withheld cookie is read where it is named, and shown by no repr."""
     withheld = WithheldCookies(["x=1; access=a.b.c"])
     state: dict[str, Any] = {"type": "http", "headers": [], "REQUEST_METHOD": "GET", WITHHELD: withheld}
     request = make(state)

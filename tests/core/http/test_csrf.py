@@ -304,7 +304,7 @@ def test_handshake(fields: list[tuple[str, str]], expected: str | None) -> None:
     ],
 )
 def test_a_refusal_shows_what_was_compared(origin: str, host: str | None, shown: list[str]) -> None:
-    """Both values are shown, without any character that neither an origin nor a host can hold, and not at length."""
+    """A refusal shows both compared values, shortened, with only characters that an origin or a host can hold."""
     handshaking = handshake(_fields(host=host, origin=origin))
     posting = asgi(_fields(host=host, origin=origin), method="POST")
     checks: list[Callable[[], object]] = [
@@ -428,7 +428,7 @@ def test_all_problems_at_once() -> None:
 
 
 def test_secret_from_an_environment_that_is_no_text() -> None:
-    """What Python could not decode in an environment variable (PEP 383) can still be a secret."""
+    """An environment variable with bytes that are no text (PEP 383) can be a secret."""
     assert CSRF(secret="\udcff" * 32).token(TOKEN) != GOOD
 
 

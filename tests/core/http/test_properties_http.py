@@ -227,7 +227,7 @@ def test_rules_as_a_plain_matcher_matches(keys: list[tuple[str, str | None]], me
 @given(paths, methods)
 @examples
 def test_ambiguous_paths_are_refused(path: str, method: str) -> None:
-    """Whatever the path, an ambiguous one is refused, and no other."""
+    """Exactly the ambiguous paths are refused."""
     rules = Rules([Rule("/", public)], default=public)
     if is_ambiguous(path):
         with pytest.raises(AmbiguousPathError):

@@ -94,7 +94,7 @@ def test_request_is_read_only() -> None:
 
 
 def test_a_request_stays_what_it_was_when_it_is_handed_on() -> None:
-    """Who mounts another application changes method and paths of the environ in place."""
+    """A request keeps its values when a mounting application changes method and paths of the environ in place."""
     environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/a", "PATH_INFO": "/b/c"}
     request = HTTPRequest.from_wsgi(environ)
     environ.update(REQUEST_METHOD="POST", SCRIPT_NAME="/a/b", PATH_INFO="/c")
@@ -273,7 +273,7 @@ def test_realms_that_break_out(realm: Any) -> None:
 
 
 def test_challenge_cannot_be_broken_out_of() -> None:
-    """What the application put into a role's name stays inside its quotes, on one line, in ASCII."""
+    """A role's name stays inside the quotes of the challenge, on one line, in ASCII."""
     challenge = Answers().challenge(InsufficientScopeError('a"b\\c\r\nX: ä', scope=('x"y',)))
     assert challenge == (
         'Bearer realm="api", error="insufficient_scope", error_description="a\'b?c??X: ?", scope="x\'y"'

@@ -231,7 +231,7 @@ def test_subprotocol_is_for_handshakes_only(read: Reader) -> None:
     ],
 )
 def test_subprotocols_of_the_application(offered: str, expected: list[str]) -> None:
-    """What is left of the offers is without `bearer` and the token, in its order."""
+    """The application sees the offered subprotocols in their order, without `bearer` and the token."""
     assert subprotocols_without_token(handshake([("Sec-WebSocket-Protocol", offered)])) == expected
 
 
@@ -315,7 +315,7 @@ def test_a_field_that_is_far_too_long(start: str, end: str, expected: str | None
 
 @either
 def test_the_longest_token_that_may_be_allowed(read: Reader) -> None:
-    """It comes out whole, and so does what a verifier refuses for its length."""
+    """A token of the greatest allowed length is extracted whole, and so is a longer one for the verifier."""
     for length in (65536, MAX_FIELD - len("Bearer ")):
         assert _outcome(AuthorizationHeader(), read([("Authorization", "Bearer " + "a" * length)])) == "a" * length
 
@@ -437,7 +437,7 @@ def test_header_names(name: Any, from_proxy: bool | None) -> None:
     ],
 )
 def test_who_sets_a_header(name: str, settings: dict[str, Any], problem: str) -> None:
-    """It must be said whether a gateway sets the header, and of names that only gateways set it is known."""
+    """`TokenHeader` requires `from_proxy`, and refuses False for names that only gateways set."""
     with pytest.raises(ConfigurationError, match=problem):
         TokenHeader(name, **settings)
 
@@ -502,7 +502,7 @@ def test_names_are_taken_literally() -> None:
     ],
 )
 def test_sources_that_are_none(tokens_from: object, message: str) -> None:
-    """What is no list of different places is a configuration error that says what to write."""
+    """A value that is no list of different places is a ConfigurationError that says what to write."""
     with pytest.raises(ConfigurationError, match=message):
         check_sources(tokens_from)
 
@@ -513,7 +513,7 @@ def test_sources() -> None:
 
 
 def test_token_is_not_in_a_repr() -> None:
-    """What was extracted can be logged without its text."""
+    """The repr of an extracted token does not hold its text."""
     assert "secret" not in repr(Extracted(text="secret", source=AuthorizationHeader()))
 
 
@@ -538,7 +538,7 @@ class Unhashable:
     ],
 )
 def test_one_place_named_twice(places: list[TokenSource], are_two: bool) -> None:
-    """What would find the same token twice is one place, however it is written."""
+    """Two sources that find the same token are one place, in each spelling."""
     if are_two:
         assert check_sources(places) == tuple(places)
     else:

@@ -130,7 +130,7 @@ def many_at_work(look_up: LookUps) -> list[Steps[Session | None]]:
 
 
 def test_those_that_come_too_late_for_a_call() -> None:
-    """Are asked for by the next one, whose answer is younger than their question."""
+    """Requests that arrive during a call are looked up by the next one."""
     look_up = LookUps(MemoryStore())
     under_way = many_at_work(look_up)
     first = steps_until_gathering(look_up, "s1")
@@ -162,7 +162,7 @@ def test_a_call_holds_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_look_up_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is waited for a bounded time, and then counts as lost: the next caller asks for itself."""
+    """A wait for a look-up is bounded; afterwards the next caller looks up itself."""
     monkeypatch.setattr(look_ups, "PATIENCE", 0.01)
     store = MemoryStore()
     revocation = SessionRevocation(store, monotonic=Clock(0))

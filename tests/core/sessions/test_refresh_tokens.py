@@ -61,7 +61,7 @@ def test_the_next_turn_is_the_same_but_for_its_number() -> None:
 
 
 def test_the_text() -> None:
-    """It names its kind, its issuer as the audience, a row and a turn."""
+    """A refresh token names its type, its issuer as the audience, a session and a generation."""
     text = TOKENS.issue(PLAIN, now=NOW + 0.5, lifetime=60)
     assert claims_of(text) == {
         "iss": ISSUER,
@@ -99,7 +99,7 @@ BAD_MEMBERS: dict[str, list[tuple[Any, str]]] = {
     ("name", "value", "reason"), [(name, *pair) for name, pairs in BAD_MEMBERS.items() for pair in pairs]
 )
 def test_odd_members_of_a_genuine_token(name: str, value: Any, reason: str) -> None:
-    """What we never write is refused although the key is ours: it must not confuse a store."""
+    """Content that jwtguard never writes is refused, also with a valid signature."""
     assert outcome(genuine(**{name: value})) == reason
 
 
@@ -211,14 +211,14 @@ def test_one_key_needs_no_list() -> None:
 
 @pytest.mark.parametrize("claims", [{"a": object()}, {"a": float("nan")}, {"a": {1, 2}}, {"a": "\ud800"}])
 def test_claims_that_are_not_json(claims: dict[str, Any]) -> None:
-    """What a token cannot say is an error in the program, and is not quoted."""
+    """Claims that JSON cannot hold are an error in the program, and are not quoted."""
     token = RefreshToken(subject="user-1", session_id="s1", generation=0, auth_time=NOW, claims=claims)
     with pytest.raises(ConfigurationError, match="claims must be JSON"):
         TOKENS.issue(token, now=NOW, lifetime=60)
 
 
 def test_the_unforeseen_denies(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """It becomes a refusal, and the log names it without its text."""
+    """An unforeseen exception becomes a refusal, and the log names it without its text."""
 
     def explode(_: bytes) -> dict[str, Any]:
         raise RecursionError("with a token in it")

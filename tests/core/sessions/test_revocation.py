@@ -134,7 +134,7 @@ def test_issuers() -> None:
 
 
 def test_one_name_two_issuers() -> None:
-    """What is known of the one's session says nothing about the other's."""
+    """The state of one issuer's session says nothing about another issuer's session of the same id."""
     dial = Dial()
     assert [dial.outcome(), dial.outcome(iss=OTHER), dial.outcome()] == ["accepted", "revoked", "accepted"]
     assert dial.look_ups == 2
@@ -203,7 +203,7 @@ def test_when_to_ask_again() -> None:
 
 
 def test_sockets_share_one_look_up_a_second() -> None:
-    """Also where every request asks for itself: a thousand sockets of a session are no thousand look-ups."""
+    """With `max_staleness` 0, the sockets of a session share one look-up a second."""
     dial = Dial(0)
     assert dial.outcome() == "accepted"
     assert [recheck(dial) for _ in range(1000)] == [1.0] * 1000

@@ -62,7 +62,7 @@ def test_a_subject_that_is_a_uuid() -> None:
 
 
 def test_a_login() -> None:
-    """It gives a pair: an access token that names the session and the login, and the refresh token of turn 0."""
+    """A login gives an access token that names session and login, and the refresh token of generation 0."""
     world = World()
     answer = world.start(42, label="Firefox on Linux")
     assert (answer.expires_in, answer.refresh_expires_in, answer.scope) == (300, 14 * DAY, "reports:read")
@@ -133,7 +133,7 @@ def test_scope_of_the_login() -> None:
 
 
 def test_claims_come_through_every_turn_unchanged() -> None:
-    """Whatever JSON they are."""
+    """All JSON values of claims stay the same through each refresh."""
     world = World(grace=timedelta(0))
     claims = {"n": 1, "f": 2.5, "list": [{"a": None}, "é"], "https://example/claim": True}
     answer = world.start(claims=claims, remember=False)
@@ -146,7 +146,7 @@ def test_claims_come_through_every_turn_unchanged() -> None:
 
 
 def test_idle_lifetime() -> None:
-    """It ends some time after the last refresh; the store decides, whatever leeway the token has."""
+    """A session ends a given time after its last refresh; the store decides, without the token's leeway."""
     world = World(idle_lifetime=minutes(10), absolute_lifetime=minutes(60))
     answer = world.start()
     world.clock.now += 599
@@ -161,7 +161,7 @@ def test_idle_lifetime() -> None:
 
 
 def test_absolute_lifetime() -> None:
-    """However often it is refreshed; its last tokens say so."""
+    """A session ends at its absolute lifetime, also if it is refreshed; its last tokens end then too."""
     world = World(idle_lifetime=minutes(10), absolute_lifetime=minutes(25))
     answer = world.start()
     lives = []
@@ -268,7 +268,7 @@ def test_list() -> None:
     [("", ""), ("Zürich 🦊", "Zürich 🦊"), ("x" * 300, "x" * 255), ("a\x00b", "a\ufffdb"), ("a\ud800b", "a?b")],
 )
 def test_labels(label: str, shown: str) -> None:
-    """They often come from a request's header field, and every database must be able to keep them."""
+    """Labels, which often come from a request's header field, are made storable in every database."""
     world = World()
     assert world.row(world.start(label=label)).label == shown
 
@@ -293,7 +293,7 @@ def test_end_session() -> None:
 
 @pytest.mark.parametrize("session_id", ["", "unknown", "x" * 65, "a\x00b", "\ud800", "../..", "'; DROP TABLE--"])
 def test_end_session_with_garbage(session_id: str) -> None:
-    """It comes from a URL: none of theirs, and no store has to make sense of it."""
+    """An id from a URL that cannot be one is unknown, and no outage."""
     world = World()
     assert world.sessions.end_session("user-1", session_id).run() is False
 

@@ -44,7 +44,7 @@ def stamped(stamp: Any, **more: Any) -> Grants:
 @pytest.mark.parametrize("now", STAMPS, ids=repr)
 @pytest.mark.parametrize("before", STAMPS, ids=repr)
 def test_only_the_same_stamp_goes_on(before: Any, now: Any) -> None:
-    """Of all kinds of stamps each is equal to itself alone, and to none of another kind that is spelled alike."""
+    """Each stamp is equal to itself alone, and to none of another type with the same spelling."""
     world = World()
     world.grants = stamped(before)
     answer = world.start()
@@ -94,7 +94,7 @@ def test_other_credentials_end_the_session() -> None:
 
 @pytest.mark.parametrize("ended", [True, False], ids=["an ended session", "a row of another subject"])
 def test_what_is_not_a_live_session_of_this_user(ended: bool) -> None:
-    """It is refused and left alone: the event says that nothing was ended."""
+    """A token without a live session of this user is refused; the event says that nothing was ended."""
     world = World()
     world.grants = stamped("old")
     answer = world.start()

@@ -30,7 +30,7 @@ def test_storable(text: str, storable: bool) -> None:
 
 @pytest.mark.parametrize("label", ["a\x00\ud800" * 200, "🦊" * 300, "plain"])
 def test_labels_become_storable(label: str) -> None:
-    """Whatever they were."""
+    """Each label becomes storable."""
     assert is_storable(storable_label(label), 255)
 
 

@@ -78,7 +78,7 @@ def test_a_copy_of_an_array_can_be_changed() -> None:
 
 @pytest.mark.parametrize("kind", [JSONObject, JOSEHeader, ClaimsSet])
 def test_pickling_keeps_it_read_only(kind: type[JSONObject]) -> None:
-    """What comes out of a pickle is what went in, and as read-only."""
+    """A pickled object is equal to the original, and read-only."""
     value = kind(VALUE)
     restored = pickle.loads(pickle.dumps(value))
 

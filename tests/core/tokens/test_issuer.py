@@ -86,7 +86,7 @@ def test_subject_is_a_string(subject: str | int | UUID) -> None:
 
 
 def test_own_guard_admits() -> None:
-    """What the issuer makes, a guard with the same words accepts, and maps back."""
+    """A guard with the issuer's settings accepts its tokens, and reads the same roles and scopes."""
     text = issuer().access_token(
         7, roles=["admin"], scope=["a", "b"], permissions=["p"], session_id="s-1", auth_time=NOW - 5
     )
@@ -149,7 +149,7 @@ def test_one_key_needs_no_list() -> None:
 
 
 def test_jwks_holds_the_public_keys() -> None:
-    """What is published is public: no secret, no private member."""
+    """The published set holds no secret and no private member."""
     document = issuer(signing_keys=[OLD, SHARED, NEW]).jwks()
     assert [key["kid"] for key in document["keys"]] == ["old", "new"]
     assert {name for key in document["keys"] for name in key} == {"kty", "crv", "x", "y", "kid", "use", "alg"}
@@ -205,7 +205,7 @@ def _endless() -> list[object]:
     ids=["set", "bytes", "object", "nan", "inf", "surrogate", "surrogate name", "endless", "deep"],
 )
 def test_claims_that_are_no_json(claims: dict[Any, Any]) -> None:
-    """What JSON cannot say is refused when the token is made, not when it comes back."""
+    """Claims that JSON cannot hold are refused when the token is made."""
     with pytest.raises(ConfigurationError, match="claims must be JSON"):
         issuer().access_token("user-1", claims=claims)
 
@@ -318,7 +318,7 @@ _VALUES = st.recursive(
     roles=st.lists(st.text(max_size=6), max_size=3),
 )
 def test_what_is_signed_is_accepted(subject: Any, claims: dict[str, Any], roles: list[str]) -> None:
-    """Whatever an issuer signs, its own guard accepts and reads as it was meant; else it raised."""
+    """An issuer's own guard accepts each token that was signed, and reads the same values."""
     try:
         text = issuer().access_token(subject, claims=claims, roles=roles)
     except ConfigurationError:

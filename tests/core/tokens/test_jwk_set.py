@@ -162,7 +162,7 @@ def test_a_set_holds_verification_keys(key: Any) -> None:
 
 
 def test_a_set_is_a_key_source_that_never_changes() -> None:
-    """It is at hand, and looking again gives the same."""
+    """A set is a key source that is at hand and stays the same."""
     keys = JWKSet([ES_A])
 
     assert isinstance(keys, KeySource)
@@ -323,7 +323,7 @@ def test_all_problems_of_a_local_set_are_told_at_once() -> None:
     ],
 )
 def test_the_algorithms_a_key_could_be_for(jwk: Mapping[str, Any], expected: tuple[str, ...]) -> None:
-    """Those of an allow-list that fit type and curve."""
+    """The candidate algorithms are those of an allow-list that fit type and curve."""
     allowed = ["RS256", "PS512", "HS384", "ES256", "EdDSA", "Ed25519", "Ed448"]
 
     assert expected == candidate_algorithms(jwk, allowed)

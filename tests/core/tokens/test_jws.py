@@ -82,7 +82,7 @@ def test_a_long_text_costs_no_memory() -> None:
 
 @pytest.mark.parametrize("text", [None, 1, GOOD.encode(), [GOOD], bytearray(GOOD.encode())], ids=repr)
 def test_a_token_is_text(text: object) -> None:
-    """Whatever is no `str` is refused as a token is, not with a TypeError."""
+    """A value that is no `str` is refused as a token is, not with a TypeError."""
     assert outcome(text) == "not_text"
 
 
@@ -134,7 +134,7 @@ def test_a_token_has_three_segments(text: str, expected: str) -> None:
     "payload", [f"{PAYLOAD}=", f"{PAYLOAD}\n", f"{PAYLOAD}A", f"{PAYLOAD} ", "Zh", "+/8A"], ids=repr
 )
 def test_a_payload_is_canonical_base64url(payload: str) -> None:
-    """Even a signer whose signature holds cannot make us read another spelling (RFC 7515 §2)."""
+    """A payload in another spelling of base64url is refused, also with a valid signature (RFC 7515 §2)."""
     signing_input = f"{HEADER}.{payload}"
     text = f"{signing_input}.{encode_segment(KEY.sign(signing_input.encode()))}"
 
@@ -271,7 +271,7 @@ def test_the_claims_of_our_own_tokens_can_be_shown(text: str, expected: str | No
 
 
 def test_no_part_of_a_token_is_in_a_repr() -> None:
-    """What goes into logs by accident shows the header at most."""
+    """A repr shows the header at most."""
     key = SigningKey.generate("HS256")
     text = jws.sign(b"payload", key)
     unverified = jws.split(text.encode("ascii"))

@@ -55,7 +55,7 @@ GOOD_HEADERS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("header", GOOD_HEADERS)
 def test_a_header_may_say_this(header: dict[str, Any]) -> None:
-    """What offers a key or means nothing to us is never read; `typ` is compared without case (RFC 7515 §4.1.9)."""
+    """Unknown members and embedded keys are never read; `typ` is compared without case (RFC 7515 §4.1.9)."""
     assert outcome(compact(header)) == ACCEPTED
 
 

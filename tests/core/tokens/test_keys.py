@@ -68,7 +68,7 @@ def test_an_algorithm_takes_its_kind_of_key_and_no_other(algorithm: str) -> None
     "algorithm", ["none", "None", "", "HS1", "ES256K", "RSA-OAEP", "hs256", None, 1, ["HS256"], b"HS256"]
 )
 def test_an_unknown_algorithm_is_refused(algorithm: Any) -> None:
-    """There is no `none`, and nothing could add it."""
+    """`none` and unknown algorithms are refused."""
     with pytest.raises(ConfigurationError, match="is not supported: use one of HS256"):
         VerificationKey.from_secret(SECRET, algorithm=algorithm)
 
@@ -146,7 +146,7 @@ def test_a_public_key_does_not_sign() -> None:
 
 @pytest.mark.parametrize("algorithm", ASYMMETRIC)
 def test_a_published_key_is_the_same_key(algorithm: str) -> None:
-    """What `to_jwk` writes, `from_jwk` reads (RFC 7517 §4), and nothing private is in it."""
+    """`from_jwk` reads the output of `to_jwk` (RFC 7517 §4), which holds nothing private."""
     key = verification_key(algorithm, "k")
     jwk = key.to_jwk()
     again = VerificationKey.from_jwk(jwk)

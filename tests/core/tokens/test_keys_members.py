@@ -192,7 +192,7 @@ def test_a_private_jwk_signs(algorithm: str) -> None:
 
 @pytest.mark.parametrize(("kid", "expected"), [("", None), (None, None), (" ", " "), ("k" * 256, "k" * 256)])
 def test_an_empty_kid_is_no_name(kid: str | None, expected: str | None) -> None:
-    """It counts as absent, whether the key checks or signs."""
+    """An empty `kid` counts as absent, in a public and in a private key."""
     jwk = {**OCT, "kid": kid}
 
     assert (VerificationKey.from_jwk(jwk).kid, SigningKey.from_jwk(jwk).kid) == (expected, expected)

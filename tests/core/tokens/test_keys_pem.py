@@ -106,7 +106,7 @@ UNREADABLE = "this PEM cannot be read as a public key"
     ],
 )
 def test_a_public_pem_is_one_public_key(pem: Any, problem: str) -> None:
-    """Whatever else it is, it is refused with what to do instead, and without a word of the key."""
+    """Any other text than one public key is refused with what to do instead, and without a part of the key."""
     with pytest.raises(ConfigurationError, match=problem) as caught:
         VerificationKey.from_pem(pem, algorithm="RS256")
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
@@ -127,7 +127,7 @@ def test_a_public_pem_is_one_public_key(pem: Any, problem: str) -> None:
     ],
 )
 def test_a_private_pem_is_one_private_key(pem: Any, password: bytes | None, problem: str) -> None:
-    """Whatever else it is, it is refused with what to do instead, and without a word of the key."""
+    """Any other text than one private key is refused with what to do instead, and without a part of the key."""
     with pytest.raises(ConfigurationError, match=problem) as caught:
         SigningKey.from_pem(pem, algorithm="RS256", password=password)
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
@@ -185,7 +185,7 @@ def test_anything_else_is_no_certificate(data: Any, problem: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ASYMMETRIC)
 def test_a_public_key_is_written_in_pem_form(algorithm: str) -> None:
-    """What `to_pem` writes, `from_pem` reads, and it is the public half alone."""
+    """`from_pem` reads the output of `to_pem`, which is the public half alone."""
     pem = verification_key(algorithm).to_pem()
 
     assert pem.decode() == public(algorithm)

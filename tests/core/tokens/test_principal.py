@@ -106,7 +106,7 @@ def test_paths(path: tuple[str, ...], claims: dict[str, Any], expected: set[str]
     ],
 )
 def test_several_paths_are_united(claims: dict[str, Any], expected: set[str]) -> None:
-    """What several paths find counts together; one that is malformed gives nothing by itself."""
+    """The names of several paths are united; a malformed one gives none."""
     assert _roles(claims, ("a",), ("b",)) == expected
 
 

@@ -68,7 +68,7 @@ token_texts = st.lists(st.text(ALPHABET + "=+/ \n", max_size=20), min_size=1, ma
 @example("." * 100_000)
 @example(GOOD * 3)
 def test_any_text_is_refused_as_a_token(text: str) -> None:
-    """Whatever a client sends, it gets a refusal, and nothing passes by chance."""
+    """Random text is refused, and never passes."""
     assert verified(text) is None
 
 
@@ -263,7 +263,7 @@ def test_base64url_comes_back(data: bytes) -> None:
 @examples
 @given(st.text(ALPHABET, max_size=8) | st.text(ALPHABET + "=+/ \n\x00", max_size=8))
 def test_base64url_has_one_spelling(text: str) -> None:
-    """What is decoded would be encoded to the very same text."""
+    """Encoding a decoded text gives the very same text."""
     try:
         data = decode_segment(text.encode())
     except JWTGuardError:

@@ -112,7 +112,7 @@ def test_an_unencoded_payload_is_refused(example: Vector, text: str) -> None:
 
 
 def test_an_unencoded_payload_is_refused_for_its_header() -> None:
-    """It is `crit` and `b64` that are refused, not only the space in the payload."""
+    """`crit` and `b64` are refused, not only the space in the payload."""
     example = UNENCODED["hmac-sha2_b64_false"]
     header, _payload, signature = example["output"]["compact"].split(".")
 

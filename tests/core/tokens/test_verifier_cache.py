@@ -189,7 +189,7 @@ def test_the_whole_token_is_the_key_of_the_cache() -> None:
 
 
 def test_two_verifiers_do_not_share() -> None:
-    """What one accepted says nothing to another with another policy."""
+    """A token that one verifier accepted is verified anew by another with another policy."""
     verify(TEXT)
 
     assert outcome(TEXT, verifier(policy(audience="https://other.example"))) == "aud"
@@ -216,7 +216,7 @@ def test_the_cache_is_bounded(size: int, expected: int, checked: list[bytes]) ->
 
 
 def test_no_request_changes_the_claims_of_another() -> None:
-    """What the cache hands out is read-only all the way down."""
+    """The cached claims are read-only at every depth."""
     by = verifier()
     text = compact(payload=claims(roles=["reader"], realm={"roles": ["reader"]}))
     token = verify(text, by)

@@ -88,7 +88,7 @@ def test_an_unforeseen_error_denies(by: TokenVerifier, caplog: pytest.LogCapture
     "given", [None, [], hs256().verification_key, iter(())], ids=["nothing", "a list", "a key", "steps"]
 )
 def test_a_key_source_that_finds_something_else(given: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Is out of order, which is an outage: and nothing that is no token comes out in the place of one."""
+    """A key source that returns no key set is an outage."""
 
     class Astray(LateKeys):
         def refreshed(self, kid: str | None) -> Flow[JWKSet]:
@@ -153,7 +153,7 @@ def shown(error: BaseException, caplog: pytest.LogCaptureFixture, text: str = TE
     ids=range(23),
 )
 def test_no_refusal_shows_the_token(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither error nor traceback nor log holds a part of it, encoded or decoded, and no other error hangs on ours."""
+    """Error, traceback and log hold no part of the token, encoded or decoded, and no chained error."""
     caplog.set_level(logging.DEBUG)
     with pytest.raises(JWTGuardError) as caught:
         verify(text, verifier(policy(hs256("a").verification_key)))
