@@ -27,7 +27,7 @@ from jwtguard.cli.output import Exit, Problem, console, end, json_option, printa
 from jwtguard.configuration.environment import ENVIRONMENT_PREFIX
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.sessions.sessions import Sessions
-from jwtguard.doctor import CHECKS, Subject, examine
+from jwtguard.doctor import CHECKS, DoctorContext, examine
 from jwtguard.guard import Guard
 
 INDENT = 2
@@ -78,19 +78,19 @@ def command(
     JWTGUARD_… variables describe. Providers and stores are asked, which --offline leaves out.
     """
     try:
-        subject = _subject(app_name, guard_name, sessions_name, config, allowed, workers=workers, offline=offline)
-        findings = examine(subject)
+        context = _context(app_name, guard_name, sessions_name, config, allowed, workers=workers, offline=offline)
+        findings = examine(context)
     except (ConfigurationError, Problem) as error:
-        subject, findings = Subject(), _wrong_configuration(error)
+        context, findings = DoctorContext(), _wrong_configuration(error)
     if as_json:
         write_json({"findings": [asdict(finding) for finding in findings]})
     else:
-        _print(subject, findings)
+        _print(context, findings)
     worst = min((SEVERITIES.index(finding.severity) for finding in findings), default=len(SEVERITIES))
     end(Exit.REFUSED if worst <= SEVERITIES.index(fail_on) else Exit.ACCEPTED)
 
 
-def _subject(
+def _context(
     app_name: str | None,
     guard_name: str | None,
     sessions_name: str | None,
@@ -99,7 +99,7 @@ def _subject(
     *,
     workers: int | None,
     offline: bool,
-) -> Subject:
+) -> DoctorContext:
     guards = [] if guard_name is None else [load_guard(guard_name)]
     if config is not None:
         guards.append(Guard.from_config(_read_config(config)))
@@ -115,7 +115,7 @@ def _subject(
             )
     sessions = [] if sessions_name is None else [_sessions(sessions_name)]
     app = None if app_name is None else load_app(app_name)
-    return Subject.of(
+    return DoctorContext.of(
         guards=guards, sessions=sessions, app=app, workers=workers, asks_network=not offline, allowed=allowed
     )
 
@@ -154,7 +154,7 @@ def _wrong_configuration(error: ConfigurationError | Problem) -> list[Finding]:
     ]
 
 
-def _print(subject: Subject, findings: list[Finding]) -> None:
+def _print(context: DoctorContext, findings: list[Finding]) -> None:
     out = console()
     for finding in findings:
         heading = Text(finding.severity.upper(), style=_STYLES[finding.severity])
@@ -165,10 +165,10 @@ def _print(subject: Subject, findings: list[Finding]) -> None:
                 lines = wrap(printable(text), max(out.width - len(indent), 20), break_on_hyphens=False)
                 out.print(Text(" " * INDENT) + Text(label, style=FAINT) + Text(f"\n{indent}".join(lines)))
         out.print()
-    examined = [f"the guard of {_issuers(guard)}" for guard in subject.guards]
-    examined += [f"the sessions of {sessions.issuer.issuer}" for sessions in subject.sessions]
-    if subject.routes:
-        examined.append(f"{len(subject.routes)} routes")
+    examined = [f"the guard of {_issuers(guard)}" for guard in context.guards]
+    examined += [f"the sessions of {sessions.issuer.issuer}" for sessions in context.sessions]
+    if context.routes:
+        examined.append(f"{len(context.routes)} routes")
     if examined:
         out.print(Text(f"Examined: {printable(', '.join(examined))}", style=FAINT))
     counts = Counter(finding.severity for finding in findings)

@@ -27,7 +27,7 @@ from jwtguard.cli.verify import ENDS
 from jwtguard.explanation import Explanation, Outcome, Route, Step, explain
 from jwtguard.guard import Guard
 from jwtguard.inventory import inventory
-from jwtguard.inventory.route_match import passage
+from jwtguard.inventory.route_match import match_route
 
 _STYLES: dict[Outcome, str] = {"passed": GOOD, "failed": BAD, "not reached": FAINT, "skipped": FAINT}
 _ROUTE = re.compile(r"(?:([A-Za-z]+)\s+)?(/\S*)")
@@ -90,18 +90,18 @@ def _route(text: str) -> tuple[str, str]:
 
 def _in_application(app: object, method: str, path: str, guard: GuardOptions) -> tuple[Guard, Route]:
     """The guard to ask, and what a request has to pass in `app`; raises `Problem`."""
-    met = passage(app, method, path)
+    met = match_route(app, method, path)
     if met is None:
         raise Problem(f"no route of the application answers {method} {path}: jwtguard routes lists them")
     if guard.guard_name is not None or guard.given:
         asked = guard.guard()
     else:
-        guards = list(dict.fromkeys([*(front for front, _ in met.fronts), *met.guards, *inventory(app).guards]))
+        guards = list(dict.fromkeys([*(layer for layer, _ in met.layers), *met.guards, *inventory(app).guards]))
         if len(guards) != 1:
             found = "several guards stand" if guards else "no guard that is known of stands"
             raise Problem(f"{found} before {method} {path}: name the one to ask with --guard")
         asked = guards[0]
-    seen = next((below for front, below in met.fronts if front is asked), None)
+    seen = next((below for layer, below in met.layers if layer is asked), None)
     return asked, Route(method=method, path=seen, requirements=met.requirements)
 
 

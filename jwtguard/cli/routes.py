@@ -22,14 +22,14 @@ from jwtguard.cli.output import Exit, Problem, console, end, json_option, printa
 from jwtguard.core.access.requirements import Fresh, HasPermission, HasRole, HasScope
 from jwtguard.core.access.rules import Rules
 from jwtguard.doctor.context import rules_of_allowed
-from jwtguard.inventory import Apart, Gate, Route, State, inventory
+from jwtguard.inventory import AccessCheck, PathOverride, Route, State, inventory
 
 _STYLES: dict[State, str] = {
     "guarded": GOOD,
     "denied": GOOD,
     "optional": WARNING,
     "public": WARNING,
-    "foreign": FAINT,
+    "third_party": FAINT,
     "unguarded": BAD,
 }
 
@@ -91,10 +91,14 @@ def described(route: Route) -> dict[str, Any]:
         "host": route.host,
         "view": route.view,
         "state": route.state,
-        "gates": [_described_gate(gate) for gate in route.gates],
-        "apart": [
-            {"path": apart.path, "state": apart.state, "gates": [_described_gate(gate) for gate in apart.gates]}
-            for apart in route.apart
+        "access_checks": [_describe_check(check) for check in route.access_checks],
+        "overrides": [
+            {
+                "path": override.path,
+                "state": override.state,
+                "access_checks": [_describe_check(check) for check in override.access_checks],
+            }
+            for override in route.overrides
         ],
         "notes": list(route.notes),
         "slips": list(route.slips),
@@ -102,19 +106,19 @@ def described(route: Route) -> dict[str, Any]:
     }
 
 
-def _described_gate(gate: Gate) -> dict[str, Any]:
-    tests = () if gate.requirement is None else gate.requirement.tests
+def _describe_check(check: AccessCheck) -> dict[str, Any]:
+    tests = () if check.requirement is None else check.requirement.tests
     return {
-        "kind": gate.kind,
-        "text": gate.text,
-        "requirement": None if gate.requirement is None else repr(gate.requirement),
-        "mode": None if gate.requirement is None else gate.requirement.mode.value,
-        "rule": None if gate.rule is None else gate.rule.path,
+        "kind": check.kind,
+        "text": check.text,
+        "requirement": None if check.requirement is None else repr(check.requirement),
+        "mode": None if check.requirement is None else check.requirement.mode.value,
+        "rule": None if check.rule is None else check.rule.path,
         "roles": [test.name for test in tests if isinstance(test, HasRole)],
         "scopes": [test.name for test in tests if isinstance(test, HasScope)],
         "permissions": [test.name for test in tests if isinstance(test, HasPermission)],
         "max_age": min((test.max_age for test in tests if isinstance(test, Fresh)), default=None),
-        "tokens_from": list(gate.places),
+        "tokens_from": list(check.places),
     }
 
 
@@ -126,9 +130,16 @@ def _print(routes: list[Route], unguarded: list[Route]) -> None:
         table.add_column(heading, overflow="fold", style=FAINT if heading == "Methods" else "")
     for route in routes:
         state = Text("!" if route.is_unguarded else " ", style=BAD)
-        table.add_row(state, _methods(route), printable(_path(route)), _gates(route, usual, marked=route in unguarded))
-        for apart in route.apart:
-            table.add_row("", "", Text(f"  {printable(apart.path)}", style=FAINT), _gates(apart, usual, marked=True))
+        table.add_row(
+            state, _methods(route), printable(_path(route)), _access_checks(route, usual, marked=route in unguarded)
+        )
+        for override in route.overrides:
+            table.add_row(
+                "",
+                "",
+                Text(f"  {printable(override.path)}", style=FAINT),
+                _access_checks(override, usual, marked=True),
+            )
         for note in (*route.slips, *route.gaps, *route.notes):
             table.add_row("", "", "", Text(f"! {printable(note)}", style=BAD if note in route.slips else WARNING))
     if routes:
@@ -156,20 +167,20 @@ def _path(route: Route) -> str:
 
 
 def _usual_places(routes: Iterable[Route]) -> tuple[str, ...]:
-    """Where most gates read their token, which is said once."""
-    counts = Counter(gate.places for route in routes for gate in route.gates if gate.places)
+    """Where most access_checks read their token, which is said once."""
+    counts = Counter(check.places for route in routes for check in route.access_checks if check.places)
     return counts.most_common(1)[0][0] if counts else ()
 
 
-def _gates(route: Route | Apart, usual: tuple[str, ...], *, marked: bool) -> Text:
+def _access_checks(route: Route | PathOverride, usual: tuple[str, ...], *, marked: bool) -> Text:
     """What a request has to pass, in one line each; `marked`: an unguarded one is shown as a fault."""
     lines = []
-    for gate in route.gates:
-        if gate.kind == "default" and gate.admits_anybody:
+    for check in route.access_checks:
+        if check.kind == "default" and check.admits_anybody:
             continue  # It stands in nobody's way.
-        elsewhere = f", token from {', '.join(gate.places)}" if gate.places and gate.places != usual else ""
-        lines.append(printable(gate.text + elsewhere))
+        elsewhere = f", token from {', '.join(check.places)}" if check.places and check.places != usual else ""
+        lines.append(printable(check.text + elsewhere))
     if route.state == "unguarded":
-        default = next((f" ({gate.text})" for gate in route.gates), "")
+        default = next((f" ({check.text})" for check in route.access_checks), "")
         return Text(f"UNGUARDED{default}", style=BAD if marked else FAINT)
     return Text("\n".join(lines))

@@ -26,7 +26,7 @@ from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.explanation.faults import json_fault, part_fault
 from jwtguard.explanation.moments import DATES, moment
 from jwtguard.explanation.remedies import remedy
-from jwtguard.explanation.token_context import Evidence, read_part
+from jwtguard.explanation.token_context import TokenContext, read_part
 
 MAX_RAW = 2000
 """Characters of a part that is shown though it is no JSON."""
@@ -50,7 +50,7 @@ class TokenView:
         problems, raw = [], {}
         if len(parts) != 3:
             reason = "encrypted" if len(parts) == 5 else "form"
-            problems.append(f"{reason}: {remedy(Evidence.alone(text, now=now), reason)}")
+            problems.append(f"{reason}: {remedy(TokenContext.alone(text, now=now), reason)}")
         for name, part in zip(("header", "payload"), parts if len(parts) in {2, 3} else parts[:1], strict=False):
             fault, content = _fault(part)
             if fault is not None and len(parts) in {2, 3, 5}:

@@ -2,7 +2,7 @@
 
 >>> from jwtguard.inventory import Inventory, Route
 >>> routes = [Route(path="/reports", methods=("GET",), view="reports")]
->>> [finding.code for finding in check_routes(Subject(inventory=Inventory(routes=routes)))]
+>>> [finding.code for finding in check_routes(DoctorContext(inventory=Inventory(routes=routes)))]
 ['route_unguarded']
 """
 
@@ -14,16 +14,16 @@ from typing import Any
 
 from jwtguard.checks.finding import Finding
 from jwtguard.core.access.rules import Rule, Rules
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard import Guard
 
 SHOWN = 5
 """Routes that are named in a finding; `jwtguard routes` names all."""
 
 
-def check_routes(subject: Subject) -> Iterator[Finding]:
+def check_routes(context: DoctorContext) -> Iterator[Finding]:
     """Routes that anybody may call, and nobody said so of them."""
-    unguarded = [route for route in subject.routes if route.is_unguarded and not subject.may_be_open(route)]
+    unguarded = [route for route in context.routes if route.is_unguarded and not context.may_be_open(route)]
     if unguarded:
         paths = list(dict.fromkeys(route.path for route in unguarded))
         more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
@@ -35,7 +35,7 @@ def check_routes(subject: Subject) -> Iterator[Finding]:
             remedy="see jwtguard routes; put requires(...) on them, or say that they are open: Rule(path, public), or"
             " --allow PATH",
         )
-    for route in subject.routes:
+    for route in context.routes:
         for slip in route.slips:
             yield Finding(
                 "error",
@@ -62,9 +62,9 @@ def check_routes(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def check_rules(subject: Subject) -> Iterator[Finding]:
+def check_rules(context: DoctorContext) -> Iterator[Finding]:
     """Rules that nothing enforces, that name no route, or that take themselves for a template."""
-    for guard in subject.guards:
+    for guard in context.guards:
         rules = guard.rules.rules if isinstance(guard.rules, Rules) else ()
         for rule in rules:
             if any(sign in rule.path for sign in "{}<>"):
@@ -75,9 +75,9 @@ def check_rules(subject: Subject) -> Iterator[Finding]:
                     why="The requests that it is meant for are covered by another rule, or by the default.",
                     remedy="write a prefix that ends in '/', or put requires(...) on the route",
                 )
-        if not subject.routes or not isinstance(guard.rules, Rules):
+        if not context.routes or not isinstance(guard.rules, Rules):
             continue
-        if guard not in subject.inventory.guards:
+        if guard not in context.inventory.guards:
             yield Finding(
                 "error",
                 "rules_unenforced",
@@ -87,7 +87,7 @@ def check_rules(subject: Subject) -> Iterator[Finding]:
             )
             continue
         for rule in rules:
-            if not _covers_something(rule, guard, subject):
+            if not _covers_something(rule, guard, context):
                 yield Finding(
                     "warning",
                     "rule_idle",
@@ -97,14 +97,18 @@ def check_rules(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def _covers_something(rule: Rule, guard: Guard, subject: Subject) -> bool:
-    shown = (gates for route in subject.routes for gates in (route.gates, *(apart.gates for apart in route.apart)))
-    return any(gate.rule is rule and gate.guard is guard for gates in shown for gate in gates)
+def _covers_something(rule: Rule, guard: Guard, context: DoctorContext) -> bool:
+    shown = (
+        access_checks
+        for route in context.routes
+        for access_checks in (route.access_checks, *(override.access_checks for override in route.overrides))
+    )
+    return any(check.rule is rule and check.guard is guard for access_checks in shown for check in access_checks)
 
 
-def check_middlewares(subject: Subject) -> Iterator[Finding]:
+def check_middlewares(context: DoctorContext) -> Iterator[Finding]:
     """CORS inside the guard, where preflights are refused before it can answer them."""
-    for app in subject.inventory.applications:
+    for app in context.inventory.applications:
         middlewares = list(getattr(app, "user_middleware", ()))
         names = [getattr(each.cls, "__name__", "") for each in middlewares]
         if "GuardMiddleware" not in names or "CORSMiddleware" not in names[names.index("GuardMiddleware") :]:
@@ -122,9 +126,9 @@ def check_middlewares(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def check_debug(subject: Subject) -> Iterator[Finding]:
+def check_debug(context: DoctorContext) -> Iterator[Finding]:
     """Debug modes."""
-    if any(_is_debugged(app) for app in subject.inventory.applications):
+    if any(_is_debugged(app) for app in context.inventory.applications):
         yield Finding(
             "note",
             "debug",

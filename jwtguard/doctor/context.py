@@ -1,6 +1,6 @@
 """What is examined: guards, sessions, and the application that they are in.
 
->>> Subject().guards
+>>> DoctorContext().guards
 ()
 """
 
@@ -20,7 +20,7 @@ from jwtguard.inventory import Inventory, Route, inventory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class DoctorContext:
     """Guards and sessions, each once. `workers`: how many processes serve, None if nobody said.
 
     `asks_network`: whether checks may ask providers and stores. `allowed`: rules for the paths of routes that may be
@@ -47,10 +47,10 @@ class Subject:
     ) -> Self:
         """With what is found in `app` beside what is named."""
         found = Inventory() if app is None else inventory(app)
-        gates = [gate for route in found.routes for gate in route.gates]
+        access_checks = [check for route in found.routes for check in route.access_checks]
         return cls(
-            guards=_each_once([*guards, *found.guards, *(gate.guard for gate in gates)]),
-            sessions=_each_once([*sessions, *(gate.sessions for gate in gates)]),
+            guards=_each_once([*guards, *found.guards, *(check.guard for check in access_checks)]),
+            sessions=_each_once([*sessions, *(check.sessions for check in access_checks)]),
             inventory=found,
             workers=workers,
             asks_network=asks_network,

@@ -1,7 +1,7 @@
 """All checks, and running them.
 
->>> from jwtguard.doctor.context import Subject
->>> examine(Subject(asks_network=False))
+>>> from jwtguard.doctor.context import DoctorContext
+>>> examine(DoctorContext(asks_network=False))
 []
 """
 
@@ -13,7 +13,7 @@ from typing import TypeAlias
 from jwtguard.checks.finding import SEVERITIES, Finding
 from jwtguard.checks.tokens import findings_of
 from jwtguard.doctor.application import check_debug, check_middlewares, check_routes, check_rules
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 from jwtguard.doctor.installation import check_distribution
 from jwtguard.doctor.keys import (
     check_certificates,
@@ -26,12 +26,12 @@ from jwtguard.doctor.provider import check_introspection, check_providers
 from jwtguard.doctor.sessions import check_guards_of_sessions, check_revocation
 from jwtguard.doctor.stores import check_kind_of_store, check_redis, check_stores_answer
 
-Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
+Check: TypeAlias = Callable[[DoctorContext], Iterable[Finding]]
 
 
-def check_tokens(subject: Subject) -> Iterator[Finding]:
+def check_tokens(context: DoctorContext) -> Iterator[Finding]:
     """Where tokens travel and for whom they are meant, of every guard."""
-    return (finding for guard in subject.guards for finding in findings_of(guard))
+    return (finding for guard in context.guards for finding in findings_of(guard))
 
 
 CHECKS: tuple[Check, ...] = (
@@ -57,15 +57,15 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def examine(subject: Subject) -> list[Finding]:
+def examine(context: DoctorContext) -> list[Finding]:
     """What all checks find, the worst first. A check that breaks is a finding itself."""
-    found = [finding for check in CHECKS for finding in _run(check, subject)]
+    found = [finding for check in CHECKS for finding in _run(check, context)]
     return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def _run(check: Check, subject: Subject) -> list[Finding]:
+def _run(check: Check, context: DoctorContext) -> list[Finding]:
     try:
-        return list(check(subject))
+        return list(check(context))
     except Exception as error:  # noqa: BLE001 - the other checks still have something to say
         return [
             Finding(

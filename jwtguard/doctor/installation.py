@@ -1,7 +1,7 @@
 """What is installed beside us.
 
->>> from jwtguard.doctor.context import Subject
->>> list(check_distribution(Subject()))
+>>> from jwtguard.doctor.context import DoctorContext
+>>> list(check_distribution(DoctorContext()))
 []
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from jwtguard.checks.finding import Finding
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 
 
-def check_distribution(subject: Subject, *, version_of: Callable[[str], str] = version) -> Iterator[Finding]:
+def check_distribution(context: DoctorContext, *, version_of: Callable[[str], str] = version) -> Iterator[Finding]:
     """The distribution that is named `jwtguard`, which is another project's."""
     try:
         found = version_of("jwtguard")

@@ -3,7 +3,7 @@
 >>> from jwtguard import Guard, VerificationKey
 >>> key = VerificationKey.from_secret("my-secret-my-secret-my-secret-my", algorithm="HS256")
 >>> guard = Guard(issuer="https://issuer.example", audience="a", keys=key)
->>> [finding.code for finding in check_secrets(Subject(guards=(guard,)))]
+>>> [finding.code for finding in check_secrets(DoctorContext(guards=(guard,)))]
 ['secret_guessable']
 """
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from jwtguard.checks.finding import Finding, Severity
 from jwtguard.core.tokens.keys import VerificationKey
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 from jwtguard.key_rotation.signing_keys import SigningKeys
 from jwtguard.key_sources.cached import FetchedKeys
 
@@ -29,9 +29,9 @@ OLD = 400 * DAY
 _NEW_SECRET = 'make one with python -c "import secrets; print(secrets.token_hex(32))"'
 
 
-def check_secrets(subject: Subject) -> Iterator[Finding]:
+def check_secrets(context: DoctorContext) -> Iterator[Finding]:
     """Shared secrets that somebody thought up. Those that are too short never get as far as here."""
-    for key in _keys(subject):
+    for key in _keys(context):
         if key.is_guessable:
             yield Finding(
                 "error",
@@ -40,7 +40,7 @@ def check_secrets(subject: Subject) -> Iterator[Finding]:
                 why="An attacker who has one token can try millions of secrets a second, and then be any user.",
                 remedy=_NEW_SECRET,
             )
-    for key in (key for sessions in subject.sessions for key in sessions.refresh_keys):
+    for key in (key for sessions in context.sessions for key in sessions.refresh_keys):
         if key.is_guessable:
             yield Finding(
                 "error",
@@ -58,13 +58,13 @@ _LOAD_KEYS = (
 )
 
 
-def check_generated_keys(subject: Subject) -> Iterator[Finding]:
+def check_generated_keys(context: DoctorContext) -> Iterator[Finding]:
     """Keys that `SigningKey.generate` made in this process: another worker has other keys."""
-    of_issuers = (key for sessions in subject.sessions for key in sessions.issuer.known_keys)
-    access = {_described(key) for key in (*_keys(subject), *of_issuers) if key.is_generated}
-    refresh = {_described(key) for sessions in subject.sessions for key in sessions.refresh_keys if key.is_generated}
-    several = subject.workers is not None and subject.workers > 1
-    workers = f", and there are {subject.workers} workers" if several else ""
+    of_issuers = (key for sessions in context.sessions for key in sessions.issuer.known_keys)
+    access = {_described(key) for key in (*_keys(context), *of_issuers) if key.is_generated}
+    refresh = {_described(key) for sessions in context.sessions for key in sessions.refresh_keys if key.is_generated}
+    several = context.workers is not None and context.workers > 1
+    workers = f", and there are {context.workers} workers" if several else ""
     severity: Severity = "error" if several else "note"
     for described in sorted(access):
         yield Finding(
@@ -86,9 +86,9 @@ def check_generated_keys(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def check_transport(subject: Subject) -> Iterator[Finding]:
+def check_transport(context: DoctorContext) -> Iterator[Finding]:
     """Keys that come over plain http, which jwtguard speaks to this machine, and to hosts that were named."""
-    for source in subject.key_sources:
+    for source in context.key_sources:
         if isinstance(source, FetchedKeys) and source.address.startswith("http://"):
             yield Finding(
                 "warning",
@@ -99,10 +99,10 @@ def check_transport(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def check_certificates(subject: Subject) -> Iterator[Finding]:
+def check_certificates(context: DoctorContext) -> Iterator[Finding]:
     """Certificates whose keys check tokens, and which end soon."""
-    now = subject.guards[0].clock() if subject.guards else 0.0
-    for key in _keys(subject):
+    now = context.guards[0].clock() if context.guards else 0.0
+    for key in _keys(context):
         if key.not_after is None or key.not_after - now > SOON:
             continue
         severity: Severity = "error" if key.not_after <= now else "warning"
@@ -116,10 +116,10 @@ def check_certificates(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def check_signing_keys(subject: Subject) -> Iterator[Finding]:
+def check_signing_keys(context: DoctorContext) -> Iterator[Finding]:
     """Our own keys on disk."""
-    issuers = [sessions.issuer for sessions in subject.sessions]
-    sources = {id(source): source for source in (*subject.key_sources, *(each.signing_keys for each in issuers))}
+    issuers = [sessions.issuer for sessions in context.sessions]
+    sources = {id(source): source for source in (*context.key_sources, *(each.signing_keys for each in issuers))}
     for keys in sources.values():
         if isinstance(keys, SigningKeys):
             yield from _of_signing_keys(keys)
@@ -165,8 +165,8 @@ def _of_signing_keys(keys: SigningKeys) -> Iterator[Finding]:
         )
 
 
-def _keys(subject: Subject) -> Iterator[VerificationKey]:
-    for source in subject.key_sources:
+def _keys(context: DoctorContext) -> Iterator[VerificationKey]:
+    for source in context.key_sources:
         yield from source.current() or ()
 
 

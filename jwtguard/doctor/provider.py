@@ -1,6 +1,6 @@
 """Providers: whether they can be reached, whether their keys are usable, and whether their clock is ours.
 
->>> list(check_providers(Subject(asks_network=False)))
+>>> list(check_providers(DoctorContext(asks_network=False)))
 []
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError
 from jwtguard.doctor.bounded_call import answer_of
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard import Guard
 from jwtguard.key_sources.cached import FetchedKeys
 
@@ -20,9 +20,9 @@ NOTABLE_SKEW = 5.0
 """Seconds: a `Date` is in whole ones, and an answer takes time."""
 
 
-def check_providers(subject: Subject) -> Iterator[Finding]:
+def check_providers(context: DoctorContext) -> Iterator[Finding]:
     """Fetch the keys of each provider, as the first token would."""
-    for guard in subject.guards if subject.asks_network else ():
+    for guard in context.guards if context.asks_network else ():
         for source in guard.trust.key_sources:
             if isinstance(source, FetchedKeys):
                 yield from _of_provider(source, guard)
@@ -73,9 +73,9 @@ def _of_clock(source: FetchedKeys, guard: Guard) -> Iterator[Finding]:
     )
 
 
-def check_introspection(subject: Subject) -> Iterator[Finding]:
+def check_introspection(context: DoctorContext) -> Iterator[Finding]:
     """Ask about a token that nobody has issued: the answer must be that it is not active."""
-    for guard in subject.guards if subject.asks_network else ():
+    for guard in context.guards if context.asks_network else ():
         if guard.introspection is None:
             continue
         problem: str | None = None

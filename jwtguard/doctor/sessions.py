@@ -1,6 +1,6 @@
 """Whether a guard and the sessions beside it fit together.
 
->>> list(check_revocation(Subject()))
+>>> list(check_revocation(DoctorContext()))
 []
 """
 
@@ -13,7 +13,7 @@ from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow
 from jwtguard.core.sessions.sessions import Sessions
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard import Guard
 from jwtguard.key_sources.cached import FetchedKeys
 from jwtguard.stores.memory import MemoryStore
@@ -22,11 +22,11 @@ LONG_LIFETIME = timedelta(hours=1)
 """Of an access token that nothing can end."""
 
 
-def check_guards_of_sessions(subject: Subject) -> Iterator[Finding]:
+def check_guards_of_sessions(context: DoctorContext) -> Iterator[Finding]:
     """Issue a token and show it to the guards: one of them must take it."""
-    for sessions in subject.sessions:
-        problems = [problem for guard in subject.guards if (problem := _refusal(guard, sessions)) is not None]
-        if problems and len(problems) == len(subject.guards):
+    for sessions in context.sessions:
+        problems = [problem for guard in context.guards if (problem := _refusal(guard, sessions)) is not None]
+        if problems and len(problems) == len(context.guards):
             yield Finding(
                 "error",
                 "tokens_refused",
@@ -49,10 +49,10 @@ def _refusal(guard: Guard, sessions: Sessions) -> str | None:
     return None
 
 
-def check_revocation(subject: Subject) -> Iterator[Finding]:
+def check_revocation(context: DoctorContext) -> Iterator[Finding]:
     """How long the tokens of an ended session live on."""
-    asked = [guard.revocation.store for guard in subject.guards if guard.revocation is not None]
-    for sessions in subject.sessions:
+    asked = [guard.revocation.store for guard in context.guards if guard.revocation is not None]
+    for sessions in context.sessions:
         lifetime = sessions.issuer.access_token_lifetime
         if not asked and lifetime > LONG_LIFETIME:
             yield Finding(

@@ -9,7 +9,10 @@
 ...     load=lambda subject: Grants(),
 ...     refresh_keys=[SigningKey.generate("HS256", kid="r1")],
 ... )
->>> [(finding.severity, finding.code) for finding in check_kind_of_store(Subject(sessions=(sessions,), workers=4))]
+>>> [
+...     (finding.severity, finding.code)
+...     for finding in check_kind_of_store(DoctorContext(sessions=(sessions,), workers=4))
+... ]
 [('error', 'memory_store')]
 """
 
@@ -24,29 +27,29 @@ from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.sessions.store_protocol import SessionStore, asking
 from jwtguard.doctor.bounded_call import answer_of
-from jwtguard.doctor.context import Subject
+from jwtguard.doctor.context import DoctorContext
 from jwtguard.stores.memory import MemoryStore
 
 PROBE = "jwtguard-doctor"
 """A session id that nobody has."""
 
 
-def check_kind_of_store(subject: Subject) -> Iterator[Finding]:
+def check_kind_of_store(context: DoctorContext) -> Iterator[Finding]:
     """Sessions in the memory of one process."""
-    if any(isinstance(_unwrapped(store), MemoryStore) for store in subject.stores):
-        several = subject.workers is not None and subject.workers > 1
+    if any(isinstance(_unwrapped(store), MemoryStore) for store in context.stores):
+        several = context.workers is not None and context.workers > 1
         yield Finding(
             "error" if several else "warning",
             "memory_store",
-            f"sessions are kept in memory{f', and there are {subject.workers} workers' if several else ''}",
+            f"sessions are kept in memory{f', and there are {context.workers} workers' if several else ''}",
             why="They end with the process, and another worker knows nothing of them: users are logged out at random.",
             remedy='use SQLiteStore("sessions.db") on one machine, a database or Redis on several',
         )
 
 
-def check_stores_answer(subject: Subject) -> Iterator[Finding]:
+def check_stores_answer(context: DoctorContext) -> Iterator[Finding]:
     """Look for a session that does not exist."""
-    for store in subject.stores if subject.asks_network else ():
+    for store in context.stores if context.asks_network else ():
         try:
             answer_of(lambda store=store: Flow(asking(store.find, PROBE, now=0.0)))  # type: ignore[misc]
         except (JWTGuardError, TimeoutError) as error:
@@ -61,12 +64,12 @@ def check_stores_answer(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def check_redis(subject: Subject) -> Iterator[Finding]:
+def check_redis(context: DoctorContext) -> Iterator[Finding]:
     """Whether Redis may drop sessions, or forget which have ended."""
     redis = sys.modules.get("jwtguard.stores.redis")
-    if redis is None or not subject.asks_network:
+    if redis is None or not context.asks_network:
         return
-    found: list[Any] = [_unwrapped(store) for store in subject.stores]
+    found: list[Any] = [_unwrapped(store) for store in context.stores]
     for store in found:
         if isinstance(store, redis.RedisStore | redis.AsyncRedisStore):
             yield from _of_redis(store.client)

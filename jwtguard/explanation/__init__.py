@@ -32,8 +32,8 @@ from jwtguard.explanation.result import Route as Route
 from jwtguard.explanation.result import Step as Step
 from jwtguard.explanation.result import Verdict as Verdict
 from jwtguard.explanation.result import step
-from jwtguard.explanation.step_texts import details, expected
-from jwtguard.explanation.token_context import Evidence
+from jwtguard.explanation.step_texts import expected, step_texts
+from jwtguard.explanation.token_context import TokenContext
 from jwtguard.guard import Authentication, Guard
 
 _INTROSPECTED = 2
@@ -60,10 +60,10 @@ def _explaining(guard: Guard, text: str, route: Route | None, *, redact: bool) -
         raise
     except JWTGuardError as refused:
         error = refused.with_traceback(None)
-    evidence = Evidence.of(guard, text if isinstance(text, str) else "", redact=redact)
+    context = TokenContext.of(guard, text if isinstance(text, str) else "", redact=redact)
     is_opaque = guard.introspection is not None and guard.verifier.takes_as_opaque(text)
-    at = None if error is None else _step_of(error, evidence, is_opaque=is_opaque)
-    steps = [_told(number, at, error, evidence, is_opaque=is_opaque) for number in range(1, CSRF_STEP)]
+    at = None if error is None else _step_of(error, context, is_opaque=is_opaque)
+    steps = [_told(number, at, error, context, is_opaque=is_opaque) for number in range(1, CSRF_STEP)]
     if route is None:
         steps.append(revocation(guard, error))
     else:
@@ -86,7 +86,7 @@ def quiet(guard: Guard) -> Guard:
     return twin
 
 
-def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> int:
+def _step_of(error: JWTGuardError, context: TokenContext, *, is_opaque: bool) -> int:
     """The step at which `error` arose. Where two share a reason, the first if the token fails before any key."""
     *early, last = reason_named(error.reason).steps
     if not early:
@@ -94,10 +94,10 @@ def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> in
     first = early[0]
     if error.reason in {"iss", "trust_domain"}:
         # Whose token it is must be known early where there are several issuers, or keys to be fetched.
-        is_late = all(isinstance(policy.keys, JWKSet) for policy in evidence.policies)
-        return last if is_opaque or (len(evidence.policies) == 1 and is_late) else first
+        is_late = all(isinstance(policy.keys, JWKSet) for policy in context.policies)
+        return last if is_opaque or (len(context.policies) == 1 and is_late) else first
     try:
-        read_header(split(check_length(evidence.text, len(evidence.text))).header_segment, types=frozenset())
+        read_header(split(check_length(context.text, len(context.text))).header_segment, types=frozenset())
     except InvalidTokenError as earlier:
         return first if earlier.reason == error.reason else last
     except Exception:  # noqa: BLE001 - what the guard did not foresee either
@@ -105,16 +105,16 @@ def _step_of(error: JWTGuardError, evidence: Evidence, *, is_opaque: bool) -> in
     return last
 
 
-def _told(number: int, at: int | None, error: JWTGuardError | None, evidence: Evidence, *, is_opaque: bool) -> Step:
+def _told(number: int, at: int | None, error: JWTGuardError | None, context: TokenContext, *, is_opaque: bool) -> Step:
     """One of the eight steps, told from which one failed."""
     if error is not None and number == at:
-        wanted, found = details(evidence, number, error.reason)
+        wanted, found = step_texts(context, number, error.reason)
         if is_opaque and number > _INTROSPECTED:
             found = "something else in what the issuer says of this opaque token"
-        return step(number, "failed", expected=wanted, found=found, remedy=remedy(evidence, error.reason))
+        return step(number, "failed", expected=wanted, found=found, remedy=remedy(context, error.reason))
     if at is not None and number > at:
-        return step(number, "not reached", expected=expected(evidence, number))
+        return step(number, "not reached", expected=expected(context, number))
     if is_opaque and number > 1:
         return step(number, "skipped", found="an opaque token: its issuer was asked instead (RFC 7662)")
-    wanted, found = details(evidence, number)
+    wanted, found = step_texts(context, number)
     return step(number, "passed", expected=wanted, found=found)

@@ -3,7 +3,7 @@
 >>> from jwtguard import Guard, SigningKey
 >>> key = SigningKey.generate("HS256")
 >>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
->>> way_out(Evidence.of(guard, "e30.e30.SIGNATURE_REMOVED_BY_GOOGLE"))[:60]
+>>> way_out(TokenContext.of(guard, "e30.e30.SIGNATURE_REMOVED_BY_GOOGLE"))[:60]
 'Cloud Run has checked this token and removed its signature: '
 
 They are refused for many reasons: by issuer, key, signature or form. So these causes are looked for first, whatever the
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from jwtguard.explanation.token_context import Evidence, read_part
+from jwtguard.explanation.token_context import TokenContext, read_part
 
 _GRAPH = re.compile(
     r"00000003-0000-0000-c000-000000000000"
@@ -29,32 +29,32 @@ _LOAD_BALANCER = re.compile(r"arn:aws[a-z-]*:elasticloadbalancing:.*")
 _OKTA = re.compile(r"https://[a-z0-9-]+\.(?:okta|oktapreview|okta-emea|okta-gov)\.com")
 
 
-def without_signature(e: Evidence) -> bool:
+def without_signature(context: TokenContext) -> bool:
     """Whether Cloud Run has replaced the signature."""
-    return len(e.parts) == 3 and e.parts[2].startswith("SIGNATURE_REMOVED_BY_GOOGLE")
+    return len(context.parts) == 3 and context.parts[2].startswith("SIGNATURE_REMOVED_BY_GOOGLE")
 
 
-def of_a_load_balancer(e: Evidence) -> bool:
+def of_a_load_balancer(context: TokenContext) -> bool:
     """Whether an AWS load balancer signed it; its parts are padded, so the core does not read them."""
-    header = read_part(e.parts[0].rstrip("="))
+    header = read_part(context.parts[0].rstrip("="))
     signer = None if header is None else header.get("signer")
     return isinstance(signer, str) and _LOAD_BALANCER.fullmatch(signer) is not None
 
 
-def for_graph(e: Evidence) -> bool:
+def for_graph(context: TokenContext) -> bool:
     """Whether it is for Microsoft Graph: by its audience, or by the nonce that Microsoft hashed before it signed."""
-    by_nonce = "nonce" in (e.header or {}) and _MICROSOFT.fullmatch(e.issuer) is not None
-    return by_nonce or (bool(e.audiences) and all(map(_GRAPH.fullmatch, e.audiences)))
+    by_nonce = "nonce" in (context.header or {}) and _MICROSOFT.fullmatch(context.issuer) is not None
+    return by_nonce or (bool(context.audiences) and all(map(_GRAPH.fullmatch, context.audiences)))
 
 
-def of_an_okta_org(e: Evidence) -> bool:
+def of_an_okta_org(context: TokenContext) -> bool:
     """Whether it is an access token of an org's own server."""
-    return _OKTA.fullmatch(e.issuer) is not None and "cid" in (e.claims or {})
+    return _OKTA.fullmatch(context.issuer) is not None and "cid" in (context.claims or {})
 
 
-def of_a_kubernetes_secret(e: Evidence) -> bool:
+def of_a_kubernetes_secret(context: TokenContext) -> bool:
     """Whether it is a service account token of the old kind, which stands in a Secret and never ends."""
-    return e.issuer == "kubernetes/serviceaccount"
+    return context.issuer == "kubernetes/serviceaccount"
 
 
 _CLOUD_RUN = (
@@ -78,7 +78,7 @@ _KUBERNETES = (
     "This is a service account token from a Secret, which has no audience and does not expire. Mount a projected token"
     " with the audience of this API (serviceAccountToken in a projected volume)."
 )
-WAYS_OUT: tuple[tuple[Callable[[Evidence], bool], str], ...] = (
+WAYS_OUT: tuple[tuple[Callable[[TokenContext], bool], str], ...] = (
     (without_signature, _CLOUD_RUN),
     (of_a_load_balancer, _ALB),
     (for_graph, _FOR_GRAPH),
@@ -87,6 +87,6 @@ WAYS_OUT: tuple[tuple[Callable[[Evidence], bool], str], ...] = (
 )
 
 
-def way_out(e: Evidence) -> str | None:
+def way_out(context: TokenContext) -> str | None:
     """Which token to send instead; None if it is none of these."""
-    return next((remedy for is_it, remedy in WAYS_OUT if is_it(e)), None)
+    return next((remedy for is_it, remedy in WAYS_OUT if is_it(context)), None)

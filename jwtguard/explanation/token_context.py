@@ -3,8 +3,8 @@
 >>> from jwtguard import Guard, SigningKey, TokenIssuer
 >>> key = SigningKey.generate("HS256")
 >>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=key.verification_key)
->>> evidence = Evidence.of(guard, "e30.eyJhdWQiOiJ4In0.c2ln")
->>> evidence.audiences, evidence.shown("aud"), evidence.shown("iss")
+>>> context = TokenContext.of(guard, "e30.eyJhdWQiOiJ4In0.c2ln")
+>>> context.audiences, context.shown("aud"), context.shown("iss")
 (['x'], 'aud "x"', 'no iss')
 
 Nothing here decides anything: the token is read by the core's own functions, and believed by nobody.
@@ -40,7 +40,7 @@ PLAIN = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class TokenContext:
     """A token and the guard that it meets. `header`, `claims`: None where they cannot be read; nobody verified them.
 
     `policy`: what tokens of its issuer must be, None if nobody trusts that one. `keys`: what is at hand of the

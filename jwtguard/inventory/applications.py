@@ -13,7 +13,7 @@ from typing import Any
 
 from jwtguard.guard import Guard
 from jwtguard.inventory.gaps import gaps
-from jwtguard.inventory.route import ANY, Found, Place, Route
+from jwtguard.inventory.route import ANY, DiscoveredRoute, Place, Route
 from jwtguard.inventory.template import Parameter, PathTemplate
 from jwtguard.view_metadata import bypassed
 
@@ -44,11 +44,11 @@ def inventory(app: object) -> Inventory:
         slip = slips.get(id(one.view))
         told = replace(one, slips=one.slips if slip is None else (slip, *one.slips), gaps=missed.get(position, ()))
         found.routes.extend(told.routes())
-        found.guards.extend(front.guard for front in one.fronts if front.guard not in found.guards)
+        found.guards.extend(layer.guard for layer in one.layers if layer.guard not in found.guards)
     return found
 
 
-def founds(app: object) -> Iterator[Found]:
+def discover_routes(app: object) -> Iterator[DiscoveredRoute]:
     """Every route of `app` as its framework has it, in the order in which it was written down."""
     return _walk(app, Place(), _Walk(Inventory()))
 
@@ -67,7 +67,7 @@ class _Walk:
         return _Walk(self.seen, (*self.around, app))
 
 
-def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - any application
+def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - any application
     kinds = _kinds(app)
     walk = walk.into(app)
     if _FLASK in kinds:
@@ -87,7 +87,7 @@ def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN4
         yield from _walk_wrapped(app, kinds, place, walk)
 
 
-def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
+def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - see above
     """Into a middleware; what is none stands for all paths below where it stands."""
     if _GUARD in kinds:
         from jwtguard.inventory.starlette_app import behind  # noqa: PLC0415 - only where there is ASGI
@@ -98,17 +98,17 @@ def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Itera
     if inner is not None and all(inner is not each for each in walk.around):
         yield from _walk(inner, place, walk)
         return
-    yield Found(
+    yield DiscoveredRoute(
         template=place.template + PathTemplate(["/", Parameter("…", ".*")]),
         view=app,
-        gates={ANY: ()},
-        fronts=place.fronts,
+        access_checks={ANY: ()},
+        layers=place.layers,
         kind="application",
         host=place.host,
     )
 
 
-def _mounted_beside(app: Any, place: Place, walk: _Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
+def _mounted_beside(app: Any, place: Place, walk: _Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - see above
     """What Werkzeug's DispatcherMiddleware has beside what it wraps."""
     if _DISPATCHER in _kinds(app):
         for path, mounted in app.mounts.items():

@@ -23,10 +23,10 @@ from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import default_auth
 from jwtguard.guard import Guard
-from jwtguard.inventory.gates import Gate, gates_of
-from jwtguard.inventory.route import ANY, Found, Place
+from jwtguard.inventory.access_check import AccessCheck, access_checks_of
+from jwtguard.inventory.route import ANY, DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, Part, PathTemplate
-from jwtguard.inventory.third_party import foreign_gates
+from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.request_auth import EXEMPT
 from jwtguard.view_metadata import marks_of
 
@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"(?:[\w\-/~@:,;=!&' ]|\\[^\w])*")
 _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
-def django_routes(place: Place) -> Iterator[Found]:
+def django_routes(place: Place) -> Iterator[DiscoveredRoute]:
     """The routes of the project of the settings, which stands at `place`."""
     for auth in _middlewares():
         place = place.behind(auth.guard, _exempting(auth))
@@ -51,23 +51,23 @@ def _middlewares() -> Iterator[DjangoGuard]:
             yield default_auth() if own is None else own if isinstance(own, DjangoGuard) else DjangoGuard(own)
 
 
-def _exempting(auth: DjangoGuard) -> Any:  # noqa: ANN401 - as `Front.exempts`
+def _exempting(auth: DjangoGuard) -> Any:  # noqa: ANN401 - as `GuardLayer.exempts`
     # One that knows of no routes lets none of them pass.
     return lambda method, path, view: auth.endpoints is not None and getattr(view, EXEMPT, None) is auth.guard
 
 
-def _walk(patterns: Iterable[Any], below: Place, place: Place, *, is_loose: bool = False) -> Iterator[Found]:
+def _walk(patterns: Iterable[Any], below: Place, place: Place, *, is_loose: bool = False) -> Iterator[DiscoveredRoute]:
     for pattern in patterns:
         looser = is_loose or _is_loose(pattern)
         inner = below.below(PathTemplate(_parts(pattern.pattern)))
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, inner, place, is_loose=looser)
         else:
-            yield Found(
+            yield DiscoveredRoute(
                 template=inner.template,
                 view=pattern.callback,
-                gates=_gates_by_method(pattern.callback, place),
-                fronts=place.fronts,
+                access_checks=_access_checks_by_method(pattern.callback, place),
+                layers=place.layers,
                 host=place.host,
                 name=pattern.lookup_str,
                 is_loose=looser,
@@ -114,9 +114,9 @@ def _parts(pattern: Any) -> list[Part]:  # noqa: ANN401 - Django's stubs name no
     return [Parameter(str(pattern), "(?:[^/]+/)?")]  # The language in front, with i18n_patterns().
 
 
-def _gates_by_method(view: Any, place: Place) -> dict[str, tuple[Gate, ...]]:  # noqa: ANN401 - any view
+def _access_checks_by_method(view: Any, place: Place) -> dict[str, tuple[AccessCheck, ...]]:  # noqa: ANN401 - any view
     """Of the view, and of the method of a class that answers."""
-    around = (*_foreign(view), *_gates(view, place))
+    around = (*_third_party(view), *_access_checks(view, place))
     view_class = getattr(view, "view_class", None)
     if view_class is None:
         return {ANY: around}
@@ -124,15 +124,15 @@ def _gates_by_method(view: Any, place: Place) -> dict[str, tuple[Gate, ...]]:  #
     return {
         name.upper(): (
             *around,
-            *foreign_gates(getattr(view_class, name)),
-            *_gates(getattr(view_class, name), place),
+            *third_party_checks(getattr(view_class, name)),
+            *_access_checks(getattr(view_class, name), place),
         )
         for name in answered
     } or {ANY: around}
 
 
-def _gates(view: object, place: Place) -> Iterator[Gate]:
-    return gates_of(marks_of(view), guard=place.guard or _default_guard())
+def _access_checks(view: object, place: Place) -> Iterator[AccessCheck]:
+    return access_checks_of(marks_of(view), guard=place.guard or _default_guard())
 
 
 def _default_guard() -> Guard | None:
@@ -142,17 +142,17 @@ def _default_guard() -> Guard | None:
         return None  # There is none, and the views that need one say so themselves.
 
 
-def _foreign(view: Any) -> Iterator[Gate]:  # noqa: ANN401 - any view
+def _third_party(view: Any) -> Iterator[AccessCheck]:  # noqa: ANN401 - any view
     """What Django itself, or its REST framework, has in the way."""
-    yield from foreign_gates(view)
+    yield from third_party_checks(view)
     if getattr(view, "admin_site", None) is not None:
-        yield Gate(kind="foreign", name="the login of Django's admin")
+        yield AccessCheck(kind="third_party", name="the login of Django's admin")
     view_class = getattr(view, "view_class", None)
     if any(base.__name__ == "AccessMixin" for base in getattr(view_class, "__mro__", ())):
-        yield Gate(kind="foreign", name="django.contrib.auth.mixins")
+        yield AccessCheck(kind="third_party", name="django.contrib.auth.mixins")
     permissions = getattr(getattr(view, "cls", None), "permission_classes", ())
     names = [getattr(each, "__name__", repr(each)) for each in permissions]
     if any(name != "AllowAny" for name in names):
-        yield Gate(kind="foreign", name=f"permission_classes: {', '.join(names)}")
+        yield AccessCheck(kind="third_party", name=f"permission_classes: {', '.join(names)}")
     if _LOGIN_REQUIRED in settings.MIDDLEWARE and getattr(view, "login_required", True):
-        yield Gate(kind="foreign", name="LoginRequiredMiddleware")
+        yield AccessCheck(kind="third_party", name="LoginRequiredMiddleware")

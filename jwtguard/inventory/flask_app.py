@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jwtguard.inventory.gates import Gate, gates_of
-from jwtguard.inventory.route import Found, Place
+from jwtguard.inventory.access_check import AccessCheck, access_checks_of
+from jwtguard.inventory.route import DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.inventory.third_party import foreign_gates
+from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.request_auth import EXEMPT
 from jwtguard.view_metadata import marks_of
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PARAMETER = re.compile(r"<(?:[^<>]*:)?([A-Za-z_][A-Za-z0-9_]*)>")
 
 
-def flask_routes(app: Flask, place: Place) -> Iterator[Found]:
+def flask_routes(app: Flask, place: Place) -> Iterator[DiscoveredRoute]:
     """The routes of `app`, which stands at `place`."""
     for auth, guard in app.extensions.get("jwtguard", {}).items():
         place = place.behind(guard, _exempting(auth))
@@ -37,11 +37,11 @@ def flask_routes(app: Flask, place: Place) -> Iterator[Found]:
         view = app.view_functions.get(rule.endpoint)
         if view is None or rule.build_only or _has_no_files(app, rule.endpoint):
             continue
-        yield Found(
+        yield DiscoveredRoute(
             template=place.template + _template(rule),
             view=view,
-            gates={method: _gates(view, method, place) for method in _methods(rule)},
-            fronts=place.fronts,
+            access_checks={method: _access_checks(view, method, place) for method in _methods(rule)},
+            layers=place.layers,
             kind="websocket" if rule.websocket else "http",
             host=rule.host or rule.subdomain or place.host,
             name=rule.endpoint,
@@ -62,13 +62,13 @@ def _methods(rule: Rule) -> list[str]:
     return sorted(methods)
 
 
-def _gates(view: Any, method: str, place: Place) -> tuple[Gate, ...]:  # noqa: ANN401 - whatever the application made
+def _access_checks(view: Any, method: str, place: Place) -> tuple[AccessCheck, ...]:  # noqa: ANN401 - whatever the application made
     """Of the view, and of the method of a class that answers."""
-    found = [*foreign_gates(view), *gates_of(marks_of(view), guard=place.guard)]
+    found = [*third_party_checks(view), *access_checks_of(marks_of(view), guard=place.guard)]
     view_class = getattr(view, "view_class", None)
     for name in ("dispatch_request", method.lower()):
         inner = getattr(view_class, name, None)
-        found += [*foreign_gates(inner), *gates_of(marks_of(inner), guard=place.guard)]
+        found += [*third_party_checks(inner), *access_checks_of(marks_of(inner), guard=place.guard)]
     return tuple(found)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from jwtguard.inventory.gates import Gate
-from jwtguard.inventory.route import Found
+from jwtguard.inventory.access_check import AccessCheck
+from jwtguard.inventory.route import DiscoveredRoute
 
 
-def gaps(routes: Sequence[Found]) -> dict[int, tuple[str, ...]]:
+def gaps(routes: Sequence[DiscoveredRoute]) -> dict[int, tuple[str, ...]]:
     """What rules miss, by the position in `routes` of the path that none of them covers."""
     by_view: dict[int, list[int]] = defaultdict(list)
     for position, route in enumerate(routes):
@@ -29,15 +29,17 @@ def gaps(routes: Sequence[Found]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def _missed(route: Found, other: Found) -> Iterator[str]:
+def _missed(route: DiscoveredRoute, other: DiscoveredRoute) -> Iterator[str]:
     """The rules that cover `other`, and leave `route` to the default."""
-    for method in route.gates.keys() & other.gates.keys():
-        covering = {id(gate.guard): gate for gate in other.in_front(method) if gate is not None and _is_strict(gate)}
-        for gate in route.in_front(method):
-            covers = covering.get(id(gate.guard)) if gate is not None and gate.kind == "default" else None
-            if covers is not None and gate is not None and covers.requirement != gate.requirement:
+    for method in route.access_checks.keys() & other.access_checks.keys():
+        covering = {
+            id(check.guard): check for check in other.in_front(method) if check is not None and _is_strict(check)
+        }
+        for check in route.in_front(method):
+            covers = covering.get(id(check.guard)) if check is not None and check.kind == "default" else None
+            if covers is not None and check is not None and covers.requirement != check.requirement:
                 yield f"{covers.text} covers {other.template.text} of this view, and not this path"
 
 
-def _is_strict(gate: Gate) -> bool:
-    return gate.kind == "rule" and not gate.admits_anybody
+def _is_strict(check: AccessCheck) -> bool:
+    return check.kind == "rule" and not check.admits_anybody

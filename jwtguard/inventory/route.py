@@ -14,10 +14,10 @@ from typing import Literal, TypeAlias
 from jwtguard.core.access.requirements import Mode, denied
 from jwtguard.core.access.rules import Rule, Rules
 from jwtguard.guard import Guard
-from jwtguard.inventory.gates import Gate
+from jwtguard.inventory.access_check import AccessCheck
 from jwtguard.inventory.template import PathTemplate
 
-State: TypeAlias = Literal["guarded", "optional", "public", "denied", "foreign", "unguarded"]
+State: TypeAlias = Literal["guarded", "optional", "public", "denied", "third_party", "unguarded"]
 Kind: TypeAlias = Literal["http", "websocket", "application"]
 """`application` is one that was mounted and cannot be looked into."""
 
@@ -26,25 +26,25 @@ ANY = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Apart:
+class PathOverride:
     """Some paths of a route that another rule covers than the rest; `…` in `path` stands for anything."""
 
     path: str
-    gates: tuple[Gate, ...]
+    access_checks: tuple[AccessCheck, ...]
 
     @property
     def state(self) -> State:
         """As of a route."""
-        return _state(self.gates)
+        return _state(self.access_checks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route for some methods, none meaning all of them, with its gates, outermost first.
+    """A route for some methods (an empty tuple means all), with its access checks, outermost first.
 
-    `path` is a template as the framework writes it; `apart` are those of its paths for which the gates are others.
-    `notes` say what is wrong or cannot be known; `slips` are slips of the hand that leave it open;
-    `gaps` are rules that cover some of the paths of its view, and not all.
+    `path` is the template as the framework writes it. `overrides` lists those of its paths that have other access
+    checks. `notes` are problems that do not open the route; `slips` are mistakes that leave it open; `gaps` are rules
+    that cover only some paths of the view.
     """
 
     path: str
@@ -52,8 +52,8 @@ class Route:
     view: str
     kind: Kind = "http"
     host: str | None = None
-    gates: tuple[Gate, ...] = ()
-    apart: tuple[Apart, ...] = ()
+    access_checks: tuple[AccessCheck, ...] = ()
+    overrides: tuple[PathOverride, ...] = ()
     notes: tuple[str, ...] = ()
     slips: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
@@ -66,23 +66,23 @@ class Route:
         `foreign`: something else than jwtguard is in the way. `unguarded`: anybody passes, and nobody said so of this
         route.
         """
-        return _state(self.gates)
+        return _state(self.access_checks)
 
     @property
     def is_unguarded(self) -> bool:
         """Whether it, or some of its paths, is unguarded."""
-        return self.state == "unguarded" or any(apart.state == "unguarded" for apart in self.apart)
+        return self.state == "unguarded" or any(override.state == "unguarded" for override in self.overrides)
 
 
-def _state(gates: Iterable[Gate]) -> State:
-    ours = [(gate.kind, gate.requirement.mode) for gate in gates if gate.requirement is not None]
+def _state(access_checks: Iterable[AccessCheck]) -> State:
+    ours = [(check.kind, check.requirement.mode) for check in access_checks if check.requirement is not None]
     modes = {mode for _, mode in ours}
     if Mode.DENIED in modes:
         return "denied"
     if Mode.AUTHENTICATED in modes:
         return "guarded"
-    if any(gate.requirement is None for gate in gates):
-        return "foreign"
+    if any(check.requirement is None for check in access_checks):
+        return "third_party"
     # A default that admits anybody says nothing of this route: whoever relies on it has forgotten the decorator.
     said = {mode for kind, mode in ours if kind != "default"}
     if not said:
@@ -91,7 +91,7 @@ def _state(gates: Iterable[Gate]) -> State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class GuardLayer:
     """A middleware of jwtguard's in front of routes. It sees paths without their first `start` parts.
 
     `exempts(method, path, view)`: whether it lets a shipped route pass unasked.
@@ -108,16 +108,16 @@ class Front:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a framework says of one route. `gates` are those of the view, by method; `ANY` stands for all others.
+class DiscoveredRoute:
+    """One route as its framework stores it. `access_checks` are those of the view, by method; `ANY` means all others.
 
-    `is_loose`: its pattern takes other spellings of a path, too; `reaches(path)` says whether one leads to its view.
+    `is_loose`: the pattern also matches other spellings of a path. `reaches(path)`: whether `path` leads to the view.
     """
 
     template: PathTemplate
     view: object
-    gates: Mapping[str, tuple[Gate, ...]]
-    fronts: tuple[Front, ...] = ()
+    access_checks: Mapping[str, tuple[AccessCheck, ...]]
+    layers: tuple[GuardLayer, ...] = ()
     kind: Kind = "http"
     host: str | None = None
     name: str | None = None
@@ -128,10 +128,10 @@ class Found:
     reaches: Callable[[str], bool] = lambda path: False
 
     def routes(self) -> Iterator[Route]:
-        """The route, once for all methods that meet the same gates."""
+        """The route, once for all methods that meet the same access_checks."""
         groups: list[tuple[list[str], Route]] = []
-        for method, gates in self._by_method().items():
-            route = self._route(method, gates)
+        for method, access_checks in self._by_method().items():
+            route = self._route(method, access_checks)
             for methods, same in groups:
                 if same == route:
                     methods.append(method)
@@ -141,19 +141,21 @@ class Found:
         for methods, route in groups:
             yield replace(route, methods=() if ANY in methods else tuple(sorted(methods)))
 
-    def _by_method(self) -> dict[str, tuple[Gate, ...]]:
-        if ANY not in self.gates:
-            return dict(self.gates)
-        rules = [rule for front in self.fronts for rule in front.rules]
-        named = dict.fromkeys(sorted({method for rule in rules for method in rule.methods or ()}), self.gates[ANY])
-        return {**named, **self.gates}
+    def _by_method(self) -> dict[str, tuple[AccessCheck, ...]]:
+        if ANY not in self.access_checks:
+            return dict(self.access_checks)
+        rules = [rule for layer in self.layers for rule in layer.rules]
+        named = dict.fromkeys(
+            sorted({method for rule in rules for method in rule.methods or ()}), self.access_checks[ANY]
+        )
+        return {**named, **self.access_checks}
 
-    def _route(self, method: str, gates: tuple[Gate, ...]) -> Route:
+    def _route(self, method: str, access_checks: tuple[AccessCheck, ...]) -> Route:
         in_front = self.in_front(method)
-        ours = tuple(gate for gate in in_front if gate is not None)
+        ours = tuple(check for check in in_front if check is not None)
         notes = list(self.notes)
-        needs_no_token = any(gate.kind == "shipped" and gate.admits_anybody for gate in gates)
-        if needs_no_token and not all(gate.admits_anybody for gate in ours):
+        needs_no_token = any(check.kind == "shipped" and check.admits_anybody for check in access_checks)
+        if needs_no_token and not all(check.admits_anybody for check in ours):
             notes.append(
                 "the middleware asks for a token here, so nobody can log in once theirs has expired: give it the"
                 " object that made these routes, as in guard=auth"
@@ -164,26 +166,26 @@ class Found:
             view=self.name or _name(self.view),
             kind=self.kind,
             host=self.host,
-            gates=(*ours, *gates),
-            apart=tuple(self._apart(method, in_front, gates)),
+            access_checks=(*ours, *access_checks),
+            overrides=tuple(self._overrides(method, in_front, access_checks)),
             notes=tuple(notes),
             slips=self.slips,
             gaps=(*self.gaps, *self._loosely_covered(method)),
         )
 
-    def in_front(self, method: str) -> list[Gate | None]:
+    def in_front(self, method: str) -> list[AccessCheck | None]:
         """What each middleware asks of a request for one of the paths that no rule names by accident."""
-        return [_gate(front, method, self._path(front), self.view) for front in self.fronts]
+        return [_middleware_check(layer, method, self._path(layer), self.view) for layer in self.layers]
 
     def _loosely_covered(self, method: str) -> Iterator[str]:
-        for front in self.fronts if self.is_loose else ():
-            for rule in front.rules:
-                gate = _gate(front, method, rule.path, self.view)
-                if gate is None or gate.admits_anybody or not self._reaches(rule.path):
+        for layer in self.layers if self.is_loose else ():
+            for rule in layer.rules:
+                check = _middleware_check(layer, method, rule.path, self.view)
+                if check is None or check.admits_anybody or not self._reaches(rule.path):
                     continue
-                for path in _other_spellings(rule.path, self._filler(front)):
-                    if self._reaches(path) and _gate(front, method, path, self.view) != gate:
-                        shown = path.replace(self._filler(front), "…")
+                for path in _other_spellings(rule.path, self._filler(layer)):
+                    if self._reaches(path) and _middleware_check(layer, method, path, self.view) != check:
+                        shown = path.replace(self._filler(layer), "…")
                         yield f"the rule {rule.path!r} does not cover {shown}, which leads to the same view"
                         break
 
@@ -191,28 +193,32 @@ class Found:
         exact = path.rstrip("/")
         return self.reaches(exact or "/") or self.reaches(f"{exact}/")
 
-    def _path(self, front: Front) -> str:
+    def _path(self, layer: GuardLayer) -> str:
         """One of the paths that the middleware sees: one that no rule names by accident."""
-        return self._below(front).filled(self._filler(front))
+        return self._below(layer).filled(self._filler(layer))
 
-    def _below(self, front: Front) -> PathTemplate:
-        return PathTemplate(self.template.parts[front.start :])
+    def _below(self, layer: GuardLayer) -> PathTemplate:
+        return PathTemplate(self.template.parts[layer.start :])
 
-    def _filler(self, front: Front) -> str:
-        return "x" * (1 + max((len(rule.path) for rule in front.rules), default=0))
+    def _filler(self, layer: GuardLayer) -> str:
+        return "x" * (1 + max((len(rule.path) for rule in layer.rules), default=0))
 
-    def _apart(self, method: str, in_front: list[Gate | None], gates: tuple[Gate, ...]) -> Iterator[Apart]:
-        for index, front in enumerate(self.fronts):
-            below, filler, rest = self._below(front), self._filler(front), in_front[index]
+    def _overrides(
+        self, method: str, in_front: list[AccessCheck | None], access_checks: tuple[AccessCheck, ...]
+    ) -> Iterator[PathOverride]:
+        for index, layer in enumerate(self.layers):
+            below, filler, rest = self._below(layer), self._filler(layer), in_front[index]
             if below.is_plain or rest is None:
                 continue
-            for rule in front.rules:
+            for rule in layer.rules:
                 path = _path_covered(below, rule, filler)
-                gate = None if path is None else _gate(front, method, path, self.view)
-                if path is not None and gate is not None and gate != rest:
-                    others = (*in_front[:index], gate, *in_front[index + 1 :])
-                    shown = PathTemplate(self.template.parts[: front.start]).text + path.replace(filler, "…")
-                    yield Apart(path=shown, gates=(*(each for each in others if each is not None), *gates))
+                check = None if path is None else _middleware_check(layer, method, path, self.view)
+                if path is not None and check is not None and check != rest:
+                    others = (*in_front[:index], check, *in_front[index + 1 :])
+                    shown = PathTemplate(self.template.parts[: layer.start]).text + path.replace(filler, "…")
+                    yield PathOverride(
+                        path=shown, access_checks=(*(each for each in others if each is not None), *access_checks)
+                    )
 
 
 def _other_spellings(path: str, filler: str) -> Iterator[str]:
@@ -232,18 +238,18 @@ def _path_covered(below: PathTemplate, rule: Rule, filler: str) -> str | None:
     return next((path for path in (exact, f"{exact}/") if below.equals(path)), None)
 
 
-def _gate(front: Front, method: str, path: str, view: object) -> Gate | None:
+def _middleware_check(layer: GuardLayer, method: str, path: str, view: object) -> AccessCheck | None:
     """What the middleware asks of a request: nothing if rules are unchecked, or for a shipped route that it exempts."""
-    rules = front.guard.rules
-    if not isinstance(rules, Rules) or front.exempts(method, path, view):
+    rules = layer.guard.rules
+    if not isinstance(rules, Rules) or layer.exempts(method, path, view):
         return None
     if rules.is_ambiguous(path):
-        return Gate(kind="refused", requirement=denied, guard=front.guard)
+        return AccessCheck(kind="refused", requirement=denied, guard=layer.guard)
     rule = rules.rule(method, path)
-    return Gate(
+    return AccessCheck(
         kind="default" if rule is None else "rule",
         requirement=rules.requirement(method, path),
-        guard=front.guard,
+        guard=layer.guard,
         rule=rule,
     )
 
@@ -259,13 +265,13 @@ class Place:
     """Where in an application a walk stands: below which path, behind which middlewares, on which host."""
 
     template: PathTemplate = field(default_factory=lambda: PathTemplate(()))
-    fronts: tuple[Front, ...] = ()
+    layers: tuple[GuardLayer, ...] = ()
     host: str | None = None
 
     def behind(self, guard: Guard, exempts: Callable[[str, str, object], bool]) -> Place:
         """The same, behind one more middleware."""
-        front = Front(guard=guard, start=len(self.template.parts), exempts=exempts)
-        return replace(self, fronts=(*self.fronts, front))
+        layer = GuardLayer(guard=guard, start=len(self.template.parts), exempts=exempts)
+        return replace(self, layers=(*self.layers, layer))
 
     def below(self, template: PathTemplate) -> Place:
         """Further down, where a mounted application sees only the rest of the path."""
@@ -274,5 +280,5 @@ class Place:
     @property
     def guard(self) -> Guard | None:
         """The guard of the one middleware in front, None where there is none, or several."""
-        guards = {id(front.guard): front.guard for front in self.fronts}
+        guards = {id(layer.guard): layer.guard for layer in self.layers}
         return next(iter(guards.values())) if len(guards) == 1 else None

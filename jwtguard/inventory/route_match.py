@@ -9,9 +9,9 @@
 >>> @app.get("/users/<name>")
 ... @auth.requires(has_role("admin"))
 ... def user(name): ...
->>> passage(app, "GET", "/users/ada").requirements
+>>> match_route(app, "GET", "/users/ada").requirements
 (has_role('admin'),)
->>> passage(app, "GET", "/nowhere") is None
+>>> match_route(app, "GET", "/nowhere") is None
 True
 """
 
@@ -22,59 +22,59 @@ from dataclasses import dataclass
 from jwtguard.core.access.requirements import Requirement
 from jwtguard.core.access.rules import Rules
 from jwtguard.guard import Guard
-from jwtguard.inventory.applications import founds
-from jwtguard.inventory.route import ANY, Found, Front
+from jwtguard.inventory.applications import discover_routes
+from jwtguard.inventory.route import ANY, DiscoveredRoute, GuardLayer
 from jwtguard.inventory.template import PathTemplate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+class RouteMatch:
     """What stands between a request and its view.
 
-    `template` is the path of the route as the application wrote it. `fronts` are the guards of the middlewares, each
+    `template` is the path of the route as the application wrote it. `layers` are the guards of the middlewares, each
     with the path that its rules see. `requirements` are those of decorators, outermost first, `guards` theirs.
     """
 
     template: str
-    fronts: tuple[tuple[Guard, str], ...]
+    layers: tuple[tuple[Guard, str], ...]
     requirements: tuple[Requirement, ...]
     guards: tuple[Guard, ...]
 
 
-def passage(app: object, method: str, path: str) -> Passage | None:
+def match_route(app: object, method: str, path: str) -> RouteMatch | None:
     """What a request for `path` has to pass in `app`; None if no route that is known of leads there.
 
     Where several do, one without parameters is taken for the one that answers, else the first.
     """
-    matching = [found for found in founds(app) if _answers(found, method, path)]
+    matching = [found for found in discover_routes(app) if _answers(found, method, path)]
     if not matching:
         return None
     found = next((each for each in matching if each.template.is_plain), matching[0])
-    gates = found.gates.get(_method(found, method), ())
-    return Passage(
+    access_checks = found.access_checks.get(_method(found, method), ())
+    return RouteMatch(
         template=found.template.text or "/",
-        fronts=tuple(
-            (front.guard, below)
-            for front in found.fronts
-            if isinstance(front.guard.rules, Rules)
-            and not front.exempts(method, below := _below(found, front, path), found.view)
+        layers=tuple(
+            (layer.guard, below)
+            for layer in found.layers
+            if isinstance(layer.guard.rules, Rules)
+            and not layer.exempts(method, below := _below(found, layer, path), found.view)
         ),
-        requirements=tuple(gate.requirement for gate in gates if gate.requirement is not None),
-        guards=tuple(gate.guard for gate in gates if gate.guard is not None),
+        requirements=tuple(check.requirement for check in access_checks if check.requirement is not None),
+        guards=tuple(check.guard for check in access_checks if check.guard is not None),
     )
 
 
-def _method(found: Found, method: str) -> str:
-    if method in found.gates:
+def _method(found: DiscoveredRoute, method: str) -> str:
+    if method in found.access_checks:
         return method
-    return "GET" if method == "HEAD" and "GET" in found.gates else ANY
+    return "GET" if method == "HEAD" and "GET" in found.access_checks else ANY
 
 
-def _answers(found: Found, method: str, path: str) -> bool:
-    return found.kind != "websocket" and _method(found, method) in found.gates and found.template.equals(path)
+def _answers(found: DiscoveredRoute, method: str, path: str) -> bool:
+    return found.kind != "websocket" and _method(found, method) in found.access_checks and found.template.equals(path)
 
 
-def _below(found: Found, front: Front, path: str) -> str:
+def _below(found: DiscoveredRoute, layer: GuardLayer, path: str) -> str:
     """The path as a middleware inside a mounted application sees it."""
-    prefix = PathTemplate(found.template.parts[: front.start])
+    prefix = PathTemplate(found.template.parts[: layer.start])
     return path.removeprefix(prefix.text) if prefix.is_plain else path

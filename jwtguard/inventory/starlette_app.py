@@ -19,20 +19,20 @@ from typing import Annotated, Any, ForwardRef, TypeAlias, get_args, get_origin
 
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.core.tokens.principal import Principal
-from jwtguard.inventory.gates import Gate, gates_of
-from jwtguard.inventory.route import ANY, Found, Place
+from jwtguard.inventory.access_check import AccessCheck, access_checks_of
+from jwtguard.inventory.route import ANY, DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.inventory.third_party import foreign_gates
+from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.view_metadata import marks_of
 
-Walk: TypeAlias = Callable[[Any, Place], Iterable[Found]]
+Walk: TypeAlias = Callable[[Any, Place], Iterable[DiscoveredRoute]]
 """Looks into whatever application is mounted somewhere."""
 
 _PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::[^{}]*)?\}")
 _HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def starlette_routes(app: Any, place: Place, *, walk: Walk) -> Iterator[Found]:  # noqa: ANN401 - an app or a router
+def starlette_routes(app: Any, place: Place, *, walk: Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - an app or a router
     """The routes of `app`, which stands at `place`; what else is mounted there, `walk` looks into."""
     for middleware in getattr(app, "user_middleware", ()):
         place = _behind(middleware, place)
@@ -67,7 +67,7 @@ def _flattened(app: Any) -> Iterable[Any]:  # noqa: ANN401 - see above
     return iter_route_contexts(app.routes)
 
 
-def _route(route: Any, place: Place, walk: Walk) -> Iterator[Found]:  # noqa: ANN401 - see above
+def _route(route: Any, place: Place, walk: Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - see above
     if hasattr(route, "host"):
         yield from walk(route.app, replace(place, host=route.host))
         return
@@ -83,11 +83,13 @@ def _route(route: Any, place: Place, walk: Walk) -> Iterator[Found]:  # noqa: AN
         inner = behind(app, inner) if isinstance(app, GuardMiddleware) else inner
         app = getattr(app, "app", None) if app is not endpoint else None
     is_websocket = getattr(route, "methods", None) is None and "WebSocket" in type(_original(route)).__name__
-    yield Found(
+    yield DiscoveredRoute(
         template=place.template + _template(route.path, route),
         view=endpoint,
-        gates={"GET": _socket_gates(route, inner)} if is_websocket else dict(_gates_by_method(route, inner)),
-        fronts=inner.fronts,
+        access_checks={"GET": _websocket_checks(route, inner)}
+        if is_websocket
+        else dict(_access_checks_by_method(route, inner)),
+        layers=inner.layers,
         kind="websocket" if is_websocket else "http",
         host=place.host,
         slips=tuple(_slips(getattr(route, "dependant", None), endpoint)),
@@ -98,26 +100,29 @@ def _original(route: Any) -> object:  # noqa: ANN401 - see above
     return getattr(route, "original_route", route)
 
 
-def _gates_by_method(route: Any, place: Place) -> Iterator[tuple[str, tuple[Gate, ...]]]:  # noqa: ANN401 - see above
+def _access_checks_by_method(route: Any, place: Place) -> Iterator[tuple[str, tuple[AccessCheck, ...]]]:  # noqa: ANN401 - see above
     endpoint = _unpacked(route.endpoint)
     methods = set(route.methods or ())
     if "GET" in methods:
         methods.discard("HEAD")
     if not inspect.isclass(endpoint):
-        gates = (*_dependencies(route, place), *_gates(endpoint, place))
-        yield from ((method, gates) for method in sorted(methods) or [ANY])
+        access_checks = (*_dependencies(route, place), *_access_checks(endpoint, place))
+        yield from ((method, access_checks) for method in sorted(methods) or [ANY])
         return
     answered = [name for name in _HTTP_METHODS if hasattr(endpoint, name.lower())]
-    around = _gates(getattr(endpoint, "dispatch", None), place)
+    around = _access_checks(getattr(endpoint, "dispatch", None), place)
     for method in sorted(methods) or answered or [ANY]:
-        yield method, (*around, *_gates(getattr(endpoint, method.lower(), None), place))
+        yield method, (*around, *_access_checks(getattr(endpoint, method.lower(), None), place))
 
 
-def _socket_gates(route: Any, place: Place) -> tuple[Gate, ...]:  # noqa: ANN401 - see above
+def _websocket_checks(route: Any, place: Place) -> tuple[AccessCheck, ...]:  # noqa: ANN401 - see above
     endpoint = _unpacked(route.endpoint)
     if not inspect.isclass(endpoint):
-        return (*_dependencies(route, place), *_gates(endpoint, place))
-    return (*_gates(getattr(endpoint, "dispatch", None), place), *_gates(getattr(endpoint, "on_connect", None), place))
+        return (*_dependencies(route, place), *_access_checks(endpoint, place))
+    return (
+        *_access_checks(getattr(endpoint, "dispatch", None), place),
+        *_access_checks(getattr(endpoint, "on_connect", None), place),
+    )
 
 
 def _unpacked(endpoint: Any) -> Any:  # noqa: ANN401 - see above
@@ -126,19 +131,19 @@ def _unpacked(endpoint: Any) -> Any:  # noqa: ANN401 - see above
     return endpoint
 
 
-def _gates(view: object, place: Place) -> tuple[Gate, ...]:
-    return (*foreign_gates(view), *gates_of(marks_of(view), guard=place.guard))
+def _access_checks(view: object, place: Place) -> tuple[AccessCheck, ...]:
+    return (*third_party_checks(view), *access_checks_of(marks_of(view), guard=place.guard))
 
 
-def _dependencies(route: Any, place: Place) -> Iterator[Gate]:  # noqa: ANN401 - see above
+def _dependencies(route: Any, place: Place) -> Iterator[AccessCheck]:  # noqa: ANN401 - see above
     """What FastAPI asks first, in its order: of the application, of routers, of the route, of its parameters."""
     waiting = list(getattr(getattr(route, "dependant", None), "dependencies", ()))
     while waiting:
         dependency = waiting.pop(0)
-        found = tuple(gates_of(marks_of(dependency.call), guard=place.guard, kind="dependency"))
+        found = tuple(access_checks_of(marks_of(dependency.call), guard=place.guard, kind="dependency"))
         yield from found
         if not found and _is_security(dependency.call):
-            yield Gate(kind="foreign", name=f"FastAPI's {type(dependency.call).__name__}")
+            yield AccessCheck(kind="third_party", name=f"FastAPI's {type(dependency.call).__name__}")
         waiting[:0] = dependency.dependencies
 
 
@@ -199,17 +204,17 @@ def _template(path: str, route: Any) -> PathTemplate:  # noqa: ANN401 - see abov
     return PathTemplate([*parts, path[end:]])
 
 
-def _frontends(router: Any, place: Place) -> Iterator[Found]:  # noqa: ANN401 - see above
+def _frontends(router: Any, place: Place) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - see above
     """The folders that newer FastAPIs serve behind all routes: `app.frontend(...)`."""
     for found in getattr(router, "_iter_low_priority_routes", tuple)():
         group = getattr(found, "original_route", found)
-        gates = tuple(_dependencies(found, place))
+        access_checks = tuple(_dependencies(found, place))
         for route in getattr(group, "routes", ()):
             path = f"{getattr(found, 'frontend_prefix', '')}{route.path}".rstrip("/")
-            yield Found(
+            yield DiscoveredRoute(
                 template=place.template + PathTemplate([f"{path}/", Parameter("{path}", ".*")]),
                 view=route.app,
-                gates={"GET": gates},
-                fronts=place.fronts,
+                access_checks={"GET": access_checks},
+                layers=place.layers,
                 host=place.host,
             )

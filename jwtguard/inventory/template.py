@@ -1,4 +1,4 @@
-"""A path with parameters, and the paths that it stands for, as far as rules tell them apart.
+"""A path with parameters, and the paths that it stands for, as far as rules distinguish them.
 
 >>> users = PathTemplate(["/users/", Parameter("{id}", "[^/]+"), "/posts"])
 >>> users.text

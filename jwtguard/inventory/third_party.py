@@ -3,7 +3,7 @@
 >>> from starlette.authentication import requires
 >>> @requires("authenticated")
 ... async def view(request): ...
->>> [gate.text for gate in foreign_gates(view)]
+>>> [check.text for check in third_party_checks(view)]
 ['starlette.authentication']
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jwtguard.inventory.gates import Gate
+from jwtguard.inventory.access_check import AccessCheck
 
 _MODULES = frozenset(
     {
@@ -25,9 +25,9 @@ _MODULES = frozenset(
 """Where decorators are written that refuse callers."""
 
 
-def foreign_gates(view: object) -> tuple[Gate, ...]:
+def third_party_checks(view: object) -> tuple[AccessCheck, ...]:
     """The decorators around `view` that are known to refuse callers, outermost first."""
-    return tuple(Gate(kind="foreign", name=module) for module in _written_in(view) if module in _MODULES)
+    return tuple(AccessCheck(kind="third_party", name=module) for module in _written_in(view) if module in _MODULES)
 
 
 def _written_in(view: object) -> Iterator[str]:

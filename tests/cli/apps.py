@@ -24,7 +24,7 @@ from jwtguard import (
     public,
 )
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
-from tests.doctor.subjects import sessions as make_sessions
+from tests.doctor.contexts import sessions as make_sessions
 from tests.samples import AUDIENCE, ISSUER
 
 # Loaded, as in production.

@@ -17,7 +17,7 @@ from jwtguard.checks import Finding
 from jwtguard.cli import main
 from jwtguard.cli.doctor import _print
 from jwtguard.core.tokens.sentinels import NO_ISSUER
-from jwtguard.doctor import Subject
+from jwtguard.doctor import DoctorContext
 from tests.samples import AUDIENCE, ISSUER, KEY, guard
 
 SECRET = "8f1c0a5e7d3b92640c9de1f7a85b3e42d07c6f19ab54e83d2f60c1b7958ea3d4"
@@ -172,10 +172,10 @@ def test_counts_and_issuers() -> None:
         TrustedIssuer(issuer=name, audience=AUDIENCE, keys=KEY.verification_key)
         for name in (ISSUER, "https://two.example", NO_ISSUER)
     ]
-    subject = Subject(guards=(guard(issuer=None, audience=None, keys=None, issuers=trusted),))
+    context = DoctorContext(guards=(guard(issuer=None, audience=None, keys=None, issuers=trusted),))
     finding = Finding("warning", "code", "what", why="why", remedy="remedy")
     with CliRunner().isolation() as (output, *_):
-        _print(subject, [finding, finding])
+        _print(context, [finding, finding])
         text = output.getvalue().decode()
     assert f"the guard of {ISSUER}, https://two.example, NO_ISSUER" in text
     assert "2 warnings" in text

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from jwtguard import Rule, authenticated, optional, public
 from jwtguard.cli import main
 from jwtguard.cli.routes import _print, app_name, described
-from jwtguard.inventory import Gate, Route
+from jwtguard.inventory import AccessCheck, Route
 
 
 def routes(*arguments: str, **environ: str) -> Result:
@@ -65,7 +65,7 @@ def test_unguarded_routes(arguments: list[str], exit_code: int, unguarded: int) 
 
 
 def test_json() -> None:
-    """Every gate with its names, for programs."""
+    """Every check with its names, for programs."""
     found: dict[str, Any] = json.loads(routes("--app", "tests.cli.apps:app", "--json").output)
     first = found["routes"][0]
     assert (first["path"], first["methods"], first["kind"], first["state"]) == (
@@ -74,8 +74,8 @@ def test_json() -> None:
         "http",
         "guarded",
     )
-    assert first["apart"][0]["path"] == "/users/me"
-    assert first["gates"][1] == {
+    assert first["overrides"][0]["path"] == "/users/me"
+    assert first["access_checks"][1] == {
         "kind": "decorator",
         "text": "requires((has_role('admin') | has_scope('users:write') | has_permission('users.delete'))"
         " & fresh(max_age=600))",
@@ -89,7 +89,7 @@ def test_json() -> None:
         "max_age": 600,
         "tokens_from": ["header X-Token"],
     }
-    assert found["routes"][1]["apart"][0]["gates"][0]["rule"] == "/users/me"
+    assert found["routes"][1]["overrides"][0]["access_checks"][0]["rule"] == "/users/me"
 
 
 def test_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +100,11 @@ def test_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_open_default_is_in_nobodys_way() -> None:
     """It is shown where it leaves a route unguarded, and not beside what guards one."""
-    default = Gate(kind="default", requirement=optional)
-    asked = Gate(kind="decorator", requirement=authenticated)
+    default = AccessCheck(kind="default", requirement=optional)
+    asked = AccessCheck(kind="decorator", requirement=authenticated)
     rows = [
-        Route(path="/open", methods=("GET",), view="v", gates=(default,)),
-        Route(path="/mine", methods=("GET",), view="v", gates=(default, asked)),
+        Route(path="/open", methods=("GET",), view="v", access_checks=(default,)),
+        Route(path="/mine", methods=("GET",), view="v", access_checks=(default, asked)),
     ]
     with CliRunner().isolation(env={"COLUMNS": "80"}) as (output, *_):
         _print(rows, rows[:1])
@@ -115,9 +115,11 @@ def test_an_open_default_is_in_nobodys_way() -> None:
 
 def test_a_note_and_a_host() -> None:
     """Notes stand below their route, and a host in front of its path."""
-    rule = Gate(kind="rule", requirement=public, rule=Rule("/x", public))
-    route = Route(path="/x", methods=(), view="v", host="api.example", gates=(rule,), notes=("mind the gap",))
-    foreign = Route(path="/y", methods=("GET",), view="v", gates=(Gate(kind="foreign", name="theirs"),))
+    rule = AccessCheck(kind="rule", requirement=public, rule=Rule("/x", public))
+    route = Route(path="/x", methods=(), view="v", host="api.example", access_checks=(rule,), notes=("mind the gap",))
+    foreign = Route(
+        path="/y", methods=("GET",), view="v", access_checks=(AccessCheck(kind="third_party", name="theirs"),)
+    )
     application = Route(path="/…", methods=(), view="v", kind="application")
     runner = CliRunner()
     with runner.isolation(env={"COLUMNS": "80"}) as (output, *_):
@@ -126,7 +128,7 @@ def test_a_note_and_a_host() -> None:
     assert "any      //api.example/x  rule '/x': public" in text
     assert "! mind the gap" in text
     assert "all      /…               UNGUARDED" in text
-    assert described(foreign)["gates"][0]["requirement"] is None
+    assert described(foreign)["access_checks"][0]["requirement"] is None
 
 
 def test_a_slip() -> None:

@@ -7,11 +7,11 @@ from django.test.utils import override_settings
 from flask import Flask
 
 from jwtguard import Rule, has_role
-from jwtguard.doctor import Subject, examine
+from jwtguard.doctor import DoctorContext, examine
 from jwtguard.doctor.application import check_debug
 from jwtguard.flask import FlaskGuard
 from tests.adapters.django_site import CSRF
-from tests.doctor.subjects import codes
+from tests.doctor.contexts import codes
 from tests.inventory.apps import guard_with, sessions_with
 
 
@@ -24,7 +24,7 @@ def test_flask() -> None:
     app.register_blueprint(auth.routes())
     app.debug = True
 
-    found = Subject.of(app=app, workers=2, asks_network=False)
+    found = DoctorContext.of(app=app, workers=2, asks_network=False)
     assert (found.guards, found.sessions, found.stores) == ((guard,), (sessions,), (sessions.store,))
     assert codes(examine(found)) == [
         ("error", "key_generated"),
@@ -41,4 +41,4 @@ def test_django(*, debug: bool) -> None:
     from django.core.handlers.wsgi import WSGIHandler
 
     with override_settings(DEBUG=debug, ROOT_URLCONF=(), MIDDLEWARE=[CSRF]):
-        assert codes(check_debug(Subject.of(app=WSGIHandler()))) == ([("note", "debug")] if debug else [])
+        assert codes(check_debug(DoctorContext.of(app=WSGIHandler()))) == ([("note", "debug")] if debug else [])

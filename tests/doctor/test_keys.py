@@ -18,7 +18,7 @@ from jwtguard.doctor.keys import (
     check_transport,
 )
 from tests.core.certificates import certificate
-from tests.doctor.subjects import codes, sessions, subject
+from tests.doctor.contexts import codes, context, sessions
 from tests.samples import NOW, clock, guard, issuer
 
 
@@ -38,7 +38,7 @@ from tests.samples import NOW, clock, guard, issuer
 def test_secrets(secret: str | bytes, is_found: bool) -> None:
     """A secret that somebody thought up is found; one that was made at random is not, and neither is shown."""
     key = VerificationKey.from_secret(secret, algorithm="HS256", kid="k1")
-    found = list(check_secrets(subject(guards=[guard(keys=key)])))
+    found = list(check_secrets(context(guards=[guard(keys=key)])))
     assert codes(found) == ([("error", "secret_guessable")] if is_found else [])
     assert str(secret) not in repr(found)
     assert all("'k1'" in finding.what for finding in found)
@@ -47,7 +47,7 @@ def test_secrets(secret: str | bytes, is_found: bool) -> None:
 def test_refresh_keys_are_judged() -> None:
     """Eight times `password` for refresh tokens is an error, and a random secret is none."""
     weak = SigningKey.from_secret("password" * 8, algorithm="HS256", kid="r1")
-    found = list(check_secrets(subject(guards=[], sessions=[sessions(refresh_keys=[weak]), sessions()])))
+    found = list(check_secrets(context(guards=[], sessions=[sessions(refresh_keys=[weak]), sessions()])))
     assert codes(found) == [("error", "refresh_secret_guessable")]
     assert "'r1'" in found[0].what
 
@@ -55,7 +55,7 @@ def test_refresh_keys_are_judged() -> None:
 def test_random_secrets_are_never_thought_up() -> None:
     """What `SigningKey.generate` makes is not found, nor is a public key, whatever its bytes."""
     keys = [SigningKey.generate("HS256", kid=str(number)).verification_key for number in range(200)]
-    assert codes(check_secrets(subject(guards=[guard(keys=keys)]))) == []
+    assert codes(check_secrets(context(guards=[guard(keys=keys)]))) == []
     assert not SigningKey.generate("ES256").verification_key.is_guessable
 
 
@@ -66,7 +66,7 @@ def test_generated_keys(workers: int | None, severity: str) -> None:
     of_issuer = issuer(signing_keys=[signing])
     guards = [guard(keys=signing.verification_key), guard(keys=SigningKey.generate("HS256").verification_key)]
     refresh = SigningKey.generate("HS512", kid="r1")
-    asked = subject(guards=guards, sessions=[sessions(issuer=of_issuer, refresh_keys=[refresh])], workers=workers)
+    asked = context(guards=guards, sessions=[sessions(issuer=of_issuer, refresh_keys=[refresh])], workers=workers)
     found = list(check_generated_keys(asked))
     assert codes(found) == [(severity, "key_generated")] * 2 + [(severity, "refresh_key_generated")]
     named = ["the ES256 key 'a1'", "the HS256 key", "the HS512 key 'r1' of refresh_keys"]
@@ -83,7 +83,7 @@ def test_loaded_keys_serve_several_workers(tmp_path: Path) -> None:
     folder = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
     folder.rotate(at_once=True)
     refresh = SigningKey.from_secret(secret, algorithm="HS256", kid="r1")
-    asked = subject(
+    asked = context(
         guards=[
             guard(keys=folder),
             guard(keys=SigningKey.from_pem(pem, algorithm="ES256").verification_key),
@@ -99,7 +99,7 @@ def test_plain_http() -> None:
     """Keys that come over plain http from this machine are fine in development alone."""
     http = RemoteJWKSet("http://127.0.0.1:8080/jwks.json", allow_http_loopback=True)
     https = RemoteJWKSet("https://issuer.example/jwks.json")
-    assert codes(check_transport(subject(guards=[guard(keys=http), guard(keys=https), guard()]))) == [
+    assert codes(check_transport(context(guards=[guard(keys=http), guard(keys=https), guard()]))) == [
         ("warning", "keys_over_http")
     ]
 
@@ -111,14 +111,14 @@ def test_certificates(days: int, expected: list[tuple[str, str]]) -> None:
     """A certificate that ends within a month is named with its day; one that has ended is an error."""
     ends = datetime.fromtimestamp(NOW, UTC) + timedelta(days=days)
     key = VerificationKey.from_x509(certificate("ES256", Encoding.PEM, not_after=ends), algorithm="ES256")
-    found = list(check_certificates(subject(guards=[guard(keys=key)])))
+    found = list(check_certificates(context(guards=[guard(keys=key)])))
     assert codes(found) == expected
     assert all(ends.date().isoformat() in finding.what for finding in found)
 
 
 def test_nobody_has_certificates() -> None:
     """Keys that came from none have no end."""
-    assert codes(check_certificates(subject())) == codes(check_certificates(subject(guards=[]))) == []
+    assert codes(check_certificates(context())) == codes(check_certificates(context(guards=[]))) == []
 
 
 class Clock:
@@ -136,7 +136,7 @@ def test_signing_keys_in_order(tmp_path: Path) -> None:
     folder = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
     file = SigningKeys(tmp_path / "keys.json", algorithm="ES256", clock=clock)
     of_issuer = sessions(issuer=issuer(signing_keys=folder))
-    assert codes(check_signing_keys(subject(guards=[guard(keys=file)], sessions=[of_issuer]))) == []
+    assert codes(check_signing_keys(context(guards=[guard(keys=file)], sessions=[of_issuer]))) == []
 
 
 def test_old_signing_keys(tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_old_signing_keys(tmp_path: Path) -> None:
     time = Clock()
     keys = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=time)
     time.now += 401 * 86400
-    assert codes(check_signing_keys(subject(guards=[guard(keys=keys)]))) == [("note", "signing_key_old")]
+    assert codes(check_signing_keys(context(guards=[guard(keys=keys)]))) == [("note", "signing_key_old")]
     keys.rotate()
-    assert codes(check_signing_keys(subject(guards=[guard(keys=keys)]))) == []
+    assert codes(check_signing_keys(context(guards=[guard(keys=keys)]))) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have other permissions")
@@ -155,7 +155,7 @@ def test_signing_keys_that_others_may_read(tmp_path: Path) -> None:
     keys = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
     (file,) = keys.key_files()
     file.chmod(0o644)
-    found = list(check_signing_keys(subject(guards=[guard(keys=keys)])))
+    found = list(check_signing_keys(context(guards=[guard(keys=keys)])))
     assert codes(found) == [("error", "signing_keys_exposed")]
     assert file.name in found[0].what
 
@@ -166,4 +166,4 @@ def test_signing_keys_that_cannot_be_read(tmp_path: Path) -> None:
     keys = SigningKeys(tmp_path / "keys.json", algorithm="ES256", clock=time)
     (tmp_path / "keys.json").write_text("{")
     time.now += 60
-    assert codes(check_signing_keys(subject(guards=[guard(keys=keys)]))) == [("error", "signing_keys_unreadable")]
+    assert codes(check_signing_keys(context(guards=[guard(keys=keys)]))) == [("error", "signing_keys_unreadable")]

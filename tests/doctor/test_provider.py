@@ -11,7 +11,7 @@ import pytest
 from jwtguard import Introspection, RemoteJWKSet, SigningKey
 from jwtguard.doctor import bounded_call as asking
 from jwtguard.doctor.provider import check_introspection, check_providers
-from tests.doctor.subjects import codes, subject
+from tests.doctor.contexts import codes, context
 from tests.key_sources.server import Server, answer, hang, serving
 from tests.samples import NOW, clock, guard
 
@@ -51,13 +51,13 @@ def test_clocks(headers: str, leeway: int, expected: list[tuple[str, str]]) -> N
     with serving() as server:
         server.behaviour = answer(KEYS, headers=headers)
         asked = guard(keys=keys_of(server), leeway=timedelta(seconds=leeway))
-        assert codes(check_providers(subject(guards=[asked, guard()], asks_network=True))) == expected
+        assert codes(check_providers(context(guards=[asked, guard()], asks_network=True))) == expected
 
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        (answer(b"", status="404 Not Found"), "answered 404"),
+        (answer(b"", status="404 Not DiscoveredRoute"), "answered 404"),
         (answer(b"<html>"), "not a JSON object"),
         (answer(b'{"keys": []}'), "no usable key"),
         (hang, "did not answer within 1 s"),
@@ -67,7 +67,7 @@ def test_no_keys(behaviour: object, reason: str) -> None:
     """Whatever keeps the first token from being verified is told, and within the time-out."""
     with serving() as server:
         server.behaviour = behaviour
-        (found,) = check_providers(subject(guards=[guard(keys=keys_of(server))], asks_network=True))
+        (found,) = check_providers(context(guards=[guard(keys=keys_of(server))], asks_network=True))
     assert (found.severity, found.code) == ("error", "provider_unreachable")
     assert reason in found.what
 
@@ -75,7 +75,7 @@ def test_no_keys(behaviour: object, reason: str) -> None:
 def test_offline_asks_nobody() -> None:
     """Without the network nothing is sent."""
     with serving() as server:
-        asked = subject(guards=[guard(keys=keys_of(server), introspection=introspection(server))])
+        asked = context(guards=[guard(keys=keys_of(server), introspection=introspection(server))])
         assert codes(check_providers(asked)) == codes(check_introspection(asked)) == []
         assert server.count == 0
 
@@ -102,7 +102,7 @@ def test_introspection(body: bytes, status: str, expected: list[tuple[str, str]]
     with serving() as server:
         server.behaviour = answer(body, status=status)
         asked = guard(introspection=introspection(server))
-        assert codes(check_introspection(subject(guards=[asked, guard()], asks_network=True))) == expected
+        assert codes(check_introspection(context(guards=[asked, guard()], asks_network=True))) == expected
 
 
 def test_introspection_that_says_yes_to_everything() -> None:
@@ -110,7 +110,7 @@ def test_introspection_that_says_yes_to_everything() -> None:
     with serving() as server:
         claims = {"active": True, "sub": "u", "iss": "https://issuer.example", "aud": "https://api.example"}
         server.behaviour = answer(json.dumps(claims | {"exp": NOW + 60}).encode())
-        (found,) = check_introspection(subject(guards=[guard(introspection=introspection(server))], asks_network=True))
+        (found,) = check_introspection(context(guards=[guard(introspection=introspection(server))], asks_network=True))
     assert "takes a made-up token for active" in found.what
 
 

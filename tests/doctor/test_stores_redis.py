@@ -13,7 +13,7 @@ from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.doctor.bounded_call import answer_of
 from jwtguard.doctor.stores import check_redis, check_stores_answer
 from jwtguard.stores.redis import AsyncRedisStore, RedisStore
-from tests.doctor.subjects import codes, sessions, subject
+from tests.doctor.contexts import codes, context, sessions
 from tests.servers import LOOPBACK, Server, redis_cluster_server, redis_server
 
 __all__ = ["redis_cluster_server", "redis_server"]
@@ -33,7 +33,7 @@ def client(redis_server: Server) -> Iterator[redis.Redis]:
 
 def asked(client: Any) -> list[tuple[str, str]]:
     """What is found out about the server of `client`."""
-    return codes(check_redis(subject(sessions=[sessions(store=RedisStore(client))], asks_network=True)))
+    return codes(check_redis(context(sessions=[sessions(store=RedisStore(client))], asks_network=True)))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_async(client: redis.Redis, redis_server: Server) -> None:
     asynchronous = redis.asyncio.Redis(host=LOOPBACK, port=redis_server.port, **TIMEOUTS)
     store = AsyncRedisStore(asynchronous)
     try:
-        of_store = subject(sessions=[sessions(store=store)], asks_network=True)
+        of_store = context(sessions=[sessions(store=store)], asks_network=True)
         assert codes(check_stores_answer(of_store)) == []
         assert codes(check_redis(of_store)) == [("warning", "redis_evicts")]
     finally:
@@ -91,10 +91,10 @@ def test_a_server_that_is_not_there() -> None:
     """Nothing is known of it, which is said; that it does not answer is the error."""
     with redis.Redis(host=LOOPBACK, port=1, **TIMEOUTS) as client:
         assert asked(client) == [("note", "redis_settings_unknown")]
-        found = check_stores_answer(subject(sessions=[sessions(store=RedisStore(client))], asks_network=True))
+        found = check_stores_answer(context(sessions=[sessions(store=RedisStore(client))], asks_network=True))
         assert codes(found) == [("error", "store_unreachable")]
 
 
 def test_offline(client: redis.Redis) -> None:
     """Without the network nobody asks."""
-    assert codes(check_redis(subject(sessions=[sessions(store=RedisStore(client))]))) == []
+    assert codes(check_redis(context(sessions=[sessions(store=RedisStore(client))]))) == []

@@ -1,4 +1,4 @@
-"""Every hint of the table is given where its cause is the real one, and every clue that there is tells it apart."""
+"""Every remedy of the table is returned for its cause, and its predicate separates it from the others."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from jwtguard import (
 )
 from jwtguard.core.tokens.encoding import encode_segment
 from jwtguard.explanation import explain
-from jwtguard.explanation.remedies import HINTS, remedy
+from jwtguard.explanation.remedies import REMEDIES, remedy
 from jwtguard.explanation.services import way_out
-from jwtguard.explanation.token_context import Evidence
+from jwtguard.explanation.token_context import TokenContext
 from jwtguard.providers import cognito, entra, keycloak, oidc, supabase
 from tests.core.keys import hs256, signing_key, verification_key
 from tests.core.token_samples import AUDIENCE, ISSUER, NOW, Clock, claims, compact
@@ -225,9 +225,9 @@ def test_every_hint_is_given() -> None:
     """No line of the table stands behind another that always comes first."""
     given = set()
     for reason, asked, text, _ in CASES:
-        evidence = Evidence.of(asked, text)
-        given.add(next(index for index, hint in enumerate(HINTS) if hint.reason == reason and hint.when(evidence)))
-    assert given == set(range(len(HINTS)))
+        context = TokenContext.of(asked, text)
+        given.add(next(index for index, entry in enumerate(REMEDIES) if entry.reason == reason and entry.when(context)))
+    assert given == set(range(len(REMEDIES)))
 
 
 @pytest.mark.parametrize(
@@ -308,8 +308,8 @@ def test_tokens_that_are_for_nobody_else(asked: Guard, text: str, words: str) ->
     ],
 )
 def test_tokens_that_only_look_like_these(text: str) -> None:
-    """Half of a clue is none."""
-    assert way_out(Evidence.of(guard(), text)) is None
+    """Half of a predicate is none."""
+    assert way_out(TokenContext.of(guard(), text)) is None
 
 
 @pytest.mark.parametrize(
@@ -328,8 +328,8 @@ def test_tokens_that_only_look_like_these(text: str) -> None:
     ],
 )
 def test_without_a_clue_the_reason_speaks(reason: str, asked: Guard, text: str, words: str) -> None:
-    """Where nothing more shows, the remedy is that of the reason, or the next hint that fits."""
-    assert words in remedy(Evidence.of(asked, text), reason)
+    """Where nothing more shows, the remedy is that of the reason, or the next entry that fits."""
+    assert words in remedy(TokenContext.of(asked, text), reason)
 
 
 def test_a_secret_is_in_no_remedy() -> None:

@@ -10,7 +10,7 @@ from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.explanation import explain
 from jwtguard.explanation.faults import json_fault, named, part_fault
 from jwtguard.explanation.moments import distance, moment, span
-from jwtguard.explanation.token_context import MAX_SHOWN, Evidence
+from jwtguard.explanation.token_context import MAX_SHOWN, TokenContext
 from tests.core.keys import signing_key
 from tests.core.token_samples import NOW, compact
 from tests.explanation.worlds import GOOD, guard, kind, of
@@ -111,7 +111,7 @@ def test_json_fault(data: bytes, words: str | None) -> None:
 
 def test_long_values_are_cut() -> None:
     """A claim of a page is shown by its beginning."""
-    assert len(Evidence.of(guard(), of(sub="x" * 1000)).shown("sub")) < MAX_SHOWN + 10
+    assert len(TokenContext.of(guard(), of(sub="x" * 1000)).shown("sub")) < MAX_SHOWN + 10
 
 
 def test_many_keys_are_counted() -> None:
@@ -141,8 +141,8 @@ def test_a_kind_is_told(asked: Guard, text: str, expected: str) -> None:
 
 def test_alone_a_token_is_read_without_a_guard() -> None:
     """For a tool that has no guard yet."""
-    evidence = Evidence.alone(GOOD, now=NOW)
+    context = TokenContext.alone(GOOD, now=NOW)
 
-    assert (evidence.member("alg"), evidence.claim("sub"), evidence.key) == ("HS256", "user-1", None)
-    assert Evidence.alone("garbage", now=NOW).header is None
-    assert Evidence.alone(f"{encode_segment(b'1')}.a.b", now=NOW).member("alg") is None
+    assert (context.member("alg"), context.claim("sub"), context.key) == ("HS256", "user-1", None)
+    assert TokenContext.alone("garbage", now=NOW).header is None
+    assert TokenContext.alone(f"{encode_segment(b'1')}.a.b", now=NOW).member("alg") is None

@@ -43,11 +43,11 @@ Row = tuple[str, str, str, list[str]]
 
 
 def rows(app: object) -> list[Row]:
-    """Method or kind, path, state and gates of each route."""
+    """Method or kind, path, state and access checks of each route."""
     return [row(route) for route in inventory(app).routes]
 
 
 def row(route: Route) -> Row:
     """One of them."""
     methods = ",".join(route.methods) if route.kind == "http" else route.kind
-    return methods or "any", route.path, route.state, [gate.text for gate in route.gates]
+    return methods or "any", route.path, route.state, [check.text for check in route.access_checks]

@@ -96,11 +96,11 @@ def test_rules() -> None:
         ("any", "/users/<int:number>/posts", "guarded", ["by default: authenticated"]),
     ]
     with project(path("users/", include(users)), middleware="Ruled") as handler:
-        assert [[each.path for each in route.apart] for route in inventory(handler).routes] == [["/users/me/"], []]
+        assert [[each.path for each in route.overrides] for route in inventory(handler).routes] == [["/users/me/"], []]
 
 
 @pytest.mark.parametrize(
-    ("regex", "shown", "apart"),
+    ("regex", "shown", "overrides"),
     [
         (r"^archive/(?P<year>[0-9]+)$", "/archive/(?P<year>[0-9]+)$", ["/archive/1"]),
         (r"^archive/1$", "/archive/1", []),
@@ -109,11 +109,11 @@ def test_rules() -> None:
         (r"^(?:public|other)$", "/(?:public|other)$", ["/public", "/admin/…", "/users/me/…", "/archive/1"]),
     ],
 )
-def test_regular_expressions(regex: str, shown: str, apart: list[str]) -> None:
+def test_regular_expressions(regex: str, shown: str, overrides: list[str]) -> None:
     """From its first sign on, a regular expression counts as one that matches anything: rules may cover some of it."""
     with project(re_path(regex, view), middleware="Ruled") as handler:
         (route,) = inventory(handler).routes
-    assert (route.path, [each.path for each in route.apart]) == (shown, apart)
+    assert (route.path, [each.path for each in route.overrides]) == (shown, overrides)
 
 
 def test_languages_in_the_path() -> None:
@@ -206,10 +206,10 @@ def test_guards_of_others() -> None:
         path("unchecked", Unchecked.as_view()),
     )
     assert [each[1:] for each in found if each[0] != "POST"] == [
-        ("/login", "foreign", ["django.contrib.auth.decorators"]),
-        ("/mixin", "foreign", ["django.contrib.auth.mixins"]),
-        ("/admin", "foreign", ["the login of Django's admin"]),
-        ("/checked", "foreign", ["permission_classes: IsAuthenticated"]),
+        ("/login", "third_party", ["django.contrib.auth.decorators"]),
+        ("/mixin", "third_party", ["django.contrib.auth.mixins"]),
+        ("/admin", "third_party", ["the login of Django's admin"]),
+        ("/checked", "third_party", ["permission_classes: IsAuthenticated"]),
         ("/unchecked", "unguarded", []),
     ]
 
@@ -227,7 +227,7 @@ def test_a_login_everywhere() -> None:
         override_settings(MIDDLEWARE=[everywhere]),
     ):
         assert [row(route)[2:] for route in inventory(handler).routes] == [
-            ("foreign", ["LoginRequiredMiddleware"]),
+            ("third_party", ["LoginRequiredMiddleware"]),
             ("unguarded", []),
         ]
 
@@ -238,7 +238,7 @@ def test_shipped_routes(middleware: str, state: str, notes: int) -> None:
     with project(*AUTH.routes(), middleware=middleware) as handler:
         found = {route.path: route for route in inventory(handler).routes}
     assert (found["/auth/login"].state, len(found["/auth/login"].notes)) == (state, notes)
-    assert [gate.text for gate in found["/auth/sessions/<str:session_id>"].gates] == [
+    assert [check.text for check in found["/auth/sessions/<str:session_id>"].access_checks] == [
         "by default: authenticated",
         "shipped route: authenticated",
     ]
@@ -252,7 +252,7 @@ def test_the_guard_of_a_decorator() -> None:
     for settings in places:
         with project(decorated, **settings) as handler:
             (route,) = inventory(handler).routes
-            guards.append(route.gates[-1].guard)
+            guards.append(route.access_checks[-1].guard)
     assert guards == [RULED, AUTH.guard, None]
 
 

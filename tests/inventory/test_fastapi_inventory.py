@@ -51,7 +51,7 @@ def test_dependencies_of_every_kind() -> None:
         ("GET", "/v1/reports/inner/deep", "guarded", [*usual, "requires(has_role('auditor'))"]),
         ("GET", "/plain", "guarded", ["requires(authenticated)"]),
     ]
-    assert {gate.kind for route in inventory(app).routes for gate in route.gates} == {"dependency"}
+    assert {check.kind for route in inventory(app).routes for check in route.access_checks} == {"dependency"}
 
 
 def test_websockets_and_public_routes() -> None:
@@ -71,7 +71,7 @@ def test_schemes_of_others() -> None:
     """FastAPI's own security schemes are named: what stands behind them, nobody can see."""
     app = app_with()
     app.get("/x", dependencies=[Depends(HTTPBearer())])(view)
-    assert rows(app) == [("GET", "/x", "foreign", ["FastAPI's HTTPBearer"])]
+    assert rows(app) == [("GET", "/x", "third_party", ["FastAPI's HTTPBearer"])]
 
 
 def test_its_own_documents() -> None:
@@ -96,7 +96,7 @@ def test_shipped_routes() -> None:
     auth = FastAPIGuard(GUARD, sessions_with(), authenticate=lambda username, password: None)
     app = app_with()
     app.include_router(auth.routes())
-    found = {path: (state, gates) for _, path, state, gates in rows(app)}
+    found = {path: (state, access_checks) for _, path, state, access_checks in rows(app)}
     assert found["/auth/login"] == ("public", ["shipped route: public"])
     assert found["/auth/sessions"] == ("guarded", ["shipped route: authenticated"])
 

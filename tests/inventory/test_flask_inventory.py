@@ -29,7 +29,7 @@ def view(**_: object) -> str:
 
 
 def test_what_decorators_ask_for() -> None:
-    """Each decorator of a view is a gate, outermost first, whatever other decorators stand between them."""
+    """Each decorator of a view is a check, outermost first, whatever other decorators stand between them."""
     app, auth = app_with()
     app.get("/open")(view)
     app.add_url_rule("/public", "public", auth.requires(public)(view))
@@ -53,7 +53,7 @@ def test_what_decorators_ask_for() -> None:
 
 
 def test_rules_and_decorators_add_up() -> None:
-    """A rule and a decorator are two gates; a default that admits anybody says nothing of a route."""
+    """A rule and a decorator are two access_checks; a default that admits anybody says nothing of a route."""
     guard = guard_with(Rule("/admin/", has_role("admin")), Rule("/health", public), default=optional)
     app, auth = app_with(guard)
     app.get("/health")(view)
@@ -82,7 +82,7 @@ def test_methods_with_rules_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "rule", "apart"),
+    ("path", "rule", "overrides"),
     [
         ("/users/<name>", Rule("/users/me", public), [("/users/me", "public")]),
         ("/users/<int:number>", Rule("/users/me", public), []),
@@ -96,13 +96,13 @@ def test_methods_with_rules_of_their_own() -> None:
         ("/users/me", Rule("/users/me", public), []),
     ],
 )
-def test_paths_of_a_template_that_another_rule_covers(path: str, rule: Rule, apart: list[tuple[str, str]]) -> None:
+def test_paths_of_a_template_that_another_rule_covers(path: str, rule: Rule, overrides: list[tuple[str, str]]) -> None:
     """A rule that names some of a template's paths is shown with them, and not taken for a rule of all."""
     app, _ = app_with(guard_with(rule))
     app.add_url_rule(path, "view", view)
 
     (route,) = inventory(app).routes
-    assert [(each.path, each.state) for each in route.apart] == apart
+    assert [(each.path, each.state) for each in route.overrides] == overrides
     assert not route.is_unguarded
 
 
@@ -112,7 +112,11 @@ def test_the_open_part_of_a_template() -> None:
     app.add_url_rule("/users/<name>", "view", view)
 
     (route,) = inventory(app).routes
-    assert (route.state, route.is_unguarded, [each.state for each in route.apart]) == ("unguarded", True, ["guarded"])
+    assert (route.state, route.is_unguarded, [each.state for each in route.overrides]) == (
+        "unguarded",
+        True,
+        ["guarded"],
+    )
 
 
 def test_a_rule_that_leaves_a_part_to_an_open_default() -> None:
@@ -176,7 +180,7 @@ def test_where_the_token_may_travel() -> None:
     app.add_url_rule("/own", "own", auth.requires(tokens_from=[TokenHeader("X-Token", from_proxy=False)])(view))
     app.add_url_rule("/none", "none", auth.requires(public)(view))
 
-    places = [route.gates[0].places for route in inventory(app).routes]
+    places = [route.access_checks[0].places for route in inventory(app).routes]
     assert places == [("Authorization", "cookie __Host-access"), ("header X-Token",), ()]
 
 
@@ -188,7 +192,7 @@ def test_a_guard_of_the_configuration() -> None:
     app.add_url_rule("/", "index", auth.requires()(view))
 
     (route,) = inventory(app).routes
-    assert route.gates[0].guard is app.config["JWTGUARD"]
+    assert route.access_checks[0].guard is app.config["JWTGUARD"]
 
 
 def test_shipped_routes() -> None:
@@ -198,7 +202,7 @@ def test_shipped_routes() -> None:
     auth.init_app(app)
     app.register_blueprint(auth.routes())
 
-    shown = {path: (methods, state, gates) for methods, path, state, gates in rows(app)}
+    shown = {path: (methods, state, access_checks) for methods, path, state, access_checks in rows(app)}
     assert shown["/auth/login"] == ("POST", "public", ["shipped route: public"])
     assert shown["/auth/logout-all"] == (
         "POST",

@@ -151,7 +151,7 @@ def test_a_second_path() -> None:
 def test_a_path_that_is_always_refused() -> None:
     """A route whose own path is ambiguous is never reached behind rules."""
     (route,) = (route for route in inventory(flask_app()).routes if route.path == "/a//b")
-    assert (route.state, [gate.text for gate in route.gates]) == (
+    assert (route.state, [check.text for check in route.access_checks]) == (
         "denied",
         ["refused: the path has more than one reading"],
     )

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from jwtguard import Rule, authenticated, has_role, public
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.flask import FlaskGuard
-from jwtguard.inventory.route_match import passage
+from jwtguard.inventory.route_match import match_route
 from tests.inventory.apps import guard_with, sessions_with
 
 
@@ -27,11 +27,11 @@ def test_the_middleware_of_a_mounted_application_sees_the_rest_of_the_path() -> 
         middleware=[Middleware(GuardMiddleware, guard=inside)],
     )
     app = Starlette(routes=[Mount("/api", api)], middleware=[Middleware(GuardMiddleware, guard=outside)])
-    found = passage(app, "POST", "/api/users")
+    found = match_route(app, "POST", "/api/users")
 
     assert found is not None
     assert found.template == "/api/users"
-    assert found.fronts == ((outside, "/api/users"), (inside, "/users"))
+    assert found.layers == ((outside, "/api/users"), (inside, "/users"))
     assert (found.requirements, found.guards) == ((has_role("c"),), (inside,))
 
 
@@ -39,10 +39,10 @@ def test_below_a_prefix_with_parameters_the_whole_path_is_taken() -> None:
     """What the middleware sees of it cannot be told."""
     inside = guard_with(Rule("/users", has_role("a")))
     api = Starlette(routes=[Route("/users", view)], middleware=[Middleware(GuardMiddleware, guard=inside)])
-    found = passage(Starlette(routes=[Mount("/{tenant}", api)]), "GET", "/acme/users")
+    found = match_route(Starlette(routes=[Mount("/{tenant}", api)]), "GET", "/acme/users")
 
     assert found is not None
-    assert found.fronts == ((inside, "/acme/users"),)
+    assert found.layers == ((inside, "/acme/users"),)
 
 
 def test_shipped_routes_pass_the_middleware_unasked() -> None:
@@ -51,12 +51,12 @@ def test_shipped_routes_pass_the_middleware_unasked() -> None:
     app, auth = Flask(__name__, static_folder=None), FlaskGuard(guard, sessions_with(), authenticate=lambda *_: None)
     auth.init_app(app)
     app.register_blueprint(auth.routes(prefix="/auth"))
-    login, sessions = passage(app, "POST", "/auth/login"), passage(app, "GET", "/auth/sessions")
+    login, sessions = match_route(app, "POST", "/auth/login"), match_route(app, "GET", "/auth/sessions")
 
     assert login is not None
     assert sessions is not None
-    assert (login.fronts, login.requirements) == ((), (public,))
-    assert (sessions.fronts, sessions.requirements) == (((guard, "/auth/sessions"),), (authenticated,))
+    assert (login.layers, login.requirements) == ((), (public,))
+    assert (sessions.layers, sessions.requirements) == (((guard, "/auth/sessions"),), (authenticated,))
 
 
 def test_the_plain_path_and_the_method_count() -> None:
@@ -68,13 +68,13 @@ def test_the_plain_path_and_the_method_count() -> None:
             WebSocketRoute("/socket", view),
         ]
     )
-    plain, other = passage(app, "HEAD", "/users/me"), passage(app, "GET", "/users/ada")
+    plain, other = match_route(app, "HEAD", "/users/me"), match_route(app, "GET", "/users/ada")
 
     assert plain is not None
     assert other is not None
     assert (plain.template, other.template) == ("/users/me", "/users/{name}")
-    assert passage(app, "POST", "/users/me") is None
-    assert passage(app, "GET", "/socket") is None
+    assert match_route(app, "POST", "/users/me") is None
+    assert match_route(app, "GET", "/socket") is None
 
 
 def test_any_method_of_an_application_that_is_closed_to_us() -> None:
@@ -82,7 +82,7 @@ def test_any_method_of_an_application_that_is_closed_to_us() -> None:
 
     async def app(scope: object, receive: object, send: object) -> None: ...
 
-    found = passage(GuardMiddleware(app, guard_with()), "PATCH", "/anything/at/all")
+    found = match_route(GuardMiddleware(app, guard_with()), "PATCH", "/anything/at/all")
 
     assert found is not None
-    assert (len(found.fronts), found.requirements) == (1, ())
+    assert (len(found.layers), found.requirements) == (1, ())

@@ -72,8 +72,8 @@ def test_mounts_see_the_rest_of_the_path() -> None:
     assert found["/v1/{tenant}/{name}"][2] == "guarded"
     assert found["/public/x"][2:] == ("unguarded", ["by default: public"])
     assert found["/own/public"][3] == ["by default: public", "rule '/public': public"]
-    apart = {route.path: [each.path for each in route.apart] for route in inventory(app).routes}
-    assert apart["/v1/{tenant}/{name}"] == ["/v1/{tenant}/public", "/v1/{tenant}/admin"]
+    overrides = {route.path: [each.path for each in route.overrides] for route in inventory(app).routes}
+    assert overrides["/v1/{tenant}/{name}"] == ["/v1/{tenant}/public", "/v1/{tenant}/admin"]
 
 
 def test_a_middleware_of_one_route() -> None:
@@ -101,7 +101,7 @@ def test_an_application_that_cannot_be_looked_into() -> None:
         ("/sub/…", "application", "guarded"),
         ("/files/…", "application", "unguarded"),
     ]
-    assert [(each.path, each.state) for each in found[0].apart] == [
+    assert [(each.path, each.state) for each in found[0].overrides] == [
         ("/sub/public", "public"),
         ("/sub/admin/…", "guarded"),
     ]
@@ -149,7 +149,7 @@ def test_an_asgi_application_as_endpoint() -> None:
 
 
 def test_every_method_with_rules_for_some() -> None:
-    """Where a route answers every method, those that rules name are listed apart."""
+    """Where a route answers every method, those that rules name are listed separately."""
     guard = guard_with(Rule("/", has_role("writer"), methods=["PUT"]), default=public)
     app = Starlette(routes=[Route("/x", GuardMiddleware(bare, guard=guard))])
     assert [each[:3] for each in rows(app)] == [("PUT", "/x", "guarded"), ("any", "/x", "unguarded")]
@@ -179,9 +179,9 @@ def test_websockets() -> None:
 
 
 def test_guards_of_others() -> None:
-    """Starlette's own decorator is named; it is no gate of ours, and its route does not count as unguarded."""
+    """Starlette's own decorator is named; it is no check of ours, and its route does not count as unguarded."""
     app = Starlette(routes=[Route("/x", starlette_requires("authenticated")(view))])
-    assert rows(app) == [("GET", "/x", "foreign", ["starlette.authentication"])]
+    assert rows(app) == [("GET", "/x", "third_party", ["starlette.authentication"])]
 
 
 def test_a_route_of_somebody_elses_making() -> None:
@@ -222,8 +222,8 @@ def test_two_guards() -> None:
     two = Starlette(routes=routes, middleware=[guarded(), guarded(other)])
 
     (first,), (second,) = inventory(one).routes, inventory(two).routes
-    assert first.gates[-1].guard is RULED
-    assert (second.gates[-1].guard, second.gates[-1].places) == (None, ())
+    assert first.access_checks[-1].guard is RULED
+    assert (second.access_checks[-1].guard, second.access_checks[-1].places) == (None, ())
     assert inventory(two).guards == [RULED, other]
 
 

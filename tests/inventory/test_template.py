@@ -1,4 +1,4 @@
-"""Path templates: which paths they stand for, as far as rules tell them apart."""
+"""Path templates: which paths they stand for, as far as rules distinguish them."""
 
 from __future__ import annotations
 

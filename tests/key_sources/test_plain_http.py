@@ -18,7 +18,7 @@ from jwtguard import (
 )
 from jwtguard.doctor.keys import check_transport
 from jwtguard.providers import PRESETS, clerk, keycloak, oidc, supabase
-from tests.doctor.subjects import codes, subject
+from tests.doctor.contexts import codes, context
 from tests.key_sources.scripted import AUDIENCE, FIRST, Clock, Fetcher, as_json, jwks
 
 INSIDE = "http://keycloak:8080/realms/acme"
@@ -182,4 +182,4 @@ def test_the_doctor_tells_it() -> None:
     """Plain http is a warning, wherever it goes."""
     keys = RemoteJWKSet(f"{INSIDE}/certs", **HOSTS)
     guard = Guard(issuer=INSIDE, audience=AUDIENCE, keys=keys)
-    assert codes(check_transport(subject(guards=[guard]))) == [("warning", "keys_over_http")]
+    assert codes(check_transport(context(guards=[guard]))) == [("warning", "keys_over_http")]

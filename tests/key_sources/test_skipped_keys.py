@@ -15,7 +15,7 @@ from jwtguard.health import health
 from jwtguard.key_sources.cached import FetchedKeys
 from tests.core.certificates import certificate
 from tests.core.keys import signing_key
-from tests.doctor.subjects import codes, subject
+from tests.doctor.contexts import codes, context
 from tests.key_sources.scripted import AUDIENCE, FIRST, ISSUER, SECOND, URL, Clock, Fetcher, as_json, jwks, token
 
 EC = SECOND.verification_key.to_jwk() | {"kid": "other"}
@@ -93,7 +93,7 @@ def test_a_key_that_could_have_signed_is_told(
     found = health(site.guard).run()
     (part,) = found.parts
     assert (found.status, part.problem) == ("degraded", message.removeprefix(f"keys of {URL}: "))
-    (finding,) = check_providers(subject(guards=[site.guard], asks_network=True))
+    (finding,) = check_providers(context(guards=[site.guard], asks_network=True))
     assert (finding.severity, finding.code) == ("warning", "key_skipped")
     assert said in finding.what
     step = explain(site.guard, token()).run().steps[4]
@@ -121,7 +121,7 @@ def test_an_algorithm_that_was_left_out_is_a_note(algorithms: list[str], caplog:
         f" algorithms {names}"
     )
     assert health(site.guard).run().status == "ok"
-    assert codes(check_providers(subject(guards=[site.guard], asks_network=True))) == [("note", "key_skipped")] * 2
+    assert codes(check_providers(context(guards=[site.guard], asks_network=True))) == [("note", "key_skipped")] * 2
 
 
 def test_one_warning_a_document(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the doctor share: subjects, and findings that are easy to compare."""
+"""What the tests of the doctor share: contexts, and findings that are easy to compare."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from jwtguard import Grants, Sessions, SigningKey
 from jwtguard.checks import Finding
-from jwtguard.doctor import Subject
+from jwtguard.doctor import DoctorContext
 from jwtguard.stores.memory import MemoryStore
 from tests.samples import guard, issuer
 
 
-def subject(**settings: Any) -> Subject:
-    """A subject with a guard that is in order, asked about offline unless told otherwise."""
-    return Subject.of(**{"guards": [guard()], "asks_network": False, **settings})
+def context(**settings: Any) -> DoctorContext:
+    """A context with a guard that is in order, asked about offline unless told otherwise."""
+    return DoctorContext.of(**{"guards": [guard()], "asks_network": False, **settings})
 
 
 def sessions(**settings: Any) -> Sessions:
-    """Sessions whose tokens the guard of `subject` takes."""
+    """Sessions whose tokens the guard of `context` takes."""
     given: dict[str, Any] = {
         "issuer": issuer(),
         "store": MemoryStore(),

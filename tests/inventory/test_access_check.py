@@ -6,7 +6,7 @@ import pytest
 
 from jwtguard import AuthorizationHeader, HTTPRequest, TokenCookie, TokenHeader, TokenQuery, TokenSubprotocol
 from jwtguard.core.http.token_sources import TokenSource
-from jwtguard.inventory import Gate, place_of
+from jwtguard.inventory import AccessCheck, place_of
 
 
 class OwnPlace:
@@ -37,6 +37,6 @@ def test_places(source: TokenSource, words: str) -> None:
 
 
 def test_what_is_not_ours() -> None:
-    """A gate that is not jwtguard's reads no token that we know of, and is called by its name."""
-    gate = Gate(kind="foreign", name="somebody else's")
-    assert (gate.text, gate.places, gate.admits_anybody) == ("somebody else's", (), False)
+    """A check that is not jwtguard's reads no token that we know of, and is called by its name."""
+    check = AccessCheck(kind="third_party", name="somebody else's")
+    assert (check.text, check.places, check.admits_anybody) == ("somebody else's", (), False)

@@ -1,7 +1,7 @@
 """What a request has to pass before a view runs: rules of middlewares, and `requires` on the view.
 
 >>> from jwtguard.core.access.requirements import has_role
->>> Gate(kind="decorator", requirement=has_role("admin")).text
+>>> AccessCheck(kind="decorator", requirement=has_role("admin")).text
 "requires(has_role('admin'))"
 """
 
@@ -19,19 +19,19 @@ from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
 from jwtguard.view_metadata import Mark
 
-GateKind: TypeAlias = Literal["rule", "default", "refused", "decorator", "dependency", "shipped", "foreign"]
+AccessCheckKind: TypeAlias = Literal["rule", "default", "refused", "decorator", "dependency", "shipped", "third_party"]
 """`rule`, `default` and `refused` (for an ambiguous path) are a middleware's; `foreign` is something else's than
 jwtguard's, named by its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class AccessCheck:
     """One thing that a request has to pass. `requirement` is None for what is not jwtguard's: `name` says what it is.
 
     `tokens_from` is where the token may travel: None where the guard says, and nobody knows which.
     """
 
-    kind: GateKind
+    kind: AccessCheckKind
     requirement: Requirement | None = None
     guard: Guard | None = None
     tokens_from: tuple[TokenSource, ...] | None = None
@@ -49,7 +49,7 @@ class Gate:
                 return f"by default: {self.requirement!r}"
             case "refused":
                 return "refused: the path has more than one reading"
-            case "foreign":
+            case "third_party":
                 return self.name
             case "shipped":
                 return f"shipped route: {self.requirement!r}"
@@ -70,9 +70,9 @@ class Gate:
         return tuple(map(place_of, sources or ()))
 
 
-def gate_of(mark: Mark, *, guard: Guard | None, kind: GateKind = "decorator") -> Gate:
-    """The gate that a mark on a view stands for; `guard` is the one where the mark names none."""
-    return Gate(
+def access_check_of(mark: Mark, *, guard: Guard | None, kind: AccessCheckKind = "decorator") -> AccessCheck:
+    """The check that a mark on a view stands for; `guard` is the one where the mark names none."""
+    return AccessCheck(
         kind="shipped" if mark.is_shipped else kind,
         requirement=mark.requirement,
         guard=mark.guard or guard,
@@ -81,9 +81,11 @@ def gate_of(mark: Mark, *, guard: Guard | None, kind: GateKind = "decorator") ->
     )
 
 
-def gates_of(marks: Iterable[Mark], *, guard: Guard | None, kind: GateKind = "decorator") -> Iterator[Gate]:
-    """The gates of a view, outermost first."""
-    return (gate_of(mark, guard=guard, kind=kind) for mark in reversed(tuple(marks)))
+def access_checks_of(
+    marks: Iterable[Mark], *, guard: Guard | None, kind: AccessCheckKind = "decorator"
+) -> Iterator[AccessCheck]:
+    """The access checks of a view, outermost first."""
+    return (access_check_of(mark, guard=guard, kind=kind) for mark in reversed(tuple(marks)))
 
 
 def place_of(source: TokenSource) -> str:
