@@ -1,4 +1,4 @@
-"""The algorithms: what RFC 7518 §3 and RFC 8037 say about each `alg` value, and PyJWT's implementation of it.
+"""The algorithms of RFC 7518 §3 and RFC 8037, each with its type of key and its implementation in PyJWT.
 
 >>> sorted(ALGORITHMS & {"none", "HS256", "ES256"})
 ['ES256', 'HS256']
@@ -22,17 +22,17 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.logs import quoted
 
 KeyObject: TypeAlias = Any
-"""What PyJWT's Algorithms take: bytes, or one of cryptography's key objects, which have no type in common."""
+"""A key for PyJWT's `Algorithm`: bytes, or one of cryptography's key objects, which have no common base class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What RFC 7518 §3 and RFC 8037 say about one `alg` value."""
+    """One `alg` value: its type of key, PyJWT's implementation, and its hash and curve (RFC 7518 §3, RFC 8037)."""
 
     kty: str
     implementation: Algorithm
     digest: type[hashes.HashAlgorithm] | None = None
-    """None for Edwards curves, whose algorithm has its own."""
+    """None for Edwards curves, which fix the hash."""
     curve: type[ec.EllipticCurve] | None = None
 
     @property
@@ -54,14 +54,14 @@ SUITES: dict[str, Suite] = {
     "ES256": Suite("EC", ECAlgorithm(ECAlgorithm.SHA256), hashes.SHA256, curve=ec.SECP256R1),
     "ES384": Suite("EC", ECAlgorithm(ECAlgorithm.SHA384), hashes.SHA384, curve=ec.SECP384R1),
     "ES512": Suite("EC", ECAlgorithm(ECAlgorithm.SHA512), hashes.SHA512, curve=ec.SECP521R1),
-    # RFC 9864 gives each curve a name of its own; RFC 8037's EdDSA leaves the curve to the key.
+    # RFC 9864 names each curve; with EdDSA of RFC 8037 the key tells the curve.
     "EdDSA": Suite("OKP", OKPAlgorithm()),
     "Ed25519": Suite("OKP", OKPAlgorithm()),
     "Ed448": Suite("OKP", OKPAlgorithm()),
 }
 
 ALGORITHMS = frozenset(SUITES)
-"""The `alg` values that jwtguard knows. `none` is not among them, and nothing could add it."""
+"""The `alg` values that jwtguard supports. `none` is not one of them."""
 
 CRV_ALGORITHM = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
 PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
@@ -87,7 +87,7 @@ def allow_list(algorithms: Iterable[str]) -> tuple[str, ...]:
 
 
 def header_names(algorithms: Iterable[str]) -> frozenset[str]:
-    """The `alg` values that tokens for `algorithms` may carry: keys of Edwards curves go by two names (RFC 9864)."""
+    """The `alg` values that tokens for `algorithms` may carry: keys of Edwards curves have two names (RFC 9864)."""
     names = set(algorithms)
     if "EdDSA" in names:
         names |= {"Ed25519", "Ed448"}
@@ -97,7 +97,7 @@ def header_names(algorithms: Iterable[str]) -> frozenset[str]:
 
 
 def candidate_algorithms(jwk: Mapping[str, Any], allowed: Iterable[str]) -> tuple[str, ...]:
-    """Those of `allowed` that fit the type and curve of a JWK; its own `alg` is not looked at."""
+    """Those of `allowed` that fit the type and curve of a JWK; its `alg` is ignored."""
     kty, crv = jwk.get("kty"), jwk.get("crv")
     of_curve = {crv, CRV_ALGORITHM.get(crv)} if isinstance(crv, str) else set()
     return tuple(name for name in allowed if SUITES[name].kty == kty and (kty not in {"EC", "OKP"} or name in of_curve))
@@ -121,8 +121,8 @@ def generate_key(algorithm: str, suite: Suite) -> KeyObject:
 def not_on_this_machine(algorithm: str) -> ConfigurationError:
     """The error for an algorithm that the OpenSSL of this machine lacks."""
     return ConfigurationError(
-        f"the OpenSSL of this machine cannot do {algorithm}, for this key at least: use another algorithm, or a build"
-        " of cryptography that has it"
+        f"the OpenSSL of this machine does not support {algorithm} with this key: use another algorithm, or a build"
+        " of cryptography that supports it"
     )
 
 

@@ -39,7 +39,7 @@ from jwtguard.core.tokens.encoding import decode_segment
 
 
 def stated_members(jwk: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a JWK that say something: null counts as absent, and so does an empty `kid`."""
+    """The members of a JWK that are present: null counts as absent, and so does an empty `kid`."""
     if not isinstance(jwk, Mapping):
         raise ConfigurationError(_NO_JWK)
     return {name: value for name, value in jwk.items() if value is not None and (name, value) != ("kid", "")}
@@ -54,7 +54,7 @@ def load_secret(secret: str | bytes, algorithm: str) -> bytes:
     if suite.kty != "oct":
         raise ConfigurationError(f"{algorithm} takes a key pair, not a shared secret: use from_pem or from_jwk")
     data = _bytes("a secret", secret)
-    # RFC 8725 §2.1: who checks HS256 with a public key lets everybody sign.
+    # RFC 8725 §2.1: a public key as the secret of HS256 would let anyone sign.
     if _looks_like_a_key_document(data):
         raise ConfigurationError(
             "this secret is a key in PEM, DER, SSH or JWK form, which others may know:"
@@ -69,9 +69,9 @@ def _bytes(what: str, value: object) -> bytes:
     try:
         if isinstance(value, str):
             return value.encode("utf-8")
-    except UnicodeEncodeError:  # Its words would quote the secret.
+    except UnicodeEncodeError:  # The message of this error would quote the secret.
         pass
-    raise ConfigurationError(f"{what} is bytes or str that UTF-8 can write, not this {type(value).__name__}")
+    raise ConfigurationError(f"{what} is bytes or str that can be encoded as UTF-8, not this {type(value).__name__}")
 
 
 _KEY_DOCUMENTS = (b"ssh-", b"sk-ssh-", b"ecdsa-sha2-", b"sk-ecdsa-sha2-", b"---- BEGIN SSH2", b"PuTTY-User-Key-File")
@@ -81,7 +81,7 @@ def _looks_like_a_key_document(data: bytes) -> bool:
     text = data.strip()
     if b"-----BEGIN" in text or text.startswith(_KEY_DOCUMENTS) or (text[:1] == b"{" and b'"kty"' in text):
         return True
-    try:  # A PEM key without its frame, as some providers show it.
+    try:  # The base64 of a PEM key without its BEGIN and END lines, as some providers show it.
         unframed = binascii.a2b_base64(text)
     except binascii.Error:
         unframed = b""
@@ -168,7 +168,7 @@ def load_private_pem(pem: str | bytes, password: bytes | None) -> KeyObject:
 
 
 def jwk_algorithm(jwk: Mapping[str, Any], algorithm: str | None, *, operation: str) -> str:
-    """Check the members that every JWK may have, and say which algorithm it is for."""
+    """Check the members that every JWK may have, and return the algorithm of the key."""
     kty = jwk.get("kty")
     if not isinstance(kty, str) or kty not in REQUIRED_MEMBERS:
         raise ConfigurationError(_NO_JWK)
@@ -259,7 +259,7 @@ def check_fits(key: KeyObject, algorithm: str, suite: Suite) -> None:
 
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
-"""RFC 7518 §3.3 asks for 2048; a longer modulus than 8192 makes a check slow enough to hurt."""
+"""RFC 7518 §3.3 requires 2048. A modulus longer than 8192 makes verifying slow enough for a denial of service."""
 
 
 def _check_rsa(key: rsa.RSAPublicKey) -> None:
@@ -274,7 +274,7 @@ def _check_rsa(key: rsa.RSAPublicKey) -> None:
         raise ConfigurationError("the RSA key was made by hardware with the ROCA weakness (CVE-2017-15361): replace it")
 
 
-# For these primes the powers of 65537 are few: a modulus that lies among them for every one was made the ROCA way.
+# Modulo each of these primes, 65537 has few powers. A ROCA modulus is such a power for every prime (CVE-2017-15361).
 _ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 
 
@@ -282,7 +282,7 @@ def _is_roca(modulus: int) -> bool:
     return all(modulus % prime in _powers(prime) for prime in _ROCA_PRIMES)
 
 
-@functools.cache  # Not for all of them at import: most moduli fail at the first or the second.
+@functools.cache
 def _powers(prime: int) -> frozenset[int]:
     return frozenset(pow(65537, exponent, prime) for exponent in range(prime))
 

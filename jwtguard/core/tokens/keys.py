@@ -5,14 +5,14 @@
 >>> key.verification_key.to_jwk()["crv"]
 'P-256'
 
-A `VerificationKey` verifies signatures, a `SigningKey` makes them, both through PyJWT's `Algorithm` of their `alg`.
+A `VerificationKey` verifies signatures and a `SigningKey` makes them, with PyJWT's `Algorithm` for their `alg`.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from cryptography.hazmat.primitives import serialization
@@ -46,57 +46,44 @@ MAX_KID_LENGTH = 256
 """Characters of a `kid`."""
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class VerificationKey:
-    """A key that checks signatures of exactly one algorithm. Made by one of the `from_…` class methods.
+    """A key that verifies signatures of exactly one algorithm, made by one of the `from_…` class methods.
 
-    `algorithm` is the `alg` value, `kid` the key's name or None. Every `from_…` raises `ConfigurationError` for a key
-    that is too weak, of the wrong kind, or does not fit the algorithm, and for an algorithm that the OpenSSL of this
-    machine does not have.
+    `algorithm` is the `alg` value, `kid` the name of the key or None. Every `from_…` raises `ConfigurationError` for a
+    key that is too weak, of the wrong kind, or does not fit the algorithm, and for an algorithm that the OpenSSL of
+    this machine does not have.
     """
 
-    algorithm: str
-    kid: str | None
-    not_after: float | None
-    """When the certificate ends that it came from, in seconds since the epoch; None if it came from none."""
-    names: frozenset[str]
-    """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
-    is_generated: bool
+    _key: KeyObject = field(repr=False)
+    algorithm: str = field(kw_only=True)
+    kid: str | None = field(kw_only=True)
+    not_after: float | None = field(default=None, kw_only=True, repr=False)
+    """When the certificate of the key ends, in seconds since the epoch; None for a key without a certificate."""
+    is_generated: bool = field(default=False, kw_only=True, repr=False)
     """Whether it belongs to a key that `SigningKey.generate` made in this process; False for a key that was loaded."""
-    material: bytes
+    names: frozenset[str] = field(init=False, repr=False)
+    """The `alg` values a token may carry: one, or for EdDSA keys both `EdDSA` and the curve's own (RFC 9864)."""
+    material: bytes = field(init=False, repr=False)
     """The bytes of a secret, which must not be shown; of a public key its DER form (SubjectPublicKeyInfo)."""
-    signature_length: int
-    """Bytes of a signature by this key."""
-    _key: KeyObject
+    signature_length: int = field(init=False, repr=False)
+    """The length of a signature by this key, in bytes."""
 
-    def __init__(
-        self,
-        key: KeyObject,
-        *,
-        algorithm: str,
-        kid: str | None,
-        not_after: float | None = None,
-        is_generated: bool = False,
-    ) -> None:
-        suite = suite_of(algorithm)
-        _check_kid(kid)
-        check_fits(key, algorithm, suite)
+    def __post_init__(self) -> None:
+        key, suite = self._key, suite_of(self.algorithm)
+        _check_kid(self.kid)
+        check_fits(key, self.algorithm, suite)
         length = signature_length(key, suite)
-        _check_machine(key, algorithm, length)
-        vars(self).update(
-            algorithm=algorithm,
-            kid=kid,
-            not_after=not_after,
-            is_generated=is_generated,
-            names=frozenset({algorithm, "EdDSA", okp_name(key)} if suite.kty == "OKP" else {algorithm}),
-            _key=key,
-            signature_length=length,
-            material=key if suite.kty == "oct" else public_der(key),
-        )
+        _check_machine(key, self.algorithm, length)
+        names = {self.algorithm, "EdDSA", okp_name(key)} if suite.kty == "OKP" else {self.algorithm}
+        store = object.__setattr__
+        store(self, "names", frozenset(names))
+        store(self, "material", key if suite.kty == "oct" else public_der(key))
+        store(self, "signature_length", length)
 
     @classmethod
     def from_secret(cls, secret: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
-        """A shared secret for HS256, HS384 or HS512: at least as many bytes as the hash has (RFC 7518 §3.2)."""
+        """A shared secret for HS256, HS384 or HS512, at least as long as the hash (RFC 7518 §3.2)."""
         return cls(load_secret(secret, algorithm), algorithm=algorithm, kid=kid)
 
     @classmethod
@@ -133,12 +120,12 @@ class VerificationKey:
 
     @property
     def is_guessable(self) -> bool:
-        """Whether it is a shared secret that looks thought up; see `jwtguard.core.tokens.secret_strength`."""
+        """Whether it is a shared secret that looks chosen by a person; see `jwtguard.core.tokens.secret_strength`."""
         return self.is_symmetric and looks_thought_up(self.material)
 
     def verify(self, signing_input: bytes, signature: bytes) -> None:
-        """Check `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it does not hold."""
-        # OpenSSL takes a PSS signature that lost its leading zero bytes, so one token would have two spellings.
+        """Verify `signature` over `signing_input` (RFC 7515 §5.2); raises `InvalidTokenError` if it is not valid."""
+        # OpenSSL accepts a PSS signature without its leading zero bytes, so one token could be written in two ways.
         if len(signature) == self.signature_length and _holds(self._key, self.algorithm, signing_input, signature):
             return
         raise InvalidTokenError("signature")
@@ -150,7 +137,7 @@ class VerificationKey:
         members: dict[str, Any] = SUITES[self.algorithm].implementation.to_jwk(self._key, as_dict=True)
         jwk = {name: members[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in members}
         if SUITES[self.algorithm].curve is not None:
-            # Zeros in front included (RFC 7518 §6.2.1.2), which older releases of PyJWT leave out.
+            # Older releases of PyJWT leave out leading zeros, which RFC 7518 §6.2.1.2 requires.
             numbers, size = self._key.public_numbers(), self.signature_length // 2
             jwk |= {name: encode_segment(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
         named = {} if self.kid is None else {"kid": self.kid}
@@ -164,33 +151,30 @@ class VerificationKey:
         return pem
 
     def is_same_key(self, other: VerificationKey) -> bool:
-        """Whether both hold the same key; their names may differ."""
+        """Whether both are the same key; their `kid` may differ."""
         return hmac.compare_digest(self.material, other.material)
 
-    def __repr__(self) -> str:
-        return f"VerificationKey(algorithm={self.algorithm!r}, kid={self.kid!r})"
 
-
-@dataclass(frozen=True, init=False, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class SigningKey:
-    """A key that signs with exactly one algorithm; `verification_key` is its other half."""
+    """A key that signs with exactly one algorithm; `verification_key` verifies its signatures."""
 
-    algorithm: str
-    kid: str | None
-    verification_key: VerificationKey
-    _key: KeyObject
+    _key: KeyObject = field(repr=False)
+    algorithm: str = field(kw_only=True)
+    kid: str | None = field(kw_only=True)
+    is_generated: bool = field(default=False, kw_only=True, repr=False)
+    """Whether `generate` made it in this process; False for a key that was loaded."""
+    verification_key: VerificationKey = field(init=False, repr=False)
 
-    def __init__(self, key: KeyObject, *, algorithm: str, kid: str | None, is_generated: bool = False) -> None:
-        suite = suite_of(algorithm)
-        if suite.kty != "oct" and not hasattr(key, "private_bytes"):
+    def __post_init__(self) -> None:
+        is_secret = suite_of(self.algorithm).kty == "oct"
+        if not is_secret and not hasattr(self._key, "private_bytes"):
             raise ConfigurationError("signing needs a private key, and this is a public one")
-        public = key if suite.kty == "oct" else key.public_key()
-        vars(self).update(
-            algorithm=algorithm,
-            kid=kid,
-            verification_key=VerificationKey(public, algorithm=algorithm, kid=kid, is_generated=is_generated),
-            _key=key,
+        public = self._key if is_secret else self._key.public_key()
+        verification_key = VerificationKey(
+            public, algorithm=self.algorithm, kid=self.kid, is_generated=self.is_generated
         )
+        object.__setattr__(self, "verification_key", verification_key)
 
     @classmethod
     def from_secret(cls, secret: str | bytes, *, algorithm: str, kid: str | None = None) -> Self:
@@ -217,15 +201,10 @@ class SigningKey:
     def generate(cls, algorithm: str, *, kid: str | None = None) -> Self:
         """A new key: a secret as long as the hash, RSA with 2048 bits, or the curve's (EdDSA: Ed25519).
 
-        Each process that calls this has a key of its own. A key for several workers, or for longer than one run, is
-        loaded: `from_pem`, `from_secret`, `from_jwk`, or `jwtguard.SigningKeys`.
+        Each process that calls this makes another key. Load a key that several workers share, or that outlives the
+        process: `from_pem`, `from_secret`, `from_jwk`, or `jwtguard.SigningKeys`.
         """
         return cls(generate_key(algorithm, suite_of(algorithm)), algorithm=algorithm, kid=kid, is_generated=True)
-
-    @property
-    def is_generated(self) -> bool:
-        """Whether `generate` made it in this process; False for a key that was loaded."""
-        return self.verification_key.is_generated
 
     def to_private_jwk(self) -> dict[str, Any]:
         """The whole key as a JWK (RFC 7517 §4, RFC 7518 §6), for a file that only its owner can read."""
@@ -236,7 +215,7 @@ class SigningKey:
             known = suite.implementation.to_jwk(self._key, as_dict=True)
             public = self.verification_key.to_jwk()
             members = public | {name: known[name] for name in PRIVATE_MEMBERS if name in known}
-        if suite.curve is not None:  # Zeros in front included, as above (RFC 7518 §6.2.2.1).
+        if suite.curve is not None:  # With leading zeros, as above (RFC 7518 §6.2.2.1).
             size = (self._key.key_size + 7) // 8
             members["d"] = encode_segment(self._key.private_numbers().private_value.to_bytes(size, "big"))
         named = {} if self.kid is None else {"kid": self.kid}
@@ -255,9 +234,6 @@ class SigningKey:
         """The signature over `signing_input` (RFC 7515 §5.1)."""
         return SUITES[self.algorithm].implementation.sign(signing_input, self._key)
 
-    def __repr__(self) -> str:
-        return f"SigningKey(algorithm={self.algorithm!r}, kid={self.kid!r})"
-
 
 def _check_kid(kid: object) -> None:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
@@ -268,14 +244,14 @@ def _holds(key: KeyObject, algorithm: str, signing_input: bytes, signature: byte
     """Whether PyJWT's `Algorithm.verify` returns True; any other value, and any exception, is a refusal."""
     try:
         return SUITES[algorithm].implementation.verify(signing_input, key, signature) is True
-    except Exception:  # noqa: BLE001 - of whatever kind, the signature was not verified
+    except Exception:  # noqa: BLE001 - after any error the signature is not verified
         return False
 
 
 def _check_machine(key: KeyObject, algorithm: str, length: int) -> None:
-    """Refuse an algorithm that the OpenSSL of this machine lacks: there, verifying raises and does not return False."""
+    """Refuse an algorithm that the OpenSSL of this machine lacks: then verifying raises an error."""
     try:
-        # Within the range of every algorithm, so that OpenSSL computes.
+        # A number within the range of every algorithm, so that OpenSSL computes the signature.
         if SUITES[algorithm].implementation.verify(b"", key, b"\x01" * length) is False:
             return
     except Exception:  # noqa: BLE001, S110 - each build of OpenSSL has its own exception

@@ -32,7 +32,7 @@ def test_an_algorithm_that_openssl_lacks_is_found_at_load(
 
     key = verification_key(algorithm)
     monkeypatch.setattr(type(SUITES[algorithm].implementation), "verify", verify)
-    with pytest.raises(ConfigurationError, match=f"the OpenSSL of this machine cannot do {algorithm}") as caught:
+    with pytest.raises(ConfigurationError, match=f"the OpenSSL of this machine does not support {algorithm}") as caught:
         VerificationKey(key._key, algorithm=algorithm, kid=None)
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
 
@@ -94,5 +94,5 @@ def test_a_jwk_of_an_unknown_kind(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_that_cannot_be_made(algorithm: str, owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new key needs the algorithm too."""
     monkeypatch.setattr(owner, name, unsupported)
-    with pytest.raises(ConfigurationError, match=f"the OpenSSL of this machine cannot do {algorithm}"):
+    with pytest.raises(ConfigurationError, match=f"the OpenSSL of this machine does not support {algorithm}"):
         SigningKey.generate(algorithm)
