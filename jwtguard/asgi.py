@@ -28,17 +28,18 @@ from __future__ import annotations
 import functools
 import random
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, Self, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.asgi_endpoints import check_endpoint, check_endpoints
+from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
-from jwtguard.core.flow import Begun, Steps, Unfinished, is_async, resume, settle
+from jwtguard.core.flow import Flow, Steps, is_async, run_async
 from jwtguard.core.http.caching import TokenSearch
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
@@ -49,8 +50,8 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
 from jwtguard.endpoints.mounting import check_place
-from jwtguard.guard import Admission, Authentication, Guard
-from jwtguard.request_auth import KEY, Admitted, Callers, Checkpoint, Entry, check_enforced, check_front, check_guard
+from jwtguard.guard import Guard
+from jwtguard.request_auth import KEY, Callers, Checkpoint, Entry, check_enforced, check_front, check_guard
 from jwtguard.view_metadata import Mark, mark, note
 
 if TYPE_CHECKING:
@@ -188,20 +189,17 @@ class GuardMiddleware:
         outer, scope = scope, dict(scope)
         request = ASGIRequest(scope)
         send = telling_caches(send, request)
-        callers = scope[KEY].copy() if KEY in scope else None
+        callers = scope[KEY].copy() if KEY in scope else Callers()
         renew = None
         is_exempt = False
         if self._has_routes:
-            callers = callers or Callers()
             send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
             is_exempt = self._routes.exempts(request)
         guard = self.guard
         if self._preflight and is_preflight(request):
             is_exempt, scope = True, _without_credentials(scope)
         try:
-            entry: Begun[Entry] = guard.begin_entry(request, renew, is_exempt=is_exempt)
-            if isinstance(entry, Unfinished):
-                entry = await perform(entry)
+            entry = await perform(guard.enter(request, renew=renew, is_exempt=is_exempt))
         except ConfigurationError:
             raise
         except JWTGuardError as error:
@@ -209,11 +207,8 @@ class GuardMiddleware:
             _show_outside(outer, _nobody(error), None)
             await send_answer(guard.answer(refusal, request), scope, send)
             return
-        if callers is None:
-            callers, principal = Callers(guard, entry), entry.principal
-        else:
-            callers.keep(guard, entry)
-            principal = callers.known_principal()
+        callers.keep(guard, entry)
+        principal = callers.known_principal()
         kept = entry.error if isinstance(entry, Authentication) else None
         scope[KEY] = callers
         scope["user"] = principal or _nobody(kept)
@@ -334,7 +329,7 @@ class GuardMiddleware:
             return None
         # Drawn for each connection: those that opened together must not ask the store together ever after.
         share = random.uniform(*_SHARES)  # noqa: S311 - spreads load, and keeps no secret
-        return lambda: perform(self.guard.rechecking(token, share=share).take())
+        return lambda: perform(self.guard.rechecking(token, share=share))
 
 
 def _check_arguments(app: object, guard: object) -> None:
@@ -446,8 +441,7 @@ def requires(
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
         check_endpoint(endpoint)
-        guarding = _guarding_async if is_async(endpoint) else _guarding
-        guarded = guarding(endpoint, checkpoint, guard)
+        guarded = _guard_endpoint(endpoint, checkpoint, guard)
         mark(guarded, noted)
         note(guarded)
         return cast("Callable[P, R]", guarded)
@@ -476,52 +470,42 @@ def check_routes_in(scope: Scope) -> None:
         _in_order.add(app)
 
 
-def _guarding_async(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
-    @functools.wraps(endpoint)
-    async def guarded(*args: object, **kwargs: object) -> object:
-        first: Any = args[0] if args else None
-        connection: Connection = first if type(first) in _CONNECTIONS else _connection(args, kwargs)
-        scope, visit = connection.scope, None
-        try:
-            # As most routes behind a middleware have it: all is known, and no visit changes it.
-            callers = scope.get(KEY)
-            if callers is None or not checkpoint.passes_as_shown(guard, callers, scope.get("user")):
-                visit = Visit(scope, guard)
-                begun = visit.begin(checkpoint)
-                if isinstance(begun, Unfinished):
-                    await perform(begun)
-        except ConfigurationError:
-            raise
-        except JWTGuardError as error:
-            return await _refuse(connection, Visit(scope, guard).answer(error))
-        if visit is None:
-            return await endpoint(*args, **kwargs)
-        try:
-            with visit:
-                return tell_caches(await endpoint(*args, **kwargs), scope)
-        except MissingTokenError as error:
-            return await _refuse(connection, visit.absent(error))
+def _guard_endpoint(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
+    if is_async(endpoint):
 
-    return guarded
+        @functools.wraps(endpoint)
+        async def guarded_async(*args: object, **kwargs: object) -> object:
+            connection = _connection(args, kwargs)
+            access = EndpointAccess(connection.scope, guard)
+            try:
+                await perform(access.admit(checkpoint))
+            except ConfigurationError:
+                raise
+            except JWTGuardError as error:
+                return await _refuse(connection, access.answer(error))
+            try:
+                with access.shown():
+                    return tell_caches(await endpoint(*args, **kwargs), connection.scope)
+            except MissingTokenError as error:
+                return await _refuse(connection, access.absent(error))
 
+        return guarded_async
 
-def _guarding(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
-    # Without the short way above, which is nothing beside the thread that a sync endpoint runs on.
     @functools.wraps(endpoint)
     def guarded(*args: object, **kwargs: object) -> object:
         scope = _connection(args, kwargs).scope
-        visit = Visit(scope, guard)
+        access = EndpointAccess(scope, guard)
         try:
-            settle(visit.begin(checkpoint))
+            access.admit(checkpoint).run()
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            return response(visit.answer(error))
+            return response(access.answer(error))
         try:
-            with visit:
+            with access.shown():
                 return tell_caches(endpoint(*args, **kwargs), scope)
         except MissingTokenError as error:
-            return response(visit.absent(error))
+            return response(access.absent(error))
 
     return guarded
 
@@ -558,51 +542,40 @@ class ConnectionState:
         await self._send(message)
 
 
-class Visit(Admitted):
-    """One connection before one `requires`: what a decorator or a dependency needs to decide and to refuse.
+class EndpointAccess:
+    """One connection at one `requires`: what a decorator or a dependency needs to decide and to refuse.
 
-    Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one. Once
-    `begin` has let the caller in, `with visit:` is for as long as the endpoint runs, and `enter` from here on.
+    Without `guard`, the one whose middleware is in front; raises `ConfigurationError` if that is not exactly one. After
+    `admit`, `with access.shown():` shows the caller while the endpoint runs, `enter` from then on.
     """
 
-    __slots__ = ("_before", "_scope")
-
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
-        callers: Callers = scope.get(KEY) or callers_of(scope)
-        in_front = callers.in_front
-        if not in_front:
+        callers = callers_of(scope)
+        if not callers.in_front:
             check_routes_in(scope)
         _note_development(scope, None)
         self._scope = scope
-        self.callers = callers
-        # The one in front, seen without a call; the function says what is wrong if it is not one.
-        self.guard = guard or (in_front[0] if len(in_front) == 1 else callers.guard())
+        self._callers = callers
+        self._principal: Principal | None = None
+        self.guard = guard or callers.guard()
         if guard is not None:
-            check_enforced(guard, in_front)
+            check_enforced(guard, callers.in_front)
 
-    def begin(self, checkpoint: Checkpoint) -> Begun[Principal | None]:
-        """Let the caller in, at once or by the steps that are left; raises `JWTGuardError`."""
-        scope = self._scope
-        begun = checkpoint.begin(self.guard, self.callers, ASGIRequest, scope)
-        if isinstance(begun, Unfinished):
-            return self._admitting(begun)
-        if scope["type"] == "websocket":
-            self._check_subprotocol(begun)
-        self.principal = principal = begun.principal
-        return principal
+    def admit(self, checkpoint: Checkpoint) -> Flow[Principal | None]:
+        """Let the caller in; raises `JWTGuardError`."""
+        return Flow(self._admit(checkpoint))
 
-    def _admitting(self, begun: Steps[Admission]) -> Steps[Principal | None]:
-        admission = yield from begun
-        self._check_subprotocol(admission)
-        self.principal = admission.principal
-        return self.principal
+    def _admit(self, checkpoint: Checkpoint) -> Steps[Principal | None]:
+        admission = yield from checkpoint.admit(self.guard, ASGIRequest(self._scope), self._callers)
+        if admission.authentication is not None:
+            self._check_subprotocol(admission.authentication)
+        self._principal = admission.principal
+        return self._principal
 
-    def _check_subprotocol(self, admission: Admission) -> None:
-        authentication = admission.authentication
+    def _check_subprotocol(self, authentication: Authentication) -> None:
         # A middleware would have taken the token away, and seen to it that the handshake is answered with `bearer`.
         if (
-            authentication is not None
-            and isinstance(authentication.source, TokenSubprotocol)
+            isinstance(authentication.source, TokenSubprotocol)
             and authentication.source.read(ASGIRequest(self._scope)) is not None
         ):
             raise ConfigurationError(
@@ -616,36 +589,35 @@ class Visit(Admitted):
 
     def absent(self, error: MissingTokenError) -> HTTPResponse:
         """The answer where an endpoint that did without a caller reads one; raises what it raised otherwise."""
-        if self.principal is not None:
+        if self._principal is not None:
             raise error
         return self.answer(error)
 
     def enter(self) -> Principal | None:
-        """From here on it is the caller that was let in."""
-        principal, scope = self.principal, self._scope
-        # Nothing that leads back to the scope: each request would be left to the garbage collector.
-        self.callers.admit(self.guard, principal)
-        scope["user"] = NOBODY if principal is None else principal
-        scope["auth"] = Credentials(principal)
-        return principal
+        """From here on, the caller is the one that was admitted."""
+        self._callers.admit(self.guard, self._principal)
+        self._scope.update(_shown(self._principal))
+        return self._principal
 
-    def __enter__(self) -> Self:
-        self.callers.admitted.append(self)
-        scope, principal = self._scope, self.principal
-        if principal is not None and scope.get("user") is principal:
-            self._before: Mapping[str, Any] = _NOTHING  # A layer further out has set this very caller.
-            return self
-        # Where no other layer filled these, they stay for a body that is streamed after the endpoint has returned.
-        self._before = {name: scope[name] for name in ("user", "auth") if name in scope}
-        scope.update(_shown(principal))
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._before:
-            self._scope.update(self._before)
-        self.callers.admitted.remove(self)
-        if isinstance(raised[1], Exception) and self._scope["type"] == "http":
-            _tell_caches_of(raised[1], ASGIRequest(self._scope).search)
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """While the endpoint runs, the caller is the one that was admitted."""
+        scope, principal = self._scope, self._principal
+        before: dict[str, Any] = {}
+        is_shown = principal is not None and scope.get("user") is principal
+        if not is_shown:
+            # Where no layer outside filled these, they stay for a body that is streamed after the endpoint returned.
+            before = {name: scope[name] for name in ("user", "auth") if name in scope}
+            scope.update(_shown(principal))
+        try:
+            with self._callers.admitting(self.guard, principal):
+                yield
+        except Exception as error:
+            if scope["type"] == "http":
+                _tell_caches_of(error, ASGIRequest(scope).search)
+            raise
+        finally:
+            scope.update(before)
 
 
 _OUTSIDE = "jwtguard.outside"
@@ -676,9 +648,6 @@ def _innermost(app: Any) -> object:  # noqa: ANN401 - any application
     return app
 
 
-_NOTHING: Mapping[str, Any] = {}
-
-
 def callers_of(scope: Scope) -> Callers:
     """Who was let in during this connection so far."""
     callers: Callers | None = scope.get(KEY)
@@ -687,14 +656,9 @@ def callers_of(scope: Scope) -> Callers:
     return callers
 
 
-async def perform(steps: Steps[T]) -> T:
-    """Go the steps of a flow on this loop, with Starlette's thread pool for what blocks."""
-    try:
-        step = steps.send(None)
-    except StopIteration as done:  # The usual case: nothing to wait for, so no driver is even made.
-        result: T = done.value
-        return result
-    return await resume(steps, step, to_thread=_to_thread)
+async def perform(flow: Flow[T]) -> T:
+    """Run a flow on this loop, with Starlette's thread pool for what blocks."""
+    return await run_async(flow, to_thread=_to_thread)
 
 
 def response(answer: HTTPResponse) -> Response:
@@ -764,18 +728,11 @@ async def _refuse(connection: Connection, answer: HTTPResponse) -> object:
     return None
 
 
-_CONNECTIONS: set[type] = set()
-"""The classes of requests and websockets that were found so far, as many as a program has."""
-_MOST_CONNECTIONS = 16
-
-
 def _connection(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Connection:
     """The request or websocket among an endpoint's arguments. A class-based endpoint's `self` has a scope too."""
     for argument in (*args, *kwargs.values()):
         # Of its type: to read the headers of a request makes an object of them.
         if hasattr(argument, "scope") and hasattr(type(argument), "headers"):
-            if len(_CONNECTIONS) < _MOST_CONNECTIONS:
-                _CONNECTIONS.add(type(argument))
             return cast("Connection", argument)
     raise ConfigurationError(
         "`requires` guards endpoints that take a Starlette request or websocket, and found neither"

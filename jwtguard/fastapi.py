@@ -44,10 +44,10 @@ from jwtguard import endpoints as shipped
 from jwtguard.asgi import (
     ASGIApp,
     ASGIGuard,
+    EndpointAccess,
     Receive,
     Scope,
     Send,
-    Visit,
     can_deny,
     check_routes_in,
     close_code,
@@ -57,7 +57,6 @@ from jwtguard.asgi import (
 )
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Unfinished
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.http.token_sources import TokenSource
@@ -94,17 +93,15 @@ class _Dependency:
 
     async def __call__(self, connection: HTTPConnection, sent: Response) -> Principal | None:
         # FastAPI adds the header fields of `sent` to the response that it makes of what the route returns.
-        visit = Visit(connection.scope, self._guard)
+        access = EndpointAccess(connection.scope, self._guard)
         try:
-            begun = visit.begin(self._checkpoint)
-            if isinstance(begun, Unfinished):
-                await perform(begun)
+            await perform(access.admit(self._checkpoint))
         except ConfigurationError:
             raise
         except JWTGuardError as error:
-            raise _refusal(error, visit.answer(error), connection.scope) from None
+            raise _refusal(error, access.answer(error), connection.scope) from None
         tell_caches(sent, connection.scope)
-        return visit.enter()
+        return access.enter()
 
 
 class _Places(SecurityBase):

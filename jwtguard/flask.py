@@ -41,9 +41,10 @@ except ImportError as error:
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
+from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Unfinished, is_async, run_steps
+from jwtguard.core.flow import is_async
 from jwtguard.core.http.request import WSGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
 from jwtguard.core.http.token_sources import TokenSource, fields_of
@@ -52,12 +53,10 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.endpoints.mounting import check_place, endpoints_of
 from jwtguard.endpoints.wsgi import in_front_of, put_off_in
-from jwtguard.guard import Authentication, Guard
+from jwtguard.guard import Guard
 from jwtguard.request_auth import (
     EXEMPT,
     KEY,
-    Admitted,
-    Caller,
     Callers,
     Checkpoint,
     check_enforced,
@@ -200,7 +199,7 @@ class FlaskGuard:
         """Who was let in so far, with `guard` asked who is calling."""
         callers = _callers()
         if not callers.knows(guard):
-            callers.remember(guard, lambda: guard.begin_authentication(_read()))
+            callers.remember(guard, lambda: guard.authenticate(_read()))
         return callers
 
     def requires(
@@ -227,7 +226,7 @@ class FlaskGuard:
                         admission = await checkpoint.admit(guard, WSGIRequest(request.environ), callers)
                     except JWTGuardError as error:
                         raise _refusal(error, guard) from None
-                    with Admitted(callers, guard, admission.principal):
+                    with callers.admitting(guard, admission.principal):
                         return await async_view(*args, **kwargs)
 
                 mark(guarded_async, noted)
@@ -239,18 +238,11 @@ class FlaskGuard:
                 guard, request = fixed or self.guard, _request()
                 callers = _callers_of(request)
                 try:
-                    begun = checkpoint.begin(guard, callers, WSGIRequest, request.environ)
-                    admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
+                    admission = checkpoint.admit(guard, WSGIRequest(request.environ), callers).run()
                 except JWTGuardError as error:
                     raise _refusal(error, guard) from None
-                # `Admitted`, without the calls that a context manager is.
-                caller = Caller()
-                caller.guard, caller.principal = guard, admission.principal
-                callers.admitted.append(caller)
-                try:
+                with callers.admitting(guard, admission.principal):
                     return view(*args, **kwargs)
-                finally:
-                    callers.admitted.remove(caller)
 
             mark(guarded, noted)
             note(guarded)
@@ -310,14 +302,14 @@ class FlaskGuard:
         http = WSGIRequest(request.environ)
         is_shipped = endpoints is not None and self._exempts(request)
         if guard.rules is UNCHECKED and not is_shipped:
-            callers.keep(guard, lambda: guard.begin_authentication(http, renew))
+            callers.keep(guard, lambda: guard.authenticate(http, renew=renew))
             flask.after_this_request(functools.partial(_expect_a_stream_to_look, guard, http))
             return
         is_exempt = is_shipped or _flask_answers_preflight(request, http)
         try:
             # The caller is kept before the rules decide, for error pages that show who is logged in.
-            entry = guard.begin_entry(http, renew, is_exempt=is_exempt, keep=functools.partial(callers.keep, guard))
-            callers.keep(guard, run_steps(entry) if isinstance(entry, Unfinished) else entry)
+            keep = functools.partial(callers.keep, guard)
+            keep(guard.enter(http, renew=renew, is_exempt=is_exempt, keep=keep).run())
         except JWTGuardError as error:
             if not callers.knows(guard):
                 callers.keep(guard, Authentication(error=error))

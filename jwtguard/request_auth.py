@@ -12,19 +12,21 @@ and fill the framework's own places (`scope["user"]`, `request.principal`) from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
-from typing import Protocol, Self, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
+from jwtguard.admission import Admission
+from jwtguard.authentication import Authentication, FindUser
 from jwtguard.core.access.requirements import Requirement, check_requirement
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
-from jwtguard.core.flow import Begun, Flow, Steps, Unfinished, settle
+from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.http.token_sources import TokenSource, check_sources
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED
-from jwtguard.guard import NOBODY, Admission, Authentication, FindUser, Guard, no_rules
+from jwtguard.guard import Guard, no_rules
 
 KEY = "jwtguard.request_auth"
 """Where adapters keep the `Callers` of a request."""
@@ -33,12 +35,9 @@ EXEMPT = "_jwtguard_exempt"
 """Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
 
 Entry: TypeAlias = Admission | Authentication
-Asking: TypeAlias = Callable[[], Flow[Authentication] | Begun[Authentication]]
-"""How to find out who is calling."""
-_STEPS = (Unfinished, Flow)  # Made once: a union in the call would be made at each.
+Authenticate: TypeAlias = Callable[[], Flow[Authentication]]
+"""Authenticates a request when a view first asks for its caller."""
 Headers: TypeAlias = list[tuple[str, str]]
-Source = TypeVar("Source")
-"""What an adapter makes an `HTTPRequest` of."""
 
 
 class Pending(Protocol):
@@ -66,55 +65,29 @@ def _finishing(pending: Iterable[Pending], status: int, headers: Sequence[tuple[
     return [*kept, ("Cache-Control", "no-store"), *(("Set-Cookie", cookie) for cookie in added)]
 
 
-class Caller:
-    """The principal that `requires` admitted, as `guard` sees it; None if none was needed.
+@dataclass(frozen=True, eq=False, slots=True)
+class AdmittedPrincipal:
+    """The caller that `requires` of one guard admitted; `principal` is None where the view runs without a caller.
 
-    Filled in by its maker, and each equal to itself alone: `list.remove` finds it then without asking Python.
-    A constructor would be one more call a request.
+    Each is equal to itself alone: of two views that run at once, either may end first.
     """
-
-    __slots__ = ("guard", "principal")
 
     guard: Guard
     principal: Principal | None
 
 
-class Admitted(Caller):
-    """A caller for as long as the view runs: `with callers.admitting(guard, principal):`.
-
-    A class, since a context manager made of a generator takes four times as long.
-    """
-
-    __slots__ = ("callers",)
-
-    def __init__(self, callers: Callers, guard: Guard, principal: Principal | None) -> None:
-        self.callers = callers
-        self.guard = guard
-        self.principal = principal
-
-    def __enter__(self) -> Self:
-        self.callers.admitted.append(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.callers.admitted.remove(self)  # Not the last one: of two views that run at once either may end first.
-
-
 class Callers:
-    """What the middlewares in front found out, and the callers that `requires` let in, innermost last.
-
-    Given a guard, with what its middleware `found`, as `keep` has it.
-    """
+    """What the middlewares in front found out, and the principals that `requires` admitted, innermost last."""
 
     __slots__ = ("_found", "_pending", "admitted", "in_front")
 
-    def __init__(self, guard: Guard | None = None, found: Entry | Asking = NOBODY) -> None:
-        self._found: dict[Guard, Entry | Asking] = {} if guard is None else {guard: found}
-        self.in_front: tuple[Guard, ...] = () if guard is None else (guard,)
+    def __init__(self) -> None:
+        self._found: dict[Guard, Entry | Authenticate] = {}
+        self.in_front: tuple[Guard, ...] = ()
         """The guards whose middlewares are in front."""
         self._pending: tuple[Pending, ...] = ()
-        self.admitted: list[Caller] = []
-        """Whom `requires` let in, innermost last."""
+        self.admitted: list[AdmittedPrincipal] = []
+        """The principals that `requires` admitted, innermost last."""
 
     def copy(self) -> Callers:
         """The same, to be added to without a change to this one, which alone finishes what is pending."""
@@ -132,33 +105,24 @@ class Callers:
         pending, self._pending = self._pending, ()
         return pending
 
-    def keep(self, guard: Guard, found: Entry | Asking) -> None:
-        """Keep the result of the middleware of `guard`, which is in front, or the steps to get it at the first read."""
+    def keep(self, guard: Guard, found: Entry | Authenticate) -> None:
+        """Keep what the middleware of `guard`, which is in front, found out, or how to find it out when a view asks."""
         self._found[guard] = found
         if guard not in self.in_front:
             self.in_front = (*self.in_front, guard)
 
-    def remember(self, guard: Guard, found: Asking) -> None:
+    def remember(self, guard: Guard, found: Authenticate) -> None:
         """Remember how to find out what a view wants to know of a guard without a middleware."""
         self._found[guard] = found
 
     def kept(self, guard: Guard) -> Flow[Entry | None]:
-        """The result of this very guard, authenticated now if necessary; None if it was not asked."""
-        return Flow(partial(self.begin, guard))
+        """What is known by this very guard, found out now if it must be; None if it was not asked."""
+        return Flow(self._kept(guard))
 
-    def begin(self, guard: Guard) -> Begun[Entry | None]:
-        """`kept` for adapters: at once, or the steps that are left."""
+    def _kept(self, guard: Guard) -> Steps[Entry | None]:
         found = self._found.get(guard)
-        if not callable(found):
-            return found
-        asked = found()
-        if isinstance(asked, _STEPS):
-            return self._finding(guard, asked)
-        self._found[guard] = asked
-        return asked
-
-    def _finding(self, guard: Guard, asked: Flow[Authentication] | Steps[Authentication]) -> Steps[Entry | None]:
-        found = self._found[guard] = yield from asked
+        if callable(found):
+            found = self._found[guard] = yield from found()
         return found
 
     def knows(self, guard: Guard) -> bool:
@@ -177,14 +141,18 @@ class Callers:
 
     def admit(self, guard: Guard, principal: Principal | None) -> None:
         """From here on, `principal` is the caller."""
-        # No way back from here: with one, each request would be left to the garbage collector.
-        caller = Caller()
-        caller.guard, caller.principal = guard, principal
-        self.admitted.append(caller)
+        # It holds no reference to this object: a cycle would keep each request until the garbage collector runs.
+        self.admitted.append(AdmittedPrincipal(guard, principal))
 
-    def admitting(self, guard: Guard, principal: Principal | None) -> Admitted:
+    @contextmanager
+    def admitting(self, guard: Guard, principal: Principal | None) -> Iterator[None]:
         """While the view runs, `principal` is the caller."""
-        return Admitted(self, guard, principal)
+        admitted = AdmittedPrincipal(guard, principal)
+        self.admitted.append(admitted)
+        try:
+            yield
+        finally:
+            self.admitted.remove(admitted)
 
     def guard(self) -> Guard:
         """The one guard whose middleware is in front; raises `ConfigurationError` if there is none, or several."""
@@ -244,7 +212,7 @@ class Callers:
         for caller in reversed(self.admitted):
             if caller.guard is guard:
                 return caller.principal
-        entry = settle(self.begin(guard))
+        entry = self.kept(guard).run()
         if entry is None:
             raise ConfigurationError(
                 "this guard has not authenticated the request: put its middleware in front, or `requires` on the view"
@@ -271,66 +239,20 @@ class Checkpoint:
 
         `find_user` is asked about a caller that no middleware found.
         """
-        return Flow(partial(self.begin, guard, callers, _as_it_is, request, find_user))
+        return Flow(self._admit(guard, request, callers, find_user))
 
-    def begin(
-        self,
-        guard: Guard,
-        callers: Callers,
-        read: Callable[[Source], HTTPRequest],
-        source: Source,
-        find_user: FindUser | None = None,
-    ) -> Begun[Admission]:
-        """`admit` for adapters: at once, or the steps that are left. `read(source)` is the request, if it is needed."""
-        requirement = self.requirement
-        found = callers._found.get(guard) if self.tokens_from is None else None
-        if isinstance(found, Authentication):  # As most middlewares have it; here, to save a call.
-            return guard.admission(requirement, found)
-        if not requirement.mode.reads_token:
-            return guard.begin_admission(read(source), requirement)
-        if found is not None:
-            entry = callers.begin(guard) if callable(found) else found
-            if isinstance(entry, Unfinished):
-                return self._admitting(guard, read(source), entry, find_user)
-            kept = None if entry is None else entry.authentication
-            if kept is not None:
-                return guard.admission(requirement, kept)
-        request = read(source)
-        begun = guard.begin_authentication(request, None, self.tokens_from)
-        if find_user is not None:
-            begun = find_user(begun)
-        if isinstance(begun, Unfinished):
-            return self._admitting(guard, request, begun, find_user)
-        return guard.admission(requirement, begun)
-
-    def passes_as_shown(self, guard: Guard | None, callers: Callers, shown: object) -> bool:
-        """Whether the caller that is `shown` is the one that the only middleware in front found, and may pass.
-
-        Then everybody further in sees this caller anyway, until a middleware there finds another, and nothing is left
-        to do. `shown` is an output, and no more than a reason to do so: who may pass is decided by what was found.
-        Raises as `begin` does; False says no more than that `begin` has to find out.
-        """
-        if len(callers.in_front) != 1 or callers.admitted or self.tokens_from is not None:
-            return False
-        (by,) = callers.in_front
-        found = callers._found[by]
-        if not isinstance(found, Authentication) or found.principal is None or found.principal is not shown:
-            return False
-        if guard is not None and guard is not by:
-            return False
-        return by.admission(self.requirement, found).principal is shown
-
-    def _admitting(
-        self, guard: Guard, request: HTTPRequest, begun: Steps[Entry | None], find_user: FindUser | None
+    def _admit(
+        self, guard: Guard, request: HTTPRequest, callers: Callers, find_user: FindUser | None
     ) -> Steps[Admission]:
-        entry = yield from begun
-        kept = None if entry is None else entry.authentication
-        admitted = guard.begin_admission(request, self.requirement, kept, None, find_user)
-        return (yield from admitted) if isinstance(admitted, Unfinished) else admitted
-
-
-def _as_it_is(request: HTTPRequest) -> HTTPRequest:
-    return request
+        kept = None
+        if self.tokens_from is None and self.requirement.mode.reads_token:
+            entry = yield from callers.kept(guard)
+            kept = None if entry is None else entry.authentication
+        return (
+            yield from guard.admit(
+                request, self.requirement, kept=kept, tokens_from=self.tokens_from, find_user=find_user
+            )
+        )
 
 
 def check_guard(guard: object, where: str) -> Guard:

@@ -37,10 +37,11 @@ from jwtguard import (
     optional_lenient,
     public,
 )
+from jwtguard.admission import Admission
+from jwtguard.authentication import Authentication
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.tokens.jws import sign
-from jwtguard.guard import Admission, Authentication
 from tests.samples import AUDIENCE, ISSUER, KEY, NOW, asgi, forged, guard, handshake, issuer, token, verified
 
 COOKIE = TokenCookie("access")
@@ -443,9 +444,10 @@ def test_a_user_who_is_gone_is_not_admitted() -> None:
     """Where no middleware has looked, the user of an accepted token is looked up before the requirement is checked."""
     by, request = guard(), asgi([("Authorization", f"Bearer {token()}")])
 
-    def no_user(_: object) -> Authentication:
+    def no_user(_: Authentication) -> Steps[Authentication]:
+        yield from ()
         return Authentication(error=InvalidTokenError("user"))
 
     with pytest.raises(InvalidTokenError) as refused:
-        by.begin_admission(request, authenticated, find_user=no_user)
+        by.admit(request, authenticated, find_user=no_user).run()
     assert refused.value.reason == "user"

@@ -20,7 +20,6 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard.core.flow import run_steps
 from tests.samples import asgi, guard, token
 
 MODES = [public, optional_lenient, optional, authenticated, has_role("a"), has_role("b"), denied]
@@ -42,7 +41,7 @@ def test_refused_before_any_token_is_read(requirement: Requirement, sent: str, i
     events: list[Event] = []
     deciding = guard(rules=Rules([Rule("/", requirement)]), on_event=events.append)
     with pytest.raises(AmbiguousPathError) as refused:
-        deciding.begin_entry(asgi(SENT[sent], path="/a/../b"), is_exempt=is_exempt)
+        deciding.enter(asgi(SENT[sent], path="/a/../b"), is_exempt=is_exempt).run()
     assert (refused.value.status, refused.value.reason) == (400, "ambiguous_path")
     assert [(event.outcome, event.reason, event.subject) for event in events] == [("refused", "ambiguous_path", None)]
 
@@ -58,7 +57,7 @@ def test_the_answer_has_no_challenge() -> None:
 def test_the_path_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The log names the reason; a path may hold what a token holds."""
     with caplog.at_level(logging.INFO, "jwtguard"), pytest.raises(AmbiguousPathError):
-        guard(rules=Rules([])).begin_entry(asgi(path="/secret//\n"))
+        guard(rules=Rules([])).enter(asgi(path="/secret//\n")).run()
     assert "ambiguous_path" in caplog.text
     assert "secret" not in caplog.text
 
@@ -74,10 +73,9 @@ def test_both_readings_pass(first: Requirement, second: Requirement, sent: str) 
 
     def outcome(path: str) -> tuple[bool, str | None]:
         try:
-            entered = guard(rules=rules).begin_entry(asgi(SENT[sent], path=path))
+            found = guard(rules=rules).enter(asgi(SENT[sent], path=path)).run()
         except JWTGuardError:
             return False, None
-        found = run_steps(entered) if not isinstance(entered, tuple) else entered
         return True, None if found.principal is None else found.principal.subject
 
     as_it_is, merged, both = outcome("/a/x"), outcome("/a/b"), outcome("/a//b")

@@ -24,7 +24,18 @@ SLOW = {"asyncio", "urllib", "urllib.request", "urllib.parse", "sqlite3", "concu
 """What takes long to import, and is imported where it is first used."""
 
 KEYS = {"key_sources", "key_rotation", "trust"}
-SHARED = KEYS | {"core", "guard", "configuration", "request_auth", "view_metadata", "providers", "stores", "endpoints"}
+SHARED = KEYS | {
+    "admission",
+    "authentication",
+    "core",
+    "guard",
+    "configuration",
+    "request_auth",
+    "view_metadata",
+    "providers",
+    "stores",
+    "endpoints",
+}
 """What an adapter may build on."""
 ROOMS: dict[str, set[str]] = {
     "": {"core", "guard"} | KEYS,
@@ -36,11 +47,13 @@ ROOMS: dict[str, set[str]] = {
     "migration": {"core", "key_sources", "trust"},
     "stores": {"core", "stores"},
     "configuration": {"core", "providers", "guard", "configuration"} | KEYS,
-    "guard": {"core", "configuration"} | KEYS,
-    "request_auth": {"core", "guard"},
+    "authentication": {"core"} | KEYS,
+    "admission": {"core", "authentication"} | KEYS,
+    "guard": {"core", "configuration", "authentication", "admission"} | KEYS,
+    "request_auth": {"core", "admission", "authentication", "guard"},
     "view_metadata": {"core", "guard"},
     "websocket_lifetime": {"core", "guard", "request_auth"},
-    "endpoints": {"core", "guard", "request_auth", "view_metadata", "endpoints"},
+    "endpoints": {"core", "admission", "authentication", "guard", "request_auth", "view_metadata", "endpoints"},
     "asgi_endpoints": {"core", "request_auth", "view_metadata", "endpoints"},
     "asgi": SHARED | {"websocket_lifetime", "asgi_endpoints"},
     "fastapi": SHARED | {"asgi"},
@@ -51,7 +64,7 @@ ROOMS: dict[str, set[str]] = {
     "otel": {"core", "key_sources"},
     "inventory": SHARED | {"asgi", "django", "inventory"},
     "doctor": SHARED | {"checks", "doctor", "inventory"},
-    "explanation": {"core", "guard", "explanation"},
+    "explanation": {"core", "admission", "authentication", "guard", "explanation"},
     "cli": SHARED | {"cli", "checks", "doctor", "explanation", "inventory", ""},
     "__main__": {"cli"},
     "testing": SHARED | {"testing", ""},

@@ -16,9 +16,10 @@ from jwtguard import (
     has_role,
     public,
 )
+from jwtguard.admission import Admission
+from jwtguard.authentication import Authentication
 from jwtguard.core.flow import Steps, flow
-from jwtguard.guard import Admission, Authentication
-from jwtguard.request_auth import Asking, Callers, Checkpoint, Entry, check_guard, check_view
+from jwtguard.request_auth import Authenticate, Callers, Checkpoint, Entry, check_guard, check_view
 from tests.samples import asgi, guard, token
 
 ALICE, BOB = Principal(subject="alice"), Principal(subject="bob")
@@ -27,14 +28,14 @@ REFUSED = Authentication(error=InvalidTokenError("expired"))
 ONE, TWO = guard(), guard()
 
 
-def _callers(*kept: tuple[Guard, Entry | Asking]) -> Callers:
+def _callers(*kept: tuple[Guard, Entry | Authenticate]) -> Callers:
     callers = Callers()
     for made_by, entry in kept:
         callers.keep(made_by, entry)
     return callers
 
 
-def _asking(found: Authentication, asked: list[str]) -> Asking:
+def _asking(found: Authentication, asked: list[str]) -> Authenticate:
     """How to find out that it is `found`, which leaves a mark each time."""
 
     @flow
@@ -64,7 +65,7 @@ def test_one_middleware() -> None:
 
 
 def test_error_that_was_kept() -> None:
-    """Asking for the caller raises the error; places that only show it stay silent."""
+    """Authenticate for the caller raises the error; places that only show it stay silent."""
     callers = _callers((ONE, REFUSED))
     for ask in (callers.principal, lambda: callers.principal_of(ONE)):
         with pytest.raises(InvalidTokenError) as raised:

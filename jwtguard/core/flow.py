@@ -7,8 +7,7 @@
 'sun for alice'
 
 A core function that may need input or output is a generator and hands out a `Flow`. Everything else is a plain
-function. A flow that needs nothing yields nothing, so it costs no await, no thread and no lock. On the path of every
-request a plain function named `begin…` stands in front of the generator, and hands it out only if it is needed.
+function. A flow that needs nothing yields nothing, so it costs no await, no thread and no lock.
 
 Two rules for writing one: inside another flow, write `yield from` in front of it; and never hold a lock
 across a `yield`, since any other thread or task may run there.
@@ -20,7 +19,6 @@ import functools
 import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Generator
-from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from jwtguard.core.errors import ConfigurationError
@@ -31,14 +29,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-# What `isinstance` tells a result from the steps to it by: a look at the abstract class, the one that type checkers
-# know, takes five times as long.
-if TYPE_CHECKING:
-    Unfinished = Generator
-else:
-    Unfinished = GeneratorType
-
 
 LONGEST_WAIT = 60.0
 """Seconds after which a wait ends that names no time of its own: none lasts for ever."""
@@ -81,39 +71,35 @@ class Wait(Generic[T]):
 _NO_RESULT = "it is no result yet; await it or call .run(), and in a generator of a flow write `yield from`"
 Step: TypeAlias = Call[Any] | Wait[Any]
 Steps: TypeAlias = Generator[Step, Any, T]
-Begun: TypeAlias = T | Generator[Step, Any, T]
-"""What a function gives that has begun: its result if nothing had to be waited for, else the steps that are left.
-
-Next to no request has to wait, and a generator for each takes longer than a look into the cache of verified tokens.
-"""
 ToThread: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class Flow(Generic[T]):
-    """A computation that has not run yet: `await` it in async code, call `.run()` in sync code. Runs once.
-
-    Made of its steps, or of a function that begins it when it is asked to run.
-    """
+    """A computation that has not run yet: `await` it in async code, call `.run()` in sync code. Runs once."""
 
     __slots__ = ("_waiting",)
 
-    def __init__(self, steps: Steps[T] | Callable[[], Begun[T]]) -> None:
-        self._waiting: Steps[T] | Callable[[], Begun[T]] | None = steps
+    def __init__(self, steps: Steps[T]) -> None:
+        self._waiting: Steps[T] | None = steps
 
     def run(self) -> T:
         """Run to the end on this thread and return the result; raises what the flow raises."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
-            raise _run_already()
-        return settle(waiting if isinstance(waiting, Unfinished) else waiting())
+        steps = self.take()
+        try:
+            step = steps.send(None)
+            while True:
+                try:
+                    outcome = _perform_sync(step)
+                except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(outcome)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
     def __await__(self) -> Generator[Any, Any, T]:
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
-            raise _run_already()
-        begun: Any = waiting if isinstance(waiting, Unfinished) else waiting()
-        result: T = (yield from _awaiting(begun)) if isinstance(begun, Unfinished) else begun
-        return result
+        return run_async(self).__await__()
 
     def __iter__(self) -> Steps[T]:
         return self.take()
@@ -123,7 +109,7 @@ class Flow(Generic[T]):
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             raise _run_already()
-        return waiting if isinstance(waiting, Unfinished) else _steps_of(waiting)
+        return waiting
 
     # A question that only the result can answer means a missing `await` or `.run()`: `if guard.verify(text):` would be
     # true for every token there is. `__iter__` stays as it is, for `yield from`.
@@ -161,23 +147,6 @@ class Flow(Generic[T]):
         if getattr(self, "_waiting", None) is not None:
             message = f"a Flow was never run: {_NO_RESULT}"
             warnings.warn(message, RuntimeWarning, stacklevel=2, source=self)
-
-
-def _steps_of(begin: Callable[[], Begun[T]]) -> Steps[T]:
-    begun = begin()
-    if isinstance(begun, Unfinished):
-        result: T = yield from begun
-        return result
-    return begun
-
-
-def _awaiting(steps: Steps[T]) -> Generator[Any, Any, T]:
-    try:
-        step = steps.send(None)
-    except StopIteration as done:  # The usual case: nothing to wait for, so no coroutine is even made.
-        result: T = done.value
-        return result
-    return (yield from resume(steps, step, to_thread=_to_thread).__await__())
 
 
 def flow(function: Callable[P, Steps[T]]) -> Callable[P, Flow[T]]:
@@ -235,56 +204,19 @@ def run_sync(flow: Flow[T]) -> T:
     return flow.run()
 
 
-def settle(begun: Begun[T]) -> T:
-    """The result of what has begun, with what is left of it done on this thread."""
-    return run_steps(begun) if isinstance(begun, Unfinished) else begun
-
-
-def run_steps(steps: Steps[T]) -> T:
-    """`run_sync` for the steps themselves: an adapter that drives them at once needs no `Flow` to remind it."""
-    try:
-        step = steps.send(None)
-    except StopIteration as done:  # The usual case: nothing to wait for.
-        result: T = done.value
-        return result
-    return _perform_here(steps, step)
-
-
 async def run_async(flow: Flow[T], *, to_thread: ToThread | None = None) -> T:
     """Drive `flow` on the running loop: coroutine functions are awaited, blocking ones go to `to_thread`.
 
     `to_thread` is the framework's way into a thread (default: the loop's own).
     """
     steps = flow.take()
+    perform = to_thread or _to_thread
     try:
         step = steps.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    return await resume(steps, step, to_thread=to_thread or _to_thread)
-
-
-def _perform_here(steps: Steps[T], step: Step) -> T:
-    try:
         while True:
             try:
-                outcome = _perform_sync(step)
-            except BaseException as error:  # noqa: BLE001 - thrown into the flow, so its try/finally mean what they say
-                step = steps.throw(error)
-            else:
-                step = steps.send(outcome)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-
-
-async def resume(steps: Steps[T], step: Step, *, to_thread: ToThread) -> T:
-    """Drive a flow on from the first `step` it asked for: the slow half of `run_async`."""
-    try:
-        while True:
-            try:
-                outcome = await _perform_async(step, to_thread)
-            except GeneratorExit:  # The flow is abandoned: it can clean up, and request nothing more.
+                outcome = await _perform_async(step, perform)
+            except GeneratorExit:  # The driver was closed: the flow can clean up but ask for nothing more.
                 steps.close()
                 raise
             except BaseException as error:  # noqa: BLE001 - cancellation too is thrown into the flow

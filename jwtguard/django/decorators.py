@@ -26,10 +26,9 @@ from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Unfinished, run_steps
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.core.tokens.principal import Principal
-from jwtguard.django.requests import PROVEN, Inside, callers_of, django_request, perform, read, refuse, tell_caches
+from jwtguard.django.requests import PROVEN, admitting, callers_of, django_request, perform, read, refuse, tell_caches
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
@@ -115,7 +114,7 @@ def requires(
                 callers = callers_of(http)
                 try:
                     finder = user_finder(http, chosen)
-                    admission = await perform(checkpoint.begin(chosen, callers, read, http, finder))
+                    admission = await perform(checkpoint.admit(chosen, read(http), callers, finder))
                 except JWTGuardError as error:
                     return refuse(http, chosen, error)
                 is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)
@@ -124,13 +123,9 @@ def requires(
                 if refused is not None:
                     tell_caches(http, refused)
                     return refused
-                inside = Inside(http, callers, chosen, admission.principal)
-                try:
+                with admitting(http, callers, chosen, admission.principal) as keep_until_rendered:
                     response = await async_view(request, *args, **kwargs)
-                except BaseException:
-                    inside.leave()
-                    raise
-                inside.leave(response)
+                    keep_until_rendered(response)
                 tell_caches(http, response)
                 return response
 
@@ -146,8 +141,7 @@ def requires(
             chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
             callers = callers_of(http)
             try:
-                begun = checkpoint.begin(chosen, callers, read, http, user_finder(http, chosen))
-                admission = run_steps(begun) if isinstance(begun, Unfinished) else begun
+                admission = checkpoint.admit(chosen, read(http), callers, user_finder(http, chosen)).run()
             except JWTGuardError as error:
                 return refuse(http, chosen, error)
             is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)
@@ -155,13 +149,9 @@ def requires(
             if refused is not None:
                 tell_caches(http, refused)
                 return refused
-            inside = Inside(http, callers, chosen, admission.principal)
-            try:
+            with admitting(http, callers, chosen, admission.principal) as keep_until_rendered:
                 response = sync_view(request, *args, **kwargs)
-            except BaseException:
-                inside.leave()
-                raise
-            inside.leave(response)
+                keep_until_rendered(response)
             tell_caches(http, response)
             return response
 

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.http import HttpRequest, HttpResponseBase
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Begun, Unfinished, is_async, run_steps
+from jwtguard.core.flow import Flow, is_async
 from jwtguard.django.decorators import DjangoGuard
 from jwtguard.django.passing import finished, is_exempt, missed
 from jwtguard.django.requests import (
@@ -86,8 +86,7 @@ class GuardMiddleware:
         if self._is_async:
             return self._answer_async(request)
         try:
-            entry = self._begin(request, is_exempt=self._exempts(request))
-            self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
+            self._keep(request, self._enter(request, is_exempt=self._exempts(request)).run())
         except JWTGuardError as error:
             refusal = error if self._endpoints is None else missed(request, self._guard, error)
             response: HttpResponseBase = refuse(request, self._guard, refusal)
@@ -104,7 +103,7 @@ class GuardMiddleware:
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            self._keep(request, await perform(self._begin(request, is_exempt=self._exempts(request))))
+            self._keep(request, await perform(self._enter(request, is_exempt=self._exempts(request))))
         except JWTGuardError as error:
             refusal = error if self._endpoints is None else missed(request, self._guard, error)
             response: HttpResponseBase = refuse(request, self._guard, refusal)
@@ -115,7 +114,7 @@ class GuardMiddleware:
                 response = self._refusal(request, error)
             response = unhandled(request, self._guard) or response
         pending = () if self._endpoints is None else callers_of(request).take_pending()
-        response = await perform(finished(response, pending).take()) if pending else response
+        response = await perform(finished(response, pending)) if pending else response
         tell_caches(request, response)
         return response
 
@@ -126,9 +125,10 @@ class GuardMiddleware:
             raise error
         return refused
 
-    def _begin(self, request: HttpRequest, *, is_exempt: bool = False) -> Begun[Entry]:
+    def _enter(self, request: HttpRequest, *, is_exempt: bool = False) -> Flow[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)
-        return self._guard.begin_entry(read(request), renew, user_finder(request, self._guard), is_exempt=is_exempt)
+        find_user = user_finder(request, self._guard)
+        return self._guard.enter(read(request), renew=renew, find_user=find_user, is_exempt=is_exempt)
 
     def _exempts(self, request: HttpRequest) -> bool:
         """Whether the view of a request reads no access token; remembers that no token was asked for."""
@@ -146,8 +146,7 @@ class GuardMiddleware:
     def _process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponseBase | None:
         if self._was_misled(request, view):
             try:
-                entry = self._begin(request)
-                self._keep(request, run_steps(entry) if isinstance(entry, Unfinished) else entry)
+                self._keep(request, self._enter(request).run())
             except JWTGuardError as error:
                 return refuse(request, self._guard, error)
         return None
@@ -155,7 +154,7 @@ class GuardMiddleware:
     async def _process_view_async(self, request: HttpRequest, view: object, *_: object) -> HttpResponseBase | None:
         if self._was_misled(request, view):
             try:
-                self._keep(request, await perform(self._begin(request)))
+                self._keep(request, await perform(self._enter(request)))
             except JWTGuardError as error:
                 return refuse(request, self._guard, error)
         return None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -22,7 +23,7 @@ from django.template.response import SimpleTemplateResponse
 from django.utils.http import is_same_domain
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.flow import Begun, Unfinished, resume
+from jwtguard.core.flow import Flow, run_async
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.request import ASGIRequest, WSGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
@@ -30,7 +31,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.user_lookup import found_user
 from jwtguard.endpoints.withholding import withhold_from_environ, withhold_from_scope
 from jwtguard.guard import Guard
-from jwtguard.request_auth import Caller, Callers
+from jwtguard.request_auth import Callers
 
 T = TypeVar("T")
 _CALLERS = "_jwtguard_callers"
@@ -142,33 +143,26 @@ def callers_of(request: HttpRequest) -> Callers:
     return callers
 
 
-class Inside(Caller):
-    """A caller, also as `request.user`, from here on until `leave`: while a view runs.
+@contextmanager
+def admitting(
+    request: HttpRequest, callers: Callers, guard: Guard, principal: Principal | None
+) -> Iterator[Callable[[HttpResponseBase], None]]:
+    """While a view runs, `principal` is the caller, also as `request.user`.
 
-    No context manager, which would be two calls more a request.
+    Gives a function for the response of the view: if its template is rendered later, the caller stays until then.
     """
+    with ExitStack() as stack:
+        stack.enter_context(callers.admitting(guard, principal))
+        before = show_user(request, principal)
+        if before:
+            stack.callback(request.__dict__.update, before)
 
-    __slots__ = ("_before", "_callers", "_request")
+        def keep_until_rendered(response: HttpResponseBase) -> None:
+            if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                kept = stack.pop_all()
+                response.add_post_render_callback(lambda _: kept.close())
 
-    def __init__(self, request: HttpRequest, callers: Callers, guard: Guard, principal: Principal | None) -> None:
-        self.guard = guard
-        self.principal = principal
-        self._callers = callers
-        self._request = request
-        callers.admitted.append(self)
-        self._before = show_user(request, principal)
-
-    def leave(self, response: HttpResponseBase | None = None) -> None:
-        """The view has returned a response, or raised.
-
-        Where its template is rendered later, and may ask who is calling, so long the answer stands.
-        """
-        if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
-            response.add_post_render_callback(lambda _: self.leave())
-            return
-        if self._before:
-            self._request.__dict__.update(self._before)
-        self._callers.admitted.remove(self)
+        yield keep_until_rendered
 
 
 def show_user(request: HttpRequest, principal: Principal | None) -> dict[str, object] | None:
@@ -189,16 +183,9 @@ def show_user(request: HttpRequest, principal: Principal | None) -> dict[str, ob
     return before
 
 
-async def perform(begun: Begun[T]) -> T:
-    """The result of what has begun; what blocks of its steps runs where Django's database connections belong."""
-    if not isinstance(begun, Unfinished):
-        return begun
-    try:
-        step = begun.send(None)
-    except StopIteration as done:  # The usual case: nothing to wait for.
-        result: T = done.value
-        return result
-    return await resume(begun, step, to_thread=_to_thread)
+async def perform(flow: Flow[T]) -> T:
+    """The result of a flow; what blocks runs where Django's database connections belong."""
+    return await run_async(flow, to_thread=_to_thread)
 
 
 async def _to_thread(function: Callable[[], T]) -> T:

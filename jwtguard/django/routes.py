@@ -72,7 +72,7 @@ def _view(endpoints: Endpoints, endpoint: Endpoint, prefix: str) -> Callable[...
     async def async_view(request: HttpRequest, session_id: str = "") -> HttpResponse:
         if request.method not in endpoint.methods:
             return HttpResponseNotAllowed(endpoint.methods)
-        return respond(await perform(flow(request, session_id).take()))
+        return respond(await perform(flow(request, session_id)))
 
     chosen: Any = async_view if endpoints.is_async else view
     for alias in connections:

@@ -18,12 +18,13 @@ from functools import partial
 
 from django.http import HttpRequest
 
+from jwtguard.authentication import Authentication, FindUser
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
-from jwtguard.core.flow import Begun, Call, Steps, Unfinished
+from jwtguard.core.flow import Call, Steps
 from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.settings import user_of
-from jwtguard.guard import Authentication, FindUser, Guard
+from jwtguard.guard import Guard
 
 logger = logging.getLogger("jwtguard")
 _FOUND = "_jwtguard_users"
@@ -46,9 +47,8 @@ def found_user(request: HttpRequest, principal: Principal) -> object | None:
 
 
 def _finding(
-    request: HttpRequest, guard: Guard, find: Callable[[Principal], object], begun: Begun[Authentication]
+    request: HttpRequest, guard: Guard, find: Callable[[Principal], object], authentication: Authentication
 ) -> Steps[Authentication]:
-    authentication = (yield from begun) if isinstance(begun, Unfinished) else begun
     principal = authentication.principal
     if principal is None:
         return authentication

@@ -16,14 +16,15 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from jwtguard import core
 from jwtguard import endpoints as shipped
+from jwtguard.authentication import Renew
 from jwtguard.core.errors import JWTGuardError
-from jwtguard.core.flow import Steps
+from jwtguard.core.flow import Flow
 from jwtguard.core.http.caching import TokenSearch
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.withholding import withhold_from_scope
-from jwtguard.guard import Guard, Renew
+from jwtguard.guard import Guard
 from jwtguard.request_auth import Callers, finishing
 from jwtguard.view_metadata import Mark
 
@@ -33,9 +34,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class Perform(Protocol):
-    """Goes the steps of a flow on this loop."""
+    """Runs a flow on this loop."""
 
-    def __call__(self, steps: Steps[T]) -> Awaitable[T]:
+    def __call__(self, flow: Flow[T]) -> Awaitable[T]:
         """Its result."""
         ...
 
@@ -43,7 +44,7 @@ class Perform(Protocol):
 class MountedRoutes:
     """The routes of one guard object of an ASGI framework, and which of them its middleware lets through.
 
-    `perform` goes the steps of a flow on this loop.
+    `perform` runs a flow on this loop.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class MountedRoutes:
         async def finishing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = header_fields(message)
-                changed = await self._perform(finishing(callers.take_pending(), message["status"], given).take())
+                changed = await self._perform(finishing(callers.take_pending(), message["status"], given))
                 message = with_header_fields(message, changed)
             await send(message)
 
@@ -138,7 +139,7 @@ class MountedRoutes:
                 body,
                 callers=callers,
                 session_id=scope["path_params"].get("session_id", ""),
-            ).take()
+            )
         )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Unpack
 
+from jwtguard.authentication import Renew
 from jwtguard.core.access.requirements import Requirement
 from jwtguard.core.errors import (
     AccessDeniedError,
@@ -54,7 +55,7 @@ from jwtguard.endpoints.endpoint import (
 from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
 from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
-from jwtguard.guard import Guard, Renew
+from jwtguard.guard import Guard
 from jwtguard.request_auth import Callers
 
 logger = logging.getLogger("jwtguard")

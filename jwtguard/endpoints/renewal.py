@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from jwtguard.authentication import Authentication
 from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidGrantError, InvalidRequestError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http.csrf import CSRF, SAFE_METHODS
@@ -22,7 +23,7 @@ from jwtguard.core.logs import log_fields
 from jwtguard.core.sessions.rotation import PreparedRefresh
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.endpoints.delivery import CookieDelivery
-from jwtguard.guard import Authentication, Guard
+from jwtguard.guard import Guard
 
 logger = logging.getLogger("jwtguard")
 

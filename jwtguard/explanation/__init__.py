@@ -18,6 +18,7 @@ Nothing is verified a second way: the guard itself verifies, and its reason tell
 
 from __future__ import annotations
 
+from jwtguard.authentication import Authentication
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.tokens.jwk_set import JWKSet
@@ -34,7 +35,7 @@ from jwtguard.explanation.result import Verdict as Verdict
 from jwtguard.explanation.result import step
 from jwtguard.explanation.step_texts import expected, step_texts
 from jwtguard.explanation.token_context import TokenContext
-from jwtguard.guard import Authentication, Guard
+from jwtguard.guard import Guard
 
 _INTROSPECTED = 2
 """The step in whose place an opaque token's issuer is asked."""

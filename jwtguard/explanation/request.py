@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from jwtguard.authentication import Authentication
 from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import AmbiguousPathError, InsufficientScopeError, JWTGuardError
 from jwtguard.core.http.cookies import TokenCookie
@@ -20,7 +21,7 @@ from jwtguard.core.tokens.reasons import AUTHORIZATION_STEP, CSRF_STEP, REVOCATI
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.explanation.result import Route, Step, step
 from jwtguard.explanation.token_context import cut
-from jwtguard.guard import Authentication, Guard
+from jwtguard.guard import Guard
 
 
 def csrf(guard: Guard, route: Route) -> Step:

@@ -143,8 +143,9 @@ class _ButNotForTests:
         self.real = revocation
         self._made_for_tests = made
 
-    def begin(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None] | None:
-        return None if self._made_for_tests(token) else self.real.begin(token, clock=clock)
+    def checking(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None]:
+        if not self._made_for_tests(token):
+            yield from self.real.checking(token, clock=clock)
 
     def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float], share: float = 1.0) -> Steps[float]:
         if self._made_for_tests(token):

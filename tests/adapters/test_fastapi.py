@@ -30,7 +30,7 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard.asgi import GuardMiddleware, Visit
+from jwtguard.asgi import EndpointAccess, GuardMiddleware
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.fastapi import FastAPIGuard, RefusedRequest
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, websocket_client
@@ -404,10 +404,10 @@ def test_errors_of_the_application_stay_errors() -> None:
 def test_errors_in_the_set_up_stay_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake of the program is a server error, and no refusal that blames the client."""
 
-    def begin(*_: object) -> None:
+    def admit(*_: object) -> None:
         raise ConfigurationError("set up wrongly")
 
-    monkeypatch.setattr(Visit, "begin", begin)
+    monkeypatch.setattr(EndpointAccess, "admit", admit)
     with pytest.raises(ConfigurationError, match="set up wrongly"):
         ask(application(), "/me", bearer(GOOD))
 

@@ -161,23 +161,6 @@ def test_partial_endpoint() -> None:
     assert (ask(app, "/", bearer(GOOD)).body, ask(app).status) == (b"hello user-1", 401)
 
 
-def test_classes_of_requests_are_remembered_up_to_a_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that makes one for each request fills no memory, and its endpoints find the request all the same."""
-    remembered: set[type] = set()
-    monkeypatch.setattr("jwtguard.asgi._CONNECTIONS", remembered)
-
-    @requires(guard=guard_for_tests())
-    async def endpoint(request: Request) -> PlainTextResponse:
-        return PlainTextResponse(request.user.subject)
-
-    for number in range(20):
-        kind = type(f"Request{number}", (Request,), {})
-        fields = [(name.lower().encode(), value.encode()) for name, value in [bearer(GOOD)]]
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": fields}
-        assert asyncio.run(endpoint(kind(scope))).body == b"user-1"
-    assert len(remembered) == 16
-
-
 def test_function_without_a_request() -> None:
     """A function that takes neither a request nor a websocket cannot be guarded, and never runs."""
 

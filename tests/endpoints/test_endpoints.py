@@ -20,8 +20,8 @@ from jwtguard import (
     TokenIssuer,
     UnavailableError,
 )
+from jwtguard.authentication import Authentication
 from jwtguard.endpoints import LOGIN, LOGOUT, LOGOUT_ALL, REFRESH, SESSION, SESSIONS, Endpoints, LoginAttempt
-from jwtguard.guard import Authentication
 from jwtguard.request_auth import Callers
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER

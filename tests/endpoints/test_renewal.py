@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jwtguard import ConfigurationError, HTTPRequest
+from jwtguard.authentication import Authentication
 from jwtguard.core.events import Event
 from jwtguard.endpoints import Endpoints
 from jwtguard.endpoints.wsgi import in_front_of
-from jwtguard.guard import Authentication
 from jwtguard.request_auth import Callers, finishing
 from jwtguard.testing.conformance.raw_clients import RawRequest, wsgi_client
 from jwtguard.testing.conformance.route_sites import RouteSite, route_site

@@ -140,7 +140,7 @@ def test_an_outage_keeps_its_retry_after(build: Build, monkeypatch: pytest.Monke
     def unavailable(*_: object) -> JWTGuardError:
         raise UnavailableError("keys", retry_after=7)
 
-    monkeypatch.setattr(type(by), "begin_authentication", unavailable)
+    monkeypatch.setattr(type(by), "_authenticate", unavailable)
     status, headers = ask(app, {"Authorization": f"Bearer {token()}"})
     assert (status, headers["Retry-After"]) == (503, "7")
 

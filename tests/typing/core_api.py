@@ -40,10 +40,11 @@ from jwtguard import (
     predicate,
     public,
 )
+from jwtguard.admission import Admission
+from jwtguard.authentication import Authentication
 from jwtguard.core.flow import Call, Flow, Steps, flow
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.tokens.jwk_set import KeySource
-from jwtguard.guard import Admission, Authentication
 
 
 def listen(event: Event) -> None:

@@ -122,28 +122,16 @@ class SessionRevocation:
 
         `clock` gives seconds since the epoch, for a store that has no clock of its own.
         """
-        asked = self.begin(token, clock=clock)
-        if asked is not None:
-            yield from asked
-
-    def begin(self, token: VerifiedToken, *, clock: Callable[[], float]) -> Steps[None] | None:
-        """`checking` at once, or the steps that are left where the store must be asked."""
         key = self._key(token)
         if key is None:
-            return None
-        # Warm: one look into a dict, and no lock.
+            return
         known = self._known.get(key)
         if known is None or not self._is_fresh(known, self._staleness):
-            return self._asking(key, clock)
-        _check_alive(known)
-        return None
-
-    def _asking(self, key: Key, clock: Callable[[], float]) -> Steps[None]:
-        if self._staleness:
-            known = yield from self._shared(key, self._staleness, clock)
-        else:
-            # Every request asks for itself: an answer that another waits for may be older than this request.
-            known = yield from self._look_up(key, clock)
+            if self._staleness:
+                known = yield from self._shared(key, self._staleness, clock)
+            else:
+                # Each request asks the store itself: an answer that another one waits for may be older than this one.
+                known = yield from self._look_up(key, clock)
         _check_alive(known)
 
     def rechecking(self, token: VerifiedToken, *, clock: Callable[[], float], share: float = 1.0) -> Steps[float]:

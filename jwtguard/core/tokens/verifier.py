@@ -137,45 +137,39 @@ class TokenVerifier:
         self._cache: dict[bytes, _CacheEntry] = {}
         self._headers: dict[bytes, JOSEHeader] = {}
 
+    def cached(self, text: str) -> VerifiedToken | None:
+        """The cached result for `text`, if it is still valid; if None, call `verify`."""
+        if not self._cache or type(text) is not str or len(text) > self.max_token_bytes or not text.isascii():
+            return None
+        return self._cached(hashlib.sha256(text.encode()).digest(), self._clock())
+
+    def _cached(self, sha256: bytes, now: float) -> VerifiedToken | None:
+        entry = self._cache.get(sha256)
+        if entry is None:
+            return None
+        # Time and key rotation can invalidate a cached token, so both are checked at each use.
+        not_before, not_after = entry.validity
+        return entry.token if not_before <= now < not_after and _current_keys(entry.source) is entry.keys else None
+
     def verify(self, text: str) -> Flow[VerifiedToken]:
         """Verify `text`; raises `InvalidTokenError`, or `UnavailableError` if its key cannot be fetched."""
-        return Flow(self._verifying(text))
+        return Flow(self._verify(text))
 
-    def _verifying(self, text: str) -> Steps[VerifiedToken]:
-        verified = self.begin(text)
-        return verified if isinstance(verified, VerifiedToken) else (yield from verified)
-
-    def begin(
-        self, text: str, refused: Callable[[JWTGuardError], object] | None = None
-    ) -> VerifiedToken | Steps[VerifiedToken]:
-        """The verified token, or the steps that are left where a key must be fetched first; raises as `verify`.
-
-        A plain function, since next to no verification has to wait, and a generator for each takes a quarter of the
-        time of a warm one. `refused` hears of an error before it is raised, but of none in the steps: who would catch
-        it for that, and raise it again, would make refusing dearer than accepting.
-        """
+    def _verify(self, text: str) -> Steps[VerifiedToken]:
         try:
             # Step 1.
             data = check_length(text, self.max_token_bytes)
             sha256 = hashlib.sha256(data).digest()
             now = self._clock()
-            entry = self._cache.get(sha256)
-            if entry is not None:
-                # Time and key rotation can invalidate a cached token, so both are checked at each use.
-                not_before, not_after = entry.validity
-                if not_before <= now < not_after and _current_keys(entry.source) is entry.keys:
-                    return entry.token
-            return self._verify_anew(data, sha256, now)
-        except JWTGuardError as error:
-            if refused is not None:
-                refused(error)
+            return self._cached(sha256, now) or (yield from self._verify_anew(data, sha256, now))
+        except JWTGuardError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever we did not foresee denies, and names no token
+        except Exception as error:  # noqa: BLE001 - an unforeseen error refuses the token, and may quote it
             unforeseen = type(error).__name__
-        raise _unforeseen(unforeseen, refused)
+        raise _unforeseen(unforeseen)
 
-    def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> VerifiedToken | Steps[VerifiedToken]:
-        """Steps 2 to 8, with the keys at hand; the steps that are left where none of them verifies the token."""
+    def _verify_anew(self, data: bytes, sha256: bytes, now: float) -> Steps[VerifiedToken]:
+        """Steps 2 to 8, first with the keys at hand, then with the newer keys of the sources."""
         # Step 2.
         jws = split(data)
         # Steps 3 and 4. Tokens of one issuer share a header, so parsed headers are cached by their exact segment.
@@ -205,18 +199,7 @@ class TokenVerifier:
         elsewhere = [(source, keys) for source, keys in at_hand if keys is not source]
         if not elsewhere:
             raise InvalidTokenError("signature" if is_tried else "key")
-        return self._looking_elsewhere(presented, elsewhere, now, is_tried=is_tried)
-
-    def _looking_elsewhere(
-        self, presented: _Presented, at_hand: list[tuple[KeySource, JWKSet | None]], now: float, *, is_tried: bool
-    ) -> Steps[VerifiedToken]:
-        try:
-            return (yield from self._with_newer_keys(presented, at_hand, now, is_tried=is_tried))
-        except JWTGuardError:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `begin`
-            unforeseen = type(error).__name__
-        raise _unforeseen(unforeseen)
+        return (yield from self._with_newer_keys(presented, elsewhere, now, is_tried=is_tried))
 
     def _with_newer_keys(
         self, presented: _Presented, at_hand: list[tuple[KeySource, JWKSet | None]], now: float, *, is_tried: bool
@@ -283,13 +266,10 @@ class TokenVerifier:
         raise InvalidTokenError("trust_domain" if self._domains and (is_spiffe or issuer is NO_ISSUER) else "iss")
 
 
-def _unforeseen(name: str, refused: Callable[[JWTGuardError], object] | None = None) -> InvalidTokenError:
-    """For an error of this name; the error itself may quote the token."""
+def _unforeseen(name: str) -> InvalidTokenError:
+    """The refusal for an error of this class name; the error itself may quote the token."""
     logger.error("token refused: unforeseen %s while verifying", name, extra=log_fields("unforeseen", reason=name))
-    error = InvalidTokenError("unforeseen")
-    if refused is not None:
-        refused(error)
-    return error
+    return InvalidTokenError("unforeseen")
 
 
 def _claims_of(jws: UnverifiedJWS) -> ClaimsSet:

@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from jwtguard.admission import Admission
+from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import optional
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
 from jwtguard.core.http.token_sources import TokenSource
@@ -26,7 +28,7 @@ from jwtguard.django.rest_framework.refusals import RefusedRequest, challenge
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import found_user, user_finder
 from jwtguard.django.users import TokenUser
-from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_guard
 
 

@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from rest_framework.permissions import NOT, BasePermission, BasePermissionMetaclass
 from rest_framework.request import Request
 
+from jwtguard.admission import Admission
+from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import (
     Requirement,
     authenticated,
@@ -28,7 +30,7 @@ from jwtguard.django.requests import callers_of, read
 from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in, tell_caches_later
 from jwtguard.django.rest_framework.refusals import RefusedRequest
 from jwtguard.django.user_lookup import user_finder
-from jwtguard.guard import Admission, Authentication, Guard
+from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_guard
 
 if TYPE_CHECKING:
