@@ -84,71 +84,85 @@ if typing.TYPE_CHECKING:
     from jwtguard.trust.introspection import Introspection as Introspection
     from jwtguard.trust.trusted_issuer import TrustedIssuer as TrustedIssuer
 else:
-    from jwtguard.core.lazy import lazy_names as _lazy_names
+    import importlib as _importlib
+    import sys as _sys
 
-    __getattr__, __dir__ = _lazy_names(
-        __name__,
-        {
-            "jwtguard.core.access.requirements": [
-                "Requirement",
-                "authenticated",
-                "denied",
-                "fresh",
-                "has_permission",
-                "has_role",
-                "has_scope",
-                "optional",
-                "optional_lenient",
-                "predicate",
-                "public",
-            ],
-            "jwtguard.core.http.cookies": ["TokenCookie"],
-            "jwtguard.core.http.csrf": ["CSRF"],
-            "jwtguard.core.errors": [
-                "AccessDeniedError",
-                "AmbiguousPathError",
-                "ConfigurationError",
-                "CSRFError",
-                "InsufficientScopeError",
-                "InsufficientUserAuthenticationError",
-                "InvalidGrantError",
-                "InvalidRequestError",
-                "InvalidTokenError",
-                "JWTGuardError",
-                "LoginFailedError",
-                "MalformedTokenError",
-                "MissingTokenError",
-                "TooManyRequestsError",
-                "UnavailableError",
-            ],
-            "jwtguard.core.events": ["Event", "fan_out"],
-            "jwtguard.core.http.token_sources": [
-                "AuthorizationHeader",
-                "TokenHeader",
-                "TokenQuery",
-                "TokenSubprotocol",
-            ],
-            "jwtguard.core.sessions.grants": ["Grants", "TokenResponse"],
-            "jwtguard.core.http.response": ["HTTPResponse", "HTTPRequest"],
-            "jwtguard.core.tokens.issuer": ["TokenIssuer"],
-            "jwtguard.core.tokens.keys": ["SigningKey", "VerificationKey"],
-            "jwtguard.core.tokens.jwk_set": ["JWKSet", "LocalJWKSet"],
-            "jwtguard.core.tokens.token_kind": ["TokenKind"],
-            "jwtguard.core.tokens.principal": ["ClaimPath", "ClaimsMapping", "Principal"],
-            "jwtguard.core.sessions.revocation": ["SessionRevocation"],
-            "jwtguard.core.access.rules": ["Rule", "Rules"],
-            "jwtguard.core.sessions.session_events": ["SessionEvent"],
-            "jwtguard.core.sessions.store_protocol": ["Session", "SessionStore"],
-            "jwtguard.core.sessions.sessions": ["Sessions"],
-            "jwtguard.core.tokens.sentinels": ["UNCHECKED"],
-            "jwtguard.core.tokens.verifier": ["VerifiedToken"],
-            "jwtguard.guard": ["Guard"],
-            "jwtguard.key_sources.http_client": ["FetchRequest", "FetchResponse"],
-            "jwtguard.trust.introspection": ["Introspection"],
-            "jwtguard.trust.trusted_issuer": ["TrustedIssuer"],
-            "jwtguard.key_sources.openid_discovery": ["OpenIDProvider"],
-            "jwtguard.key_sources.remote_jwk_set": ["RemoteJWKSet"],
-            "jwtguard.key_rotation.signing_keys": ["SigningKeys"],
-            "jwtguard.key_sources.x509": ["X509Keys"],
-        },
-    )
+    # Importing the package costs nothing: each name is loaded at its first use (PEP 562).
+    _MODULES = {
+        "jwtguard.core.access.requirements": [
+            "Requirement",
+            "authenticated",
+            "denied",
+            "fresh",
+            "has_permission",
+            "has_role",
+            "has_scope",
+            "optional",
+            "optional_lenient",
+            "predicate",
+            "public",
+        ],
+        "jwtguard.core.http.cookies": ["TokenCookie"],
+        "jwtguard.core.http.csrf": ["CSRF"],
+        "jwtguard.core.errors": [
+            "AccessDeniedError",
+            "AmbiguousPathError",
+            "ConfigurationError",
+            "CSRFError",
+            "InsufficientScopeError",
+            "InsufficientUserAuthenticationError",
+            "InvalidGrantError",
+            "InvalidRequestError",
+            "InvalidTokenError",
+            "JWTGuardError",
+            "LoginFailedError",
+            "MalformedTokenError",
+            "MissingTokenError",
+            "TooManyRequestsError",
+            "UnavailableError",
+        ],
+        "jwtguard.core.events": ["Event", "fan_out"],
+        "jwtguard.core.http.token_sources": [
+            "AuthorizationHeader",
+            "TokenHeader",
+            "TokenQuery",
+            "TokenSubprotocol",
+        ],
+        "jwtguard.core.sessions.grants": ["Grants", "TokenResponse"],
+        "jwtguard.core.http.response": ["HTTPResponse", "HTTPRequest"],
+        "jwtguard.core.tokens.issuer": ["TokenIssuer"],
+        "jwtguard.core.tokens.keys": ["SigningKey", "VerificationKey"],
+        "jwtguard.core.tokens.jwk_set": ["JWKSet", "LocalJWKSet"],
+        "jwtguard.core.tokens.token_kind": ["TokenKind"],
+        "jwtguard.core.tokens.principal": ["ClaimPath", "ClaimsMapping", "Principal"],
+        "jwtguard.core.sessions.revocation": ["SessionRevocation"],
+        "jwtguard.core.access.rules": ["Rule", "Rules"],
+        "jwtguard.core.sessions.session_events": ["SessionEvent"],
+        "jwtguard.core.sessions.store_protocol": ["Session", "SessionStore"],
+        "jwtguard.core.sessions.sessions": ["Sessions"],
+        "jwtguard.core.tokens.sentinels": ["UNCHECKED"],
+        "jwtguard.core.tokens.verifier": ["VerifiedToken"],
+        "jwtguard.guard": ["Guard"],
+        "jwtguard.key_sources.http_client": ["FetchRequest", "FetchResponse"],
+        "jwtguard.trust.introspection": ["Introspection"],
+        "jwtguard.trust.trusted_issuer": ["TrustedIssuer"],
+        "jwtguard.key_sources.openid_discovery": ["OpenIDProvider"],
+        "jwtguard.key_sources.remote_jwk_set": ["RemoteJWKSet"],
+        "jwtguard.key_rotation.signing_keys": ["SigningKeys"],
+        "jwtguard.key_sources.x509": ["X509Keys"],
+    }
+    _HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+    def __getattr__(name: str) -> object:
+        if name == "__all__":
+            return sorted(_HOMES)
+        if name not in _HOMES:
+            # With the name and the module, Python adds its "Did you mean".
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__]
+            )
+        value = globals()[name] = getattr(_importlib.import_module(_HOMES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from jwtguard import core
 from jwtguard.authentication import NOBODY, Authentication, Authenticator, FindUser, Renew
 from jwtguard.core.access.requirements import Mode, Requirement, Rights
+from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import (
     AccessDeniedError,
     AmbiguousPathError,
@@ -46,7 +46,7 @@ class Admission(NamedTuple):
 class Admitter(Authenticator):
     """Decides whether a caller may pass."""
 
-    rules: core.Rules | UncheckedType | None
+    rules: Rules | UncheckedType | None
     explain_refusals: bool
     _rights: Rights
 

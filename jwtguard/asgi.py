@@ -33,11 +33,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, Unpack, cast
 
-from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.asgi_endpoints import check_endpoint, check_endpoints
 from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import Requirement, authenticated
+from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, MissingTokenError
 from jwtguard.core.flow import Flow, Steps, is_async, run_async
 from jwtguard.core.http.caching import TokenSearch
@@ -45,6 +45,7 @@ from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
 from jwtguard.core.http.token_sources import TokenSource, TokenSubprotocol, subprotocols_without_token
 from jwtguard.core.logs import IN_DEVELOPMENT
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.verifier import VerifiedToken
@@ -238,7 +239,7 @@ class GuardMiddleware:
         """Raise `ConfigurationError` for a login of this guard that needs a token itself."""
         rules, path = self.guard.rules, f"{below}{shipped_route.prefix}{shipped_route.path}"
         is_login = shipped_route.path == shipped.LOGIN.path and shipped_route.guard is self.guard
-        if not is_login or not isinstance(rules, core.Rules) or self._routes.exempts_path("POST", path):
+        if not is_login or not isinstance(rules, Rules) or self._routes.exempts_path("POST", path):
             return
         mode = rules.requirement("POST", path).mode
         if mode.reads_token and not mode.admits_anybody:
@@ -368,7 +369,7 @@ class ASGIGuard(FromGuard):
     """
 
     def __init__(
-        self, guard: Guard, sessions: core.Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
+        self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
     ) -> None:
         self.guard = check_guard(guard, type(self).__name__)
         self.mounted = MountedRoutes(self.guard, sessions, settings, perform)

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from jwtguard import core
-from jwtguard import trust as elsewhere
 from jwtguard.core.errors import (
     ConfigurationError,
     InsufficientScopeError,
@@ -35,10 +33,12 @@ from jwtguard.core.http.token_sources import (
     scheme_hint,
 )
 from jwtguard.core.logs import log_fields, refusal_level, refusal_text
+from jwtguard.core.sessions.revocation import SessionRevocation
 from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.verifier import TokenVerifier, VerifiedToken
+from jwtguard.trust.introspection import Introspection
 from jwtguard.trust.trust import Trust
 
 logger = logging.getLogger("jwtguard")
@@ -80,7 +80,7 @@ FindUser: TypeAlias = "Callable[[Authentication], Steps[Authentication]]"
 class Authenticator:
     """Finds the token of a request, verifies it, checks CSRF and revocation, and tells of each decision."""
 
-    introspection: elsewhere.Introspection | None
+    introspection: Introspection | None
     tokens_from: tuple[TokenSource, ...]
     csrf: CSRF | UncheckedType
     _clock: Callable[[], float]
@@ -88,7 +88,7 @@ class Authenticator:
     _trust: Trust
     _verifier: TokenVerifier
     _on_event: Callable[[Event], object] | None
-    _revocation: core.SessionRevocation | None
+    _revocation: SessionRevocation | None
 
     def verify(self, text: str) -> Flow[VerifiedToken]:
         """Verify the text of a token: `await guard.verify(text)` or `guard.verify(text).run()`.

@@ -39,7 +39,6 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.fastapi needs FastAPI: pip install 'jwtguard-middleware[fastapi]'") from error
 
-from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.asgi import (
     ASGIApp,
@@ -60,6 +59,7 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.http.token_sources import TokenSource
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.from_guard import NoParameter
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import telling_caches
@@ -209,7 +209,7 @@ class FastAPIGuard(ASGIGuard):
     """
 
     def __init__(
-        self, guard: Guard, sessions: "core.Sessions | None" = None, **settings: "Unpack[shipped.EndpointSettings]"
+        self, guard: Guard, sessions: "Sessions | None" = None, **settings: "Unpack[shipped.EndpointSettings]"
     ) -> None:
         super().__init__(guard, sessions, **settings)
         self._places: dict[str, dict[str, SecurityModel]] = {}

@@ -39,7 +39,6 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
-from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import Requirement, authenticated
@@ -49,6 +48,7 @@ from jwtguard.core.http.request import WSGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
 from jwtguard.core.http.token_sources import TokenSource, fields_of
 from jwtguard.core.logs import ask_for_development
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.endpoints.mounting import check_place, endpoints_of
@@ -129,7 +129,7 @@ class FlaskGuard:
     def __init__(
         self,
         guard: Guard | None = None,
-        sessions: core.Sessions | None = None,
+        sessions: Sessions | None = None,
         **settings: Unpack[shipped.EndpointSettings],
     ) -> None:
         self._guard = None if guard is None else check_guard(guard, "FlaskGuard")

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from jwtguard import core
-from jwtguard import trust as elsewhere
 from jwtguard.admission import Admitter
+from jwtguard.configuration import arguments_from_config, arguments_from_env
 from jwtguard.core.access.requirements import Rights
+from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import (
     ConfigurationError,
     InvalidTokenError,
@@ -41,6 +41,7 @@ from jwtguard.core.http.token_sources import (
     TokenSource,
     check_sources,
 )
+from jwtguard.core.sessions.revocation import SessionRevocation
 from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.jwk_set import KeySource
@@ -49,8 +50,11 @@ from jwtguard.core.tokens.key_sources import Keys
 from jwtguard.core.tokens.principal import ClaimsMapping, Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.verifier import CACHE_SIZE, TokenVerifier, VerifiedToken
+from jwtguard.key_sources.cached import FetchedKeys
 from jwtguard.trust.defaults import PolicyDefaults
+from jwtguard.trust.introspection import Introspection
 from jwtguard.trust.trust import Trust
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 T = TypeVar("T")
 
@@ -86,10 +90,10 @@ class Guard(Admitter, FromGuard):
     """What `iss` must be; None if `issuers` says."""
     audience: str | Iterable[str] | UncheckedType | None
     keys: KeySource | None
-    issuers: tuple[elsewhere.TrustedIssuer, ...]
-    introspection: elsewhere.Introspection | None
+    issuers: tuple[TrustedIssuer, ...]
+    introspection: Introspection | None
     tokens_from: tuple[TokenSource, ...]
-    rules: core.Rules | UncheckedType | None
+    rules: Rules | UncheckedType | None
     csrf: CSRF | UncheckedType
     explain_refusals: bool
     _clock: Callable[[], float]
@@ -99,7 +103,7 @@ class Guard(Admitter, FromGuard):
     _verifier: TokenVerifier
     _answers: Answers
     _on_event: Callable[[Event], object] | None
-    _revocation: core.SessionRevocation | None
+    _revocation: SessionRevocation | None
 
     def __init__(
         self,
@@ -107,8 +111,8 @@ class Guard(Admitter, FromGuard):
         issuer: str | UncheckedType | None = None,
         audience: str | Iterable[str] | UncheckedType | None = None,
         keys: Keys | None = None,
-        issuers: Iterable[elsewhere.TrustedIssuer] | None = None,
-        introspection: elsewhere.Introspection | None = None,
+        issuers: Iterable[TrustedIssuer] | None = None,
+        introspection: Introspection | None = None,
         tokens_from: Iterable[TokenSource] | None = None,
         leeway: timedelta = DEFAULT_LEEWAY,
         required_claims: Iterable[str] | None = None,
@@ -118,9 +122,9 @@ class Guard(Admitter, FromGuard):
         claims: ClaimsMapping | None = None,
         role_hierarchy: Mapping[str, Iterable[str]] | None = None,
         role_permissions: Mapping[str, Iterable[str]] | None = None,
-        rules: core.Rules | UncheckedType | None = None,
+        rules: Rules | UncheckedType | None = None,
         csrf: CSRF | UncheckedType | None = None,
-        revocation: core.SessionRevocation | None = None,
+        revocation: SessionRevocation | None = None,
         explain_refusals: bool = False,
         realm: str = "api",
         problem_body: ProblemBody = problem_details,
@@ -156,9 +160,9 @@ class Guard(Admitter, FromGuard):
             )
         )
         answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
-        if rules is not None and rules is not UNCHECKED and not isinstance(rules, core.Rules):
+        if rules is not None and rules is not UNCHECKED and not isinstance(rules, Rules):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated), or UNCHECKED", rules)
-        if revocation is not None and not isinstance(revocation, core.SessionRevocation):
+        if revocation is not None and not isinstance(revocation, SessionRevocation):
             problems.add("revocation is SessionRevocation(store), or None for a guard that asks nothing", revocation)
         elif revocation is not None and trust is not None:
             # A name that is spelled otherwise would leave its tokens without a look-up, and without a sign of it.
@@ -200,16 +204,12 @@ class Guard(Admitter, FromGuard):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A guard from plain data, as it stands in `app.config["JWTGUARD"]` or Django's `JWTGUARD` setting."""
-        from jwtguard.configuration import arguments_from_config  # noqa: PLC0415 - only where it is used
-
-        return cls(**arguments_from_config(config))
+        return cls(**arguments_from_config(config, cls))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """A guard from the environment variables `JWTGUARD_ISSUER`, `JWTGUARD_AUDIENCE` and so on."""
-        from jwtguard.configuration import arguments_from_env  # noqa: PLC0415 - only where it is used
-
-        return cls(**arguments_from_env(environ))
+        return cls(**arguments_from_env(environ, cls))
 
     # What applications call.
 
@@ -244,8 +244,6 @@ class Guard(Admitter, FromGuard):
         return Flow(self._prefetch())
 
     def _prefetch(self) -> Steps[None]:
-        from jwtguard.key_sources.cached import FetchedKeys  # noqa: PLC0415 - only where keys are fetched
-
         outage: UnavailableError | None = None
         for source in self._trust.key_sources:
             if isinstance(source, FetchedKeys):
@@ -298,7 +296,7 @@ class Guard(Admitter, FromGuard):
         return self._verifier
 
     @property
-    def revocation(self) -> core.SessionRevocation | None:
+    def revocation(self) -> SessionRevocation | None:
         """What asks whether a token's session has ended; None if nothing does."""
         return self._revocation
 

@@ -30,7 +30,8 @@ from jwtguard.core.events import Event
 from jwtguard.core.flow import is_async
 from jwtguard.core.sessions.session_events import SessionEvent
 from jwtguard.core.sessions.store_protocol import SessionStore
-from jwtguard.key_sources.http_client import Fetcher, FetchRequest, FetchResponse, as_fetcher
+from jwtguard.key_sources.fetchers import as_fetcher
+from jwtguard.key_sources.http_client import Fetcher, FetchRequest, FetchResponse
 
 SCOPE = "jwtguard"
 """The instrumentation scope of all instruments and spans."""

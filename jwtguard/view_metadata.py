@@ -22,10 +22,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
 
-from jwtguard import core
 from jwtguard.core.access.requirements import Requirement
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.token_sources import TokenSource
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
 
 _PREFIX = "_jwtguard_mark_"
@@ -43,7 +43,7 @@ class Mark:
     requirement: Requirement
     tokens_from: tuple[TokenSource, ...] | None = None
     guard: Guard | None = None
-    sessions: core.Sessions | None = None
+    sessions: Sessions | None = None
     prefix: str = ""
     path: str = ""
 

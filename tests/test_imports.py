@@ -315,3 +315,71 @@ def test_private_reads_are_seen(source: str) -> None:
 def test_own_names_may_be_read(source: str) -> None:
     """Names of the module itself, of Python, of NamedTuple and of the list are no finding."""
     assert _private_reads(ast.parse(source)) == []
+
+
+LAYERS = ("tokens", "http", "access", "sessions")
+"""The folders of the core: each may import those before it, and the modules beside the folders."""
+INSIDE_FUNCTIONS = {
+    "__main__": "an import of the module runs no command",
+    "asgi": "websocket_lifetime and event_loops import asyncio, which a program of plain requests need not load",
+    "core.flow": "event_loops imports asyncio, which a synchronous program need not load",
+    "cli.completion": "the commands load when one is run",
+    "django.store": "Django's models load after its applications",
+    "fastapi": "the description of the routes is made only where they are mounted",
+    "inventory.applications": "each walker imports a framework that need not be installed",
+}
+"""The modules that import another module of the package inside a function, and why."""
+
+
+def _modules_named(node: ast.AST) -> Iterator[str]:
+    """The modules of the package that an import names, as they stand below it."""
+    if isinstance(node, ast.Import):
+        found = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        below = [f"{node.module}.{alias.name}" for alias in node.names]
+        found = [name if name in MODULES else str(node.module) for name in below]
+    else:
+        return
+    yield from (name.removeprefix("jwtguard.") for name in found if name.startswith("jwtguard."))
+
+
+def _cycle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules that lie on a cycle of imports, or lead to one: taken away are those that import none of the rest."""
+    left = dict(graph)
+    while free := [module for module, named in left.items() if not named & left.keys()]:
+        for module in free:
+            del left[module]
+    return sorted(left)
+
+
+def test_no_import_cycles() -> None:
+    """The imports between modules have no cycle, those inside functions and for type checkers included."""
+    graph = {_module(path): {to for node in ast.walk(_tree(path)) for to in _modules_named(node)} for path in FILES}
+    assert {"guard", "core.flow", "django.decorators"} <= graph.keys()
+    assert "core.errors" in graph["guard"]
+    assert _cycle({module: named - {module} for module, named in graph.items()}) == []
+
+
+def test_cycles_are_seen() -> None:
+    """The search itself finds a cycle of two and of three modules, and none in a tree."""
+    assert _cycle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert _cycle({"a": {"b"}, "b": {"a"}, "c": set()}) == ["a", "b"]
+    assert _cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if _module(path).startswith("core.")], ids=_module)
+def test_layers_of_the_core(path: Path) -> None:
+    """Inside the core, tokens import no http, http imports no access, and access imports no sessions."""
+    layer = _module(path).split(".")[1]
+    above = LAYERS[LAYERS.index(layer) + 1 :] if layer in LAYERS else LAYERS
+    named = {to for node in ast.walk(_tree(path)) for to in _modules_named(node)}
+    assert [to for to in sorted(named) if to.split(".")[1:2] and to.split(".")[1] in above] == []
+
+
+@files
+def test_imports_inside_functions_have_a_reason(path: Path) -> None:
+    """A module of the package is imported at the top of a file, except where the table says why not."""
+    tree = _tree(path)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {to for function in functions for node in ast.walk(function) for to in _modules_named(node)}
+    assert bool(late) == (_module(path) in INSIDE_FUNCTIONS), late

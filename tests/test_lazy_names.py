@@ -16,7 +16,7 @@ from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.guard import Guard
 from jwtguard.view_metadata import Mark
 
-PACKAGES = ["jwtguard", "jwtguard.core", "jwtguard.endpoints", "jwtguard.trust"]
+PACKAGES = ["jwtguard"]
 packages = pytest.mark.parametrize("package", PACKAGES)
 
 

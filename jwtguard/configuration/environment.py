@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jwtguard.configuration.keys import KEY_SOURCES
@@ -41,7 +41,9 @@ _VARIABLES = (
 )
 
 
-def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+def arguments_from_env(
+    environ: Mapping[str, str] | None = None, make: Callable[..., object] | None = None
+) -> dict[str, Any]:
     """The arguments of `Guard(...)` that `JWTGUARD_…` variables describe; raises `ConfigurationError`.
 
     `JWTGUARD_AUDIENCE` and `JWTGUARD_ALGORITHM` take several with commas, `JWTGUARD_LEEWAY` is in seconds,
@@ -51,7 +53,7 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
     `JWTGUARD_HEADER_SCHEME`. An empty variable counts as one that is not set. `JWTGUARD_ALLOW_HTTP_LOOPBACK=1` lets
     keys come over plain http from this machine, `JWTGUARD_ALLOW_HTTP_HOSTS=keycloak` from the hosts that it names, with
     commas. `JWTGUARD_EXPLAIN_REFUSALS=1` tells clients what was required. `JWTGUARD_DEBUG=1`, which holds for guards of
-    any origin, logs refusals as warnings.
+    any origin, logs refusals as warnings. `make` is as for `arguments_from_config`.
     """
     if environ is None:
         import os  # noqa: PLC0415 - the one place that looks outside
@@ -85,7 +87,7 @@ def arguments_from_env(environ: Mapping[str, str] | None = None) -> dict[str, An
         config["tokens_from"] = places
     if "RULES" in variables:
         config["rules"] = _rules_from_env(variables["RULES"], problems)
-    return collected(config, problems)
+    return collected(config, problems, make)
 
 
 def _rules_from_env(text: str, problems: list[str]) -> Any:

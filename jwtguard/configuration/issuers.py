@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from jwtguard import providers
 from jwtguard.configuration.keys import (
     keys_from_config,
     keys_of_issuer,
@@ -42,8 +43,6 @@ def _issuer(value: Any) -> Any:
     preset = settings.pop("preset", None)
     make: Callable[..., TrustedIssuer] = TrustedIssuer
     if preset is not None:
-        import jwtguard.providers as providers  # noqa: PLC0415 - only where it is used
-
         if preset not in providers.PRESETS:
             raise ConfigurationError(*unknown_keys({str(preset): None}, providers.PRESETS, what="preset"))
         make = providers.PRESETS[preset]

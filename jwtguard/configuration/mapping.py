@@ -52,8 +52,11 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems."""
+def arguments_from_config(config: Mapping[str, Any], make: Callable[..., object] | None = None) -> dict[str, Any]:
+    """The arguments of `Guard(...)` that `config` describes; raises `ConfigurationError` with all problems.
+
+    `make` is the class of the guard: if `config` has problems, the error also names those that the class itself finds.
+    """
     if not isinstance(config, Mapping):
         raise ConfigurationError(
             f"the configuration is a mapping with issuer, audience and keys: found {type(config).__name__}"
@@ -62,10 +65,13 @@ def arguments_from_config(config: Mapping[str, Any]) -> dict[str, Any]:
     needed = [] if "issuers" in config else [name for name in _EXAMPLES if name not in config]
     if "introspection" in config and "keys" in needed:
         needed.remove("keys")
-    return collected(config, [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in needed])
+    missing = [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in needed]
+    return collected(config, missing, make)
 
 
-def collected(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+def collected(
+    config: Mapping[str, Any], problems: list[str], make: Callable[..., object] | None = None
+) -> dict[str, Any]:
     """The arguments that `config` describes; raises `ConfigurationError` with these and all further problems."""
     problems = problems + unknown_keys(config, _READERS)
     arguments: dict[str, Any] = {}
@@ -82,17 +88,17 @@ def collected(config: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
             del arguments["keys"]
             problems.extend(f"keys: {problem}" for problem in error.problems)
     if problems:
-        raise ConfigurationError(*problems, *_further_problems(arguments))
+        raise ConfigurationError(*problems, *_further_problems(arguments, make))
     return arguments
 
 
-def _further_problems(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+def _further_problems(arguments: Mapping[str, Any], make: Callable[..., object] | None) -> tuple[str, ...]:
     """What a guard would find wrong with the arguments that could be read, so that all is reported at once."""
-    from jwtguard.guard import Guard  # noqa: PLC0415 - it imports this module, for the same reason only where used
-
+    if make is None:
+        return ()
     stand_ins = {"issuer": UNCHECKED, "audience": UNCHECKED, "keys": SigningKey.generate("HS256").verification_key}
     try:
-        Guard(**{**({} if "issuers" in arguments else stand_ins), **arguments})
+        make(**{**({} if "issuers" in arguments else stand_ins), **arguments})
     except ConfigurationError as error:
         return error.problems
     return ()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLPattern
@@ -22,14 +23,15 @@ from django.utils.module_loading import import_string
 from django.views import View as ClassBasedView
 from django.views.decorators.csrf import csrf_exempt
 
-from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.http.token_sources import TokenSource
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.requests import PROVEN, admitting, callers_of, django_request, perform, read, refuse, tell_caches
-from jwtguard.django.settings import default_guard
+from jwtguard.django.routes import url_patterns
+from jwtguard.django.settings import default_guard, default_sessions, imported
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard
@@ -48,7 +50,7 @@ class DjangoGuard:
     """
 
     def __init__(
-        self, guard: Guard, sessions: core.Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
+        self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
     ) -> None:
         self.guard = check_guard(guard, "DjangoGuard")
         self.endpoints = endpoints_of(guard, sessions, settings)
@@ -62,8 +64,6 @@ class DjangoGuard:
         return self._patterns("", (shipped.JWKS,))[0]
 
     def _patterns(self, prefix: str, mounted: Iterable[shipped.Endpoint]) -> list[URLPattern]:
-        from jwtguard.django.routes import url_patterns  # noqa: PLC0415 - only where routes are wanted
-
         if self.endpoints is None:
             raise ConfigurationError(
                 "the routes need sessions: set JWTGUARD_SESSIONS, or write DjangoGuard(guard, Sessions(...))"
@@ -234,3 +234,34 @@ def _csrf_middleware(paths: tuple[str, ...]) -> type[CsrfViewMiddleware] | None:
 
 _EXEMPTING = {csrf_exempt(function).__code__ for function in (_check_csrf, perform)}
 """What Django's `csrf_exempt` makes of a function, sync or async: the code of its wrapper, by which it is known."""
+
+
+@functools.cache
+def default_auth() -> DjangoGuard:
+    """The guard of the settings, with the sessions if they name any.
+
+    `JWTGUARD_SESSIONS` is a dotted path or `Sessions`, and `JWTGUARD_ROUTES` what `DjangoGuard` takes besides, with
+    functions by dotted path or as they are.
+
+    Raises `ConfigurationError` with what to write instead.
+    """
+    sessions = default_sessions()
+    routes = getattr(settings, "JWTGUARD_ROUTES", {})
+    if not isinstance(routes, Mapping):
+        raise ConfigurationError(f'JWTGUARD_ROUTES is a mapping, as in {{"delivery": "cookies"}}, found {routes!r}')
+    named: Any = {
+        name: imported(f"JWTGUARD_ROUTES {name}", value)
+        if name in {"authenticate", "before_login"} and isinstance(value, str)
+        else value
+        for name, value in routes.items()
+    }
+    return DjangoGuard(default_guard(), sessions, **named)
+
+
+def _forget_auth(*, setting: str, **_: object) -> None:
+    if setting.startswith("JWTGUARD"):
+        default_auth.cache_clear()
+
+
+# Django's tests change settings while it runs.
+setting_changed.connect(_forget_auth, dispatch_uid="jwtguard.default_auth")

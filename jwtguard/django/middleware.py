@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow, is_async
-from jwtguard.django.decorators import DjangoGuard
+from jwtguard.django.decorators import DjangoGuard, default_auth
 from jwtguard.django.passing import finished, is_exempt, missed
 from jwtguard.django.requests import (
     PROVEN,
@@ -27,7 +27,7 @@ from jwtguard.django.requests import (
     unhandled,
     withhold,
 )
-from jwtguard.django.settings import APP, NOT_INSTALLED, default_auth, user_of
+from jwtguard.django.settings import APP, NOT_INSTALLED, user_of
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
 from jwtguard.request_auth import EXEMPT, Entry, check_front, check_guard

@@ -16,8 +16,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.checks import guard_middlewares
+from jwtguard.django.decorators import default_auth
 from jwtguard.django.routes import path_before
-from jwtguard.django.settings import default_auth, default_guard, guard_problems
+from jwtguard.django.settings import default_guard, guard_problems
 from jwtguard.django.shipped_pattern import has_route_settings
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.request_auth import check_enforced

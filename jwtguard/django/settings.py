@@ -16,20 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from jwtguard import core
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.logs import ask_for_development
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.guard import Guard
-
-if TYPE_CHECKING:
-    from jwtguard.django.decorators import DjangoGuard
 
 SETTINGS = ("JWTGUARD", "JWTGUARD_USER", "JWTGUARD_SESSIONS", "JWTGUARD_ROUTES")
 """All settings that are read."""
@@ -50,7 +46,7 @@ def default_guard() -> Guard:
         raise ConfigurationError(f"the setting JWTGUARD is missing: {_ADVICE}")
     if isinstance(setting, Mapping):
         return Guard.from_config(setting)
-    found = _imported("JWTGUARD", setting) if isinstance(setting, str) else setting
+    found = imported("JWTGUARD", setting) if isinstance(setting, str) else setting
     if not isinstance(found, Guard):
         raise ConfigurationError(f"the setting JWTGUARD is {setting!r}, and that is no Guard: {_ADVICE}")
     return found
@@ -66,38 +62,14 @@ def guard_problems() -> tuple[str, ...]:
     return ()
 
 
-@cache
-def default_auth() -> DjangoGuard:
-    """The guard of the settings, with the sessions if they name any.
-
-    `JWTGUARD_SESSIONS` is a dotted path or `Sessions`, and `JWTGUARD_ROUTES` what `DjangoGuard` takes besides, with
-    functions by dotted path or as they are.
-
-    Raises `ConfigurationError` with what to write instead.
-    """
-    from jwtguard.django.decorators import DjangoGuard  # noqa: PLC0415 - it goes by these settings
-
-    sessions = default_sessions()
-    routes = getattr(settings, "JWTGUARD_ROUTES", {})
-    if not isinstance(routes, Mapping):
-        raise ConfigurationError(f'JWTGUARD_ROUTES is a mapping, as in {{"delivery": "cookies"}}, found {routes!r}')
-    named: Any = {
-        name: _imported(f"JWTGUARD_ROUTES {name}", value)
-        if name in {"authenticate", "before_login"} and isinstance(value, str)
-        else value
-        for name, value in routes.items()
-    }
-    return DjangoGuard(default_guard(), sessions, **named)
-
-
-def default_sessions() -> core.Sessions | None:
+def default_sessions() -> Sessions | None:
     """The sessions of the `JWTGUARD_SESSIONS` setting; None if it is not set.
 
     Raises `ConfigurationError` with what to write instead.
     """
     setting = getattr(settings, "JWTGUARD_SESSIONS", None)
-    sessions = _imported("JWTGUARD_SESSIONS", setting) if isinstance(setting, str) else setting
-    if sessions is not None and not isinstance(sessions, core.Sessions):
+    sessions = imported("JWTGUARD_SESSIONS", setting) if isinstance(setting, str) else setting
+    if sessions is not None and not isinstance(sessions, Sessions):
         raise ConfigurationError(
             f"the setting JWTGUARD_SESSIONS is {setting!r}, and that is no Sessions(...):"
             ' write JWTGUARD_SESSIONS = "project.auth.sessions"'
@@ -114,14 +86,15 @@ def user_of() -> Callable[[Principal], object] | None:
     setting = getattr(settings, "JWTGUARD_USER", None)
     if setting is None:
         return None
-    found = _imported("JWTGUARD_USER", setting) if isinstance(setting, str) else setting
+    found = imported("JWTGUARD_USER", setting) if isinstance(setting, str) else setting
     if not callable(found):
         raise ConfigurationError(f"the setting JWTGUARD_USER is {setting!r}, and that is no function of a principal")
     function: Callable[[Principal], object] = found
     return function
 
 
-def _imported(name: str, path: str) -> object:
+def imported(name: str, path: str) -> object:
+    """What stands at the dotted `path` of the setting `name`; raises `ConfigurationError` if nothing does."""
     try:
         return import_string(path)
     except ImportError as error:
@@ -131,7 +104,6 @@ def _imported(name: str, path: str) -> object:
 def _forget(*, setting: str, **_: object) -> None:
     if setting.startswith("JWTGUARD"):
         default_guard.cache_clear()
-        default_auth.cache_clear()
         user_of.cache_clear()
 
 

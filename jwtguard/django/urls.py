@@ -7,7 +7,7 @@ In `settings.py`::
 """
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.django.settings import default_auth
+from jwtguard.django.decorators import default_auth
 from jwtguard.django.shipped_pattern import unusable_routes
 
 try:

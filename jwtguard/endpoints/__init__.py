@@ -23,49 +23,23 @@ An adapter mounts `ENDPOINTS`, hands each request to `Endpoints.answer` with at 
 body, and sends the finished answer. Nothing of a framework is decided here, and nothing of a route there.
 """
 
-import typing
+from __future__ import annotations
 
-if typing.TYPE_CHECKING:
-    from jwtguard.endpoints.endpoint import ENDPOINTS as ENDPOINTS
-    from jwtguard.endpoints.endpoint import JWKS as JWKS
-    from jwtguard.endpoints.endpoint import LOGIN as LOGIN
-    from jwtguard.endpoints.endpoint import LOGOUT as LOGOUT
-    from jwtguard.endpoints.endpoint import LOGOUT_ALL as LOGOUT_ALL
-    from jwtguard.endpoints.endpoint import REFRESH as REFRESH
-    from jwtguard.endpoints.endpoint import SESSION as SESSION
-    from jwtguard.endpoints.endpoint import SESSIONS as SESSIONS
-    from jwtguard.endpoints.endpoint import Endpoint as Endpoint
-    from jwtguard.endpoints.endpoint import check_prefix as check_prefix
-    from jwtguard.endpoints.endpoint import missed as missed
-    from jwtguard.endpoints.endpoint import requirement_of as requirement_of
-    from jwtguard.endpoints.endpoints import Endpoints as Endpoints
-    from jwtguard.endpoints.renewal import PendingRenewal as PendingRenewal
-    from jwtguard.endpoints.settings import FRESH_FOR as FRESH_FOR
-    from jwtguard.endpoints.settings import EndpointSettings as EndpointSettings
-    from jwtguard.endpoints.settings import LoginAttempt as LoginAttempt
-    from jwtguard.endpoints.settings import check_mountable as check_mountable
-else:
-    from jwtguard.core.lazy import lazy_names as _lazy_names
-
-    __getattr__, __dir__ = _lazy_names(
-        __name__,
-        {
-            "jwtguard.endpoints.endpoint": [
-                "ENDPOINTS",
-                "JWKS",
-                "LOGIN",
-                "LOGOUT",
-                "LOGOUT_ALL",
-                "REFRESH",
-                "SESSION",
-                "SESSIONS",
-                "Endpoint",
-                "check_prefix",
-                "missed",
-                "requirement_of",
-            ],
-            "jwtguard.endpoints.endpoints": ["Endpoints"],
-            "jwtguard.endpoints.renewal": ["PendingRenewal"],
-            "jwtguard.endpoints.settings": ["FRESH_FOR", "EndpointSettings", "LoginAttempt", "check_mountable"],
-        },
-    )
+from jwtguard.endpoints.endpoint import ENDPOINTS as ENDPOINTS
+from jwtguard.endpoints.endpoint import JWKS as JWKS
+from jwtguard.endpoints.endpoint import LOGIN as LOGIN
+from jwtguard.endpoints.endpoint import LOGOUT as LOGOUT
+from jwtguard.endpoints.endpoint import LOGOUT_ALL as LOGOUT_ALL
+from jwtguard.endpoints.endpoint import REFRESH as REFRESH
+from jwtguard.endpoints.endpoint import SESSION as SESSION
+from jwtguard.endpoints.endpoint import SESSIONS as SESSIONS
+from jwtguard.endpoints.endpoint import Endpoint as Endpoint
+from jwtguard.endpoints.endpoint import check_prefix as check_prefix
+from jwtguard.endpoints.endpoint import missed as missed
+from jwtguard.endpoints.endpoint import requirement_of as requirement_of
+from jwtguard.endpoints.endpoints import Endpoints as Endpoints
+from jwtguard.endpoints.renewal import PendingRenewal as PendingRenewal
+from jwtguard.endpoints.settings import FRESH_FOR as FRESH_FOR
+from jwtguard.endpoints.settings import EndpointSettings as EndpointSettings
+from jwtguard.endpoints.settings import LoginAttempt as LoginAttempt
+from jwtguard.endpoints.settings import check_mountable as check_mountable

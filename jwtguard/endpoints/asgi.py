@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.authentication import Renew
 from jwtguard.core.errors import JWTGuardError
@@ -22,6 +21,7 @@ from jwtguard.core.flow import Flow
 from jwtguard.core.http.caching import TokenSearch
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.withholding import withhold_from_scope
 from jwtguard.guard import Guard
@@ -48,7 +48,7 @@ class MountedRoutes:
     """
 
     def __init__(
-        self, guard: Guard, sessions: core.Sessions | None, settings: shipped.EndpointSettings, perform: Perform
+        self, guard: Guard, sessions: Sessions | None, settings: shipped.EndpointSettings, perform: Perform
     ) -> None:
         self._guard = guard
         self._sessions = sessions

@@ -9,9 +9,9 @@ True
 
 from __future__ import annotations
 
-from jwtguard import core
 from jwtguard import endpoints as shipped
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
 
 
@@ -37,7 +37,7 @@ def _segments(path: str) -> list[str]:
 
 
 def endpoints_of(
-    guard: Guard, sessions: core.Sessions | None, settings: shipped.EndpointSettings
+    guard: Guard, sessions: Sessions | None, settings: shipped.EndpointSettings
 ) -> shipped.Endpoints | None:
     """The routes of a guard object, None where it was made without sessions."""
     if sessions is not None:

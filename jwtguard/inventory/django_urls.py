@@ -19,9 +19,8 @@ from django.urls.resolvers import RegexPattern, RoutePattern
 from django.utils.module_loading import import_string
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.django.decorators import DjangoGuard
+from jwtguard.django.decorators import DjangoGuard, default_auth
 from jwtguard.django.middleware import GuardMiddleware
-from jwtguard.django.settings import default_auth
 from jwtguard.guard import Guard
 from jwtguard.inventory.access_check import AccessCheck, access_checks_of
 from jwtguard.inventory.route import ANY, DiscoveredRoute, Place

@@ -40,6 +40,7 @@ from jwtguard.core.tokens.algorithms import ALGORITHMS, allow_list
 from jwtguard.core.tokens.claims_policy import seconds
 from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
 from jwtguard.key_sources.background import Errand, Errands
+from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
     TIMEOUT,
     Fetcher,
@@ -47,9 +48,7 @@ from jwtguard.key_sources.http_client import (
     FetchRequest,
     FetchResponse,
     PlainHTTP,
-    as_fetcher,
     fetching,
-    no_fetcher,
 )
 from jwtguard.key_sources.problems import Checked
 

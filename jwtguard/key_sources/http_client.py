@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Call, Steps, is_async
@@ -25,9 +25,7 @@ from jwtguard.core.logs import escaped, quoted
 from jwtguard.key_sources.content_encoding import ContentEncodingError, UnpackedTooLargeError, unpacked
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
-    from jwtguard.key_sources.httpx_fetcher import HTTPXClient
+    pass
 
 MAX_BYTES = 512 * 1024
 """A body longer than this is refused: real JWK Sets have a few kilobytes."""
@@ -140,31 +138,6 @@ def without_encoding(response: FetchResponse, request: FetchRequest) -> FetchRes
         ) from None
     headers = {name: value for name, value in response.headers.items() if name != "content-encoding"}
     return FetchResponse(status=response.status, headers=headers, body=body)
-
-
-def as_fetcher(fetcher: object, *, tls: SSLContext | None = None) -> Fetcher:
-    """What `fetcher=` may be, as a `Fetcher`; raises `ConfigurationError` with what to write instead."""
-    if fetcher is None:
-        from jwtguard.key_sources.default_fetcher import DefaultFetcher  # noqa: PLC0415 - only where it is used
-
-        return DefaultFetcher(tls=tls)
-    if tls is not None:
-        raise ConfigurationError("tls= is for the default fetcher: set it up in your own, or leave out fetcher=")
-    if hasattr(fetcher, "stream") and hasattr(fetcher, "build_request"):
-        from jwtguard.key_sources.httpx_fetcher import httpx_fetcher  # noqa: PLC0415 - only where it is used
-
-        return httpx_fetcher(cast("HTTPXClient", fetcher))
-    if not callable(fetcher) or isinstance(fetcher, type):
-        raise ConfigurationError(
-            "fetcher is a function, sync or async, from FetchRequest to FetchResponse, or an httpx.Client or"
-            f" httpx.AsyncClient: found {fetcher!r}"
-        )
-    return cast("Fetcher", fetcher)
-
-
-def no_fetcher(request: FetchRequest) -> FetchResponse:
-    """Stands where a fetcher could not be made, until that is reported."""
-    raise FetchError(f"{request.name}: no fetcher")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

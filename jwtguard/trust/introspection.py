@@ -38,6 +38,7 @@ from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.key_sources.background import Errand, Errands
+from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
     TIMEOUT,
     Fetcher,
@@ -45,10 +46,8 @@ from jwtguard.key_sources.http_client import (
     FetchRequest,
     PlainHTTP,
     StatusError,
-    as_fetcher,
     check_url,
     fetching,
-    no_fetcher,
 )
 from jwtguard.key_sources.problems import Checked
 from jwtguard.trust.client_authentication import AuthenticationMethod, IntrospectionClient

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from jwtguard import trust as elsewhere
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.token_sources import AuthorizationHeader, TokenSource
 from jwtguard.core.tokens.claims_policy import Policy
@@ -28,14 +27,16 @@ from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.key_sources.problems import Checked
 from jwtguard.trust.defaults import PolicyDefaults
+from jwtguard.trust.introspection import Introspection
+from jwtguard.trust.trusted_issuer import TrustedIssuer
 
 
 class Trust(NamedTuple):
     """What is accepted from whom. `opaque_policy` is what introspected tokens must meet; None: that of their issuer."""
 
     policies: tuple[Policy, ...]
-    issuers: tuple[elsewhere.TrustedIssuer, ...]
-    introspection: elsewhere.Introspection | None
+    issuers: tuple[TrustedIssuer, ...]
+    introspection: Introspection | None
     opaque_policy: Policy | None
 
     @classmethod
@@ -45,18 +46,18 @@ class Trust(NamedTuple):
         issuer: str | UncheckedType | None,
         audience: str | Iterable[str] | UncheckedType | None,
         keys: Keys | None,
-        issuers: Iterable[elsewhere.TrustedIssuer] | None,
-        introspection: elsewhere.Introspection | None,
+        issuers: Iterable[TrustedIssuer] | None,
+        introspection: Introspection | None,
         defaults: PolicyDefaults,
     ) -> Self:
         """Read a guard's arguments; raises `ConfigurationError` with all problems."""
         problems: list[str] = []
         checked = Checked(problems)
-        if introspection is not None and not isinstance(introspection, elsewhere.Introspection):
+        if introspection is not None and not isinstance(introspection, Introspection):
             found = type(introspection).__name__
             problems.append(f"introspection is Introspection(endpoint, client_id=..., ...): found {found}")
             introspection = None
-        trusted: tuple[elsewhere.TrustedIssuer, ...] = ()
+        trusted: tuple[TrustedIssuer, ...] = ()
         policies: list[Policy] = []
         single: dict[str, Any] = {"issuer": issuer, "audience": audience}
         if issuers is not None:
@@ -114,10 +115,10 @@ def _arguments(defaults: PolicyDefaults) -> dict[str, Any]:
     }
 
 
-def _trusted(issuers: Iterable[elsewhere.TrustedIssuer]) -> tuple[elsewhere.TrustedIssuer, ...]:
+def _trusted(issuers: Iterable[TrustedIssuer]) -> tuple[TrustedIssuer, ...]:
     if isinstance(issuers, Iterable) and not isinstance(issuers, str | bytes | Mapping):
         trusted = tuple(issuers)
-        if trusted and all(isinstance(each, elsewhere.TrustedIssuer) for each in trusted):
+        if trusted and all(isinstance(each, TrustedIssuer) for each in trusted):
             return trusted
     raise ConfigurationError(
         "issuers is a list, not empty, of TrustedIssuer(issuer=..., audience=...) or of what jwtguard.providers makes:"

@@ -14,7 +14,8 @@ import pytest
 from jwtguard import FetchRequest, FetchResponse, RemoteJWKSet, UnavailableError
 from jwtguard.core.flow import Flow
 from jwtguard.key_sources.default_fetcher import DefaultFetcher
-from jwtguard.key_sources.http_client import Fetcher, FetchError, as_fetcher, fetching, no_fetcher
+from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
+from jwtguard.key_sources.http_client import Fetcher, FetchError, fetching
 from tests.key_sources import server as behaviours
 from tests.key_sources.certificates import self_signed
 from tests.key_sources.scripted import FIRST, jwks

@@ -22,6 +22,7 @@ from jwtguard.core.errors import (
     UnavailableError,
     is_quotable,
 )
+from jwtguard.core.finished_response import HTTPResponse as HTTPResponse
 from jwtguard.core.http.request import HTTPRequest as HTTPRequest
 
 
@@ -32,15 +33,6 @@ def is_preflight(request: HTTPRequest) -> bool:
         and bool(request.values("origin"))
         and bool(request.values("access-control-request-method"))
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HTTPResponse:
-    """A finished answer: the headers are opaque strings that an adapter passes on as they are."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
 
 
 def for_caches(answer: HTTPResponse, request: HTTPRequest) -> HTTPResponse:

@@ -24,7 +24,7 @@ from datetime import timedelta
 from typing import Any, Protocol, cast
 
 from jwtguard.core.errors import ConfigurationError, MalformedTokenError
-from jwtguard.core.http.response import HTTPResponse
+from jwtguard.core.finished_response import HTTPResponse
 from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE, seconds
 from jwtguard.core.tokens.encoding import MAX_DEPTH, MAX_NUMBER_LENGTH, parse_object
 from jwtguard.core.tokens.jwk_set import JWKSet, KeySource
