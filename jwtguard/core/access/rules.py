@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jwtguard.core.access.requirements import Mode, Requirement, authenticated, check_requirement
@@ -125,15 +125,19 @@ class Rules:
         if not isinstance(allow_double_slash, bool):
             problems.append(f"allow_double_slash is True or False: found {allow_double_slash!r}")
         listed = isinstance(rules, Iterable) and not isinstance(rules, str)
-        vars(self).update(rules=tuple(rules) if listed else (), default=default, allow_double_slash=allow_double_slash)
-        vars(self).update(_exact={}, _prefixes={})
+        store = object.__setattr__
+        store(self, "rules", tuple(rules) if listed else ())
+        store(self, "default", default)
+        store(self, "allow_double_slash", allow_double_slash)
+        store(self, "_exact", {})
+        store(self, "_prefixes", {})
         wrong = [rule for rule in self.rules if not isinstance(rule, Rule)] if listed else [rules]
         problems += [f"Rules holds a list of Rule(path, requirement), found {rule!r}" for rule in wrong]
         for rule in self.rules:
             if isinstance(rule, Rule):
                 self._add(rule, problems)
         ConfigurationError.raise_all(problems)
-        vars(self).update(_longest=max(map(len, self._prefixes), default=-1))
+        store(self, "_longest", max(map(len, self._prefixes), default=-1))
         for entry in (*self._exact.values(), *self._prefixes.values()):
             if "GET" in entry.by_method:
                 entry.by_method.setdefault("HEAD", entry.by_method["GET"])
@@ -171,27 +175,27 @@ class Rules:
         return self.default if rule is None else rule.requirement
 
     def rule(self, method: str, path: str) -> Rule | None:
-        """The rule that covers a request, None where `default` does. What it needs is `requirement` to say.
+        """The most specific rule for a request; None if only `default` applies.
 
-        The most telling entry decides: one look-up a segment, however many rules. Written as a loop, since a generator
-        of the entries takes as long again.
+        It takes one look-up for each segment of the path, however many rules there are.
         """
-        method = method.upper()  # Flask and Django route that way, so `get` must not slip past a rule for GET.
-        prefix = path[:-1] if path[-1:] == "/" else path
-        entry = self._exact.get(prefix)
-        is_last = self._longest < 0
-        if len(prefix) > self._longest >= 0:  # None is that long, so a path of a thousand segments costs no more.
-            prefix = prefix[: max(prefix.rfind("/", 0, self._longest + 1), 0)]
-        while True:
-            if entry is not None:
-                found = entry.by_method.get(method, entry.otherwise)
-                if found is not None:
-                    return found
-            if is_last:
-                return None
-            entry = self._prefixes.get(prefix)
-            cut = prefix.rfind("/")
-            is_last, prefix = cut < 0, prefix[:cut]
+        method = method.upper()  # Flask and Django route that way, so `get` must not avoid a rule for GET.
+        for entry in self._entries(path.removesuffix("/")):
+            rule = entry.by_method.get(method, entry.otherwise)
+            if rule is not None:
+                return rule
+        return None
+
+    def _entries(self, path: str) -> Iterator[_Entry]:
+        """The entries for `path`, the most specific first: the exact one, then the prefixes, longest first."""
+        if path in self._exact:
+            yield self._exact[path]
+        # Longer than every prefix: skipped, so that a path of a thousand segments needs no thousand look-ups.
+        end = len(path) if len(path) <= self._longest else max(path.rfind("/", 0, self._longest + 1), 0)
+        while self._prefixes and end >= 0:
+            if path[:end] in self._prefixes:
+                yield self._prefixes[path[:end]]
+            end = path.rfind("/", 0, end)
 
     def __repr__(self) -> str:
         slashes = ", allow_double_slash=True" if self.allow_double_slash else ""
