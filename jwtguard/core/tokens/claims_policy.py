@@ -1,4 +1,4 @@
-"""What an issuer's claims must say before they are believed (RFC 7519 §4.1): steps 7 and 8 of verifying.
+"""The checks of the claims of one issuer (RFC 7519 §4.1): steps 7 and 8 of verifying.
 
 >>> from jwtguard.core.tokens.jwk_set import JWKSet
 >>> policy = Policy(issuer="https://issuer.example", audience="https://api.example", keys=JWKSet([]))
@@ -27,21 +27,21 @@ from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.trust_domains import TrustDomain
 
 MAX_NUMERIC_DATE = 253402300799
-"""The last second of the year 9999: a larger date is a date in milliseconds, or nonsense (RFC 7519 §2)."""
+"""The last second of the year 9999. A larger value is not a date in seconds (RFC 7519 §2)."""
 MAX_LEEWAY = 300.0
 DEFAULT_LEEWAY = timedelta(seconds=10)
 
 
 Validity: TypeAlias = tuple[float, float]
-"""When a token holds, in seconds since the epoch: from the first until just before the second."""
+"""The period in which a token is valid, in seconds since the epoch: from the first until just before the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What tokens of one issuer must look like.
+    """The requirements for tokens of one issuer.
 
     `issuer` and `audience` (one or several) are compared exactly, or are `UNCHECKED`; an issuer of many tenants is a
-    `TenantPattern`, `NO_ISSUER` means tokens without `iss`, and a `TrustDomain` goes by `sub`. `keys` is a
+    `TenantPattern`, `NO_ISSUER` means tokens without `iss`, and a `TrustDomain` is compared with `sub`. `keys` is a
     `KeySource`. `leeway` (at most 300 s) allows for clocks that differ. `required_claims` defaults to `exp`, `iss`,
     `aud` and `sub`, less what is unchecked. `max_token_age` counts from `iat`. `algorithms` are the `alg` values
     accepted, by default those of the keys. `kind` tells access tokens from others. `past_claims` are dates that may not
@@ -93,7 +93,7 @@ class Policy:
             problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
         if not isinstance(self.kind, TokenKind):
             problems.append(f"kind is a TokenKind(...), not {type(self.kind).__name__}")
-        # A fetched source knows which it takes: then a token with another `alg` costs the provider nothing.
+        # A fetched source states its algorithms, so that a token with another `alg` causes no request.
         algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
         if algorithms is not None:
             try:
@@ -107,7 +107,7 @@ class Policy:
             is_nameless = self.issuer in (UNCHECKED, NO_ISSUER) or isinstance(self.issuer, TrustDomain)
             unchecked = {"iss"} if is_nameless else set()
             unchecked |= {"aud"} if self.audience is UNCHECKED else set()
-            # Where another claim names the subject, that one is asked for.
+            # A mapping with a subject of its own requires that claim, not `sub`.
             unchecked |= {"sub"} if getattr(self.claims, "subject", None) is not None else set()
             return tuple(name for name in ("exp", "iss", "aud", "sub") if name not in unchecked)
         if isinstance(self.required_claims, Iterable) and not isinstance(self.required_claims, str):
@@ -119,11 +119,11 @@ class Policy:
 
     @property
     def key_sources(self) -> tuple[KeySource, ...]:
-        """Where the keys may be, in the order in which the sources are asked."""
+        """The sources of the keys, in the order in which they are searched."""
         return sources_of(self.keys)
 
     def check_header(self, header: JOSEHeader, usual: frozenset[str] = TOKEN_TYPES) -> None:
-        """Check what can be told before any key is looked for (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`.
+        """Check the header before any key is searched (RFC 8725 §3.1, §3.11); raises `InvalidTokenError`.
 
         `usual` are the values of `typ` where the policy's `kind` names none.
         """
@@ -147,10 +147,10 @@ class Policy:
             raise InvalidTokenError("sub")
         if not isinstance(claims.get("jti", ""), str):
             raise InvalidTokenError("jti")
-        # RFC 8725 §3.12: another kind of token that the same issuer signs with the same keys.
+        # RFC 8725 §3.12: the same issuer may sign other kinds of tokens with the same keys.
         self.kind.check(claims)
         validity = not_before, not_after = self.validity(claims)
-        # The comparisons are written so that a clock gone mad (NaN) denies.
+        # Written with `not`, so that a clock that returns NaN denies.
         if not now < not_after:
             if "exp" in claims and not now < claims["exp"] + self._leeway:
                 raise InvalidTokenError("expired")
@@ -158,13 +158,13 @@ class Policy:
         if not now >= not_before:
             raise InvalidTokenError("not_yet_valid")
         self._check_past(claims, now)
-        # Step 8: a token that is bound to a key needs a proof of that key (RFC 7800 §3.1), whatever `cnf` holds.
+        # Step 8: a token that is bound to a key needs a proof of that key (RFC 7800 §3.1), for any value of `cnf`.
         if "cnf" in claims:
             raise InvalidTokenError("proof_of_possession")
         return validity
 
     def _check_issuer(self, claims: Mapping[str, Any]) -> None:
-        # RFC 7519 §4.1.1: the issuer, compared as it is written, no slash more or less.
+        # RFC 7519 §4.1.1: the issuer, compared character by character.
         if isinstance(self.issuer, TenantPattern | TrustDomain):
             self.issuer.check(claims)
         elif self.issuer is NO_ISSUER:
@@ -176,7 +176,7 @@ class Policy:
                 raise InvalidTokenError("iss")
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
-        # RFC 7519 §4.1.3: a string or a list of strings, one of which means us.
+        # RFC 7519 §4.1.3: a string or a list of strings, with one of `audience`.
         ours = self.accepted_audiences
         if ours is None and "aud" not in claims:
             return
@@ -196,12 +196,12 @@ class Policy:
                 raise InvalidTokenError(name)
 
     def expires_at(self, claims: Mapping[str, Any]) -> float | None:
-        """When verified `claims` cease to hold, in seconds since the epoch, leeway included; None if they always do."""
+        """When verified `claims` end, in seconds since the epoch, with leeway; None if they never end."""
         _, not_after = self.validity(claims)
         return None if not_after == _NEVER else not_after
 
     def validity(self, claims: Mapping[str, Any]) -> Validity:
-        """When verified `claims` hold, leeway included; raises `InvalidTokenError` for a date that is none.
+        """When verified `claims` are valid, with leeway; raises `InvalidTokenError` for a malformed date.
 
         RFC 7519 §4.1.4 to §4.1.6.
         """
@@ -224,7 +224,7 @@ _NEVER = float("inf")
 
 
 def _is_date(value: object) -> bool:
-    # `type`, not isinstance: True is an int. The parser has let only finite floats through.
+    # `type`, not isinstance: True is an int. The parser accepts only finite floats.
     return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE
 
 

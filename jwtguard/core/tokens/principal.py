@@ -1,11 +1,11 @@
-"""Who calls: the `Principal`, and the `ClaimsMapping` that says where a token's claims name its rights.
+"""The `Principal`, which is the caller, and the `ClaimsMapping`, which finds its roles and scopes in the claims.
 
 >>> mapping = ClaimsMapping(roles=[("realm_access", "roles")])
 >>> mapping.principal({"sub": "user-1", "realm_access": {"roles": ["admin"]}, "scope": "read write"}).roles
 frozenset({'admin'})
 
-A claim that is missing, or is not what it should be, gives nothing. A role is compared whole: `"admin"` is never
-found inside `"administrator"`.
+A claim that is missing or malformed gives no role. Roles are compared as whole strings: `"admin"` is not found in
+`"administrator"`.
 """
 
 # No `from __future__ import annotations`: FastAPI must find `NoParameter` in the constructor, not the text of it.
@@ -21,12 +21,12 @@ from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal(FromGuard):
-    """The caller that a verified token speaks for.
+    """The caller that a verified token names.
 
-    It comes from the guard alone: FastAPI and pydantic refuse to read one from a request. Tests of an application make
-    one with `jwtguard.testing.principal`.
+    Only the guard makes one: FastAPI and pydantic refuse to read one from a request. Tests of an application use
+    `jwtguard.testing.principal`.
 
-    `roles`, `scopes` and `permissions` are what the token says, without any hierarchy. `session_id` is the `sid`
+    `roles`, `scopes` and `permissions` are those in the token, without any hierarchy. `session_id` is the `sid`
     claim. `auth_time` and `expires_at` are seconds since the epoch, or None.
     """
 
@@ -40,11 +40,11 @@ class Principal(FromGuard):
     auth_time: float | None = None
     expires_at: float | None = None
 
-    # What Starlette's own `requires` and templates read from `request.user`.
+    # Starlette's `requires` and templates read these properties from `request.user`.
 
     @property
     def is_authenticated(self) -> bool:
-        """Always true: a caller without a valid token is no `Principal`."""
+        """Always true: only a caller with a valid token has a `Principal`."""
         return True
 
     @property
@@ -64,11 +64,11 @@ class Principal(FromGuard):
 
 @dataclass(frozen=True, slots=True)
 class ClaimPath:
-    """Where names stand in the claims: the keys to walk, outermost first, to a list of strings.
+    """The path to a list of names in the claims: the keys, outermost first.
 
     `single_string=True`: a lone string counts as a list of one, which some issuers send for a single role. `keys=True`:
-    the names are the keys of an object (Zitadel: `{"admin": {"1234": "acme.example"}}`); an object that says null,
-    false, 0 or "" of one of them gives nothing. `member="key"`: the names stand under this key in a list of objects
+    the names are the keys of an object (Zitadel: `{"admin": {"1234": "acme.example"}}`); an object with null,
+    false, 0 or "" for one of them gives no name. `member="key"`: the names are under this key in a list of objects
     (Kinde: `[{"id": "1", "key": "admin"}]`). These three exclude each other. Raises `ConfigurationError`.
     """
 
@@ -91,15 +91,15 @@ class ClaimPath:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it leads to strings alone."""
+        """Whether it leads to strings only."""
         return not (self.single_string or self.keys or self.member is not None)
 
 
 @runtime_checkable
 class ComputedNames(Protocol):
-    """Names that a provider spreads over several claims, in a `ClaimsMapping` beside paths.
+    """Names that a provider spreads over several claims; a `ClaimsMapping` takes it in place of a path.
 
-    An implementation is immutable and reads nothing but `claims`: what it finds is kept with a verified token.
+    An implementation is immutable and reads only `claims`, because its result is cached with the verified token.
     """
 
     def names(self, claims: Mapping[str, Any]) -> frozenset[str]:
@@ -118,7 +118,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimsMapping:
-    """Where roles, scopes and permissions stand in the claims; what several paths find is united.
+    """The paths to roles, scopes and permissions in the claims; the results of several paths are united.
 
     A path is a tuple of keys, since claim names hold dots, slashes and colons: `("realm_access", "roles")` walks two
     levels, `("https://app.example/roles",)` one; `ClaimPath` reads other shapes than a list of strings. `subject` is
@@ -151,7 +151,7 @@ class ClaimsMapping:
         ConfigurationError.raise_all(problems)
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
-        """The caller that verified `claims` describe."""
+        """The caller that verified `claims` name."""
         return Principal(
             subject=(claims.get("sub") or None) if self.subject is None else self._subject_of(claims),
             issuer=claims.get("iss"),
@@ -165,10 +165,10 @@ class ClaimsMapping:
         )
 
     def names_subject(self, claims: Mapping[str, Any], *, is_required: bool = True) -> bool:
-        """Whether what `claims` say of the subject can be one (RFC 7519 §4.1.2).
+        """Whether the subject in `claims` is well-formed (RFC 7519 §4.1.2).
 
-        `sub` may also be left out; an empty one counts as absent, and is refused only where `sub` `is_required`. A
-        subject that the mapping looks for elsewhere must be found.
+        `sub` may be absent; an empty one counts as absent, and is refused only if `sub` `is_required`. A subject with a
+        path of its own must be present.
         """
         if self.subject is not None:
             return self._subject_of(claims) is not None
@@ -199,7 +199,7 @@ def _names_path(path: object, name: str, problems: list[str]) -> Path:
 def _subject_paths(subject: object, problems: list[str]) -> tuple[tuple[str, ...], ...]:
     """One path, or a list of them: a tuple of strings is one."""
     given: Iterable[object] = (subject,)
-    # Of a list with something else in it, each member is judged, too.
+    # A list with an invalid member is still a list of paths, so that the error names that member.
     if isinstance(subject, list | tuple) and any(isinstance(path, tuple | list | ClaimPath) for path in subject):
         given = subject
     paths = [_path(path, "subject", problems) for path in given]
@@ -228,7 +228,7 @@ def _united(
 
 
 def _names(value: object, path: ClaimPath) -> frozenset[str]:
-    """Roles or permissions: all names of a claim or nothing, since half a malformed claim is no claim."""
+    """Roles or permissions: all names of a claim, or none if the claim is malformed."""
     if path.keys:
         is_granted = isinstance(value, Mapping) and all(isinstance(each, Mapping) or each for each in value.values())
         return frozenset(value) if isinstance(value, Mapping) and is_granted else _NOTHING
@@ -243,7 +243,7 @@ def _names(value: object, path: ClaimPath) -> frozenset[str]:
 
 
 def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
-    """A string of scope tokens with single spaces between (RFC 6749 §3.3), or what `_names` reads."""
+    """Scope tokens in a string, separated by single spaces (RFC 6749 §3.3), or else the result of `_names`."""
     if isinstance(value, str) and not path.keys and path.member is None:
         return frozenset(value.split(" ")) if _SCOPE.fullmatch(value) else _NOTHING
     return _names(value, path)
