@@ -117,7 +117,7 @@ def flask_jwt_extended(
 def fastapi_jwt_auth(
     key: Key, *, until: datetime, use: Use = "access", **settings: Unpack[TokenSettings]
 ) -> TrustedIssuer:
-    """Tokens of fastapi-jwt-auth, whose format is that of flask-jwt-extended.
+    """Tokens of fastapi-jwt-auth, in the format of flask-jwt-extended.
 
     `key` is its `authjwt_secret_key` or `authjwt_public_key`, and `cookie` its `authjwt_access_cookie_key`. `use` is
     that of `flask_jwt_extended`.
@@ -126,7 +126,7 @@ def fastapi_jwt_auth(
 
 
 def authx(key: Key, *, until: datetime, use: Use = "access", **settings: Unpack[TokenSettings]) -> TrustedIssuer:
-    """Tokens of authx, whose scopes stand in `scopes`.
+    """Tokens of authx, with scopes in the claim `scopes`.
 
     `key` is its `JWT_SECRET_KEY` or `JWT_PUBLIC_KEY`, and `cookie` its `JWT_ACCESS_COOKIE_NAME`. A scope is compared
     whole: `admin:*` is one, and stands for no other. `use` is that of `flask_jwt_extended`.

@@ -122,7 +122,7 @@ def _noted(span: trace.Span, response: FetchResponse) -> FetchResponse:
 def traced_store(store: SessionStore, *, tracer_provider: trace.TracerProvider | None = None) -> SessionStore:
     """A store with a span around each call, such as `jwtguard.session.take_turn`, inside the request's.
 
-    It says which method was called, not for whom. What the database's own instrumentation tells, stands inside it.
+    It names the method, not the user. Spans of the database's own instrumentation are its children.
     """
     tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
     kind = _AsyncTracedStore if is_async(store.find) else _TracedStore

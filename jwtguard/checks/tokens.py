@@ -1,4 +1,4 @@
-"""Where tokens travel, and for whom they are meant.
+"""Check token sources and audiences.
 
 >>> from jwtguard import Guard, SigningKey, TokenQuery
 >>> key = SigningKey.generate("HS256").verification_key
@@ -63,7 +63,7 @@ def _of_cookie(cookie: TokenCookie) -> Iterator[Finding]:
         yield Finding(
             "error",
             "cookie_insecure",
-            f"the cookie {cookie.sent_name} has secure=False: it travels over plain http for everybody to read",
+            f"the cookie {cookie.sent_name} has secure=False: over plain http an attacker can read it",
             why="An attacker on the network path can act as the user until the token expires.",
             remedy="remove secure=False, and use development=True on this machine",
         )
@@ -92,7 +92,7 @@ def _of_origins(guard: Guard) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "origin_insecure",
-                f"csrf trusts {origin}, whose pages anybody on the way can change",
+                f"csrf trusts {origin}: an attacker on the network can change its pages",
                 why="A changed page acts with the user's token.",
                 remedy="trust its https origin",
             )

@@ -7,8 +7,8 @@
 
 Every command is a module of its own here, and is imported when it is called. Exit codes: 0 accepted, 1 refused or
 something found, 2 wrong usage. What is printed goes to a terminal in colour and to a pipe plain; ``--json`` is for
-programs. Tokens and secrets come from standard input, a file or the environment: an argument of a command can be read
-by everybody on the machine.
+programs. Tokens and secrets come from standard input, a file or the environment, because all users of a machine can
+read the arguments of a command.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The colours in which everybody knows a token's three parts: header red, payload purple, signature blue.
+"""The usual colours of a token's three parts: header red, payload purple, signature blue.
 
 >>> [coloured.style for coloured in token_text("aa.bb.cc").spans]
 ['bold red', 'bold magenta', 'bold blue']

@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         except ConfigurationError as error:
             raise Problem(error.detail) from None
         except BrokenPipeError:
-            raise  # Nobody reads on, as behind `head`: click ends quietly.
+            raise  # The reader closed the pipe, as `head` does: click ends quietly.
         except OSError as error:
             name = "" if error.filename is None else f"{error.filename}: "
             raise Problem(f"{name}{error.strerror or type(error).__name__}") from None

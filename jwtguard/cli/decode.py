@@ -1,8 +1,8 @@
-"""`jwtguard decode`: what a token says, verified by nobody.
+"""`jwtguard decode`: shows a token without verifying it.
 
 >>> from click.testing import CliRunner
 >>> CliRunner().invoke(command, [], input="eyJhbGciOiJIUzI1NiJ9.e30.c2ln").output.splitlines()[0]
-'NOT VERIFIED: anybody can write such a token. To check it: jwtguard verify'
+'NOT VERIFIED: an attacker can write such a token. To check it: jwtguard verify'
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def command(token: str, as_json: bool) -> None:  # noqa: FBT001
         write_json({"verified": False, **view.as_json()})
     else:
         out = console()
-        out.print(Text("NOT VERIFIED: anybody can write such a token. To check it: jwtguard verify", style=WARNING))
+        out.print(Text("NOT VERIFIED: an attacker can write such a token. To check it: jwtguard verify", style=WARNING))
         out.print()
         view.print_to(out)
     end(Exit.REFUSED if view.problems else Exit.ACCEPTED)

@@ -1,4 +1,4 @@
-"""Whom a command asks about a token: the project's own guard, or one made of keys that the options name.
+"""The guard of a command: the project's own, or one built from the keys that the options name.
 
 >>> options = GuardOptions(openid="https://login.example", audience=("https://api.example",))
 >>> options.guard().issuer, options.given

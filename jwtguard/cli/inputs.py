@@ -3,7 +3,7 @@
 >>> looks_secret("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"), looks_secret("token.txt")
 (True, False)
 
-Everybody on a machine can read the arguments of its processes, and shells write them down.
+All users of a machine can read the arguments of its processes, and shells record them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INSTEAD = "pipe it in, or name what holds it: --token-file FILE, --token-env VAR
 
 
 def looks_secret(argument: str) -> bool:
-    """Whether an argument holds a token or a key, whose place is not the command line."""
+    """Whether an argument holds a token or a key, which must not stand on the command line."""
     return (
         _TOKEN.search(argument) is not None
         or "-----BEGIN" in argument
@@ -50,7 +50,7 @@ def refuse_secrets(arguments: list[str]) -> None:
     for argument in arguments:
         if looks_secret(argument):
             raise Problem(
-                "there is a token or a key among the arguments, where everybody on this machine can read it, and the"
+                "there is a token or a key among the arguments, where every user of this machine can read it, and the"
                 f" shell keeps it in its history: {INSTEAD}, or --key-file FILE for a key"
             )
 
@@ -60,7 +60,7 @@ def token_options(command: F) -> F:
 
     def read(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str:
         if given:
-            raise Problem(f"a token is no argument, since everybody on this machine could read it: {INSTEAD}")
+            raise Problem(f"a token is no argument, since every user of this machine could read it: {INSTEAD}")
         if context.resilient_parsing:
             return ""
         return read_token(context.params.pop("token_file", None), context.params.pop("token_env", None))

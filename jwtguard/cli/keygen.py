@@ -89,7 +89,7 @@ def _private(key: SigningKey, form: str) -> bytes:
         return key.to_private_pem()
     jwk = key.to_private_jwk()
     if form == "text":
-        # The text itself is the secret, in hexadecimal so that nobody takes it for base64 to be decoded first.
+        # The text itself is the secret, in hexadecimal, so that it is not mistaken for base64.
         return decode_segment(jwk["k"].encode("ascii")).hex().encode("ascii") + b"\n"
     return _json(jwk)
 

@@ -74,7 +74,7 @@ def list_keys(path: str, max_token_lifetime: timedelta, as_json: bool) -> None: 
     type=click.Choice(sorted(ALGORITHMS), case_sensitive=False),
     help="Of the new key; by default that of the one that signs now, or ES256.",
 )
-@click.option("--at-once", is_flag=True, help="The new key signs from now on: for secrets, which nobody has to fetch.")
+@click.option("--at-once", is_flag=True, help="The new key signs from now on: for secrets, which are not fetched.")
 @click.option(
     "--publish-before",
     type=duration,
@@ -95,7 +95,7 @@ def rotate(
 ) -> None:
     """Make the next key, or the first one of a directory.
 
-    It is published at once and signs later, so that everybody has fetched it by then. If there is a next key already,
+    It is published at once and signs later, so that clients have fetched it by then. If there is a next key already,
     nothing changes.
     """
     settings: Any = {"publish_before": publish_before, "max_token_lifetime": max_token_lifetime}

@@ -62,7 +62,7 @@ def console(*, stderr: bool = False) -> Console:
         reconfigure(errors="backslashreplace")  # Rather than fail at a letter that this terminal does not have.
     made = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not stream.isatty())
     if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = _UNLIMITED  # For `grep`, and for whoever pastes it.
+        made.width = _UNLIMITED  # Keeps lines whole for `grep` and for copying.
     return made
 
 

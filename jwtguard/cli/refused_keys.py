@@ -50,7 +50,7 @@ _FROM_JWK: Mapping[str, Callable[[Any], Any]] = {
 }
 
 NO_KEY = Guard(issuer=UNCHECKED, audience=UNCHECKED, keys=SigningKey.generate("ES256").verification_key, cache_size=0)
-"""A guard whose key signed nothing: it tells what a token is refused for before any key is asked."""
+"""A guard whose key signed nothing: it shows the refusals that come before the key is used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,5 +204,5 @@ def _keys_of_json(content: bytes) -> Iterator[Any]:
             else:
                 key = _FROM_JWK[jwk["kty"]](jwk)
                 yield key.public_key() if hasattr(key, "public_key") else key
-        except Exception:  # noqa: BLE001, S112 - no key, or of a kind that nobody knows
+        except Exception:  # noqa: BLE001, S112 - no key, or of an unknown kind
             continue

@@ -53,8 +53,8 @@ _STYLES: dict[State, str] = {
 def command(name: str | None, allowed: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
     """List every route of an application with what guards it.
 
-    A route is unguarded if anybody may call it and nothing says that this is meant: no rule and no decorator names it
-    as public or optional. A default of the rules that admits anybody does not say so. This holds for the routes that a
+    A route is unguarded if requests without a token reach it and no rule or decorator declares it
+    public or optional. A default of the rules that is public does not declare it. This holds for the routes that a
     framework adds, too, such as FastAPI's /docs.
 
     Exits with 1 if a route is unguarded and --allow does not name it.
@@ -152,7 +152,7 @@ def _print(routes: list[Route], unguarded: list[Route]) -> None:
         out.print(f"Tokens are read from: {', '.join(usual)}")
     if unguarded:
         advice = (
-            "put requires(...) on them, or name them in a rule: Rule(path, public) if anybody may call them, or"
+            "put requires(...) on them, or name them in a rule: Rule(path, public) if they are meant to be open, or"
             " --allow PATH"
         )
         out.print(Text(f"{len(unguarded)} unguarded: {advice}", style=BAD))
@@ -177,7 +177,7 @@ def _access_checks(route: Route | PathOverride, usual: tuple[str, ...], *, marke
     lines = []
     for check in route.access_checks:
         if check.kind == "default" and check.admits_anybody:
-            continue  # It stands in nobody's way.
+            continue  # It refuses no request.
         elsewhere = f", token from {', '.join(check.places)}" if check.places and check.places != usual else ""
         lines.append(printable(check.text + elsewhere))
     if route.state == "unguarded":

@@ -34,7 +34,7 @@ MAX_RAW = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenView:
-    """The parts of a token, believed by nobody. `problems` say what cannot be read, and why."""
+    """The parts of a token, not verified. `problems` say what cannot be read, and why."""
 
     header: Mapping[str, Any] | None
     claims: Mapping[str, Any] | None

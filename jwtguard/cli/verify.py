@@ -23,7 +23,7 @@ from jwtguard.cli.token_view import TokenView
 from jwtguard.explanation import Verdict, explain
 
 ENDS: dict[Verdict, Exit] = {"accepted": Exit.ACCEPTED, "refused": Exit.REFUSED, "unavailable": Exit.USAGE}
-"""How a command ends. Where nobody can tell, the token was not refused either."""
+"""How a command ends. A token that cannot be checked was not refused either."""
 
 
 @click.command("verify")
@@ -33,7 +33,7 @@ ENDS: dict[Verdict, Exit] = {"accepted": Exit.ACCEPTED, "refused": Exit.REFUSED,
 def command(token: str, guard: GuardOptions, as_json: bool) -> None:  # noqa: FBT001
     """Verify a token: by a key, a JWK Set, an OpenID provider, or your project's guard.
 
-    Ends with 0 if it is accepted, 1 if it is refused, and 2 if nobody can tell because the keys are out of reach.
+    Ends with 0 if it is accepted, 1 if it is refused, and 2 if the keys are out of reach.
     What --issuer and --audience do not say is not checked, and that is said. A key that a guard would refuse is looked
     at all the same: whether the signature fits it, and why a guard refuses it.
     """

@@ -37,15 +37,13 @@ HEADER: Mapping[str, Meaning] = {
     "enc": Meaning(
         "Encryption", "How the content of an encrypted token is encrypted. jwtguard takes signed ones only."
     ),
-    "jku": Meaning("URL of a JWK Set", "Where the sender says its keys are. Never read: anybody can write it."),
-    "jwk": Meaning("Key", "A key that the sender offers. Never read: anybody can write it."),
+    "jku": Meaning("URL of a JWK Set", "Where the sender says its keys are. Never read: an attacker can write it."),
+    "jwk": Meaning("Key", "A key that the sender offers. Never read: an attacker can write it."),
     "x5u": Meaning("URL of a certificate", "Where the sender says its certificate is. Never read."),
     "x5c": Meaning("Certificates", "A chain that the sender offers. Never read."),
-    "x5t": Meaning("Fingerprint of a certificate", "The SHA-1 of the certificate whose key signed. A hint, not read."),
-    "x5t#S256": Meaning("Fingerprint of a certificate", "The SHA-256 of the certificate whose key signed. Not read."),
-    "nonce": Meaning(
-        "Nonce", "Microsoft Graph's own: such tokens are for Graph alone, and nobody else can check them."
-    ),
+    "x5t": Meaning("Fingerprint of a certificate", "The SHA-1 of the certificate of the signing key. Not read."),
+    "x5t#S256": Meaning("Fingerprint of a certificate", "The SHA-256 of the certificate of the signing key. Not read."),
+    "nonce": Meaning("Nonce", "Microsoft Graph's own: only Graph can check such tokens."),
     "cat": Meaning("Category", "Clerk's name for the kind of token."),
 }
 """The header's parameters (RFC 7515 §4.1 and its registry)."""
@@ -53,10 +51,10 @@ HEADER: Mapping[str, Meaning] = {
 CLAIMS: Mapping[str, Meaning] = {
     # RFC 7519 §4.1
     "iss": Meaning("Issuer", "Who made the token. Compared letter by letter, down to a slash at its end."),
-    "sub": Meaning("Subject", "Whom it is about: the user, or the client itself. Unique for this issuer only."),
-    "aud": Meaning("Audience", "Whom it is for. An API takes it only if it finds itself here."),
-    "exp": Meaning("Expires at", "From then on nobody takes it, give or take the leeway for clocks that differ."),
-    "nbf": Meaning("Not before", "Until then nobody takes it."),
+    "sub": Meaning("Subject", "The user or the client that the token is about. Unique for this issuer only."),
+    "aud": Meaning("Audience", "The APIs it is for. An API accepts it only if it is named here."),
+    "exp": Meaning("Expires at", "Refused from this time on, plus the leeway for clocks that differ."),
+    "nbf": Meaning("Not before", "Refused before this time."),
     "iat": Meaning("Issued at", "When it was made."),
     "jti": Meaning("Token ID", "Unique for each token."),
     # RFC 8693, RFC 9068, RFC 7800, RFC 9470
@@ -138,7 +136,7 @@ CLAIMS: Mapping[str, Meaning] = {
 }
 """Claims by name (RFC 7519 §4 and its registry, OpenID Connect Core, and well-known providers)."""
 
-_OWN = Meaning("A claim of your own", "Named by a URL, so that nobody else's has the same name (RFC 7519 §4.2).")
+_OWN = Meaning("A claim of your own", "Named by a URL, so that no other claim has the same name (RFC 7519 §4.2).")
 _UNKNOWN = Meaning("Unregistered", "A name that neither a standard nor a well-known provider uses.")
 
 _HASHES = {"256": "SHA-256", "384": "SHA-384", "512": "SHA-512"}
@@ -172,5 +170,5 @@ def meaning_of_algorithm(algorithm: str) -> str:
         curve = "Ed25519 or Ed448" if algorithm == "EdDSA" else algorithm
         return f"EdDSA on the curve {curve}: a private key signs, its public half checks."
     if algorithm.lower() == "none":
-        return "Not signed at all: anybody could have written it. Refused, always."
+        return "Not signed: an attacker could have written it. Always refused."
     return "An algorithm that jwtguard does not take."

@@ -1,4 +1,4 @@
-"""Whose tokens are taken, as plain data: several issuers, presets, and introspection.
+"""Trusted issuers as plain data: several issuers, presets, and introspection.
 
 >>> found = issuers_from_config(
 ...     [{"preset": "keycloak", "issuer": "https://kc.example/realms/acme", "audience": "orders-api"}]

@@ -38,7 +38,7 @@ def keys_from_config(value: Any) -> Any:
 
 
 def _secret(value: Mapping[str, Any]) -> VerificationKey:
-    algorithm = value.get("algorithm", "HS256")  # The one that everybody means by a secret.
+    algorithm = value.get("algorithm", "HS256")  # The usual algorithm of a secret.
     return VerificationKey.from_secret(value["secret"], algorithm=algorithm, kid=value.get("kid"))
 
 

@@ -1,4 +1,4 @@
-"""What is insecure or cannot work in a configuration, found before an attacker or an outage does.
+"""Find what is insecure or cannot work in a configuration.
 
 >>> from jwtguard import UNCHECKED, Guard, SigningKey
 >>> key = SigningKey.generate("HS256")

@@ -1,4 +1,4 @@
-"""The application around a guard: routes that nobody guards, rules that nothing enforces, middlewares in a wrong order.
+"""The application around a guard: unguarded routes, rules that are not enforced, middlewares in a wrong order.
 
 >>> from jwtguard.inventory import Inventory, Route
 >>> routes = [Route(path="/reports", methods=("GET",), view="reports")]
@@ -22,7 +22,7 @@ SHOWN = 5
 
 
 def check_routes(context: DoctorContext) -> Iterator[Finding]:
-    """Routes that anybody may call, and nobody said so of them."""
+    """Find routes that need no token, though nothing declares them open."""
     unguarded = [route for route in context.routes if route.is_unguarded and not context.may_be_open(route)]
     if unguarded:
         paths = list(dict.fromkeys(route.path for route in unguarded))
@@ -31,7 +31,7 @@ def check_routes(context: DoctorContext) -> Iterator[Finding]:
             "error",
             "route_unguarded",
             f"nothing guards {', '.join(paths[:SHOWN])}{more}",
-            why="Anybody may call them, and nothing says that this is meant.",
+            why="Requests without a token reach them, and nothing declares that.",
             remedy="see jwtguard routes; put requires(...) on them, or say that they are open: Rule(path, public), or"
             " --allow PATH",
         )
@@ -92,7 +92,7 @@ def check_rules(context: DoctorContext) -> Iterator[Finding]:
                     "warning",
                     "rule_idle",
                     f"the rule {rule.path!r} covers no route",
-                    why="If it is a slip of the pen, what it was meant for falls to another rule, or to the default.",
+                    why="If it is a typing error, another rule or the default covers the intended route.",
                     remedy="compare it with jwtguard routes, or remove it",
                 )
 
@@ -133,7 +133,7 @@ def check_debug(context: DoctorContext) -> Iterator[Finding]:
             "note",
             "debug",
             "the application runs in debug mode",
-            why="Errors show code and settings to whoever provokes one.",
+            why="Error pages show code and settings to every client.",
             remedy="turn it off in production",
         )
 

@@ -1,4 +1,4 @@
-"""Asking something that may hang: with an end.
+"""Run a call that may hang, with a time limit.
 
 >>> from jwtguard.core.flow import Flow
 >>> def steps():
@@ -7,8 +7,8 @@
 >>> answer_of(lambda: Flow(steps()))
 42
 
-What can only be awaited runs on one event loop for all questions, since clients keep their connections on the first
-one that they see. Threads are daemons: whoever hangs must not keep the program from ending.
+Asynchronous calls share one event loop, since clients keep their connections on the first loop that they use. Threads
+are daemons: a call that hangs must not keep the program from ending.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jwtguard.core.flow import Flow, run_async
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds for one question, whatever time-outs whoever is asked has or lacks."""
+"""Seconds for one call, whatever its own time-out is."""
 
 
 def answer_of(make: Callable[[], Flow[T]], *, patience: float = PATIENCE) -> T:
@@ -35,7 +35,7 @@ def answer_of(make: Callable[[], Flow[T]], *, patience: float = PATIENCE) -> T:
         try:
             return _on_thread(lambda: make().run()).result(patience)
         except ConfigurationError:
-            # Something in it can only be awaited; or the program is wrong, and is so again.
+            # A part of it must be awaited; any other error is raised again below.
             return asyncio.run_coroutine_threadsafe(_awaited(make), _loop()).result(patience)
     except TimeoutError as error:
         raise TimeoutError(str(error) or f"there was no answer within {patience:g} s") from None
@@ -47,7 +47,7 @@ def _on_thread(function: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -1,4 +1,4 @@
-"""What is examined: guards, sessions, and the application that they are in.
+"""What the doctor examines: guards, sessions, and their application.
 
 >>> DoctorContext().guards
 ()
@@ -21,7 +21,7 @@ from jwtguard.inventory import Inventory, Route, inventory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorContext:
-    """Guards and sessions, each once. `workers`: how many processes serve, None if nobody said.
+    """Guards and sessions, each once. `workers`: how many processes serve, None if unknown.
 
     `asks_network`: whether checks may ask providers and stores. `allowed`: rules for the paths of routes that may be
     unguarded.
@@ -79,7 +79,7 @@ class DoctorContext:
 
 
 def rules_of_allowed(paths: Iterable[str]) -> Rules:
-    """Rules that name these paths, in the words of rules; of the default nothing is said."""
+    """Return rules that name these paths; their default is not used."""
     return Rules([Rule(path if path != "/" else "", public) for path in dict.fromkeys(paths)])
 
 

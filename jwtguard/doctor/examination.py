@@ -1,4 +1,4 @@
-"""All checks, and running them.
+"""The list of all checks, and `examine`, which runs them.
 
 >>> from jwtguard.doctor.context import DoctorContext
 >>> examine(DoctorContext(asks_network=False))
@@ -30,7 +30,7 @@ Check: TypeAlias = Callable[[DoctorContext], Iterable[Finding]]
 
 
 def check_tokens(context: DoctorContext) -> Iterator[Finding]:
-    """Where tokens travel and for whom they are meant, of every guard."""
+    """Check the token sources and audiences of every guard."""
     return (finding for guard in context.guards for finding in findings_of(guard))
 
 
@@ -58,7 +58,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def examine(context: DoctorContext) -> list[Finding]:
-    """What all checks find, the worst first. A check that breaks is a finding itself."""
+    """Run all checks and return the findings, the worst first. A check that raises gives a finding."""
     found = [finding for check in CHECKS for finding in _run(check, context)]
     return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
 
@@ -66,14 +66,14 @@ def examine(context: DoctorContext) -> list[Finding]:
 def _run(check: Check, context: DoctorContext) -> list[Finding]:
     try:
         return list(check(context))
-    except Exception as error:  # noqa: BLE001 - the other checks still have something to say
+    except Exception as error:  # noqa: BLE001 - the other checks still run
         return [
             Finding(
                 "warning",
                 "check_failed",
-                # Its type alone: what an error of somebody else's says may hold anything.
+                # Its type only: the message of another library's error may hold a secret.
                 f"{check.__name__} could not be finished: {type(error).__name__}",
-                why="What it looks for, nobody has looked for.",
-                remedy="If this stays so, report it with the type of what it looked at.",
+                why="The problem that it looks for may exist.",
+                remedy="If it happens again, report it with the type of the examined object.",
             )
         ]

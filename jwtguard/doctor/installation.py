@@ -1,4 +1,4 @@
-"""What is installed beside us.
+"""Check the installed distributions.
 
 >>> from jwtguard.doctor.context import DoctorContext
 >>> list(check_distribution(DoctorContext()))

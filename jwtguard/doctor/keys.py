@@ -30,13 +30,13 @@ _NEW_SECRET = 'make one with python -c "import secrets; print(secrets.token_hex(
 
 
 def check_secrets(context: DoctorContext) -> Iterator[Finding]:
-    """Shared secrets that somebody thought up. Those that are too short never get as far as here."""
+    """Find shared secrets that can be guessed. Secrets that are too short are refused when they are loaded."""
     for key in _keys(context):
         if key.is_guessable:
             yield Finding(
                 "error",
                 "secret_guessable",
-                f"the {key.algorithm} secret{_named(key)} looks thought up",
+                f"the {key.algorithm} secret{_named(key)} looks guessable",
                 why="An attacker who has one token can try millions of secrets a second, and then be any user.",
                 remedy=_NEW_SECRET,
             )
@@ -45,7 +45,7 @@ def check_secrets(context: DoctorContext) -> Iterator[Finding]:
             yield Finding(
                 "error",
                 "refresh_secret_guessable",
-                f"the {key.algorithm} secret{_named(key)} of refresh_keys looks thought up",
+                f"the {key.algorithm} secret{_named(key)} of refresh_keys looks guessable",
                 why="An attacker who has one refresh token can try millions of secrets a second, and then write tokens"
                 " for sessions of other users.",
                 remedy=_NEW_SECRET,
@@ -94,13 +94,13 @@ def check_transport(context: DoctorContext) -> Iterator[Finding]:
                 "warning",
                 "keys_over_http",
                 f"the keys of {source.address} come over plain http",
-                why="An attacker on the way chooses whose tokens are trusted.",
+                why="An attacker on the network can replace the keys and sign tokens.",
                 remedy="use https, and leave out allow_http_loopback and allow_http_hosts",
             )
 
 
 def check_certificates(context: DoctorContext) -> Iterator[Finding]:
-    """Certificates whose keys check tokens, and which end soon."""
+    """Find certificates of verification keys that expire soon."""
     now = context.guards[0].clock() if context.guards else 0.0
     for key in _keys(context):
         if key.not_after is None or key.not_after - now > SOON:
@@ -141,7 +141,7 @@ def _of_signing_keys(keys: SigningKeys) -> Iterator[Finding]:
             "error",
             "signing_keys_exposed",
             f"others on this machine may read {', '.join(readable)} in {keys.path}",
-            why="Whoever holds a signing key can be anybody.",
+            why="A user who reads a signing key can sign tokens for every subject.",
             remedy="chmod 600 them, and think about jwtguard keys rotate",
         )
     now = keys.clock()
@@ -151,7 +151,7 @@ def _of_signing_keys(keys: SigningKeys) -> Iterator[Finding]:
             "error",
             "no_signing_key",
             f"no key at {keys.path} signs",
-            why="Nobody can log in.",
+            why="No user can log in.",
             remedy="make one: jwtguard keys rotate",
         )
     elif current.signs_from is not None and now - current.signs_from > OLD and "next" not in {s.role for s in states}:
@@ -161,7 +161,7 @@ def _of_signing_keys(keys: SigningKeys) -> Iterator[Finding]:
             "signing_key_old",
             f"the key {current.kid} has signed for {days} days, and there is no next one",
             why="The longer a key is in use, the more copies of it there are.",
-            remedy="jwtguard keys rotate: nobody is logged out by it",
+            remedy="jwtguard keys rotate, which logs no user out",
         )
 
 

@@ -74,7 +74,7 @@ def _of_clock(source: FetchedKeys, guard: Guard) -> Iterator[Finding]:
 
 
 def check_introspection(context: DoctorContext) -> Iterator[Finding]:
-    """Ask about a token that nobody has issued: the answer must be that it is not active."""
+    """Introspect a token that was never issued: the answer must be that it is not active."""
     for guard in context.guards if context.asks_network else ():
         if guard.introspection is None:
             continue

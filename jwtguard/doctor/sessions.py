@@ -31,7 +31,7 @@ def check_guards_of_sessions(context: DoctorContext) -> Iterator[Finding]:
                 "error",
                 "tokens_refused",
                 problems[0],
-                why="Whoever logs in is refused with the token that they just got.",
+                why="A user who logs in is refused with the new token.",
                 remedy="give the guard the issuer's names, and keys=issuer.verification_keys",
             )
 

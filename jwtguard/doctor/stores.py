@@ -31,7 +31,7 @@ from jwtguard.doctor.context import DoctorContext
 from jwtguard.stores.memory import MemoryStore
 
 PROBE = "jwtguard-doctor"
-"""A session id that nobody has."""
+"""An id that no session has."""
 
 
 def check_kind_of_store(context: DoctorContext) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _of_redis(client: Any) -> Iterator[Finding]:  # noqa: ANN401 - four classes 
             "redis_evicts",
             f"Redis drops keys when its memory is full: maxmemory-policy is {policy}"
             + ("" if limit != "0" else ", though no maxmemory is set"),
-            why="A dropped session logs its user out; a dropped revocation is a session that nobody knows ended.",
+            why="A dropped session logs its user out; a dropped revocation makes an ended session valid again.",
             remedy="CONFIG SET maxmemory-policy noeviction, or a Redis of its own for sessions",
         )
     if settings["aof_enabled"] == "0":
@@ -110,7 +110,7 @@ def _of_redis(client: Any) -> Iterator[Finding]:  # noqa: ANN401 - four classes 
             "warning",
             "redis_no_timeout",
             "the Redis client has no socket_timeout",
-            why="A server that hangs holds every request that asks it, for ever, where 503 is meant.",
+            why="If the Redis server hangs, every request that uses it waits forever instead of getting 503.",
             remedy="Redis(..., socket_timeout=2, socket_connect_timeout=2)",
         )
 

@@ -174,7 +174,7 @@ class RefreshCookieDelivery:
         self.refresh_cookie = _refresh_cookie(guard, refresh_cookie, "Strict", development=development)
 
     def check_origin(self, request: HTTPRequest) -> None:
-        """Check where a request comes from whose cookie a browser sends along for any page."""
+        """Check the origin of a request with a cookie, which a browser sends for any page."""
         _check_origin(self._csrf, request)
 
     def refresh_token(self, request: HTTPRequest, parameters: Parameters) -> str | None:

@@ -1,4 +1,4 @@
-"""What may be said about the routes, in the same words for every framework.
+"""The settings of the shipped routes, the same for every framework.
 
 >>> settings: EndpointSettings = {"delivery": "cookies", "silent_renewal": True}
 """

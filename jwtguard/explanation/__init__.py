@@ -38,7 +38,7 @@ from jwtguard.explanation.token_context import TokenContext
 from jwtguard.guard import Guard
 
 _INTROSPECTED = 2
-"""The step in whose place an opaque token's issuer is asked."""
+"""The step that introspection replaces for an opaque token."""
 
 
 def explain(guard: Guard, text: str, *, route: Route | None = None, redact: bool = False) -> Flow[Explanation]:
@@ -94,7 +94,7 @@ def _step_of(error: JWTGuardError, context: TokenContext, *, is_opaque: bool) ->
         return last
     first = early[0]
     if error.reason in {"iss", "trust_domain"}:
-        # Whose token it is must be known early where there are several issuers, or keys to be fetched.
+        # With several issuers, or fetched keys, the issuer is checked before the key.
         is_late = all(isinstance(policy.keys, JWKSet) for policy in context.policies)
         return last if is_opaque or (len(context.policies) == 1 and is_late) else first
     try:

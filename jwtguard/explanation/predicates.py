@@ -1,4 +1,4 @@
-"""Questions that remedies ask of a token and of the guard that refused it.
+"""Predicates over a token and the guard that refused it, which choose the remedy.
 
 >>> from jwtguard import Guard, SigningKey
 >>> key = SigningKey.generate("HS256")
@@ -58,7 +58,7 @@ def header_is(name: str, pattern: str) -> Callable[[TokenContext], bool]:
 
 
 def algorithm_unknown(context: TokenContext) -> bool:
-    """Whether `alg` names an algorithm that nobody here supports."""
+    """Whether `alg` names an algorithm that jwtguard does not support."""
     return isinstance(context.member("alg"), str) and context.member("alg") not in ALGORITHMS
 
 
@@ -94,12 +94,12 @@ def key_is_skipped(context: TokenContext) -> bool:
 
 
 def kid_missing(context: TokenContext) -> bool:
-    """Without a kid, several keys fit the algorithm, so that nobody can tell which is meant."""
+    """Whether the token has no kid and several keys fit the algorithm."""
     return not context.member("kid") and sum(context.member("alg") in key.names for key in context.keys or ()) > 1
 
 
 def another_issuer(context: TokenContext) -> bool:
-    """Whether the token says that it is from somebody else."""
+    """Whether the token names another issuer."""
     return (
         bool(context.issuer)
         and context.policy is not None
@@ -109,7 +109,7 @@ def another_issuer(context: TokenContext) -> bool:
 
 
 def of_auth0(context: TokenContext) -> bool:
-    """An opaque text, and a guard whose issuer is Auth0."""
+    """Whether the text is opaque and the guard's issuer is Auth0."""
     return "." not in context.text and any(re.search(r"\.auth0\.com/?$", wanted) for wanted in context.wanted_issuers)
 
 

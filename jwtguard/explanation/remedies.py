@@ -159,9 +159,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "This is an access token of Google, which is opaque. Send the ID token, with a guard for google(...).",
     ),
     _remedy("form", text(r"%2e"), "Decode the token from its URL form: %2E stands for a dot."),
-    _remedy(
-        "form", text(r"^[^.]+\.[^.]+\.$"), "Nobody signed it (alg none): such a token proves nothing. Have it signed."
-    ),
+    _remedy("form", text(r"^[^.]+\.[^.]+\.$"), "It is not signed (alg none) and proves nothing. Have it signed."),
     _remedy("form", text(r"^[^.]+\.[^.]+$"), "The signature is missing: copy the whole token."),
     _remedy(
         "form",
@@ -193,9 +191,7 @@ REMEDIES: tuple[Remedy, ...] = (
         header_has("b64"),
         "Have the issuer encode the payload: b64 is not for tokens (RFC 7797 §7).",
     ),
-    _remedy(
-        "alg", header_is("alg", "none"), "Nobody signed it (alg none): such a token proves nothing. Have it signed."
-    ),
+    _remedy("alg", header_is("alg", "none"), "It is not signed (alg none) and proves nothing. Have it signed."),
     _remedy("alg", header_has("enc"), "This is an encrypted token (JWE): have the issuer send signed ones."),
     _remedy(
         "alg",
@@ -262,7 +258,7 @@ REMEDIES: tuple[Remedy, ...] = (
     _remedy(
         "signature",
         another_issuer,
-        "The token says that it is from {iss}, and this guard has the keys of {wanted_iss}: whose do you mean?",
+        "The token says that it is from {iss}, and this guard has the keys of {wanted_iss}: use a matching pair.",
     ),
     _remedy(
         "missing_aud",
@@ -278,7 +274,7 @@ REMEDIES: tuple[Remedy, ...] = (
     _remedy(
         "missing_exp",
         always,
-        "The issuer must send exp: a token without it is good for ever, for whoever stole it.",
+        "The issuer must send exp: a stolen token without it stays valid forever.",
     ),
     _remedy("iss", lambda context: not context.issuer, "The issuer must send iss as a string that is not empty."),
     _remedy(
@@ -307,7 +303,7 @@ REMEDIES: tuple[Remedy, ...] = (
     _remedy(
         "iss",
         entra_of_another_cloud,
-        'An Entra token of another cloud: use entra(..., cloud="usgov") or cloud="china", whose issuer is {iss}.',
+        'An Entra token of another cloud: use entra(..., cloud="usgov") or cloud="china"; its issuer is {iss}.',
     ),
     _remedy(
         "iss",

@@ -23,8 +23,7 @@ class Step:
 
     `number` is 1 to 8 as in `docs/verification.md`, 9 to 11 for CSRF, revocation and authorization. `rfc` says where
     it is written down. `expected` and `found` are sentences for people, `found` and `remedy` empty where there is
-    nothing to say. All of them may hold text from the token, which nobody has verified: escape them where they are
-    shown.
+    nothing to say. All of them may hold unverified text from the token: escape them where they are shown.
     """
 
     number: int

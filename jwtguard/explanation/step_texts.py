@@ -325,7 +325,7 @@ def _not_text(context: TokenContext, reason: str) -> Pair:
 
 
 def _unforeseen(context: TokenContext, reason: str) -> Pair:
-    return "nothing unforeseen", "an error, whose type the log names"
+    return "no unexpected error", "an error; the log names its type"
 
 
 _BY_REASON: dict[str, Callable[[TokenContext, str], Pair]] = {

@@ -7,7 +7,7 @@
 >>> context.audiences, context.shown("aud"), context.shown("iss")
 (['x'], 'aud "x"', 'no iss')
 
-Nothing here decides anything: the token is read by the core's own functions, and believed by nobody.
+Nothing here decides anything: the core's own functions read the token, and its content is not trusted.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ PLAIN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenContext:
-    """A token and the guard that it meets. `header`, `claims`: None where they cannot be read; nobody verified them.
+    """A token and the guard that it meets. `header`, `claims`: None where they cannot be read; not verified.
 
-    `policy`: what tokens of its issuer must be, None if nobody trusts that one. `keys`: what is at hand of the
+    `policy`: the policy for its issuer, None if the issuer is not trusted. `keys`: what is loaded of the
     issuer's keys. `now`: seconds since the epoch. `redact`: values that concern a person are told by their length.
     """
 
@@ -140,7 +140,7 @@ class TokenContext:
             return None
         try:
             candidates = self.keys.candidates(kid or None, algorithm)
-        except Exception:  # noqa: BLE001 - keys of somebody else's making, which the guard has judged
+        except Exception:  # noqa: BLE001 - a third-party key source; the guard has handled its error
             return None
         return candidates[0] if candidates else None
 

@@ -1,4 +1,4 @@
-"""What a request has to pass before a view runs: rules of middlewares, and `requires` on the view.
+"""The checks of a request before its view runs: rules of middlewares, and `requires` on the view.
 
 >>> from jwtguard.core.access.requirements import has_role
 >>> AccessCheck(kind="decorator", requirement=has_role("admin")).text
@@ -26,9 +26,9 @@ jwtguard's, named by its text."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessCheck:
-    """One thing that a request has to pass. `requirement` is None for what is not jwtguard's: `name` says what it is.
+    """One check of a request. `requirement` is None for a check of another library, which `name` names.
 
-    `tokens_from` is where the token may travel: None where the guard says, and nobody knows which.
+    `tokens_from` is where the token may travel: None means the guard's own setting.
     """
 
     kind: AccessCheckKind
@@ -41,7 +41,7 @@ class AccessCheck:
 
     @property
     def text(self) -> str:
-        """What it is, in the words of whoever wrote it."""
+        """The check as its author wrote it."""
         match self.kind:
             case "rule" if self.rule is not None:
                 return f"rule {self.rule.path!r}: {self.requirement!r}"

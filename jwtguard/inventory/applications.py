@@ -1,4 +1,4 @@
-"""Looking into an application, whatever it is made of: which framework, which middlewares, what is mounted in it.
+"""Find the routes of an application: its framework, its middlewares, and the applications mounted in it.
 
 >>> async def app(scope, receive, send): ...
 >>> [(route.path, route.kind, route.state) for route in inventory(app).routes]
@@ -23,7 +23,7 @@ _DJANGO = "django.core.handlers.base.BaseHandler"
 _GUARD = "jwtguard.asgi.GuardMiddleware"
 _DISPATCHER = "werkzeug.middleware.dispatcher.DispatcherMiddleware"
 _WRAPPED = ("app", "wsgi_application", "application")
-"""Where middlewares keep what they wrap."""
+"""Attributes in which middlewares keep the wrapped application."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Inventory:
 
 
 def inventory(app: object) -> Inventory:
-    """What there is in `app`: a Flask, Starlette or FastAPI application, or any around one; a handler of Django's."""
+    """Return the routes of `app`: a Flask, Starlette or FastAPI application, a wrapper of one, or a Django handler."""
     found = Inventory()
     walked = list(_walk(app, Place(), _Walk(found)))
     slips, missed = bypassed(one.view for one in walked), gaps(walked)
@@ -49,19 +49,19 @@ def inventory(app: object) -> Inventory:
 
 
 def discover_routes(app: object) -> Iterator[DiscoveredRoute]:
-    """Every route of `app` as its framework has it, in the order in which it was written down."""
+    """Yield every route of `app` in the framework's order."""
     return _walk(app, Place(), _Walk(Inventory()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Where all is written down, and the applications around the one at hand, outermost first."""
+    """The inventory that is being filled, and the enclosing applications, outermost first."""
 
     seen: Inventory
     around: tuple[Any, ...] = ()
 
     def into(self, app: Any) -> _Walk:  # noqa: ANN401 - any application
-        """One further in."""
+        """Enter `app`."""
         if all(app is not each for each in self.seen.applications):
             self.seen.applications.append(app)
         return _Walk(self.seen, (*self.around, app))
@@ -88,7 +88,7 @@ def _walk(app: Any, place: Place, walk: _Walk) -> Iterator[DiscoveredRoute]:  # 
 
 
 def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - see above
-    """Into a middleware; what is none stands for all paths below where it stands."""
+    """Enter a middleware; any other object stands for all paths below its mount point."""
     if _GUARD in kinds:
         from jwtguard.inventory.starlette_app import behind  # noqa: PLC0415 - only where there is ASGI
 
@@ -109,12 +109,12 @@ def _walk_wrapped(app: Any, kinds: set[str], place: Place, walk: _Walk) -> Itera
 
 
 def _mounted_beside(app: Any, place: Place, walk: _Walk) -> Iterator[DiscoveredRoute]:  # noqa: ANN401 - see above
-    """What Werkzeug's DispatcherMiddleware has beside what it wraps."""
+    """Yield the routes of the applications mounted by Werkzeug's DispatcherMiddleware."""
     if _DISPATCHER in _kinds(app):
         for path, mounted in app.mounts.items():
             yield from _walk(mounted, place.below(PathTemplate([path])), walk)
 
 
 def _kinds(app: object) -> set[str]:
-    """The names of its classes: whether it is of a framework, without importing that."""
+    """Return the qualified names of its classes, to recognise a framework without importing it."""
     return {f"{base.__module__}.{base.__qualname__}" for base in type(app).__mro__}

@@ -42,7 +42,7 @@ def django_routes(place: Place) -> Iterator[DiscoveredRoute]:
 
 
 def _middlewares() -> Iterator[DjangoGuard]:
-    """What our middlewares in the settings go by, outermost first."""
+    """Yield the guards of our middlewares in the settings, outermost first."""
     for path in settings.MIDDLEWARE:
         middleware = import_string(path)
         if isinstance(middleware, type) and issubclass(middleware, GuardMiddleware):
@@ -51,7 +51,7 @@ def _middlewares() -> Iterator[DjangoGuard]:
 
 
 def _exempting(auth: DjangoGuard) -> Any:  # noqa: ANN401 - as `GuardLayer.exempts`
-    # One that knows of no routes lets none of them pass.
+    # A middleware without shipped routes exempts none.
     return lambda method, path, view: auth.endpoints is not None and getattr(view, EXEMPT, None) is auth.guard
 
 
@@ -101,12 +101,12 @@ def _parts(pattern: Any) -> list[Part]:  # noqa: ANN401 - Django's stubs name no
             end = match.end()
         return [*parts, route[end:]]
     if isinstance(pattern, RegexPattern):
-        # A regular expression may match whatever it likes from its first sign on: nothing less is said of it.
+        # A regular expression may match anything from its first special character on.
         regex = str(pattern).removeprefix("^")
         plain = _PLAIN.match(regex)
         literal = "" if plain is None else plain[0]
         rest = regex[len(literal) :]
-        if rest[:1] in {"?", "*", "{", "|"}:  # It may do without the last character, or without all of them.
+        if rest[:1] in {"?", "*", "{", "|"}:  # The quantifier makes the last literal character optional.
             literal, rest = "", regex
         whole: list[Part] = [re.sub(r"\\(.)", r"\1", literal)]
         return whole if rest in {"", "$", r"\Z"} else [*whole, Parameter(rest, ".*")]
@@ -138,11 +138,11 @@ def _default_guard() -> Guard | None:
     try:
         return default_auth().guard
     except ConfigurationError:
-        return None  # There is none, and the views that need one say so themselves.
+        return None  # There is none; views that need one raise their own error.
 
 
 def _third_party(view: Any) -> Iterator[AccessCheck]:  # noqa: ANN401 - any view
-    """What Django itself, or its REST framework, has in the way."""
+    """Yield the checks of Django itself and of its REST framework."""
     yield from third_party_checks(view)
     if getattr(view, "admin_site", None) is not None:
         yield AccessCheck(kind="third_party", name="the login of Django's admin")

@@ -84,7 +84,7 @@ def _template(rule: Rule) -> PathTemplate:
 
 
 def _has_no_files(app: Flask, endpoint: str) -> bool:
-    """Whether it is the route of static files that Flask makes unasked, without a folder to serve from."""
+    """Whether it is Flask's automatic route for static files, without a folder to serve."""
     if endpoint != "static" or app.static_folder is None:
         return False
     return not Path(app.static_folder).is_dir()

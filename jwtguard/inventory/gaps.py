@@ -1,4 +1,4 @@
-"""Views that are reached by several paths, of which a rule covers some: format suffixes, a second URL for one view.
+"""Find views with several paths of which rules cover only some: format suffixes, a second URL for one view.
 
 >>> gaps([])
 {}
@@ -14,7 +14,7 @@ from jwtguard.inventory.route import DiscoveredRoute
 
 
 def gaps(routes: Sequence[DiscoveredRoute]) -> dict[int, tuple[str, ...]]:
-    """What rules miss, by the position in `routes` of the path that none of them covers."""
+    """Return the rules that miss a path, by the position of its route in `routes`."""
     by_view: dict[int, list[int]] = defaultdict(list)
     for position, route in enumerate(routes):
         by_view[id(route.view)].append(position)

@@ -1,4 +1,4 @@
-"""One route of an application, and what is in its way; from what a framework's part of this package found.
+"""One route of an application with its access checks.
 
 >>> Route(path="/reports", methods=("GET",), view="reports").state
 'unguarded'
@@ -27,7 +27,7 @@ ANY = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathOverride:
-    """Some paths of a route that another rule covers than the rest; `…` in `path` stands for anything."""
+    """Paths of a route that another rule covers than the rest; `…` in `path` is any text."""
 
     path: str
     access_checks: tuple[AccessCheck, ...]
@@ -60,11 +60,11 @@ class Route:
 
     @property
     def state(self) -> State:
-        """What a request meets there.
+        """Whether a token is needed.
 
-        `guarded`: a good token is needed. `optional`, `public`: somebody said that it is not. `denied`: nobody passes.
-        `foreign`: something else than jwtguard is in the way. `unguarded`: anybody passes, and nobody said so of this
-        route.
+        `guarded`: a valid token is needed. `optional`, `public`: a rule or decorator declares that none is needed.
+        `denied`: every request is refused. `third_party`: another library checks the request. `unguarded`: no token is
+        needed, and nothing declares that for this route.
         """
         return _state(self.access_checks)
 
@@ -83,7 +83,7 @@ def _state(access_checks: Iterable[AccessCheck]) -> State:
         return "guarded"
     if any(check.requirement is None for check in access_checks):
         return "third_party"
-    # A default that admits anybody says nothing of this route: whoever relies on it has forgotten the decorator.
+    # A public default declares nothing about this route: its decorator may have been forgotten.
     said = {mode for kind, mode in ours if kind != "default"}
     if not said:
         return "unguarded"
@@ -157,7 +157,7 @@ class DiscoveredRoute:
         needs_no_token = any(check.kind == "shipped" and check.admits_anybody for check in access_checks)
         if needs_no_token and not all(check.admits_anybody for check in ours):
             notes.append(
-                "the middleware asks for a token here, so nobody can log in once theirs has expired: give it the"
+                "the middleware requires a token here, so users with an expired one cannot log in: give it the"
                 " object that made these routes, as in guard=auth"
             )
         return Route(
@@ -174,7 +174,7 @@ class DiscoveredRoute:
         )
 
     def in_front(self, method: str) -> list[AccessCheck | None]:
-        """What each middleware asks of a request for one of the paths that no rule names by accident."""
+        """Return each middleware's check for a path that only matches rules for the whole template."""
         return [_middleware_check(layer, method, self._path(layer), self.view) for layer in self.layers]
 
     def _loosely_covered(self, method: str) -> Iterator[str]:
@@ -194,7 +194,7 @@ class DiscoveredRoute:
         return self.reaches(exact or "/") or self.reaches(f"{exact}/")
 
     def _path(self, layer: GuardLayer) -> str:
-        """One of the paths that the middleware sees: one that no rule names by accident."""
+        """Return a path as the middleware sees it, filled so that no rule names it by accident."""
         return self._below(layer).filled(self._filler(layer))
 
     def _below(self, layer: GuardLayer) -> PathTemplate:
@@ -222,7 +222,7 @@ class DiscoveredRoute:
 
 
 def _other_spellings(path: str, filler: str) -> Iterator[str]:
-    """What a pattern takes for `path` that ignores case, or does not begin or end where the path does."""
+    """Yield other spellings of `path` that a case-insensitive or unanchored pattern matches."""
     for start in (match.end() for match in re.finditer("/", path)):
         yield path[:start] + path[start:].swapcase()
         yield path[:start] + filler + path[start:]
@@ -262,19 +262,19 @@ def _name(view: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where in an application a walk stands: below which path, behind which middlewares, on which host."""
+    """A position in an application: the path prefix, the middlewares in front, the host."""
 
     template: PathTemplate = field(default_factory=lambda: PathTemplate(()))
     layers: tuple[GuardLayer, ...] = ()
     host: str | None = None
 
     def behind(self, guard: Guard, exempts: Callable[[str, str, object], bool]) -> Place:
-        """The same, behind one more middleware."""
+        """Return the position behind one more middleware."""
         layer = GuardLayer(guard=guard, start=len(self.template.parts), exempts=exempts)
         return replace(self, layers=(*self.layers, layer))
 
     def below(self, template: PathTemplate) -> Place:
-        """Further down, where a mounted application sees only the rest of the path."""
+        """Return the position below `template`, as for a mounted application."""
         return replace(self, template=self.template + template)
 
     @property

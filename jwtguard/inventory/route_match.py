@@ -1,4 +1,4 @@
-"""What one request has to pass: the route that a path leads to, with the rules and decorators in the way.
+"""Match a request to its route, with the rules and decorators that check it.
 
 >>> from flask import Flask
 >>> from jwtguard import Guard, Rule, Rules, SigningKey, has_role
@@ -29,7 +29,7 @@ from jwtguard.inventory.template import PathTemplate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteMatch:
-    """What stands between a request and its view.
+    """The route of one request and its checks.
 
     `template` is the path of the route as the application wrote it. `layers` are the guards of the middlewares, each
     with the path that its rules see. `requirements` are those of decorators, outermost first, `guards` theirs.

@@ -26,7 +26,7 @@ from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.view_metadata import marks_of
 
 Walk: TypeAlias = Callable[[Any, Place], Iterable[DiscoveredRoute]]
-"""Looks into whatever application is mounted somewhere."""
+"""Yields the routes of a mounted application."""
 
 _PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::[^{}]*)?\}")
 _HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -55,7 +55,7 @@ def _behind(middleware: Any, place: Place) -> Place:  # noqa: ANN401 - Starlette
 
 
 async def _nowhere(*_: object) -> None:
-    """Stands where an application would: the middleware is made to be looked at."""
+    """Placeholder application: the middleware is only built to be inspected."""
 
 
 def _flattened(app: Any) -> Iterable[Any]:  # noqa: ANN401 - see above
@@ -73,7 +73,7 @@ def _route(route: Any, place: Place, walk: Walk) -> Iterator[DiscoveredRoute]:  
         return
     endpoint = getattr(route, "endpoint", None)
     if endpoint is None:
-        # A Mount, or a route of somebody else's making, which is no more than an application.
+        # A Mount, or a third-party route, which is treated as an application.
         path = getattr(route, "path", None) or ""
         yield from walk(getattr(route, "app", route), place.below(_template(path, route)))
         return
@@ -148,7 +148,7 @@ def _dependencies(route: Any, place: Place) -> Iterator[AccessCheck]:  # noqa: A
 
 
 def _slips(dependant: Any, endpoint: object) -> Iterator[str]:  # noqa: ANN401 - FastAPI's, or None
-    """Callers that do not come from the guard, in the signature of a FastAPI endpoint and of what it depends on."""
+    """Find `Principal` parameters of a FastAPI endpoint and its dependencies that the guard does not fill."""
     if dependant is None:
         return
     name = getattr(endpoint, "__qualname__", type(endpoint).__qualname__)
@@ -176,7 +176,7 @@ def _annotations(call: object) -> dict[str, Any]:
     try:
         parameters = inspect.signature(signed, eval_str=True).parameters.values()
     except NameError:
-        return {}  # With names that only type checkers import.
+        return {}  # Some names are imported for type checkers only.
     return {
         each.name: get_args(each.annotation)[0] if get_origin(each.annotation) is Annotated else each.annotation
         for each in parameters
@@ -189,7 +189,7 @@ def _is_ours(dependency: Any) -> bool:  # noqa: ANN401 - FastAPI's
 
 
 def _is_security(call: object) -> bool:
-    """Whether it is one of FastAPI's own schemes, behind which somebody's own check stands."""
+    """Whether it is one of FastAPI's security schemes, which other code checks."""
     return any(base.__name__ == "SecurityBase" for base in type(call).__mro__) and not hasattr(call, "places")
 
 

@@ -1,4 +1,4 @@
-"""Guards of other people's making that leave a trace on a view: named, so that their routes do not count as unguarded.
+"""Decorators of other libraries that refuse requests: named, so that their routes do not count as unguarded.
 
 >>> from starlette.authentication import requires
 >>> @requires("authenticated")

@@ -171,7 +171,7 @@ def test_every_algorithm_has_words() -> None:
         "HS384",
         "HS512",
     }
-    assert "Refused, always" in meaning_of_algorithm("nOnE")
+    assert "Always refused" in meaning_of_algorithm("nOnE")
     assert "does not take" in meaning_of_algorithm("XX256") + meaning_of_algorithm("HS1")
 
 

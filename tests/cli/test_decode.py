@@ -26,7 +26,7 @@ def test_it_says_that_nothing_was_verified() -> None:
     code, output = decoded(token())
 
     assert code == 0
-    assert output.startswith("NOT VERIFIED: anybody can write such a token.")
+    assert output.startswith("NOT VERIFIED: an attacker can write such a token.")
 
 
 def test_dates_are_dates() -> None:

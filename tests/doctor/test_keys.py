@@ -36,7 +36,7 @@ from tests.samples import NOW, clock, guard, issuer
     ],
 )
 def test_secrets(secret: str | bytes, is_found: bool) -> None:
-    """A secret that somebody thought up is found; one that was made at random is not, and neither is shown."""
+    """A guessable secret is found; a random one is not, and neither is shown."""
     key = VerificationKey.from_secret(secret, algorithm="HS256", kid="k1")
     found = list(check_secrets(context(guards=[guard(keys=key)])))
     assert codes(found) == ([("error", "secret_guessable")] if is_found else [])

@@ -4,7 +4,7 @@
 >>> CliRunner().invoke(command, ["--help"]).exit_code
 0
 
-`server.py` answers requests, `gate.py` says whose, `actions.py` what they do; the page stands in `page/`.
+`server.py` answers requests, `gate.py` checks who sent them, `actions.py` performs them; `page/` is the page.
 """
 
 from jwtguard.cli.debugger.launch import command as command

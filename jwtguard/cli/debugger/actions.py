@@ -111,7 +111,7 @@ class Actions:
         return _pair(key)
 
     def fetch(self, data: Data) -> Data:
-        """Fetch the keys behind an address, of a JWK Set or of an issuer: the one call that asks anybody else."""
+        """Fetch the keys behind an address, of a JWK Set or of an issuer: the one call that uses the network."""
         address = _text(data, "address").strip()
         problems = []
         for kind in (RemoteJWKSet, OpenIDProvider):

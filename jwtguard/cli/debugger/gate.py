@@ -1,10 +1,10 @@
-"""Who may talk to the debugger: the page that it served itself, and nobody else on this machine or in the browser.
+"""Who may talk to the debugger: only the page that it served itself.
 
 >>> gate = Gate(8899)
 >>> gate.origin
 'http://127.0.0.1:8899'
 >>> headers = Message()
->>> headers["Host"] = "evil.example:8899"  # a name that somebody lets point to this machine (DNS rebinding)
+>>> headers["Host"] = "evil.example:8899"  # a name that an attacker points to this machine (DNS rebinding)
 >>> gate.check_address(headers)
 Traceback (most recent call last):
     ...
@@ -104,7 +104,7 @@ class Gate:
                 raise RefusedError(
                     403,
                     "this link was used already, or not within two minutes: open the one that the terminal shows."
-                    " If the page never came up before, somebody else on this machine used it: press Ctrl-C and start"
+                    " If the page never came up before, another user of this machine used it: press Ctrl-C and start"
                     " anew",
                 )
             self._is_redeemed = True

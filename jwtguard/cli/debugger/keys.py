@@ -55,7 +55,7 @@ def checking_keys(text: str, *, preferred: str | None) -> JWKSet:
     content = _bytes(text)
     keys = _first_that_fits(
         lambda algorithm: verification_keys(content, name=PASTED, algorithm=algorithm),
-        # Of a set all keys count, or nobody could be told which ones are in it.
+        # Keep all keys of a set, so that the page can list them.
         None if b'"keys"' in content else preferred,
     )
     return keys if isinstance(keys, JWKSet) else JWKSet(keys)

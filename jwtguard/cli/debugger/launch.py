@@ -32,7 +32,7 @@ from jwtguard.cli.output import Problem
 def command(*, guard_name: str | None, port: int, opens: bool) -> None:
     """Serve a page on this machine that decodes, verifies, edits and signs tokens.
 
-    Tokens and keys stay on this machine: the page talks to nobody but this program, which writes nothing down. It asks
+    Tokens and keys stay on this machine: the page talks to this program only, which stores nothing. It asks
     others only for keys, when you press Fetch, or if the guard given here fetches its own.
     """
     guard = None if guard_name is None else load_guard(guard_name)

@@ -33,7 +33,7 @@ Action: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """What a call does: JSON object in, JSON object out; raises `RefusedError` for what it cannot use."""
 
 MAX_BODY = 2 * 1024 * 1024
-"""Bytes of a call. A token may have 8192, but whoever pastes a megabyte should hear about the token, not about HTTP."""
+"""Bytes of a call. A token may have 8192, but an input of a megabyte should fail as a token, not as HTTP."""
 TIMEOUT = 10.0
 """Seconds without a byte until a connection is closed."""
 

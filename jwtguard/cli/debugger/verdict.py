@@ -1,4 +1,4 @@
-"""What is said of a token in the end: taken, refused and why, or that nobody can tell, with all the steps.
+"""The verdict on a token with all its steps: accepted, refused (with the reason), or unknown.
 
 >>> from jwtguard import Guard, SigningKey, TokenIssuer
 >>> key = SigningKey.generate("ES256")
@@ -76,7 +76,7 @@ def _without_key(explanation: Explanation) -> Verdict:
     step = explanation.failed
     if step is not None and step.number < KEY_STEP:
         return _refused(explanation)
-    # Nobody has signed anything with the key that was asked in its place.
+    # The placeholder key signed no token.
     steps = [
         step if step.number < KEY_STEP else replace(step, outcome="not reached", expected="", found="", remedy="")
         for step in explanation.steps

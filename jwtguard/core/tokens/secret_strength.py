@@ -1,4 +1,4 @@
-"""Whether a shared secret looks thought up, so that who has one token can find it by trying.
+"""Whether a shared secret looks guessable, so that who has one token can find it by trying.
 
 >>> import secrets
 >>> looks_thought_up(b"password" * 8), looks_thought_up(secrets.token_bytes(32))
