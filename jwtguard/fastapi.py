@@ -40,20 +40,19 @@ except ImportError as error:
     raise ImportError("jwtguard.fastapi needs FastAPI: pip install 'jwtguard-middleware[fastapi]'") from error
 
 from jwtguard import endpoints as shipped
-from jwtguard.asgi import (
+from jwtguard.asgi.asgi_guard import ASGIGuard
+from jwtguard.asgi.connection import (
     ASGIApp,
-    ASGIGuard,
-    EndpointAccess,
     Receive,
     Scope,
     Send,
     can_deny,
-    check_routes_in,
     close_code,
     perform,
     response,
     tell_caches,
 )
+from jwtguard.asgi.decorator import EndpointAccess, check_routes_in
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.http.request import ASGIRequest

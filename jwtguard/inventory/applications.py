@@ -20,7 +20,7 @@ from jwtguard.view_metadata import bypassed
 _FLASK = "flask.app.Flask"
 _ROUTERS = frozenset({"starlette.applications.Starlette", "starlette.routing.Router"})
 _DJANGO = "django.core.handlers.base.BaseHandler"
-_GUARD = "jwtguard.asgi.GuardMiddleware"
+_GUARD = "jwtguard.asgi.middleware.GuardMiddleware"
 _DISPATCHER = "werkzeug.middleware.dispatcher.DispatcherMiddleware"
 _WRAPPED = ("app", "wsgi_application", "application")
 """Attributes in which middlewares keep the wrapped application."""

@@ -26,8 +26,7 @@ from jwtguard import (
     optional,
     public,
 )
-from jwtguard import asgi as module
-from jwtguard.asgi import ASGIGuard, GuardMiddleware
+from jwtguard.asgi import ASGIGuard, GuardMiddleware, connection
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.fastapi import FastAPIGuard
@@ -217,7 +216,7 @@ def test_guard_of_an_adapter(kind: Callable[[Guard], ASGIGuard]) -> None:
         (lambda: GuardMiddleware(Inner(), None), "GuardMiddleware"),  # type: ignore[arg-type]
         (lambda: ASGIGuard("guard"), "ASGIGuard"),  # type: ignore[arg-type]
         (lambda: FastAPIGuard(ASGIGuard(guard_for_tests())), "FastAPIGuard"),  # type: ignore[arg-type]
-        (lambda: module.requires(guard=ASGIGuard(guard_for_tests())), "requires"),  # type: ignore[arg-type]
+        (lambda: requires(guard=ASGIGuard(guard_for_tests())), "requires"),  # type: ignore[arg-type]
     ],
 )
 def test_no_guard(make: Callable[[], object], who: str) -> None:
@@ -458,7 +457,11 @@ def test_where_keys_are_fetched(*, is_async: bool) -> None:
 
 def test_no_thread_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the keys are at hand, no request sees a thread."""
-    monkeypatch.setattr(module, "_to_thread", None)
+
+    async def refuse_thread(function: object) -> None:
+        raise AssertionError(f"a thread was used for {function!r}")
+
+    monkeypatch.setattr(connection, "_to_thread", refuse_thread)
     inner = Inner()
     sent_by(GuardMiddleware(inner, guard_for_tests(rules=UNCHECKED)), scope_of(bearer(GOOD)))
     assert inner.scope["user"].is_authenticated is True

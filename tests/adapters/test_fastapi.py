@@ -30,7 +30,8 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard.asgi import EndpointAccess, GuardMiddleware
+from jwtguard.asgi import GuardMiddleware
+from jwtguard.asgi.decorator import EndpointAccess
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.fastapi import FastAPIGuard, RefusedRequest
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, websocket_client

@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, Rule, Rules, public
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
-from jwtguard.asgi_endpoints import endpoints_in
+from jwtguard.asgi.endpoints import endpoints_in
 from jwtguard.django import DjangoGuard
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
 from jwtguard.django.route_checks import check_order
