@@ -320,7 +320,8 @@ LAYERS = ("tokens", "http", "access", "sessions")
 """The folders of the core: each may import those before it, and the modules beside the folders."""
 INSIDE_FUNCTIONS = {
     "__main__": "an import of the module runs no command",
-    "asgi": "websocket_lifetime and event_loops import asyncio, which a program of plain requests need not load",
+    "asgi.connection": "event_loops imports asyncio, which a program of plain requests need not load",
+    "asgi.middleware": "websocket_lifetime imports asyncio, which a program of plain requests need not load",
     "core.flow": "event_loops imports asyncio, which a synchronous program need not load",
     "cli.completion": "the commands load when one is run",
     "django.store": "Django's models load after its applications",

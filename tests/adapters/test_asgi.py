@@ -26,7 +26,7 @@ from jwtguard import (
     optional,
     public,
 )
-from jwtguard.asgi import ASGIGuard, GuardMiddleware, connection
+from jwtguard.asgi import ASGIGuard, GuardMiddleware, connection, requires
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.fastapi import FastAPIGuard
