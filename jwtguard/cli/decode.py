@@ -12,9 +12,8 @@ import time
 import click
 from rich.text import Text
 
-from jwtguard.cli.colours import WARNING
 from jwtguard.cli.inputs import token_options
-from jwtguard.cli.output import Exit, console, end, json_option, write_json
+from jwtguard.cli.output import WARNING, Exit, console, end, json_option, write_json
 from jwtguard.cli.token_view import TokenView
 
 

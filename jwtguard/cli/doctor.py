@@ -19,16 +19,27 @@ from typing import Any
 import click
 from rich.text import Text
 
-from jwtguard.checks import SEVERITIES, Finding, Severity
-from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.imports import DJANGO, load, load_app, load_guard
 from jwtguard.cli.inputs import read_file
-from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
+from jwtguard.cli.output import (
+    BAD,
+    FAINT,
+    GOOD,
+    WARNING,
+    Exit,
+    Problem,
+    console,
+    end,
+    json_option,
+    printable,
+    write_json,
+)
 from jwtguard.configuration.environment import ENVIRONMENT_PREFIX
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.doctor import CHECKS, DoctorContext, examine
 from jwtguard.guard import Guard
+from jwtguard.guard_checks import SEVERITIES, Finding, Severity
 
 INDENT = 2
 _STYLES = {"error": BAD, "warning": WARNING, "note": FAINT}

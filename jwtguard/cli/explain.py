@@ -16,12 +16,24 @@ from typing import NoReturn
 import click
 from rich.text import Text
 
-from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
 from jwtguard.cli.imports import load_app
 from jwtguard.cli.inputs import token_options
 from jwtguard.cli.key_inputs import RefusedKeyError
-from jwtguard.cli.output import Cell, Problem, console, end, json_option, print_rows, printable, write_json
+from jwtguard.cli.output import (
+    BAD,
+    FAINT,
+    GOOD,
+    WARNING,
+    Cell,
+    Problem,
+    console,
+    end,
+    json_option,
+    print_rows,
+    printable,
+    write_json,
+)
 from jwtguard.cli.refused_keys import JudgedKey, explained, judged_by
 from jwtguard.cli.verify import ENDS
 from jwtguard.explanation import Explanation, Outcome, Route, Step, explain

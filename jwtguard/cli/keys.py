@@ -14,10 +14,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from jwtguard.cli.colours import BAD, FAINT, GOOD
 from jwtguard.cli.inputs import F, duration
 from jwtguard.cli.key_inputs import directory
-from jwtguard.cli.output import console, json_option, print_rows, printable, write_json
+from jwtguard.cli.output import BAD, FAINT, GOOD, console, json_option, print_rows, printable, write_json
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.explanation.moments import moment

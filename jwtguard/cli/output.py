@@ -100,3 +100,19 @@ def json_option(command: F) -> F:
 def end(code: Exit) -> NoReturn:
     """End the command."""
     click.get_current_context().exit(int(code))
+
+
+HEADER, PAYLOAD, SIGNATURE = "bold red", "bold magenta", "bold blue"
+"""Styles of rich. Bold ones, which are readable on dark and on light terminals."""
+PARTS = (HEADER, PAYLOAD, SIGNATURE)
+GOOD, BAD, WARNING, FAINT = "bold green", "bold red", "yellow", "dim"
+
+
+def token_text(text: str) -> Text:
+    """A token with each of its parts in the part's colour; nothing in it can drive the terminal."""
+    coloured = Text()
+    for index, part in enumerate(text.split(".")):
+        if index:
+            coloured.append(".")
+        coloured.append(printable(part), style=PARTS[index] if index < len(PARTS) else "")
+    return coloured

@@ -16,9 +16,20 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from jwtguard.cli.colours import BAD, FAINT, GOOD, WARNING
 from jwtguard.cli.imports import DJANGO, load_app
-from jwtguard.cli.output import Exit, Problem, console, end, json_option, printable, write_json
+from jwtguard.cli.output import (
+    BAD,
+    FAINT,
+    GOOD,
+    WARNING,
+    Exit,
+    Problem,
+    console,
+    end,
+    json_option,
+    printable,
+    write_json,
+)
 from jwtguard.core.access.requirements import Fresh, HasPermission, HasRole, HasScope
 from jwtguard.core.access.rules import Rules
 from jwtguard.doctor.context import rules_of_allowed

@@ -18,8 +18,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.text import Text
 
-from jwtguard.cli.colours import BAD, FAINT, HEADER, PAYLOAD, SIGNATURE
-from jwtguard.cli.output import printable
+from jwtguard.cli.output import BAD, FAINT, HEADER, PAYLOAD, SIGNATURE, printable
 from jwtguard.core.errors import MalformedTokenError
 from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
 from jwtguard.core.tokens.encoding import decode_segment

@@ -13,11 +13,10 @@ import time
 import click
 from rich.text import Text
 
-from jwtguard.cli.colours import BAD, GOOD, WARNING
 from jwtguard.cli.guard_options import GuardOptions, ask, guard_options, unchecked
 from jwtguard.cli.inputs import token_options
 from jwtguard.cli.key_inputs import RefusedKeyError
-from jwtguard.cli.output import Exit, console, end, json_option, print_rows, printable, write_json
+from jwtguard.cli.output import BAD, GOOD, WARNING, Exit, console, end, json_option, print_rows, printable, write_json
 from jwtguard.cli.refused_keys import JudgedKey, explained, judged_by
 from jwtguard.cli.token_view import TokenView
 from jwtguard.explanation import Verdict, explain

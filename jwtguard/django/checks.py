@@ -11,13 +11,13 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.utils.module_loading import import_string
 
-from jwtguard.checks.tokens import findings_of
 from jwtguard.configuration.plain import unknown_keys
 from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.django.settings import SETTINGS, default_guard, user_of
 from jwtguard.guard import Guard, no_rules
+from jwtguard.guard_checks import findings_of
 from jwtguard.request_auth import check_guard
 
 

@@ -7,7 +7,8 @@
 [('warning', 'audience_unchecked'), ('note', 'key_generated')]
 
 A check is a function that takes a `DoctorContext` and returns findings; `CHECKS` lists the checks. No finding holds a
-token, a secret or a key. Checks of a guard alone are in `jwtguard.checks`, which Django's system checks use as well.
+token, a secret or a key. Checks of a guard alone are in `jwtguard.guard_checks`, which Django's system
+checks use as well.
 """
 
 from jwtguard.doctor.context import DoctorContext as DoctorContext

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from jwtguard.checks.finding import Finding
 from jwtguard.core.access.rules import Rule, Rules
 from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard import Guard
+from jwtguard.guard_checks import Finding
 
 SHOWN = 5
 """Routes that are named in a finding; `jwtguard routes` names all."""

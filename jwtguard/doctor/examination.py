@@ -8,13 +8,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
-from jwtguard.checks.finding import SEVERITIES, Finding
-from jwtguard.checks.tokens import findings_of
 from jwtguard.doctor.application import check_debug, check_middlewares, check_routes, check_rules
 from jwtguard.doctor.context import DoctorContext
-from jwtguard.doctor.installation import check_distribution
 from jwtguard.doctor.keys import (
     check_certificates,
     check_generated_keys,
@@ -25,6 +23,23 @@ from jwtguard.doctor.keys import (
 from jwtguard.doctor.provider import check_introspection, check_providers
 from jwtguard.doctor.sessions import check_guards_of_sessions, check_revocation
 from jwtguard.doctor.stores import check_kind_of_store, check_redis, check_stores_answer
+from jwtguard.guard_checks import SEVERITIES, Finding, findings_of
+
+
+def check_distribution(context: DoctorContext, *, version_of: Callable[[str], str] = version) -> Iterator[Finding]:
+    """The distribution that is named `jwtguard`, which is another project's."""
+    try:
+        found = version_of("jwtguard")
+    except PackageNotFoundError:
+        return
+    yield Finding(
+        "error",
+        "foreign_distribution",
+        f"the distribution jwtguard {found} is installed, which is another project's",
+        why="Both bring a package of the name jwtguard: which of the two is imported, the order of installing decided.",
+        remedy="pip uninstall jwtguard, then pip install --force-reinstall jwtguard-middleware",
+    )
+
 
 Check: TypeAlias = Callable[[DoctorContext], Iterable[Finding]]
 

@@ -13,9 +13,9 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from jwtguard.checks.finding import Finding, Severity
 from jwtguard.core.tokens.keys import VerificationKey
 from jwtguard.doctor.context import DoctorContext
+from jwtguard.guard_checks import Finding, Severity
 from jwtguard.key_rotation.signing_keys import SigningKeys
 from jwtguard.key_sources.cached import FetchedKeys
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError
 from jwtguard.doctor.bounded_call import answer_of
 from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard import Guard
+from jwtguard.guard_checks import Finding
 from jwtguard.key_sources.cached import FetchedKeys
 
 NOTABLE_SKEW = 5.0

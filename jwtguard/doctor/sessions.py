@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard import Guard
+from jwtguard.guard_checks import Finding
 from jwtguard.key_sources.cached import FetchedKeys
 from jwtguard.stores.memory import MemoryStore
 

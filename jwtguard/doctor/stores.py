@@ -22,12 +22,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from jwtguard.checks.finding import Finding
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.sessions.store_protocol import SessionStore, asking
 from jwtguard.doctor.bounded_call import answer_of
 from jwtguard.doctor.context import DoctorContext
+from jwtguard.guard_checks import Finding
 from jwtguard.stores.memory import MemoryStore
 
 PROBE = "jwtguard-doctor"

@@ -20,8 +20,7 @@ from jwtguard.guard import Guard
 from jwtguard.view_metadata import Mark
 
 AccessCheckKind: TypeAlias = Literal["rule", "default", "refused", "decorator", "dependency", "shipped", "third_party"]
-"""`rule`, `default` and `refused` (for an ambiguous path) are a middleware's; `foreign` is something else's than
-jwtguard's, named by its text."""
+"""A middleware gives `rule`, `default` and `refused` (an ambiguous path); `third_party` is from another library."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +102,27 @@ def place_of(source: TokenSource) -> str:
             return "subprotocol"
         case _:
             return type(source).__name__
+
+
+_MODULES = frozenset(
+    {
+        "starlette.authentication",
+        "django.contrib.auth.decorators",
+        "django.contrib.admin.views.decorators",
+        "flask_login.utils",
+        "flask_jwt_extended.view_decorators",
+    }
+)
+"""Where decorators are written that refuse callers."""
+
+
+def third_party_checks(view: object) -> tuple[AccessCheck, ...]:
+    """The decorators around `view` that are known to refuse callers, outermost first."""
+    return tuple(AccessCheck(kind="third_party", name=module) for module in _written_in(view) if module in _MODULES)
+
+
+def _written_in(view: object) -> Iterator[str]:
+    while view is not None:
+        # Not `__module__`, which a wrapper copies from what it wraps.
+        yield getattr(view, "__globals__", {}).get("__name__", "")
+        view = getattr(view, "__wrapped__", None)

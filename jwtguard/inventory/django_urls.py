@@ -22,10 +22,9 @@ from jwtguard.core.errors import ConfigurationError
 from jwtguard.django.decorators import DjangoGuard, default_auth
 from jwtguard.django.middleware import GuardMiddleware
 from jwtguard.guard import Guard
-from jwtguard.inventory.access_check import AccessCheck, access_checks_of
+from jwtguard.inventory.access_check import AccessCheck, access_checks_of, third_party_checks
 from jwtguard.inventory.route import ANY, DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, Part, PathTemplate
-from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.request_auth import EXEMPT
 from jwtguard.view_metadata import marks_of
 

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jwtguard.inventory.access_check import AccessCheck, access_checks_of
+from jwtguard.inventory.access_check import AccessCheck, access_checks_of, third_party_checks
 from jwtguard.inventory.route import DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.request_auth import EXEMPT
 from jwtguard.view_metadata import marks_of
 

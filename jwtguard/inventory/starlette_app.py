@@ -19,10 +19,9 @@ from typing import Annotated, Any, ForwardRef, TypeAlias, get_args, get_origin
 
 from jwtguard.asgi import GuardMiddleware
 from jwtguard.core.tokens.principal import Principal
-from jwtguard.inventory.access_check import AccessCheck, access_checks_of
+from jwtguard.inventory.access_check import AccessCheck, access_checks_of, third_party_checks
 from jwtguard.inventory.route import ANY, DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.inventory.third_party import third_party_checks
 from jwtguard.view_metadata import marks_of
 
 Walk: TypeAlias = Callable[[Any, Place], Iterable[DiscoveredRoute]]

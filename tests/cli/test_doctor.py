@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jwtguard import TrustedIssuer
-from jwtguard.checks import Finding
 from jwtguard.cli import main
 from jwtguard.cli.doctor import _print
 from jwtguard.core.tokens.sentinels import NO_ISSUER
 from jwtguard.doctor import DoctorContext
+from jwtguard.guard_checks import Finding
 from tests.samples import AUDIENCE, ISSUER, KEY, guard
 
 SECRET = "8f1c0a5e7d3b92640c9de1f7a85b3e42d07c6f19ab54e83d2f60c1b7958ea3d4"

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from jwtguard.cli.colours import token_text
-from jwtguard.cli.output import Exit, Problem, console, print_rows, printable, write_json
+from jwtguard.cli.output import Exit, Problem, console, print_rows, printable, token_text, write_json
 
 
 class Terminal(io.StringIO):

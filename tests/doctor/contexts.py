@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from jwtguard import Grants, Sessions, SigningKey
-from jwtguard.checks import Finding
 from jwtguard.doctor import DoctorContext
+from jwtguard.guard_checks import Finding
 from jwtguard.stores.memory import MemoryStore
 from tests.samples import guard, issuer
 

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from jwtguard import UNCHECKED, TokenCookie
-from jwtguard.checks import Finding
 from jwtguard.doctor import DoctorContext, examination, examine
-from jwtguard.doctor.installation import check_distribution
+from jwtguard.doctor.examination import check_distribution
+from jwtguard.guard_checks import Finding
 from tests.doctor.contexts import codes, context
 from tests.samples import guard
 

@@ -10,13 +10,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from jwtguard.checks.finding import Finding
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.csrf import CSRF
 from jwtguard.core.http.token_sources import TokenQuery, is_ambient
 from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.guard import Guard
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""From bad to harmless. An error is a hole, or something that cannot work; a note states a choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`code` is a stable word; the rest is for people."""
+
+    severity: Severity
+    code: str
+    what: str
+    why: str
+    remedy: str
+
 
 LONG_LEEWAY = 60.0
 """Seconds by which clocks that are set by the network never differ."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jwtguard import CSRF, UNCHECKED, AuthorizationHeader, Introspection, TokenCookie, TokenQuery, TrustedIssuer
-from jwtguard.checks import findings_of
+from jwtguard.guard_checks import findings_of
 from jwtguard.migration import flask_jwt_extended
 from tests.samples import KEY, guard
 
