@@ -22,7 +22,7 @@ from bottle import Bottle, HTTPResponse, request, response
 from jwtguard import ConfigurationError, Guard, HTTPRequest, JWTGuardError, Principal, Requirement, authenticated
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.endpoints.wsgi import in_front_of
-from jwtguard.request_auth import KEY, Callers, Checkpoint, check_front
+from jwtguard.request_auth import KEY, Checkpoint, RequestAuth, check_front
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,13 +49,13 @@ class BottleGuard:
 
     def _before_request(self) -> None:
         with self._refusing():
-            _callers().keep(self.guard, self.guard.enter(_read()).run())
+            _request_auth().keep(self.guard, self.guard.enter(_read()).run())
 
     @property
     def principal(self) -> Principal | None:
         """The caller of the request at hand; raises the refusal if there is none."""
         with self._refusing():
-            return _callers().principal_of(self.guard)
+            return _request_auth().principal_of(self.guard)
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -67,9 +67,9 @@ class BottleGuard:
             @functools.wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
                 with self._refusing():
-                    admission = checkpoint.admit(self.guard, _read(), _callers()).run()
+                    admission = checkpoint.admit(self.guard, _read(), _request_auth()).run()
                 response.headers.update(_read().search.changes(200, response.headers.getall))
-                with _callers().admitting(self.guard, admission.principal):
+                with _request_auth().admitting(self.guard, admission.principal):
                     return view(*args, **kwargs)
 
             return guarded
@@ -94,6 +94,6 @@ def _read() -> HTTPRequest:
     return HTTPRequest.from_wsgi(request.environ, path=raw.encode("latin-1").decode("utf-8", "replace"))
 
 
-def _callers() -> Callers:
-    callers: Callers = request.environ.setdefault(KEY, Callers())
-    return callers
+def _request_auth() -> RequestAuth:
+    request_auth: RequestAuth = request.environ.setdefault(KEY, RequestAuth())
+    return request_auth

@@ -57,8 +57,8 @@ from jwtguard.guard import Guard
 from jwtguard.request_auth import (
     EXEMPT,
     KEY,
-    Callers,
     Checkpoint,
+    RequestAuth,
     check_enforced,
     check_front,
     check_guard,
@@ -195,12 +195,12 @@ class FlaskGuard:
         return self._asked(guard).caller_of(guard)
 
     @staticmethod
-    def _asked(guard: Guard) -> Callers:
+    def _asked(guard: Guard) -> RequestAuth:
         """Who was let in so far, with `guard` asked who is calling."""
-        callers = _callers()
-        if not callers.knows(guard):
-            callers.remember(guard, lambda: guard.authenticate(_read()))
-        return callers
+        request_auth = _request_auth()
+        if not request_auth.knows(guard):
+            request_auth.remember(guard, lambda: guard.authenticate(_read()))
+        return request_auth
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
@@ -221,12 +221,12 @@ class FlaskGuard:
                 @functools.wraps(view)
                 async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
                     guard, request = fixed or self.guard, _request()
-                    callers = _callers_of(request)
+                    request_auth = _request_auth_of(request)
                     try:
-                        admission = await checkpoint.admit(guard, WSGIRequest(request.environ), callers)
+                        admission = await checkpoint.admit(guard, WSGIRequest(request.environ), request_auth)
                     except JWTGuardError as error:
                         raise _refusal(error, guard) from None
-                    with callers.admitting(guard, admission.principal):
+                    with request_auth.admitting(guard, admission.principal):
                         return await async_view(*args, **kwargs)
 
                 mark(guarded_async, noted)
@@ -236,12 +236,12 @@ class FlaskGuard:
             @functools.wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
                 guard, request = fixed or self.guard, _request()
-                callers = _callers_of(request)
+                request_auth = _request_auth_of(request)
                 try:
-                    admission = checkpoint.admit(guard, WSGIRequest(request.environ), callers).run()
+                    admission = checkpoint.admit(guard, WSGIRequest(request.environ), request_auth).run()
                 except JWTGuardError as error:
                     raise _refusal(error, guard) from None
-                with callers.admitting(guard, admission.principal):
+                with request_auth.admitting(guard, admission.principal):
                     return view(*args, **kwargs)
 
             mark(guarded, noted)
@@ -278,7 +278,7 @@ class FlaskGuard:
                 endpoint,
                 request,
                 _body(endpoints.max_body_bytes) if endpoint.takes_body else b"",
-                callers=_callers(),
+                request_auth=_request_auth(),
                 session_id=session_id,
             )
             return _response(answer.run())
@@ -297,22 +297,22 @@ class FlaskGuard:
 
     def _before_request(self, guard: Guard, endpoints: shipped.Endpoints | None) -> None:
         request = _request()
-        callers = _callers_of(request)
+        request_auth = _request_auth_of(request)
         renew = None if endpoints is None else endpoints.renew(put_off_in(request.environ))
         http = WSGIRequest(request.environ)
         is_shipped = endpoints is not None and self._exempts(request)
         if guard.rules is UNCHECKED and not is_shipped:
-            callers.keep(guard, lambda: guard.authenticate(http, renew=renew))
+            request_auth.keep(guard, lambda: guard.authenticate(http, renew=renew))
             flask.after_this_request(functools.partial(_expect_a_stream_to_look, guard, http))
             return
         is_exempt = is_shipped or _flask_answers_preflight(request, http)
         try:
             # The caller is kept before the rules decide, for error pages that show who is logged in.
-            keep = functools.partial(callers.keep, guard)
+            keep = functools.partial(request_auth.keep, guard)
             keep(guard.enter(http, renew=renew, is_exempt=is_exempt, keep=keep).run())
         except JWTGuardError as error:
-            if not callers.knows(guard):
-                callers.keep(guard, Authentication(error=error))
+            if not request_auth.knows(guard):
+                request_auth.keep(guard, Authentication(error=error))
             # Where there is a view, the method is right.
             is_routed = endpoints is None or request.url_rule is not None
             refusal = error if is_routed else shipped.missed(http.path, self._methods_of, error)
@@ -388,11 +388,11 @@ flask.request_started.connect(_begin_serving)
 
 
 def _principal() -> Principal:
-    callers = _callers()
+    request_auth = _request_auth()
     try:
-        return callers.present()
+        return request_auth.present()
     except JWTGuardError as error:
-        raise _refusal(error, callers) from None
+        raise _refusal(error, request_auth) from None
 
 
 def _reading(name: str) -> property:
@@ -405,7 +405,7 @@ class LocalPrincipal(LocalProxy[Any]):
     __slots__ = ()
 
     def __bool__(self) -> bool:
-        return flask.has_request_context() and _callers().caller() is not None
+        return flask.has_request_context() and _request_auth().caller() is not None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a principal has
         return getattr(_principal(), name)
@@ -424,11 +424,11 @@ application found. A proxy. `bool(principal)` asks whether there is a caller and
 and hooks too; reading an attribute of an absent caller raises the refusal."""
 
 
-def _refusal(error: JWTGuardError, by: Guard | Callers) -> Exception:
+def _refusal(error: JWTGuardError, by: Guard | RequestAuth) -> Exception:
     """The exception that Flask sends for a refusal; an error in the set-up stays what it is."""
     if isinstance(error, ConfigurationError):
         return error
-    guard = by.answering() if isinstance(by, Callers) else by
+    guard = by.answering() if isinstance(by, RequestAuth) else by
     answer = guard.answer(error, _read())
     flask.after_this_request(functools.partial(_keep_header_fields, answer))
     return _refused(error.status)(error, answer)
@@ -475,19 +475,19 @@ def _keep_header_fields(answer: HTTPResponse, response: flask.Response) -> flask
     return response
 
 
-def _callers() -> Callers:
-    return _callers_of(_request())
+def _request_auth() -> RequestAuth:
+    return _request_auth_of(_request())
 
 
-def _callers_of(request: flask.Request) -> Callers:
+def _request_auth_of(request: flask.Request) -> RequestAuth:
     # Of this very request: `flask.g` outlives it inside an application context that was pushed before, and its environ
     # may be handed on to another application, or be copied and changed by a view. Nothing that is kept leads back to
     # the request, or each would be left to the garbage collector.
-    callers: Callers | None = request.__dict__.get(KEY)
-    if callers is None:
-        callers = request.__dict__[KEY] = Callers()
+    request_auth: RequestAuth | None = request.__dict__.get(KEY)
+    if request_auth is None:
+        request_auth = request.__dict__[KEY] = RequestAuth()
         flask.after_this_request(_tell_caches)
-    return callers
+    return request_auth
 
 
 def _expect_a_stream_to_look(guard: Guard, request: HTTPRequest, response: flask.Response) -> flask.Response:

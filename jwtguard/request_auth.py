@@ -1,13 +1,13 @@
-"""Who was let in during one request: what an adapter keeps from its middleware to its views.
+"""Who was authenticated and admitted in one request: what an adapter keeps from its middleware to its views.
 
->>> callers = Callers()
+>>> request_auth = RequestAuth()
 >>> guard = object()
->>> callers.keep(guard, Authentication())
->>> callers.knows(guard), callers.knows(object())
+>>> request_auth.keep(guard, Authentication())
+>>> request_auth.knows(guard), request_auth.knows(object())
 (True, False)
 
-A result counts only for the very guard that made it. Adapters store one `Callers` under a private key of the request
-and fill the framework's own places (`scope["user"]`, `request.principal`) from it: those are outputs, never inputs.
+A result counts only for the guard that made it. Adapters store one `RequestAuth` under a private key of the request and
+fill the framework's own places (`scope["user"]`, `request.principal`) from it: those are outputs, never inputs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.guard import Guard, no_rules
 
 KEY = "jwtguard.request_auth"
-"""Where adapters keep the `Callers` of a request."""
+"""Where adapters keep the `RequestAuth` of a request."""
 
 EXEMPT = "_jwtguard_exempt"
 """Where adapters mark a view that reads no access token: with the object whose middleware lets it through unasked."""
@@ -76,7 +76,7 @@ class AdmittedPrincipal:
     principal: Principal | None
 
 
-class Callers:
+class RequestAuth:
     """What the middlewares in front found out, and the principals that `requires` admitted, innermost last."""
 
     __slots__ = ("_found", "_pending", "admitted", "in_front")
@@ -89,9 +89,9 @@ class Callers:
         self.admitted: list[AdmittedPrincipal] = []
         """The principals that `requires` admitted, innermost last."""
 
-    def copy(self) -> Callers:
+    def copy(self) -> RequestAuth:
         """The same, to be added to without a change to this one, which alone finishes what is pending."""
-        copied = Callers()
+        copied = RequestAuth()
         copied._found, copied.in_front = dict(self._found), self.in_front
         copied.admitted = list(self.admitted)
         return copied
@@ -233,20 +233,20 @@ class Checkpoint:
         self.tokens_from = None if tokens_from is None else check_sources(tokens_from)
 
     def admit(
-        self, guard: Guard, request: HTTPRequest, callers: Callers, find_user: FindUser | None = None
+        self, guard: Guard, request: HTTPRequest, request_auth: RequestAuth, find_user: FindUser | None = None
     ) -> Flow[Admission]:
         """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used.
 
         `find_user` is asked about a caller that no middleware found.
         """
-        return Flow(self._admit(guard, request, callers, find_user))
+        return Flow(self._admit(guard, request, request_auth, find_user))
 
     def _admit(
-        self, guard: Guard, request: HTTPRequest, callers: Callers, find_user: FindUser | None
+        self, guard: Guard, request: HTTPRequest, request_auth: RequestAuth, find_user: FindUser | None
     ) -> Steps[Admission]:
         kept = None
         if self.tokens_from is None and self.requirement.mode.reads_token:
-            entry = yield from callers.kept(guard)
+            entry = yield from request_auth.kept(guard)
             kept = None if entry is None else entry.authentication
         return (
             yield from guard.admit(

@@ -19,7 +19,7 @@ from jwtguard import (
 from jwtguard.admission import Admission
 from jwtguard.authentication import Authentication
 from jwtguard.core.flow import Steps, flow
-from jwtguard.request_auth import Authenticate, Callers, Checkpoint, Entry, check_guard, check_view
+from jwtguard.request_auth import Authenticate, Checkpoint, Entry, RequestAuth, check_guard, check_view
 from tests.samples import asgi, guard, token
 
 ALICE, BOB = Principal(subject="alice"), Principal(subject="bob")
@@ -28,11 +28,11 @@ REFUSED = Authentication(error=InvalidTokenError("expired"))
 ONE, TWO = guard(), guard()
 
 
-def _callers(*kept: tuple[Guard, Entry | Authenticate]) -> Callers:
-    callers = Callers()
+def _auth(*kept: tuple[Guard, Entry | Authenticate]) -> RequestAuth:
+    auth = RequestAuth()
     for made_by, entry in kept:
-        callers.keep(made_by, entry)
-    return callers
+        auth.keep(made_by, entry)
+    return auth
 
 
 def _asking(found: Authentication, asked: list[str]) -> Authenticate:
@@ -49,148 +49,177 @@ def _asking(found: Authentication, asked: list[str]) -> Authenticate:
 
 def test_no_guard_was_asked() -> None:
     """Without middleware and decorator the caller is unknown; the error says what to add."""
-    callers = _callers()
-    for ask in (callers.principal, callers.guard):
+    auth = _auth()
+    for ask in (auth.principal, auth.guard):
         with pytest.raises(ConfigurationError, match=r"no jwtguard middleware .* is in front"):
             ask()
     with pytest.raises(ConfigurationError, match="put its middleware in front"):
-        callers.principal_of(ONE)
+        auth.principal_of(ONE)
 
 
 def test_one_middleware() -> None:
     """The sole middleware's word counts."""
-    callers = _callers((ONE, AS_ALICE))
-    assert (callers.guard(), callers.principal(), callers.principal_of(ONE)) == (ONE, ALICE, ALICE)
-    assert (callers.kept(ONE).run(), callers.known_principal(), callers.has_middleware) == (AS_ALICE, ALICE, True)
+    auth = _auth((ONE, AS_ALICE))
+    assert (auth.guard(), auth.principal(), auth.principal_of(ONE)) == (ONE, ALICE, ALICE)
+    assert (auth.kept(ONE).run(), auth.known_principal(), auth.has_middleware) == (
+        AS_ALICE,
+        ALICE,
+        True,
+    )
 
 
 def test_error_that_was_kept() -> None:
     """Authenticate for the caller raises the error; places that only show it stay silent."""
-    callers = _callers((ONE, REFUSED))
-    for ask in (callers.principal, lambda: callers.principal_of(ONE)):
+    auth = _auth((ONE, REFUSED))
+    for ask in (auth.principal, lambda: auth.principal_of(ONE)):
         with pytest.raises(InvalidTokenError) as raised:
             ask()
-        assert callers.is_kept(ONE, raised.value)
-        assert not callers.is_kept(TWO, raised.value)
-    assert callers.known_principal() is None
-    assert not callers.is_kept(ONE, InvalidTokenError("expired"))
+        assert auth.is_kept(ONE, raised.value)
+        assert not auth.is_kept(TWO, raised.value)
+    assert auth.known_principal() is None
+    assert not auth.is_kept(ONE, InvalidTokenError("expired"))
 
 
 def test_no_principal_where_none_is_needed() -> None:
     """Behind a rule that does without a caller there is none, and that is no error."""
     nothing = Admission()
-    callers = _callers((ONE, nothing))
-    assert (callers.principal(), callers.principal_of(ONE), callers.kept(ONE).run()) == (None, None, nothing)
-    assert not callers.is_kept(ONE, MissingTokenError())
+    auth = _auth((ONE, nothing))
+    assert (auth.principal(), auth.principal_of(ONE), auth.kept(ONE).run()) == (
+        None,
+        None,
+        nothing,
+    )
+    assert not auth.is_kept(ONE, MissingTokenError())
 
 
 def test_two_guards_never_take_each_others_callers() -> None:
     """A result counts for the very guard that made it, even if another is configured alike."""
-    callers = _callers((ONE, AS_ALICE))
-    assert callers.kept(TWO).run() is None
-    assert (callers.knows(ONE), callers.knows(TWO)) == (True, False)
+    auth = _auth((ONE, AS_ALICE))
+    assert auth.kept(TWO).run() is None
+    assert (auth.knows(ONE), auth.knows(TWO)) == (True, False)
     with pytest.raises(ConfigurationError, match="put its middleware in front"):
-        callers.principal_of(TWO)
+        auth.principal_of(TWO)
 
 
 def test_two_middlewares() -> None:
     """With two guards in front one of them must be named."""
-    callers = _callers((ONE, AS_ALICE), (TWO, Authentication(principal=BOB)))
-    for ask in (callers.principal, callers.guard):
+    auth = _auth((ONE, AS_ALICE), (TWO, Authentication(principal=BOB)))
+    for ask in (auth.principal, auth.guard):
         with pytest.raises(ConfigurationError, match=r"more than one guard .* auth\.principal"):
             ask()
-    assert (callers.principal_of(ONE), callers.principal_of(TWO), callers.known_principal()) == (ALICE, BOB, None)
+    assert (auth.principal_of(ONE), auth.principal_of(TWO), auth.known_principal()) == (
+        ALICE,
+        BOB,
+        None,
+    )
 
 
 def test_innermost_requires() -> None:
     """Inside `requires` the caller is the one it let in, and afterwards the one from before."""
-    callers = _callers((ONE, AS_ALICE))
-    seen = [callers.principal()]
-    with callers.admitting(TWO, BOB):
-        seen.append(callers.principal())
-        with callers.admitting(ONE, None):
-            seen.append(callers.principal())
-        seen.append(callers.principal())
-    seen.append(callers.principal())
+    auth = _auth((ONE, AS_ALICE))
+    seen = [auth.principal()]
+    with auth.admitting(TWO, BOB):
+        seen.append(auth.principal())
+        with auth.admitting(ONE, None):
+            seen.append(auth.principal())
+        seen.append(auth.principal())
+    seen.append(auth.principal())
     assert seen == [ALICE, BOB, None, BOB, ALICE]
 
 
 def test_innermost_of_one_guard() -> None:
     """A guard that is asked by name answers for itself, wherever it stands."""
-    callers = _callers((ONE, AS_ALICE))
-    with callers.admitting(ONE, None), callers.admitting(TWO, BOB):
-        assert (callers.principal(), callers.principal_of(ONE), callers.principal_of(TWO)) == (BOB, None, BOB)
-        assert callers.knows(TWO)
-    assert not callers.knows(TWO)
+    auth = _auth((ONE, AS_ALICE))
+    with auth.admitting(ONE, None), auth.admitting(TWO, BOB):
+        assert (auth.principal(), auth.principal_of(ONE), auth.principal_of(TWO)) == (
+            BOB,
+            None,
+            BOB,
+        )
+        assert auth.knows(TWO)
+    assert not auth.knows(TWO)
 
 
 def test_requires_alone() -> None:
     """A decorator without a middleware is enough."""
-    callers = _callers()
-    callers.admit(ONE, ALICE)
-    assert (callers.principal(), callers.principal_of(ONE), callers.has_middleware) == (ALICE, ALICE, False)
+    auth = _auth()
+    auth.admit(ONE, ALICE)
+    assert (auth.principal(), auth.principal_of(ONE), auth.has_middleware) == (
+        ALICE,
+        ALICE,
+        False,
+    )
 
 
 def test_view_that_raises() -> None:
     """A view that raises is left as any other."""
-    callers = _callers((ONE, AS_ALICE))
-    with pytest.raises(RuntimeError), callers.admitting(TWO, BOB):
+    auth = _auth((ONE, AS_ALICE))
+    with pytest.raises(RuntimeError), auth.admitting(TWO, BOB):
         raise RuntimeError("on purpose")
-    assert callers.principal() is ALICE
+    assert auth.principal() is ALICE
 
 
 def test_two_views_at_once() -> None:
     """Two views that run at once may end in either order."""
-    callers = _callers()
-    first, second = callers.admitting(ONE, ALICE), callers.admitting(ONE, ALICE)
+    auth = _auth()
+    first, second = auth.admitting(ONE, ALICE), auth.admitting(ONE, ALICE)
     first.__enter__()
     second.__enter__()
-    callers.admit(TWO, BOB)
+    auth.admit(TWO, BOB)
     first.__exit__(None, None, None)
-    assert callers.principal_of(ONE) is ALICE
+    assert auth.principal_of(ONE) is ALICE
     second.__exit__(None, None, None)
-    assert (callers.principal(), callers.knows(ONE)) == (BOB, False)
+    assert (auth.principal(), auth.knows(ONE)) == (BOB, False)
 
 
 def test_found_out_once() -> None:
     """A postponed authentication runs at the first read, and once."""
     asked: list[str] = []
-    callers = _callers((ONE, _asking(AS_ALICE, asked)))
-    assert (callers.known_principal(), callers.guard(), callers.knows(ONE), asked) == (None, ONE, True, [])
-    assert (callers.kept(ONE).run(), callers.principal(), callers.principal_of(ONE)) == (AS_ALICE, ALICE, ALICE)
-    assert (callers.known_principal(), asked) == (ALICE, ["who?"])
+    auth = _auth((ONE, _asking(AS_ALICE, asked)))
+    assert (auth.known_principal(), auth.guard(), auth.knows(ONE), asked) == (
+        None,
+        ONE,
+        True,
+        [],
+    )
+    assert (auth.kept(ONE).run(), auth.principal(), auth.principal_of(ONE)) == (
+        AS_ALICE,
+        ALICE,
+        ALICE,
+    )
+    assert (auth.known_principal(), asked) == (ALICE, ["who?"])
 
 
 def test_found_out_that_there_is_an_error() -> None:
     """An error that was found out lately is kept as well."""
     asked: list[str] = []
-    callers = _callers((ONE, _asking(REFUSED, asked)))
-    assert not callers.is_kept(ONE, InvalidTokenError("expired"))
+    auth = _auth((ONE, _asking(REFUSED, asked)))
+    assert not auth.is_kept(ONE, InvalidTokenError("expired"))
     for _ in range(2):
         with pytest.raises(InvalidTokenError) as raised:
-            callers.principal()
-        assert callers.is_kept(ONE, raised.value)
+            auth.principal()
+        assert auth.is_kept(ONE, raised.value)
     assert asked == ["who?"]
 
 
 def test_remembered_is_not_in_front() -> None:
     """The result of a guard without a middleware does not answer a read without a guard."""
     asked: list[str] = []
-    callers = _callers((ONE, AS_ALICE))
-    callers.remember(TWO, _asking(Authentication(principal=BOB), asked))
-    assert (callers.principal(), callers.guard(), callers.known_principal()) == (ALICE, ONE, ALICE)
-    assert (callers.knows(TWO), callers.principal_of(TWO), asked) == (True, BOB, ["who?"])
+    auth = _auth((ONE, AS_ALICE))
+    auth.remember(TWO, _asking(Authentication(principal=BOB), asked))
+    assert (auth.principal(), auth.guard(), auth.known_principal()) == (ALICE, ONE, ALICE)
+    assert (auth.knows(TWO), auth.principal_of(TWO), asked) == (True, BOB, ["who?"])
 
 
 def test_kept_again() -> None:
     """Two middlewares of one guard are one guard in front."""
-    callers = _callers((ONE, AS_ALICE), (ONE, Authentication(principal=BOB)))
-    assert (callers.guard(), callers.principal()) == (ONE, BOB)
+    auth = _auth((ONE, AS_ALICE), (ONE, Authentication(principal=BOB)))
+    assert (auth.guard(), auth.principal()) == (ONE, BOB)
 
 
 def test_copy() -> None:
     """An entry in a copy is not seen by a layer in front."""
-    outside = _callers((ONE, AS_ALICE))
+    outside = _auth((ONE, AS_ALICE))
     inside = outside.copy()
     inside.keep(TWO, AS_ALICE)
     inside.admit(TWO, BOB)
@@ -200,45 +229,45 @@ def test_copy() -> None:
 
 def test_checkpoint_goes_by_what_was_kept() -> None:
     """Behind the middleware of its guard a decorator does not read the request again."""
-    callers = _callers((ONE, AS_ALICE))
-    admission = Checkpoint(authenticated, None).admit(ONE, asgi(), callers).run()
+    auth = _auth((ONE, AS_ALICE))
+    admission = Checkpoint(authenticated, None).admit(ONE, asgi(), auth).run()
     assert admission.require() is ALICE
 
 
 def test_checkpoint_goes_by_what_rules_read() -> None:
     """A middleware with rules has read the token for a decorator of the same guard, or, for a public path, has not."""
     checkpoint = Checkpoint(authenticated, None)
-    read = _callers((ONE, Admission(principal=ALICE, authentication=AS_ALICE)))
+    read = _auth((ONE, Admission(principal=ALICE, authentication=AS_ALICE)))
     assert checkpoint.admit(ONE, asgi(), read).run().require() is ALICE
     with pytest.raises(MissingTokenError):
-        checkpoint.admit(ONE, asgi(), _callers((ONE, Admission()))).run()
+        checkpoint.admit(ONE, asgi(), _auth((ONE, Admission()))).run()
 
 
 def test_checkpoint_that_needs_no_token_verifies_nothing() -> None:
     """A public view does not make its middleware find out who is calling."""
     asked: list[str] = []
-    callers = _callers((ONE, _asking(AS_ALICE, asked)))
-    assert Checkpoint(public, None).admit(ONE, asgi(), callers).run().require() is None
+    auth = _auth((ONE, _asking(AS_ALICE, asked)))
+    assert Checkpoint(public, None).admit(ONE, asgi(), auth).run().require() is None
     assert asked == []
 
 
 def test_checkpoint_of_another_guard_reads_by_itself() -> None:
     """The result of another guard's middleware is not used."""
-    callers = _callers((ONE, AS_ALICE))
+    auth = _auth((ONE, AS_ALICE))
     with pytest.raises(MissingTokenError):
-        Checkpoint(authenticated, None).admit(TWO, asgi(), callers).run()
+        Checkpoint(authenticated, None).admit(TWO, asgi(), auth).run()
 
 
 def test_checkpoint_with_its_own_places_reads_again() -> None:
     """With `tokens_from` the request is read again, there and only there."""
-    callers = _callers((ONE, AS_ALICE))
+    auth = _auth((ONE, AS_ALICE))
     checkpoint = Checkpoint(authenticated, iter([TokenHeader("X-Token", from_proxy=False)]))
     request = asgi([("X-Token", token("bob"))])
-    caller = checkpoint.admit(ONE, request, callers).run().require()
+    caller = checkpoint.admit(ONE, request, auth).run().require()
     assert caller is not None
     assert caller.subject == "bob"
     with pytest.raises(MissingTokenError):
-        checkpoint.admit(ONE, asgi(), callers).run()
+        checkpoint.admit(ONE, asgi(), auth).run()
 
 
 def test_checkpoint_is_checked_when_it_is_written() -> None:
@@ -260,5 +289,5 @@ def test_check_guard() -> None:
 def test_check_view() -> None:
     """A class is no view that `requires` can guard, and the error says what to write instead."""
     check_view(asgi, instead="")
-    with pytest.raises(ConfigurationError, match="Callers is a class: guard what as_view"):
-        check_view(Callers, instead="guard what as_view() returns")
+    with pytest.raises(ConfigurationError, match="RequestAuth is a class: guard what as_view"):
+        check_view(RequestAuth, instead="guard what as_view() returns")

@@ -18,8 +18,8 @@ from jwtguard.asgi.connection import (
     Connection,
     P,
     R,
-    callers_of,
     perform,
+    request_auth_of,
     response,
 )
 from jwtguard.asgi.decorator import requires
@@ -31,7 +31,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.guard import Guard
-from jwtguard.request_auth import KEY, Callers, check_guard
+from jwtguard.request_auth import KEY, RequestAuth, check_guard
 from jwtguard.view_metadata import mark
 
 if TYPE_CHECKING:
@@ -82,14 +82,14 @@ class ASGIGuard(FromGuard):
             scope = request.scope
             root_path = scope.get("root_path", "")  # Starlette adds what a Mount matches to that of the server.
             check_place(root_path.removeprefix(scope.get("app_root_path", root_path)), prefix)
-            return response(await self.mounted.answer(endpoint, scope, callers_of(scope), request.stream()))
+            return response(await self.mounted.answer(endpoint, scope, request_auth_of(scope), request.stream()))
 
         mark(view, self.mounted.mark_of(endpoint, prefix))
         return view
 
     def principal(self, connection: Connection) -> Principal | None:
         """The caller of a request or websocket as this guard knows it; raises the refusal where there is none."""
-        return callers_of(connection.scope).principal_of(self.guard)
+        return request_auth_of(connection.scope).principal_of(self.guard)
 
     def caller(self, connection: Connection) -> Principal | None:
         """The same for asking whether there is a caller: None where there is none, whatever the reason.
@@ -97,5 +97,5 @@ class ASGIGuard(FromGuard):
         It knows what the middleware or a `requires` of this guard found out, also in handlers outside the middleware.
         """
         scope = connection.scope
-        callers: Callers | None = scope.get(KEY) or scope.get(OUTSIDE)
-        return None if callers is None else callers.caller_of(self.guard)
+        request_auth: RequestAuth | None = scope.get(KEY) or scope.get(OUTSIDE)
+        return None if request_auth is None else request_auth.caller_of(self.guard)

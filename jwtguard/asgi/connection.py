@@ -19,7 +19,7 @@ from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPResponse
 from jwtguard.core.logs import IN_DEVELOPMENT
 from jwtguard.core.tokens.principal import Principal
-from jwtguard.request_auth import KEY, Callers
+from jwtguard.request_auth import KEY, RequestAuth
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -107,12 +107,12 @@ def note_development(scope: Scope, application: object) -> None:
         IN_DEVELOPMENT.set(True)
 
 
-def callers_of(scope: Scope) -> Callers:
+def request_auth_of(scope: Scope) -> RequestAuth:
     """Who was let in during this connection so far."""
-    callers: Callers | None = scope.get(KEY)
-    if callers is None:
-        callers = scope[KEY] = Callers()
-    return callers
+    request_auth: RequestAuth | None = scope.get(KEY)
+    if request_auth is None:
+        request_auth = scope[KEY] = RequestAuth()
+    return request_auth
 
 
 async def perform(flow: Flow[T]) -> T:

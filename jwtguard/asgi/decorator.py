@@ -20,9 +20,9 @@ from jwtguard.asgi.connection import (
     P,
     R,
     Scope,
-    callers_of,
     note_development,
     perform,
+    request_auth_of,
     response,
     send_answer,
     shown_principal,
@@ -142,23 +142,23 @@ class EndpointAccess:
     """
 
     def __init__(self, scope: Scope, guard: Guard | None) -> None:
-        callers = callers_of(scope)
-        if not callers.in_front:
+        request_auth = request_auth_of(scope)
+        if not request_auth.in_front:
             check_routes_in(scope)
         note_development(scope, None)
         self._scope = scope
-        self._callers = callers
+        self._request_auth = request_auth
         self._principal: Principal | None = None
-        self.guard = guard or callers.guard()
+        self.guard = guard or request_auth.guard()
         if guard is not None:
-            check_enforced(guard, callers.in_front)
+            check_enforced(guard, request_auth.in_front)
 
     def admit(self, checkpoint: Checkpoint) -> Flow[Principal | None]:
         """Let the caller in; raises `JWTGuardError`."""
         return Flow(self._admit(checkpoint))
 
     def _admit(self, checkpoint: Checkpoint) -> Steps[Principal | None]:
-        admission = yield from checkpoint.admit(self.guard, ASGIRequest(self._scope), self._callers)
+        admission = yield from checkpoint.admit(self.guard, ASGIRequest(self._scope), self._request_auth)
         if admission.authentication is not None:
             self._check_subprotocol(admission.authentication)
         self._principal = admission.principal
@@ -187,7 +187,7 @@ class EndpointAccess:
 
     def enter(self) -> Principal | None:
         """From here on, the caller is the one that was admitted."""
-        self._callers.admit(self.guard, self._principal)
+        self._request_auth.admit(self.guard, self._principal)
         self._scope.update(shown_principal(self._principal))
         return self._principal
 
@@ -202,7 +202,7 @@ class EndpointAccess:
             before = {name: scope[name] for name in ("user", "auth") if name in scope}
             scope.update(shown_principal(principal))
         try:
-            with self._callers.admitting(self.guard, principal):
+            with self._request_auth.admitting(self.guard, principal):
                 yield
         except Exception as error:
             if scope["type"] == "http":

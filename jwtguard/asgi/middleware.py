@@ -44,7 +44,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
 from jwtguard.guard import Guard
-from jwtguard.request_auth import KEY, Callers, Entry, check_front
+from jwtguard.request_auth import KEY, Entry, RequestAuth, check_front
 from jwtguard.view_metadata import Mark
 
 if TYPE_CHECKING:
@@ -121,11 +121,11 @@ class GuardMiddleware:
         outer, scope = scope, dict(scope)
         request = ASGIRequest(scope)
         send = telling_caches(send, request)
-        callers = scope[KEY].copy() if KEY in scope else Callers()
+        request_auth = scope[KEY].copy() if KEY in scope else RequestAuth()
         renew = None
         is_exempt = False
         if self._has_routes:
-            send, renew = self._routes.finishing(send, callers), self._routes.renew(callers)
+            send, renew = self._routes.finishing(send, request_auth), self._routes.renew(request_auth)
             is_exempt = self._routes.exempts(request)
         guard = self.guard
         if self._preflight and is_preflight(request):
@@ -139,16 +139,16 @@ class GuardMiddleware:
             _show_outside(outer, unauthenticated_user(error), None)
             await send_answer(guard.answer(refusal, request), scope, send)
             return
-        callers.keep(guard, entry)
-        principal = callers.known_principal()
+        request_auth.keep(guard, entry)
+        principal = request_auth.known_principal()
         kept = entry.error if isinstance(entry, Authentication) else None
-        scope[KEY] = callers
+        scope[KEY] = request_auth
         scope["user"] = principal or unauthenticated_user(kept)
         scope["auth"] = Credentials(principal)
-        _show_outside(outer, scope["user"], callers)
+        _show_outside(outer, scope["user"], request_auth)
         self._routes.withhold(scope)
         if entry.principal is None:
-            await self._run_without_caller(scope, receive, send, callers, request)
+            await self._run_without_caller(scope, receive, send, request_auth, request)
         elif kind == "websocket":
             await self._run_socket(scope, receive, send, entry)
         else:
@@ -181,7 +181,7 @@ class GuardMiddleware:
             )
 
     async def _run_without_caller(
-        self, scope: Scope, receive: Receive, send: Send, callers: Callers, request: HTTPRequest
+        self, scope: Scope, receive: Receive, send: Send, request_auth: RequestAuth, request: HTTPRequest
     ) -> None:
         """Run the application, where reading the absent caller raises the refusal, in a view or anywhere below."""
         state = ConnectionState(send)
@@ -189,7 +189,7 @@ class GuardMiddleware:
             await self.app(scope, receive, state.send)
         except JWTGuardError as error:
             # Other errors are not ours; and once an answer has begun, no other can be sent.
-            is_ours = callers.is_kept(self.guard, error) or isinstance(error, MissingTokenError)
+            is_ours = request_auth.is_kept(self.guard, error) or isinstance(error, MissingTokenError)
             if not is_ours or (state.has_begun and not state.is_open):
                 await state.release()
                 raise
@@ -286,7 +286,7 @@ def _check_arguments(app: object, guard: object) -> None:
         )
 
 
-def _show_outside(scope: Scope, user: object, callers: Callers | None) -> None:
+def _show_outside(scope: Scope, user: object, request_auth: RequestAuth | None) -> None:
     """Show the caller to what stands around the middleware in the same application of Starlette.
 
     That is its handler of server errors, and an access log. These are outputs: nothing of ours decides by them.
@@ -294,7 +294,7 @@ def _show_outside(scope: Scope, user: object, callers: Callers | None) -> None:
     if "app" in scope and KEY not in scope and "user" not in scope:
         scope["user"] = user
         scope["auth"] = Credentials(user if isinstance(user, Principal) else None)
-        scope[OUTSIDE] = callers
+        scope[OUTSIDE] = request_auth
 
 
 def _innermost(app: Any) -> object:  # noqa: ANN401 - any application

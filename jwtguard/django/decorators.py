@@ -29,7 +29,16 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
-from jwtguard.django.requests import PROVEN, admitting, callers_of, django_request, perform, read, refuse, tell_caches
+from jwtguard.django.requests import (
+    PROVEN,
+    admitting,
+    django_request,
+    perform,
+    read,
+    refuse,
+    request_auth_of,
+    tell_caches,
+)
 from jwtguard.django.routes import url_patterns
 from jwtguard.django.settings import default_guard, default_sessions, imported
 from jwtguard.django.user_lookup import user_finder
@@ -78,11 +87,11 @@ class DjangoGuard:
 
     def principal(self, request: HttpRequest) -> Principal | None:
         """The caller of a request as this guard knows it; raises the refusal if there is none."""
-        return callers_of(django_request(request)).principal_of(self.guard)
+        return request_auth_of(django_request(request)).principal_of(self.guard)
 
     def caller(self, request: HttpRequest) -> Principal | None:
         """The same for asking whether there is a caller: None where there is none, whatever the reason."""
-        return callers_of(django_request(request)).caller_of(self.guard)
+        return request_auth_of(django_request(request)).caller_of(self.guard)
 
 
 def requires(
@@ -111,10 +120,10 @@ def requires(
             async def guarded_async(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
                 http = django_request(request)
                 chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
-                callers = callers_of(http)
+                request_auth = request_auth_of(http)
                 try:
                     finder = user_finder(http, chosen)
-                    admission = await perform(checkpoint.admit(chosen, read(http), callers, finder))
+                    admission = await perform(checkpoint.admit(chosen, read(http), request_auth, finder))
                 except JWTGuardError as error:
                     return refuse(http, chosen, error)
                 is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)
@@ -123,7 +132,7 @@ def requires(
                 if refused is not None:
                     tell_caches(http, refused)
                     return refused
-                with admitting(http, callers, chosen, admission.principal) as keep_until_rendered:
+                with admitting(http, request_auth, chosen, admission.principal) as keep_until_rendered:
                     response = await async_view(request, *args, **kwargs)
                     keep_until_rendered(response)
                 tell_caches(http, response)
@@ -139,9 +148,9 @@ def requires(
         def guarded(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
             http = django_request(request)
             chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
-            callers = callers_of(http)
+            request_auth = request_auth_of(http)
             try:
-                admission = checkpoint.admit(chosen, read(http), callers, user_finder(http, chosen)).run()
+                admission = checkpoint.admit(chosen, read(http), request_auth, user_finder(http, chosen)).run()
             except JWTGuardError as error:
                 return refuse(http, chosen, error)
             is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)
@@ -149,7 +158,7 @@ def requires(
             if refused is not None:
                 tell_caches(http, refused)
                 return refused
-            with admitting(http, callers, chosen, admission.principal) as keep_until_rendered:
+            with admitting(http, request_auth, chosen, admission.principal) as keep_until_rendered:
                 response = sync_view(request, *args, **kwargs)
                 keep_until_rendered(response)
             tell_caches(http, response)
@@ -178,8 +187,8 @@ def guard_for(request: HttpRequest, guard: Guard | None) -> Guard:
         )
     if guard is not None:
         return guard
-    callers = callers_of(request)
-    return callers.guard() if callers.has_middleware else default_guard()
+    request_auth = request_auth_of(request)
+    return request_auth.guard() if request_auth.has_middleware else default_guard()
 
 
 _EXEMPT = "by jwtguard"

@@ -18,10 +18,10 @@ from jwtguard.django.decorators import DjangoGuard, default_auth
 from jwtguard.django.passing import finished, is_exempt, missed
 from jwtguard.django.requests import (
     PROVEN,
-    callers_of,
     perform,
     read,
     refuse,
+    request_auth_of,
     show_user,
     tell_caches,
     unhandled,
@@ -96,7 +96,7 @@ class GuardMiddleware:
             except JWTGuardError as error:
                 response = self._refusal(request, error)
             response = unhandled(request, self._guard) or response
-        pending = () if self._endpoints is None else callers_of(request).take_pending()
+        pending = () if self._endpoints is None else request_auth_of(request).take_pending()
         response = finished(response, pending).run() if pending else response
         tell_caches(request, response)
         return response
@@ -113,7 +113,7 @@ class GuardMiddleware:
             except JWTGuardError as error:
                 response = self._refusal(request, error)
             response = unhandled(request, self._guard) or response
-        pending = () if self._endpoints is None else callers_of(request).take_pending()
+        pending = () if self._endpoints is None else request_auth_of(request).take_pending()
         response = await perform(finished(response, pending)) if pending else response
         tell_caches(request, response)
         return response
@@ -126,7 +126,7 @@ class GuardMiddleware:
         return refused
 
     def _enter(self, request: HttpRequest, *, is_exempt: bool = False) -> Flow[Entry]:
-        renew = None if self._endpoints is None else self._endpoints.renew(callers_of(request).put_off)
+        renew = None if self._endpoints is None else self._endpoints.renew(request_auth_of(request).put_off)
         find_user = user_finder(request, self._guard)
         return self._guard.enter(read(request), renew=renew, find_user=find_user, is_exempt=is_exempt)
 
@@ -160,7 +160,7 @@ class GuardMiddleware:
         return None
 
     def _keep(self, request: HttpRequest, entry: Entry) -> None:
-        callers_of(request).keep(self._guard, entry)
+        request_auth_of(request).keep(self._guard, entry)
         if self._guard.proves_origin(entry):
             # No other site could have sent this token, so Django need not ask the same again, and a bearer client
             # has no CSRF cookie. In every other case its own check runs.
@@ -169,6 +169,6 @@ class GuardMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """Answer with the refusal that reading `request.principal` raised; other errors are not ours."""
-        if isinstance(exception, JWTGuardError) and callers_of(request).is_kept(self._guard, exception):
+        if isinstance(exception, JWTGuardError) and request_auth_of(request).is_kept(self._guard, exception):
             return refuse(request, self._guard, exception)
         return None

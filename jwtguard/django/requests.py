@@ -31,10 +31,10 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.user_lookup import found_user
 from jwtguard.endpoints.withholding import withhold_from_environ, withhold_from_scope
 from jwtguard.guard import Guard
-from jwtguard.request_auth import Callers
+from jwtguard.request_auth import RequestAuth
 
 T = TypeVar("T")
-_CALLERS = "_jwtguard_callers"
+_REQUEST_AUTH = "_jwtguard_callers"
 _UNHANDLED = "_jwtguard_unhandled"
 PROVEN = "proven by jwtguard"
 """What the middleware tells Django's CSRF check: true, and no other's word, as that of a test client is."""
@@ -135,24 +135,24 @@ def django_request(request: HttpRequest) -> HttpRequest:
     return inner
 
 
-def callers_of(request: HttpRequest) -> Callers:
+def request_auth_of(request: HttpRequest) -> RequestAuth:
     """Who was let in during this request so far."""
-    callers: Callers | None = request.__dict__.get(_CALLERS)
-    if callers is None:
-        callers = request.__dict__[_CALLERS] = Callers()
-    return callers
+    request_auth: RequestAuth | None = request.__dict__.get(_REQUEST_AUTH)
+    if request_auth is None:
+        request_auth = request.__dict__[_REQUEST_AUTH] = RequestAuth()
+    return request_auth
 
 
 @contextmanager
 def admitting(
-    request: HttpRequest, callers: Callers, guard: Guard, principal: Principal | None
+    request: HttpRequest, request_auth: RequestAuth, guard: Guard, principal: Principal | None
 ) -> Iterator[Callable[[HttpResponseBase], None]]:
     """While a view runs, `principal` is the caller, also as `request.user`.
 
     Gives a function for the response of the view: if its template is rendered later, the caller stays until then.
     """
     with ExitStack() as stack:
-        stack.enter_context(callers.admitting(guard, principal))
+        stack.enter_context(request_auth.admitting(guard, principal))
         before = show_user(request, principal)
         if before:
             stack.callback(request.__dict__.update, before)
@@ -194,13 +194,13 @@ async def _to_thread(function: Callable[[], T]) -> T:
 
 def _principal(request: HttpRequest) -> Principal | None:
     """The caller: the one that the innermost `requires` let in, else the one that the middleware found."""
-    callers: Callers = request.__dict__.get(_CALLERS) or callers_of(request)
-    return callers.admitted[-1].principal if callers.admitted else callers.principal()
+    request_auth: RequestAuth = request.__dict__.get(_REQUEST_AUTH) or request_auth_of(request)
+    return request_auth.admitted[-1].principal if request_auth.admitted else request_auth.principal()
 
 
 def _principal_or_none(request: HttpRequest) -> Principal | None:
     """The same for asking whether there is a caller: None where there is none, whatever the reason."""
-    return callers_of(request).caller()
+    return request_auth_of(request).caller()
 
 
 # Properties of the class, since reading it may have to raise, and None must be able to be None: no lazy object on the
@@ -215,7 +215,7 @@ def unhandled(request: HttpRequest, guard: Guard, error: Exception | None = None
     `error` is what came out of Django where its own page for errors raised, too.
     """
     raised = request.__dict__.get(_UNHANDLED) if error is None else error
-    if isinstance(raised, JWTGuardError) and callers_of(request).is_kept(guard, raised):
+    if isinstance(raised, JWTGuardError) and request_auth_of(request).is_kept(guard, raised):
         return refuse(request, guard, raised)
     return None
 

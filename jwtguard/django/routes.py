@@ -27,7 +27,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from jwtguard.core.flow import Flow
 from jwtguard.core.http.response import HTTPResponse
-from jwtguard.django.requests import callers_of, perform, read, respond
+from jwtguard.django.requests import perform, read, request_auth_of, respond
 from jwtguard.django.shipped_pattern import ShippedPattern
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
 from jwtguard.endpoints.mounting import check_place
@@ -58,7 +58,7 @@ def _view(endpoints: Endpoints, endpoint: Endpoint, prefix: str) -> Callable[...
             endpoint,
             read(request),
             body,
-            callers=callers_of(request),
+            request_auth=request_auth_of(request),
             session_id=session_id,
             authenticate=partial(_authenticate, request),
             spell=_as_in_a_form,

@@ -25,7 +25,7 @@ from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.withholding import withhold_from_scope
 from jwtguard.guard import Guard
-from jwtguard.request_auth import Callers, finishing
+from jwtguard.request_auth import RequestAuth, finishing
 from jwtguard.view_metadata import Mark
 
 T = TypeVar("T")
@@ -101,9 +101,9 @@ class MountedRoutes:
     def _methods_of(self, path: str) -> tuple[str, ...]:
         return tuple(sorted(method for method, exempt in self._exempt if exempt == path))
 
-    def renew(self, callers: Callers) -> Renew | None:
+    def renew(self, request_auth: RequestAuth) -> Renew | None:
         """What the middleware hands to `Guard.enter`."""
-        return None if self._endpoints is None else self._endpoints.renew(callers.put_off)
+        return None if self._endpoints is None else self._endpoints.renew(request_auth.put_off)
 
     def withhold(self, scope: MutableMapping[str, Any]) -> None:
         """Hide the refresh cookie from the application that gets `scope`, which is the middleware's own copy."""
@@ -111,7 +111,7 @@ class MountedRoutes:
         if cookie is not None:
             withhold_from_scope(scope, cookie)
 
-    def finishing(self, send: Send, callers: Callers) -> Send:
+    def finishing(self, send: Send, request_auth: RequestAuth) -> Send:
         """`send`, which finishes what is pending when the response starts: no hook inside is as late as that."""
         if self._endpoints is None or not self._endpoints.renews:
             return send
@@ -119,14 +119,18 @@ class MountedRoutes:
         async def finishing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = header_fields(message)
-                changed = await self._perform(finishing(callers.take_pending(), message["status"], given))
+                changed = await self._perform(finishing(request_auth.take_pending(), message["status"], given))
                 message = with_header_fields(message, changed)
             await send(message)
 
         return finishing_send
 
     async def answer(
-        self, endpoint: shipped.Endpoint, scope: Mapping[str, Any], callers: Callers, stream: AsyncIterable[bytes]
+        self,
+        endpoint: shipped.Endpoint,
+        scope: Mapping[str, Any],
+        request_auth: RequestAuth,
+        stream: AsyncIterable[bytes],
     ) -> HTTPResponse:
         """Answer a request that was routed to `endpoint`, with the `path_params` of Starlette's router."""
         endpoints = self._endpoints
@@ -137,7 +141,7 @@ class MountedRoutes:
                 endpoint,
                 ASGIRequest(scope),
                 body,
-                callers=callers,
+                request_auth=request_auth,
                 session_id=scope["path_params"].get("session_id", ""),
             )
         )

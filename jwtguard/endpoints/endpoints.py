@@ -56,7 +56,7 @@ from jwtguard.endpoints.login import asking, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
 from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
 from jwtguard.guard import Guard
-from jwtguard.request_auth import Callers
+from jwtguard.request_auth import RequestAuth
 
 logger = logging.getLogger("jwtguard")
 _MOST_LOGOUTS = 8
@@ -65,12 +65,12 @@ _MOST_LOGOUTS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Visit:
-    """One request to one route. `callers`: what the middlewares found."""
+    """One request to one route. `request_auth`: what the middlewares found."""
 
     endpoint: Endpoint
     request: HTTPRequest
     parameters: Callable[[], Mapping[str, object]]
-    callers: Callers | None
+    request_auth: RequestAuth | None
     session_id: str
     authenticate: Authenticate | None = field(repr=False)
     spell: Callable[[str], str] | None = field(repr=False)
@@ -129,14 +129,14 @@ class Endpoints:
         request: HTTPRequest,
         body: bytes = b"",
         *,
-        callers: Callers | None = None,
+        request_auth: RequestAuth | None = None,
         session_id: str = "",
         authenticate: Authenticate | None = None,
         spell: Callable[[str], str] | None = None,
     ) -> Flow[HTTPResponse]:
         """Answer `request`, which was routed to `endpoint`.
 
-        `callers` holds what the middlewares in front found out; `session_id` comes from the path; `authenticate`
+        `request_auth` holds what the middlewares in front found out; `session_id` comes from the path; `authenticate`
         stands in where the settings have none, and `spell` then gives the one spelling of a user name that counts:
         `before_login` is told that one, so no other spelling gets round a limit for each name. A refusal is an answer
         too; raises `ConfigurationError` for what is wrong with the program.
@@ -145,7 +145,7 @@ class Endpoints:
             endpoint=endpoint,
             request=request,
             parameters=partial(read_parameters, body, content_type(request), limit=self.max_body_bytes),
-            callers=callers,
+            request_auth=request_auth,
             session_id=session_id,
             authenticate=self._settings.authenticate or authenticate,
             spell=None if self._settings.authenticate else spell,
@@ -275,7 +275,7 @@ class Endpoints:
 
     def _caller(self, visit: _Visit) -> Steps[tuple[str, str | None]]:
         """Subject and session of the caller, who has our own issuer: an equal `sub` elsewhere is another user."""
-        entry = None if visit.callers is None else (yield from visit.callers.kept(self.guard))
+        entry = None if visit.request_auth is None else (yield from visit.request_auth.kept(self.guard))
         kept = None if entry is None else entry.authentication
         admission = yield from self.guard.admit(visit.request, self.requirement(visit.endpoint), kept=kept)
         principal = admission.principal

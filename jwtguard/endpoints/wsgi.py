@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.endpoints.withholding import withhold_from_environ
-from jwtguard.request_auth import Callers, Pending, finishing
+from jwtguard.request_auth import Pending, RequestAuth, finishing
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,12 +31,12 @@ _KEY = "jwtguard.renewals"
 
 def put_off_in(environ: WSGIEnvironment) -> Callable[[Pending], object]:
     """What keeps something for when the response to the request of `environ` starts."""
-    return _callers(environ).put_off
+    return _request_auth(environ).put_off
 
 
-def _callers(environ: WSGIEnvironment) -> Callers:
-    callers: Callers = environ.setdefault(_KEY, Callers())
-    return callers
+def _request_auth(environ: WSGIEnvironment) -> RequestAuth:
+    request_auth: RequestAuth = environ.setdefault(_KEY, RequestAuth())
+    return request_auth
 
 
 def in_front_of(app: WSGIApplication, endpoints: Endpoints | None = None) -> WSGIApplication:
@@ -46,14 +46,14 @@ def in_front_of(app: WSGIApplication, endpoints: Endpoints | None = None) -> WSG
     refresh_cookie = None if endpoints is None else endpoints.refresh_cookie
 
     def front_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        callers = _callers(environ)
+        request_auth = _request_auth(environ)
         if refresh_cookie is not None:
             withhold_from_environ(environ, refresh_cookie)
         search = HTTPRequest.from_wsgi(environ).search
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - as in PEP 3333
             code = int(status[:3])
-            renewed = finishing(callers.take_pending(), code, headers).run() or headers
+            renewed = finishing(request_auth.take_pending(), code, headers).run() or headers
             return start_response(status, search.header_fields(code, renewed) or renewed, *exc_info)
 
         return app(environ, cast("StartResponse", start))

@@ -39,7 +39,7 @@ from jwtguard import (
 )
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, requires
-from jwtguard.django.requests import callers_of
+from jwtguard.django.requests import request_auth_of
 from jwtguard.django.settings import user_of
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
@@ -593,7 +593,7 @@ def test_a_view_that_raises_leaves_no_principal_behind() -> None:
         request = RequestFactory().get("/", headers=dict([bearer(GOOD)]))
         with pytest.raises(ZeroDivisionError):
             view(request)
-        assert callers_of(request).admitted == []
+        assert request_auth_of(request).admitted == []
 
 
 def test_no_caller_has_no_user() -> None:

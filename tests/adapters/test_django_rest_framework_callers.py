@@ -93,7 +93,7 @@ def ask(
     vars(urls)["handler404"] = vars(urls)["handler403"] = handler
     vars(urls)["handler500"] = lambda request: HttpResponse(handler(request), status=500)
     if middlewares is None:
-        middlewares = [_middleware("Callers", guard_for_tests(rules=UNCHECKED, **settings))]
+        middlewares = [_middleware("RequestAuth", guard_for_tests(rules=UNCHECKED, **settings))]
     changed = {"ROOT_URLCONF": urls, "MIDDLEWARE": middlewares, "DEBUG": False, "APPEND_SLASH": False}
     with override_settings(**changed):
         application: Any = ASGIHandler() if is_asgi else WSGIHandler()
@@ -111,7 +111,7 @@ def showing(*inner: str) -> list[str]:
 @pytest.mark.parametrize(("settings", "headers"), STRANGERS)
 def test_strangers(settings: dict[str, Any], headers: Headers, target: str, *, is_asgi: bool) -> None:
     """A stranger is shown as one, on error pages and in middlewares too, and nothing raises."""
-    middlewares = showing(_middleware("Callers", guard_for_tests(rules=UNCHECKED, **settings)))
+    middlewares = showing(_middleware("RequestAuth", guard_for_tests(rules=UNCHECKED, **settings)))
     answer = ask(target, headers, middlewares=middlewares, is_asgi=is_asgi)
     assert (answer.body, answer.header("X-Caller")) == (b"stranger", "stranger")
 
@@ -120,7 +120,7 @@ def test_strangers(settings: dict[str, Any], headers: Headers, target: str, *, i
 @pytest.mark.parametrize("target", ["", "failing", "nowhere"])
 def test_callers(target: str, *, is_asgi: bool) -> None:
     """There a caller is shown, too."""
-    middlewares = showing(_middleware("Callers", guard_for_tests(rules=UNCHECKED)))
+    middlewares = showing(_middleware("RequestAuth", guard_for_tests(rules=UNCHECKED)))
     answer = ask(target, (bearer(GOOD),), middlewares=middlewares, is_asgi=is_asgi)
     assert (answer.body, answer.header("X-Caller")) == (b"hello user-1", "user-1")
 
@@ -128,7 +128,7 @@ def test_callers(target: str, *, is_asgi: bool) -> None:
 @pytest.mark.parametrize("guards", [0, 2])
 def test_no_guard_or_several(guards: int) -> None:
     """Where no guard or more than one is in front, there is no caller outside `requires`."""
-    middlewares = [_middleware(f"Callers{number}", guard_for_tests(rules=UNCHECKED)) for number in range(guards)]
+    middlewares = [_middleware(f"RequestAuth{number}", guard_for_tests(rules=UNCHECKED)) for number in range(guards)]
     assert ask("", (bearer(GOOD),), middlewares=middlewares).body == b"stranger"
 
 
@@ -166,7 +166,7 @@ def test_reading_an_absent_caller(target: str, headers: Headers, challenge: str,
 @both
 def test_reading_in_a_middleware(*, is_asgi: bool) -> None:
     """Reading the principal in a middleware inside the guard's, without a token, is a 401."""
-    middlewares = [_middleware("Callers", guard_for_tests(rules=UNCHECKED)), f"{__name__}.Reading"]
+    middlewares = [_middleware("RequestAuth", guard_for_tests(rules=UNCHECKED)), f"{__name__}.Reading"]
     assert ask("", middlewares=middlewares, is_asgi=is_asgi).status == 401
 
 
@@ -243,6 +243,6 @@ def test_asking_in_rest_framework(*, is_behind: bool) -> None:
         known = auth.caller(request)
         return Response([request.principal_or_none is None, known is None])
 
-    middlewares = [_middleware("Callers", guard)] if is_behind else []
+    middlewares = [_middleware("RequestAuth", guard)] if is_behind else []
     assert ask("view", views={"view": view}, middlewares=middlewares).json() == [True, True]
     assert ask("view", (bearer(GOOD),), views={"view": view}, middlewares=middlewares).json() == [False, False]

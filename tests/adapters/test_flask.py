@@ -440,7 +440,7 @@ def test_applications_that_share_an_environ() -> None:
     assert ask(app, "/forward", *headers).json() == ["user-1", 200, "user-2", 401, "user-1"]
 
 
-@pytest.mark.parametrize("name", ["jwtguard.request_auth", "Jwtguard-Callers", "X-Principal", "jwtguard"])
+@pytest.mark.parametrize("name", ["jwtguard.request_auth", "Jwtguard-RequestAuth", "X-Principal", "jwtguard"])
 def test_no_header_is_a_caller(name: str) -> None:
     """A client's headers stand in the environ with a prefix, so none can pose as what the guard has found."""
     assert ask(guarded_app(FlaskGuard(guard_for_tests(rules=UNCHECKED))), "/", (name, "user-1")).status == 401

@@ -22,7 +22,7 @@ from jwtguard import (
 )
 from jwtguard.authentication import Authentication
 from jwtguard.endpoints import LOGIN, LOGOUT, LOGOUT_ALL, REFRESH, SESSION, SESSIONS, Endpoints, LoginAttempt
-from jwtguard.request_auth import Callers
+from jwtguard.request_auth import RequestAuth
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER
 from jwtguard.testing.conformance.route_sites import RouteSite, route_site
@@ -202,9 +202,9 @@ def test_the_same_subject_elsewhere(endpoint: Any, issuer: str | None, subject: 
     site.sessions.start("user-alice").run()
     stranger = Principal(subject=subject, issuer=issuer, auth_time=site.clock())
     request = wsgi(endpoint.method, f"/auth{endpoint.path}")
-    endpoints, callers = site.endpoints(), Callers()
-    callers.keep(endpoints.guard, Authentication(principal=stranger))
-    answer = endpoints.answer(endpoint, request, callers=callers).run()
+    endpoints, request_auth = site.endpoints(), RequestAuth()
+    request_auth.keep(endpoints.guard, Authentication(principal=stranger))
+    answer = endpoints.answer(endpoint, request, request_auth=request_auth).run()
     assert answer.status == 403
     assert len(site.sessions.list("user-alice").run()) == 1
 

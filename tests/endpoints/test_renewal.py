@@ -12,7 +12,7 @@ from jwtguard.authentication import Authentication
 from jwtguard.core.events import Event
 from jwtguard.endpoints import Endpoints
 from jwtguard.endpoints.wsgi import in_front_of
-from jwtguard.request_auth import Callers, finishing
+from jwtguard.request_auth import RequestAuth, finishing
 from jwtguard.testing.conformance.raw_clients import RawRequest, wsgi_client
 from jwtguard.testing.conformance.route_sites import RouteSite, route_site
 from tests.endpoints.requests import wsgi
@@ -23,10 +23,10 @@ def site() -> RouteSite:
     return route_site("silent renewal")
 
 
-def renewed(site: RouteSite, request: HTTPRequest) -> tuple[Authentication, Callers]:
+def renewed(site: RouteSite, request: HTTPRequest) -> tuple[Authentication, RequestAuth]:
     """Who sent the request, and what is pending."""
-    callers = Callers()
-    return site.guard.authenticate(request, renew=site.endpoints().renew(callers.put_off)).run(), callers
+    request_auth = RequestAuth()
+    return site.guard.authenticate(request, renew=site.endpoints().renew(request_auth.put_off)).run(), request_auth
 
 
 def with_refresh(site: RouteSite, **more: str) -> HTTPRequest:
@@ -53,21 +53,21 @@ def test_a_refresh_cookie_twice(site: RouteSite) -> None:
 @pytest.mark.parametrize("happens", ["ended", "down"])
 def test_when_the_turn_cannot_be_taken(site: RouteSite, happens: str) -> None:
     """A change of the session or an outage of the store during the view leaves the response unchanged."""
-    authentication, callers = renewed(site, with_refresh(site))
+    authentication, request_auth = renewed(site, with_refresh(site))
     assert authentication.principal is not None
     if happens == "ended":
         site.sessions.end_all("user-alice").run()
     site.store.is_down = happens == "down"
     headers = [("Cache-Control", "max-age=60")]
-    assert finishing(callers.take_pending(), 200, headers).run() is None
-    assert not callers.take_pending()
+    assert finishing(request_auth.take_pending(), 200, headers).run() is None
+    assert not request_auth.take_pending()
 
 
 def test_response_headers(site: RouteSite) -> None:
     """One `Cache-Control` remains, and everything else stays."""
-    _, callers = renewed(site, with_refresh(site))
+    _, request_auth = renewed(site, with_refresh(site))
     given = [("cache-control", "public"), ("Set-Cookie", "a=1"), ("X-Name", "b")]
-    changed = finishing(callers.take_pending(), 200, given).run()
+    changed = finishing(request_auth.take_pending(), 200, given).run()
     assert changed is not None
     assert changed[:3] == [("Set-Cookie", "a=1"), ("X-Name", "b"), ("Cache-Control", "no-store")]
     assert [value.partition("=")[0] for _, value in changed[3:]] == ["__Host-access", "__Host-refresh"]
@@ -98,7 +98,7 @@ def test_guards_without_it() -> None:
     """Without silent renewal there is nothing to ask."""
     site = route_site("cookies")
     endpoints: Endpoints = site.endpoints()
-    assert endpoints.renew(Callers().put_off) is None
+    assert endpoints.renew(RequestAuth().put_off) is None
     assert not endpoints.renews
 
 

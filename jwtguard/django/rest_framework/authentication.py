@@ -23,7 +23,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.django.checks import guard_middlewares
 from jwtguard.django.decorators import DjangoGuard, guard_for
-from jwtguard.django.requests import callers_of, read, tell_caches
+from jwtguard.django.requests import read, request_auth_of, tell_caches
 from jwtguard.django.rest_framework.refusals import RefusedRequest, challenge
 from jwtguard.django.settings import default_guard
 from jwtguard.django.user_lookup import found_user, user_finder
@@ -62,12 +62,12 @@ class GuardAuthentication(BaseAuthentication):
         guard = self.guard_for(http)
         tell_caches_later(request)
         try:
-            admission = self.checkpoint.admit(guard, read(http), callers_of(http), user_finder(http, guard)).run()
+            admission = self.checkpoint.admit(guard, read(http), request_auth_of(http), user_finder(http, guard)).run()
             self.found = admission.authentication
             if admission.principal is not None:
                 return let_in(http, guard, admission)
-            if not callers_of(http).has_middleware:
-                callers_of(http).admit(guard, None)  # Else the middleware knows that there is none, and why.
+            if not request_auth_of(http).has_middleware:
+                request_auth_of(http).admit(guard, None)  # Else the middleware knows that there is none, and why.
             return None
         except ConfigurationError:
             raise
@@ -121,7 +121,7 @@ def let_in(http: HttpRequest, guard: Guard, admission: Admission) -> tuple[objec
     told = None
     if principal is not None and found is not None and found.token is not None:
         told = _user_of(http, principal), found.token
-    callers_of(http).admit(guard, principal)
+    request_auth_of(http).admit(guard, principal)
     return told
 
 

@@ -26,7 +26,7 @@ from jwtguard.core.access.requirements import (
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.http.token_sources import TokenSource, check_sources
 from jwtguard.django.decorators import guard_for
-from jwtguard.django.requests import callers_of, read
+from jwtguard.django.requests import read, request_auth_of
 from jwtguard.django.rest_framework.authentication import authenticator_of, http_of, let_in, tell_caches_later
 from jwtguard.django.rest_framework.refusals import RefusedRequest
 from jwtguard.django.user_lookup import user_finder
@@ -114,7 +114,9 @@ class GuardPermission(BasePermission, metaclass=_PermissionType):
     ) -> Admission:
         if kept is None:
             finder = user_finder(http, guard)
-            return Checkpoint(self.requirement, tokens_from).admit(guard, read(http), callers_of(http), finder).run()
+            return (
+                Checkpoint(self.requirement, tokens_from).admit(guard, read(http), request_auth_of(http), finder).run()
+            )
         return guard.admit(read(http), self.requirement, kept=kept).run()
 
 
