@@ -50,6 +50,7 @@ from jwtguard.core.tokens.key_sources import Keys
 from jwtguard.core.tokens.principal import ClaimsMapping, Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.verifier import CACHE_SIZE, TokenVerifier, VerifiedToken
+from jwtguard.core.validation import Problems
 from jwtguard.key_sources.cached import FetchedKeys
 from jwtguard.trust.defaults import PolicyDefaults
 from jwtguard.trust.introspection import Introspection
@@ -131,7 +132,7 @@ class Guard(Admitter, FromGuard):
         on_event: Callable[[Event], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        problems = _Problems()
+        problems = Problems()
         trust = problems.of(
             lambda: Trust.of(
                 issuer=issuer,
@@ -177,7 +178,7 @@ class Guard(Admitter, FromGuard):
                 problems.add(f"{name} is a function", function)
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
-        ConfigurationError.raise_all(problems.found)
+        problems.raise_all()
         assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
         only = trust.policies[0] if issuers is None else None
         vars(self).update(
@@ -326,20 +327,3 @@ def no_rules(where: str) -> ConfigurationError:
         " decides\n"
         'In a mapping: "rules": [], "rules": [{"path": "/health", "requirement": "public"}] or "rules": "UNCHECKED".'
     )
-
-
-class _Problems:
-    """Collects what is wrong with a configuration, so that all of it is reported at once."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def of(self, make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except ConfigurationError as error:
-            self.found.extend(error.problems)
-            return None
-
-    def add(self, expected: str, found: object) -> None:
-        self.found.append(f"{expected}: found {found!r}")

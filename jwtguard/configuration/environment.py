@@ -15,6 +15,7 @@ from typing import Any
 from jwtguard.configuration.keys import KEY_SOURCES
 from jwtguard.configuration.mapping import collected
 from jwtguard.configuration.plain import unknown_keys
+from jwtguard.core.validation import Problems
 
 ENVIRONMENT_PREFIX = "JWTGUARD_"
 
@@ -61,7 +62,7 @@ def arguments_from_env(
         environ = os.environ
     known = [ENVIRONMENT_PREFIX + name for name in _VARIABLES]
     given = {name: value for name, value in environ.items() if name.startswith(ENVIRONMENT_PREFIX) and value}
-    problems = unknown_keys(given, known, what="environment variable")
+    problems = Problems(unknown_keys(given, known, what="environment variable"))
     variables = {name.removeprefix(ENVIRONMENT_PREFIX): value for name, value in given.items()}
     problems += [f"set {ENVIRONMENT_PREFIX}{name}" for name in ("ISSUER", "AUDIENCE") if name not in variables]
     config: dict[str, Any] = {}
@@ -90,7 +91,7 @@ def arguments_from_env(
     return collected(config, problems, make)
 
 
-def _rules_from_env(text: str, problems: list[str]) -> Any:
+def _rules_from_env(text: str, problems: Problems) -> Any:
     if text == "UNCHECKED":
         return text
     try:
@@ -103,7 +104,7 @@ def _rules_from_env(text: str, problems: list[str]) -> Any:
         return None
 
 
-def _places_from_env(variables: Mapping[str, str], problems: list[str]) -> list[Any]:
+def _places_from_env(variables: Mapping[str, str], problems: Problems) -> list[Any]:
     """Where tokens travel, none where no variable says so."""
     places: list[Any] = [{"cookie": variables["COOKIE"]}] if "COOKIE" in variables else []
     with_header = [f"HEADER_{name}" for name in ("FROM_PROXY", "SCHEME") if f"HEADER_{name}" in variables]
@@ -129,7 +130,7 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _keys_from_env(variables: Mapping[str, str], problems: list[str]) -> dict[str, Any] | None:
+def _keys_from_env(variables: Mapping[str, str], problems: Problems) -> dict[str, Any] | None:
     sources = {ENVIRONMENT_PREFIX + source.upper(): source for source in KEY_SOURCES}
     given = [name for name, source in sources.items() if source.upper() in variables]
     if len(given) != 1:

@@ -17,6 +17,7 @@ from jwtguard.configuration.plain import each, unknown_keys
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.jwk_set import LocalJWKSet
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
+from jwtguard.core.validation import Problems
 from jwtguard.key_sources.openid_discovery import OpenIDProvider
 from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 
@@ -29,7 +30,7 @@ def keys_from_config(value: Any) -> Any:
         return value
     sources = [name for name in KEY_SOURCES if name in value]
     if len(sources) != 1:
-        problems = unknown_keys(value, (*KEY_SOURCES, "algorithm", "algorithms", "kid"))
+        problems = Problems(unknown_keys(value, (*KEY_SOURCES, "algorithm", "algorithms", "kid")))
         problems.append(f"exactly one of {', '.join(KEY_SOURCES)} is needed, found {', '.join(sources) or 'none'}")
         raise ConfigurationError(*problems)
     read, settings = KEY_SOURCES[sources[0]]
@@ -53,9 +54,9 @@ def signing_key_from_config(value: Any) -> Any:
     """A key of our own: `{"pem_file": ..., "algorithm": "ES256", "kid": "2026-11"}`."""
     if not isinstance(value, Mapping):
         return value
-    problems = unknown_keys(value, ("pem_file", "algorithm", "kid"))
+    problems = Problems(unknown_keys(value, ("pem_file", "algorithm", "kid")))
     problems += [f"{name} is required" for name in ("pem_file", "algorithm") if name not in value]
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
     return SigningKey.from_pem(_read(value["pem_file"]), algorithm=value["algorithm"], kid=value.get("kid"))
 
 
@@ -63,10 +64,10 @@ def tls_from_config(value: Any) -> Any:
     """A client's side of TLS: `{"certificate_file": ..., "key_file": ..., "ca_file": ...}`, each by choice."""
     if not isinstance(value, Mapping):
         return value
-    problems = unknown_keys(value, ("certificate_file", "key_file", "ca_file"))
+    problems = Problems(unknown_keys(value, ("certificate_file", "key_file", "ca_file")))
     if "key_file" in value and "certificate_file" not in value:
         problems.append("key_file goes with a certificate_file")
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
     import ssl  # noqa: PLC0415 - slow to import
 
     try:

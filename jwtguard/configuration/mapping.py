@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from jwtguard.configuration.issuers import introspection_from_config, issuers_from_config
@@ -18,6 +19,7 @@ from jwtguard.configuration.requirements import rules_from_config
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.validation import Problems
 
 _EXAMPLES = {
     "issuer": '"https://issuer.example"',
@@ -65,15 +67,15 @@ def arguments_from_config(config: Mapping[str, Any], make: Callable[..., object]
     needed = [] if "issuers" in config else [name for name in _EXAMPLES if name not in config]
     if "introspection" in config and "keys" in needed:
         needed.remove("keys")
-    missing = [f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in needed]
+    missing = Problems(f"{name} is required: write {{{name!r}: {_EXAMPLES[name]}, ...}}" for name in needed)
     return collected(config, missing, make)
 
 
 def collected(
-    config: Mapping[str, Any], problems: list[str], make: Callable[..., object] | None = None
+    config: Mapping[str, Any], problems: Problems, make: Callable[..., object] | None = None
 ) -> dict[str, Any]:
     """The arguments that `config` describes; raises `ConfigurationError` with these and all further problems."""
-    problems = problems + unknown_keys(config, _READERS)
+    problems.extend(unknown_keys(config, _READERS))
     arguments: dict[str, Any] = {}
     for name, value in config.items():
         if name in _READERS:
@@ -88,17 +90,12 @@ def collected(
             del arguments["keys"]
             problems.extend(f"keys: {problem}" for problem in error.problems)
     if problems:
-        raise ConfigurationError(*problems, *_further_problems(arguments, make))
+        if make is not None:
+            problems.of(partial(make, **{**({} if "issuers" in arguments else _stand_ins()), **arguments}))
+        problems.raise_all()
     return arguments
 
 
-def _further_problems(arguments: Mapping[str, Any], make: Callable[..., object] | None) -> tuple[str, ...]:
-    """What a guard would find wrong with the arguments that could be read, so that all is reported at once."""
-    if make is None:
-        return ()
-    stand_ins = {"issuer": UNCHECKED, "audience": UNCHECKED, "keys": SigningKey.generate("HS256").verification_key}
-    try:
-        make(**{**({} if "issuers" in arguments else stand_ins), **arguments})
-    except ConfigurationError as error:
-        return error.problems
-    return ()
+def _stand_ins() -> dict[str, Any]:
+    """Valid arguments in place of those that could not be read, so that a guard checks the others."""
+    return {"issuer": UNCHECKED, "audience": UNCHECKED, "keys": SigningKey.generate("HS256").verification_key}

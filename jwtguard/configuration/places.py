@@ -16,6 +16,7 @@ from jwtguard.core.http.csrf import CSRF
 from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
 from jwtguard.core.tokens.principal import ClaimPath, ClaimsMapping
 from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.validation import Problems
 
 
 def sources_from_config(value: Any) -> Any:
@@ -87,13 +88,13 @@ def _subject(value: Any) -> Any:
 def _claim_path(path: Any) -> Any:
     if isinstance(path, Mapping):
         shapes = {name: value for name, value in path.items() if name != "path"}
-        problems = unknown_keys(path, ("path", "single_string", "keys", "member"))
+        problems = Problems(unknown_keys(path, ("path", "single_string", "keys", "member")))
         problems += [
             f"{name} is true or false: found {shapes[name]!r}"
             for name in ("single_string", "keys")
             if not isinstance(shapes.get(name, False), bool)
         ]
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         return ClaimPath(_claim_path(path.get("path")), **shapes)
     return tuple(path) if isinstance(path, list) else path
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.validation import Problems
 
 
 def unknown_keys(config: Mapping[str, Any], known: Iterable[str], *, what: str = "key") -> list[str]:
     """A problem for each key of `config` that is not `known`, with the nearest one."""
     known = list(known)
-    problems = []
+    problems = Problems()
     for name in config:
         if name not in known:
             nearest = get_close_matches(str(name), known, n=1, cutoff=0.0)
@@ -53,24 +54,24 @@ def made(make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
     from inspect import Parameter, signature  # noqa: PLC0415 - slow to import
 
     parameters = {name: each for name, each in signature(make).parameters.items() if each.kind != Parameter.VAR_KEYWORD}
-    problems = unknown_keys(settings, parameters)
+    problems = Problems(unknown_keys(settings, parameters))
     problems += [
         f"{name} is required in {dict.fromkeys(settings, ...)!r}"
         for name, parameter in parameters.items()
         if parameter.default is Parameter.empty and name not in settings
     ]
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
     return make(**settings)
 
 
 def each(values: Iterable[Any], read: Callable[[Any], Any]) -> list[Any]:
     """What `read` makes of each of `values`; raises `ConfigurationError` with the problems of all of them."""
     found: list[Any] = []
-    problems: list[str] = []
+    problems = Problems()
     for value in values:
         try:
             found.append(read(value))
         except ConfigurationError as error:
             problems.extend(error.problems)
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
     return found

@@ -25,6 +25,7 @@ from jwtguard.core.access.requirements import (
 from jwtguard.core.access.rules import Rule, Rules
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.sentinels import UNCHECKED
+from jwtguard.core.validation import Problems
 
 
 def rules_from_config(value: Any) -> Any:
@@ -52,11 +53,11 @@ def rules_from_config(value: Any) -> Any:
 def _rule(rule: Any) -> Any:
     if not isinstance(rule, Mapping):
         return rule
-    problems = unknown_keys(rule, ("path", "requirement", "methods"))
+    problems = Problems(unknown_keys(rule, ("path", "requirement", "methods")))
     problems += [
         f"a rule needs its {name!r}: found {dict(rule)!r}" for name in ("path", "requirement") if name not in rule
     ]
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
     return Rule(rule["path"], requirement_from_config(rule["requirement"]), methods=rule.get("methods"))
 
 

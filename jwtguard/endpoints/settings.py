@@ -15,6 +15,7 @@ from jwtguard.core.flow import is_async
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.subject import Subject
+from jwtguard.core.validation import Problems
 from jwtguard.endpoints.delivery import REFRESH_COOKIE, BearerDelivery, CookieDelivery, Delivery, RefreshCookieDelivery
 from jwtguard.guard import Guard
 
@@ -85,7 +86,7 @@ class Settings:
     @classmethod
     def checked(cls, guard: Guard, sessions: Sessions, given: EndpointSettings) -> Settings:
         """The settings as they are used; raises `ConfigurationError` with all problems."""
-        problems = list(_problems(given))
+        problems = Problems(_problems(given))
         if not isinstance(sessions, Sessions):
             problems.append(f"the routes need sessions: pass Sessions(...), found {sessions!r}")
         chosen, renewal, cookies = given.get("delivery", "bearer"), given.get("silent_renewal", False), None
@@ -102,7 +103,7 @@ class Settings:
             problems.append('silent_renewal renews cookies: write delivery="cookies" with it')
         if chosen == "bearer" and "refresh_cookie" in given:
             problems.append('refresh_cookie names a cookie: write delivery="cookies" or "refresh-cookie" with it')
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         return cls(
             authenticate=given.get("authenticate"),
             delivery=delivery,

@@ -34,10 +34,11 @@ from jwtguard.core.errors import ConfigurationError, UnavailableError
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.forks import Lock
 from jwtguard.core.logs import log_fields
-from jwtguard.core.tokens.claims_policy import MAX_LEEWAY, seconds
+from jwtguard.core.tokens.claims_policy import MAX_LEEWAY
 from jwtguard.core.tokens.issuer import JWKS_MAX_AGE
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
+from jwtguard.core.validation import Problems
 from jwtguard.key_rotation.key_files import KeyFiles, StoredKey, check_kid
 
 if TYPE_CHECKING:
@@ -92,11 +93,11 @@ class SigningKeys:
         reload_interval: timedelta = timedelta(seconds=5),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        problems: list[str] = []
-        self._publish_before = seconds("publish_before", publish_before, problems)
-        self._kept_for = seconds("max_token_lifetime", max_token_lifetime, problems) + MAX_LEEWAY
-        self._reload_interval = seconds("reload_interval", reload_interval, problems)
-        ConfigurationError.raise_all(problems)
+        problems = Problems()
+        self._publish_before = problems.seconds("publish_before", publish_before)
+        self._kept_for = problems.seconds("max_token_lifetime", max_token_lifetime) + MAX_LEEWAY
+        self._reload_interval = problems.seconds("reload_interval", reload_interval)
+        problems.raise_all()
         self.max_token_lifetime = max_token_lifetime
         self.last_error: str | None = None
         """Why the files could not be read the last time, or None if they could: the keys at hand serve on."""

@@ -37,8 +37,8 @@ from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
 from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.algorithms import ALGORITHMS, allow_list
-from jwtguard.core.tokens.claims_policy import seconds
 from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
+from jwtguard.core.validation import Problems
 from jwtguard.key_sources.background import Errand, Errands
 from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
@@ -50,7 +50,6 @@ from jwtguard.key_sources.http_client import (
     PlainHTTP,
     fetching,
 )
-from jwtguard.key_sources.problems import Checked
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -142,22 +141,23 @@ class FetchedKeys(ABC):
         hard_lifetime: timedelta = HARD_LIFETIME,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        problems: list[str] = []
-        checked = Checked(problems)
-        self.algorithms: tuple[str, ...] = checked(lambda: public_algorithms(algorithms)) or ()
-        self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
-        http = checked(lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts))
+        problems = Problems()
+        self.algorithms: tuple[str, ...] = problems.of(lambda: public_algorithms(algorithms)) or ()
+        self._fetcher: Fetcher = problems.of(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
+        http = problems.of(
+            lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts)
+        )
         self._http: PlainHTTP = PlainHTTP() if http is None else http
         if http is not None:
-            checked(lambda: self._check_address(address))
-        self._timeout = seconds("timeout", timeout, problems, at_most=60)
-        self._cool_down = seconds("cool_down", cool_down, problems)
-        self._hard_lifetime = seconds("hard_lifetime", hard_lifetime, problems)
+            problems.of(lambda: self._check_address(address))
+        self._timeout = problems.seconds("timeout", timeout, at_most=60)
+        self._cool_down = problems.seconds("cool_down", cool_down)
+        self._hard_lifetime = problems.seconds("hard_lifetime", hard_lifetime)
         if not problems and (self._timeout <= 0 or self._hard_lifetime < MIN_LIFETIME):
             problems.append("timeout is more than 0 seconds, and hard_lifetime at least a minute")
         if not callable(clock):
             problems.append(f"clock is a function that returns seconds since the epoch: found {clock!r}")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         self._address = address
         self._clock = clock
         self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}")

@@ -3,7 +3,7 @@
 >>> from jwtguard.key_sources.http_client import FetchResponse
 >>> fetch = as_fetcher(lambda request: FetchResponse(status=204, headers={}, body=b""))
 >>> as_fetcher(None)
-DefaultFetcher(tls=None)
+DefaultFetcher()
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from jwtguard.core.logs import quoted
 from jwtguard.core.tokens.encoding import parse_object
 from jwtguard.core.tokens.jwk_set import FetchedJWKSet, SkippedKey
 from jwtguard.core.tokens.keys import VerificationKey
+from jwtguard.core.validation import Problems
 from jwtguard.key_sources.cached import (
     Fetch,
     Fetched,
@@ -30,7 +31,6 @@ from jwtguard.key_sources.cached import (
 )
 from jwtguard.key_sources.entries import ExcludedKeyError, could_sign, keys_of_entry
 from jwtguard.key_sources.http_client import FetchError, FetchResponse, check_url
-from jwtguard.key_sources.problems import Checked
 
 MAX_KEYS = 100
 """Entries of a set; real ones have a handful."""
@@ -59,12 +59,11 @@ class RemoteJWKSet(FetchedKeys):
         super().__init__(url, algorithms=algorithms, **settings)
 
     def _check_address(self, address: str) -> None:
-        problems: list[str] = []
-        checked = Checked(problems)
-        checked(lambda: check_url(address, self._http))
+        problems = Problems()
+        problems.of(lambda: check_url(address, self._http))
         if self._use not in {"sig", "jwt-svid"}:
             problems.append(f'use is "sig" or "jwt-svid", found {self._use!r}')
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     def _fetching(self, fetch: Fetch) -> Steps[Fetched]:
         response = yield from fetch(self._address, self._address)
@@ -83,7 +82,7 @@ def fetched_set(response: FetchResponse, algorithms: tuple[str, ...], name: str,
         raise FetchError(f"{name} has {len(entries)} keys, and at most {MAX_KEYS} are accepted")
     usable: list[VerificationKey] = []
     skipped: list[SkippedKey] = []
-    problems: list[str] = []
+    problems = Problems()
     for number, entry in enumerate(entries, 1):
         try:
             usable += keys_of_entry(entry, algorithms, use=use)

@@ -26,8 +26,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.tokens.claims_policy import seconds
+from jwtguard.core.validation import Problems
 
 TIMEOUT = timedelta(seconds=5)
 Line: TypeAlias = Callable[[], Any]
@@ -86,11 +85,11 @@ class Patience:
 
 def patience(limit: timedelta) -> Patience:
     """The patience of a store; raises `ConfigurationError` if `limit` is not a time, of a millisecond or more."""
-    problems: list[str] = []
-    after = seconds("timeout", limit, problems)
+    problems = Problems()
+    after = problems.seconds("timeout", limit)
     if not problems and after < 0.001:
         problems.append(f"timeout is how long the database may take to answer, found {limit!r}")
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
     return Patience(after)
 
 

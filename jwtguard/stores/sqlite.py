@@ -44,7 +44,7 @@ from jwtguard.core.sessions.store_protocol import (
     Turn,
     is_storable,
 )
-from jwtguard.core.tokens.claims_policy import seconds
+from jwtguard.core.validation import Problems
 from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages
 from jwtguard.stores.rows import UNGRACIOUS, Row
 
@@ -121,8 +121,8 @@ class SQLiteStore:
     def __init__(
         self, path: str | os.PathLike[str], *, create: bool = True, busy_timeout: timedelta = BUSY_TIMEOUT
     ) -> None:
-        problems: list[str] = []
-        self._busy_timeout = seconds("busy_timeout", busy_timeout, problems)
+        problems = Problems()
+        self._busy_timeout = problems.seconds("busy_timeout", busy_timeout)
         name = os.fspath(path)
         if not name or name.startswith(":memory:"):
             problems.append("each thread would have an SQLite database of its own in memory: use MemoryStore()")
@@ -132,7 +132,7 @@ class SQLiteStore:
             problems.append(f"create is True or False, found {create!r}")
         elif create and not self._path.parent.is_dir():
             problems.append(f"the folder {str(self._path.parent)!r} is not there: make it first")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         self._create = create
         self._identity: Identity | None = None
         """Of the file that was opened first."""

@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self, TypeAlias, get_args
 
-from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.jws import sign
 from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.core.validation import Problems
 
 AuthenticationMethod: TypeAlias = Literal[
     "client_secret_basic",
@@ -76,7 +76,7 @@ class IntrospectionClient:
         has_certificate: bool = False,
     ) -> Self:
         """Read the arguments of `Introspection`; raises `ConfigurationError` with all problems."""
-        problems: list[str] = []
+        problems = Problems()
         methods = get_args(AuthenticationMethod)
         if authentication not in methods:
             problems.append(f"authentication is one of {', '.join(methods)}: found {authentication!r}")
@@ -106,7 +106,7 @@ class IntrospectionClient:
                     f"authentication={authentication!r} needs a client certificate: pass tls=context after"
                     " context.load_cert_chain(...), or a fetcher that has one"
                 )
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         return cls(
             client_id=client_id,
             authentication=authentication,

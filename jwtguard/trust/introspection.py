@@ -26,17 +26,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from jwtguard.core.bounded import make_room
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError, MalformedTokenError, UnavailableError
+from jwtguard.core.errors import InvalidTokenError, MalformedTokenError, UnavailableError
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
 from jwtguard.core.logs import log_fields
-from jwtguard.core.tokens.claims_policy import Policy, seconds
+from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.encoding import ClaimsSet, JOSEHeader, parse_object
 from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.core.tokens.principal import ClaimsMapping
 from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.verifier import VerifiedToken
+from jwtguard.core.validation import Problems
 from jwtguard.key_sources.background import Errand, Errands
 from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
@@ -49,7 +50,6 @@ from jwtguard.key_sources.http_client import (
     check_url,
     fetching,
 )
-from jwtguard.key_sources.problems import Checked
 from jwtguard.trust.client_authentication import AuthenticationMethod, IntrospectionClient
 
 if TYPE_CHECKING:
@@ -118,13 +118,14 @@ class Introspection:
         tls: SSLContext | None = None,
         timeout: timedelta = timedelta(seconds=TIMEOUT),
     ) -> None:
-        problems: list[str] = []
-        checked = Checked(problems)
-        http = checked(lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts))
+        problems = Problems()
+        http = problems.of(
+            lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts)
+        )
         if http is not None:
-            checked(lambda: check_url(endpoint, http, what="endpoint"))
-        self._fetcher: Fetcher = checked(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
-        client = checked(
+            problems.of(lambda: check_url(endpoint, http, what="endpoint"))
+        self._fetcher: Fetcher = problems.of(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
+        client = problems.of(
             lambda: IntrospectionClient.of(
                 client_id=client_id,
                 authentication=authentication,
@@ -138,10 +139,10 @@ class Introspection:
         for name, number in (("cache_size", cache_size), ("max_in_flight", max_in_flight)):
             if type(number) is not int or number < 1:
                 problems.append(f"{name} is a number, at least 1, found {number!r}")
-        self._lifetime = seconds("lifetime", lifetime, problems, at_most=60)
-        self._negative_lifetime = seconds("negative_lifetime", negative_lifetime, problems, at_most=60)
-        self._timeout = seconds("timeout", timeout, problems, at_most=60)
-        ConfigurationError.raise_all(problems)
+        self._lifetime = problems.seconds("lifetime", lifetime, at_most=60)
+        self._negative_lifetime = problems.seconds("negative_lifetime", negative_lifetime, at_most=60)
+        self._timeout = problems.seconds("timeout", timeout, at_most=60)
+        problems.raise_all()
         assert client is not None  # noqa: S101 - for the type checker: a missing part is a problem found
         self._endpoint = endpoint
         self._client = client

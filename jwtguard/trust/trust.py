@@ -25,7 +25,7 @@ from jwtguard.core.tokens.jwk_set import JWKSet, KeySource
 from jwtguard.core.tokens.key_sources import Keys, key_source
 from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.tenants import TenantPattern
-from jwtguard.key_sources.problems import Checked
+from jwtguard.core.validation import Problems
 from jwtguard.trust.defaults import PolicyDefaults
 from jwtguard.trust.introspection import Introspection
 from jwtguard.trust.trusted_issuer import TrustedIssuer
@@ -51,8 +51,7 @@ class Trust(NamedTuple):
         defaults: PolicyDefaults,
     ) -> Self:
         """Read a guard's arguments; raises `ConfigurationError` with all problems."""
-        problems: list[str] = []
-        checked = Checked(problems)
+        problems = Problems()
         if introspection is not None and not isinstance(introspection, Introspection):
             found = type(introspection).__name__
             problems.append(f"introspection is Introspection(endpoint, client_id=..., ...): found {found}")
@@ -66,22 +65,22 @@ class Trust(NamedTuple):
                 problems.append(
                     f"pass either issuers=[...] or issuer=, audience= and keys=, not {', '.join(given)} too"
                 )
-            trusted = checked(lambda: _trusted(issuers)) or ()
+            trusted = problems.of(lambda: _trusted(issuers)) or ()
             for each in trusted:
-                policies += checked(lambda each=each: each.policies(defaults)) or []  # type: ignore[misc]
+                policies += problems.of(lambda each=each: each.policies(defaults)) or []  # type: ignore[misc]
             single = {}
         else:
             # Where only opaque tokens come, no JWT has a key.
             needs_keys = keys is not None or introspection is None
-            source = checked(lambda: key_source(keys)) if needs_keys else None
+            source = problems.of(lambda: key_source(keys)) if needs_keys else None
             source = JWKSet([]) if source is None else source
-            policy = checked(lambda: Policy(**single, keys=source, **_arguments(defaults)))
+            policy = problems.of(lambda: Policy(**single, keys=source, **_arguments(defaults)))
             policies = [] if policy is None else [policy]
         opaque = None
         if introspection is not None and not problems:
             base = {"audience": None, **single, "keys": JWKSet([]), **_arguments(defaults)}
-            opaque = checked(lambda: introspection.policy(base))
-        ConfigurationError.raise_all(problems)
+            opaque = problems.of(lambda: introspection.policy(base))
+        problems.raise_all()
         return cls(policies=tuple(policies), issuers=trusted, introspection=introspection, opaque_policy=opaque)
 
     @property

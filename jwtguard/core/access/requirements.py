@@ -28,6 +28,7 @@ from jwtguard.core.flow import is_async
 from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.principal import SCOPE_TOKEN, Principal
+from jwtguard.core.validation import Problems
 
 logger = logging.getLogger("jwtguard")
 
@@ -167,14 +168,14 @@ class Rights:
     _giving_permission: dict[str, set[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = Problems()
         hierarchy = _sets("role_hierarchy", self.role_hierarchy, problems)
         permissions = _sets("role_permissions", self.role_permissions, problems)
         below = {role: _below(role, hierarchy) for role in {*hierarchy, *permissions}}
         circular = ", ".join(repr(role) for role in hierarchy if role in below[role])
         if circular:
             problems.append(f"role_hierarchy has a cycle: {circular} would include themselves")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         for role, roles in below.items():
             for included in (role, *roles):
                 self._giving_role.setdefault(included, set()).update((included, role))
@@ -362,7 +363,7 @@ def _one_name(function: str, name: object) -> str:
     return name
 
 
-def _sets(setting: str, mapping: object, problems: list[str]) -> dict[str, frozenset[str]]:
+def _sets(setting: str, mapping: object, problems: Problems) -> dict[str, frozenset[str]]:
     result: dict[str, frozenset[str]] = {}
     for role, names in mapping.items() if isinstance(mapping, Mapping) else [(None, None)]:
         members: tuple[Any, ...] = (

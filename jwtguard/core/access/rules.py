@@ -23,7 +23,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jwtguard.core.access.requirements import Mode, Requirement, authenticated, check_requirement
-from jwtguard.core.errors import AmbiguousPathError, ConfigurationError
+from jwtguard.core.errors import AmbiguousPathError
+from jwtguard.core.validation import Problems
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 # Each alternative is a path that two programs read differently.
@@ -53,7 +54,7 @@ class Rule:
     methods: Iterable[str] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = Problems()
         # "" is the exact path of the front page, which like any exact path covers itself with a slash.
         if not isinstance(self.path, str) or self.path[:1] not in {"", "/"}:
             problems.append(
@@ -69,10 +70,7 @@ class Rule:
 
             # Requests are compared when they are decoded, so such a rule would cover none of those it is written for.
             problems.append(f"a rule's path is not percent-encoded: write {unquote(self.path)!r}, found {self.path!r}")
-        try:
-            check_requirement(self.requirement)
-        except ConfigurationError as error:
-            problems.extend(error.problems)
+        problems.of(lambda: check_requirement(self.requirement))
         if self.methods is not None:
             listed = isinstance(self.methods, Iterable) and not isinstance(self.methods, str)
             methods = tuple(self.methods) if listed else ()
@@ -82,7 +80,7 @@ class Rule:
                     f"a rule's methods are a list of different names: write methods=['GET'], found {self.methods!r}"
                 )
             object.__setattr__(self, "methods", upper)
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
 
 class _Entry:
@@ -117,11 +115,8 @@ class Rules:
     def __init__(
         self, rules: Iterable[Rule], *, default: Requirement = authenticated, allow_double_slash: bool = False
     ) -> None:
-        problems: list[str] = []
-        try:
-            check_requirement(default)
-        except ConfigurationError as error:
-            problems += [f"default: {problem}" for problem in error.problems]
+        problems = Problems()
+        problems.of(lambda: check_requirement(default), prefix="default: ")
         if not isinstance(allow_double_slash, bool):
             problems.append(f"allow_double_slash is True or False: found {allow_double_slash!r}")
         listed = isinstance(rules, Iterable) and not isinstance(rules, str)
@@ -136,13 +131,13 @@ class Rules:
         for rule in self.rules:
             if isinstance(rule, Rule):
                 self._add(rule, problems)
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         store(self, "_longest", max(map(len, self._prefixes), default=-1))
         for entry in (*self._exact.values(), *self._prefixes.values()):
             if "GET" in entry.by_method:
                 entry.by_method.setdefault("HEAD", entry.by_method["GET"])
 
-    def _add(self, rule: Rule, problems: list[str]) -> None:
+    def _add(self, rule: Rule, problems: Problems) -> None:
         index = self._prefixes if rule.path.endswith("/") else self._exact
         entry = index.setdefault(rule.path.rstrip("/"), _Entry())
         methods = [None] if rule.methods is None else sorted(rule.methods)

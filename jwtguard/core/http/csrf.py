@@ -26,6 +26,7 @@ from jwtguard.core.errors import ConfigurationError, CSRFError
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.tokens.encoding import encode_segment
 from jwtguard.core.tokens.verifier import VerifiedToken
+from jwtguard.core.validation import Problems
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1), as they are written: `get` is another method."""
@@ -66,7 +67,7 @@ class CSRF:
     _key: bytes | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = Problems()
         store = object.__setattr__
         if isinstance(self.trusted_origins, str) or not isinstance(self.trusted_origins, Iterable):
             example = self.trusted_origins if isinstance(self.trusted_origins, str) else "https://app.example"
@@ -95,7 +96,7 @@ class CSRF:
             store(self, "_key", key)
         elif self.require_token:
             problems.append("require_token=True needs CSRF(secret=...) to make the tokens with")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     def check(self, request: HTTPRequest, token: VerifiedToken) -> None:
         """Check a request whose token a browser or a gateway added; raises `CSRFError` and says what was expected."""

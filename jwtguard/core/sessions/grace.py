@@ -14,7 +14,7 @@ import math
 from datetime import timedelta
 
 from jwtguard.core.sessions.store_protocol import Taken
-from jwtguard.core.tokens.claims_policy import seconds
+from jwtguard.core.validation import Problems
 
 DEFAULT_GRACE = timedelta(seconds=10)
 MAX_GRACE = 120.0
@@ -55,12 +55,12 @@ def longest_grace(access_token_lifetime: timedelta) -> float:
     return min(MAX_GRACE, access_token_lifetime.total_seconds() / 2)
 
 
-def checked_grace(grace: timedelta | None, access_token_lifetime: timedelta, problems: list[str]) -> float:
+def checked_grace(grace: timedelta | None, access_token_lifetime: timedelta, problems: Problems) -> float:
     """The grace time in seconds, `DEFAULT_GRACE` or less where None is given; what is wrong is added to `problems`."""
     longest = longest_grace(access_token_lifetime)
     if grace is None:
         return min(DEFAULT_GRACE.total_seconds(), longest)
-    found = seconds("grace", grace, problems)
+    found = problems.seconds("grace", grace)
     if found > longest:
         problems.append(
             f"grace may be at most {longest:g} seconds: half the access_token_lifetime"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.validation import Problems
 
 Stamp: TypeAlias = "str | bytes | int | float | datetime"
 """What must stay equal for a session to go on: the hash of a password, or the time of its last change."""
@@ -41,14 +41,14 @@ class Grants:
     stamp_fallbacks: Iterable[Stamp] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = Problems()
         for name in ("roles", "scope", "permissions"):
             # One answer may be signed twice, and an iterator would be empty by then.
-            object.__setattr__(self, name, names(name, getattr(self, name), problems))
+            object.__setattr__(self, name, problems.names(name, getattr(self, name)))
         if not isinstance(self.claims, Mapping):
             problems.append(f'claims is a mapping: write claims={{"tenant": "t1"}}, found {self.claims!r}')
         object.__setattr__(self, "stamp_fallbacks", _stamps(self.stamp, self.stamp_fallbacks, problems))
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     @property
     def accepted_stamps(self) -> tuple[Stamp | None, ...]:
@@ -98,7 +98,7 @@ def _is_stamp(value: object) -> bool:
     return isinstance(value, str | bytes | int | datetime) and not isinstance(value, bool)
 
 
-def _stamps(stamp: object, fallbacks: object, problems: list[str]) -> tuple[Any, ...]:
+def _stamps(stamp: object, fallbacks: object, problems: Problems) -> tuple[Any, ...]:
     """The fallbacks as a tuple; what is no stamp is added to `problems`, by its type alone, for it is a secret."""
     is_list = isinstance(fallbacks, Iterable) and not isinstance(fallbacks, str | bytes | Mapping)
     found = tuple(fallbacks) if is_list else ()  # type: ignore[arg-type]
@@ -113,15 +113,3 @@ def _stamps(stamp: object, fallbacks: object, problems: list[str]) -> tuple[Any,
         if not _is_stamp(one) and not (one is stamp is None)
     ]
     return found
-
-
-def names(what: str, values: object, problems: list[str]) -> tuple[str, ...]:
-    """A list of names as a tuple, in the order given, a set's sorted; what is none is added to `problems`."""
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
-        found = tuple(values)
-        if all(isinstance(value, str) for value in found):
-            # A set has no order, and the same rights should make the same token.
-            return tuple(sorted(found)) if isinstance(values, set | frozenset) else found
-    # A string is a list of characters to Python, and would grant each of them.
-    problems.append(f'{what} is a list of names: write {what}=["name"], found {values!r}')
-    return ()

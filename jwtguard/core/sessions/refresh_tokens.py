@@ -31,6 +31,7 @@ from jwtguard.core.tokens.issuer import TokenIssuer, json_payload
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.jws import sign, verify
 from jwtguard.core.tokens.keys import SigningKey
+from jwtguard.core.validation import Problems
 
 logger = logging.getLogger("jwtguard")
 
@@ -177,7 +178,7 @@ class RefreshTokens:
         return token
 
 
-def refresh_tokens_of(issuer: object, keys: Iterable[SigningKey], problems: list[str]) -> RefreshTokens:
+def refresh_tokens_of(issuer: object, keys: Iterable[SigningKey], problems: Problems) -> RefreshTokens:
     """The refresh tokens beside an issuer's access tokens; what is wrong with either is added to `problems`."""
     name = "unknown"
     if not isinstance(issuer, TokenIssuer):
@@ -186,10 +187,8 @@ def refresh_tokens_of(issuer: object, keys: Iterable[SigningKey], problems: list
         problems.append(f"the issuer's name must have at most {MAX_TEXT} characters, or no store can keep it")
     else:
         name = issuer.issuer
-    try:
-        tokens = RefreshTokens(name, keys)
-    except ConfigurationError as error:
-        problems += error.problems
+    tokens = problems.of(lambda: RefreshTokens(name, keys))
+    if tokens is None:
         return RefreshTokens(name, [SigningKey.generate("HS256", kid="-")])  # Never used: there is a problem.
     others = issuer.known_keys if isinstance(issuer, TokenIssuer) else []
     if any(key.is_same_key(other) for key in tokens.keys for other in others):

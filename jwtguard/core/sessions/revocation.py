@@ -18,14 +18,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwtguard.core.bounded import make_room
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError, UnavailableError
+from jwtguard.core.errors import InvalidTokenError, UnavailableError
 from jwtguard.core.flow import Steps
 from jwtguard.core.forks import Lock, tell_child
-from jwtguard.core.sessions.grants import names
 from jwtguard.core.sessions.look_ups import LookUps, following, leading, new_future
 from jwtguard.core.sessions.store_protocol import MAX_SESSION_ID, SessionStore, is_storable
-from jwtguard.core.tokens.claims_policy import seconds
 from jwtguard.core.tokens.verifier import VerifiedToken
+from jwtguard.core.validation import Problems
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -77,19 +76,19 @@ class SessionRevocation:
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        problems: list[str] = []
+        problems = Problems()
         if isinstance(store, type) or not isinstance(store, SessionStore):
             problems.append(f"store is the session store of the sessions, found {store!r}")
-        named = None if issuers is None else names("issuers", issuers, problems)
+        named = None if issuers is None else problems.names("issuers", issuers)
         if not problems and named == ():
             problems.append("issuers is empty, so nothing would ever be asked: leave it out to mean all")
-        staleness = seconds("max_staleness", max_staleness, problems)
+        staleness = problems.seconds("max_staleness", max_staleness)
         if not isinstance(allow_without_session, bool):
             problems.append(f"allow_without_session is True or False, found {allow_without_session!r}")
         for name, function in (("monotonic", monotonic), ("clock", clock)):
             if function is not None and not callable(function):
                 problems.append(f"{name} is a function that gives seconds, found {function!r}")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         vars(self).update(
             store=store,
             issuers=None if named is None else frozenset(named),

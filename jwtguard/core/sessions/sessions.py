@@ -36,7 +36,7 @@ from jwtguard.core.errors import ConfigurationError, InvalidGrantError, Unavaila
 from jwtguard.core.flow import Call, Flow, Steps, is_async
 from jwtguard.core.logs import log_fields
 from jwtguard.core.sessions.grace import checked_grace
-from jwtguard.core.sessions.grants import Grants, Load, TokenResponse, names
+from jwtguard.core.sessions.grants import Grants, Load, TokenResponse
 from jwtguard.core.sessions.refresh_tokens import RefreshToken, refresh_tokens_of
 from jwtguard.core.sessions.rotation import PreparedRefresh as PreparedRefresh
 from jwtguard.core.sessions.session_events import EventKind, SessionEvent, SessionEvents, logger
@@ -52,10 +52,10 @@ from jwtguard.core.sessions.store_protocol import (
     storable_label,
     storable_subject,
 )
-from jwtguard.core.tokens.claims_policy import seconds
 from jwtguard.core.tokens.issuer import ACCESS_TOKEN_LIFETIME, TokenIssuer
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 from jwtguard.core.tokens.subject import Subject
+from jwtguard.core.validation import Problems
 
 IDLE_LIFETIME = timedelta(days=14)
 ABSOLUTE_LIFETIME = timedelta(days=90)
@@ -97,13 +97,13 @@ class Sessions:
         on_event: Callable[[SessionEvent], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        problems: list[str] = []
+        problems = Problems()
         if isinstance(store, type) or not isinstance(store, SessionStore):
             problems.append(f'store is a session store: write store=SQLiteStore("sessions.db"), found {store!r}')
         if not callable(load):
             problems.append(f"load is a function of the subject that returns Grants(...) or None, found {load!r}")
-        idle = seconds("idle_lifetime", idle_lifetime, problems)
-        absolute = seconds("absolute_lifetime", absolute_lifetime, problems)
+        idle = problems.seconds("idle_lifetime", idle_lifetime)
+        absolute = problems.seconds("absolute_lifetime", absolute_lifetime)
         if (
             isinstance(idle_lifetime, timedelta)
             and isinstance(absolute_lifetime, timedelta)
@@ -118,7 +118,7 @@ class Sessions:
         # What is no issuer has been reported above, and has no lifetime.
         lifetime = getattr(issuer, "access_token_lifetime", ACCESS_TOKEN_LIFETIME)
         grace_seconds = checked_grace(grace, lifetime, problems)
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         tokens = SessionTokens(issuer, refresh_tokens, idle_lifetime=idle, absolute_lifetime=absolute)
         vars(self).update(
             issuer=issuer,
@@ -159,11 +159,11 @@ class Sessions:
         Raises `InvalidGrantError` if `load` returns None, `UnavailableError` if it or the store fails, and
         `ConfigurationError` for what a token cannot say.
         """
-        problems: list[str] = []
-        asked = None if scope is None else names("scope", scope, problems)
+        problems = Problems()
+        asked = None if scope is None else problems.names("scope", scope)
         if label is not None and not isinstance(label, str):
             problems.append(f"label is a string or None, found {label!r}")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         token = RefreshToken(
             subject=storable_subject(subject),
             session_id=new_session_id(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.errors import InvalidTokenError
 from jwtguard.core.tokens.algorithms import allow_list, header_names
 from jwtguard.core.tokens.encoding import JOSEHeader
 from jwtguard.core.tokens.jwk_set import KeySource
@@ -25,6 +25,7 @@ from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED, NoIssuerType, U
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.trust_domains import TrustDomain
+from jwtguard.core.validation import Problems
 
 MAX_NUMERIC_DATE = 253402300799
 """The last second of the year 9999. A larger value is not a date in seconds (RFC 7519 §2)."""
@@ -71,7 +72,7 @@ class Policy:
     """`max_token_age` in seconds."""
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = Problems()
         store = object.__setattr__
         is_named = isinstance(self.issuer, TenantPattern | TrustDomain) or (
             isinstance(self.issuer, str) and self.issuer
@@ -85,9 +86,9 @@ class Policy:
             store(self, "accepted_audiences", _audiences(self.audience, problems))
         if not isinstance(self.keys, KeySource):
             problems.append("keys is required and cannot be unchecked: pass JWKSet([...]) or another KeySource")
-        store(self, "_leeway", seconds("leeway", self.leeway, problems, at_most=MAX_LEEWAY))
+        store(self, "_leeway", problems.seconds("leeway", self.leeway, at_most=MAX_LEEWAY))
         if self.max_token_age is not None:
-            store(self, "max_age_seconds", seconds("max_token_age", self.max_token_age, problems))
+            store(self, "max_age_seconds", problems.seconds("max_token_age", self.max_token_age))
         store(self, "required_names", self._required_names(problems))
         if not isinstance(self.claims, ClaimsMapping):
             problems.append(f"claims is a ClaimsMapping(...), not {type(self.claims).__name__}")
@@ -96,13 +97,10 @@ class Policy:
         # A fetched source states its algorithms, so that a token with another `alg` causes no request.
         algorithms = getattr(self.keys, "algorithms", None) if self.algorithms is None else self.algorithms
         if algorithms is not None:
-            try:
-                store(self, "accepted_algorithms", header_names(allow_list(algorithms)))
-            except ConfigurationError as error:
-                problems.extend(error.problems)
-        ConfigurationError.raise_all(problems)
+            store(self, "accepted_algorithms", problems.of(lambda: header_names(allow_list(algorithms))))
+        problems.raise_all()
 
-    def _required_names(self, problems: list[str]) -> tuple[str, ...]:
+    def _required_names(self, problems: Problems) -> tuple[str, ...]:
         if self.required_claims is None:
             is_nameless = self.issuer in (UNCHECKED, NO_ISSUER) or isinstance(self.issuer, TrustDomain)
             unchecked = {"iss"} if is_nameless else set()
@@ -228,7 +226,7 @@ def _is_date(value: object) -> bool:
     return (type(value) is int or type(value) is float) and value <= MAX_NUMERIC_DATE
 
 
-def _audiences(audience: object, problems: list[str]) -> frozenset[str]:
+def _audiences(audience: object, problems: Problems) -> frozenset[str]:
     names = (audience,) if isinstance(audience, str) else audience
     if isinstance(names, Iterable) and not isinstance(names, bytes | Mapping):
         found = tuple(names)
@@ -239,15 +237,3 @@ def _audiences(audience: object, problems: list[str]) -> frozenset[str]:
         " or audience=UNCHECKED if tokens for any API will do"
     )
     return frozenset()
-
-
-def seconds(name: str, value: object, problems: list[str], *, at_most: float = float("inf")) -> float:
-    """The seconds of a setting given as timedelta; a value out of range is added to `problems`."""
-    if not isinstance(value, timedelta):
-        problems.append(f"{name} is a timedelta, found {value!r}: write {name}=timedelta(seconds=10)")
-    elif not 0 <= value.total_seconds() <= at_most:
-        limit = "" if at_most == float("inf") else f" and at most {at_most:g}"
-        problems.append(f"{name} must be at least 0 seconds{limit}, found {value.total_seconds():g}")
-    else:
-        return value.total_seconds()
-    return 0.0

@@ -25,13 +25,14 @@ from typing import Any, Protocol, cast
 
 from jwtguard.core.errors import ConfigurationError, MalformedTokenError
 from jwtguard.core.finished_response import HTTPResponse
-from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE, seconds
+from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
 from jwtguard.core.tokens.encoding import MAX_DEPTH, MAX_NUMBER_LENGTH, parse_object
 from jwtguard.core.tokens.jwk_set import JWKSet, KeySource
 from jwtguard.core.tokens.jws import MAX_TOKEN_BYTES, largest_claims, sign
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 from jwtguard.core.tokens.principal import SCOPE_TOKEN
 from jwtguard.core.tokens.subject import Subject, subject_text
+from jwtguard.core.validation import Problems
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 """An access token is accepted without a look-up, so its lifetime is short."""
@@ -120,18 +121,20 @@ class TokenIssuer:
     def __post_init__(self) -> None:
         store = object.__setattr__
         examples = {"issuer": "https://issuer.example", "client_id": "web"}
-        problems = [
-            f'{name} is a string that is not empty: write {name}="{example}"'
-            for name, example in examples.items()
-            if not isinstance(getattr(self, name), str) or not getattr(self, name)
-        ]
+        problems = Problems(
+            [
+                f'{name} is a string that is not empty: write {name}="{example}"'
+                for name, example in examples.items()
+                if not isinstance(getattr(self, name), str) or not getattr(self, name)
+            ]
+        )
         audience = self.audience
         if not isinstance(audience, str):
             audience = tuple(audience) if isinstance(audience, Iterable) else ()
             store(self, "audience", audience)
         if not audience or not all(isinstance(name, str) and name for name in audience):
             problems.append('audience is the API the tokens are for: write audience="https://api.example", or a list')
-        lifetime = seconds("access_token_lifetime", self.access_token_lifetime, problems, at_most=MAX_LIFETIME)
+        lifetime = problems.seconds("access_token_lifetime", self.access_token_lifetime, at_most=MAX_LIFETIME)
         store(self, "_lifetime", lifetime)
         if isinstance(self.access_token_lifetime, timedelta) and self._lifetime < 1:
             problems.append("access_token_lifetime must be at least one second")
@@ -148,7 +151,7 @@ class TokenIssuer:
             keys = tuple(keys) if isinstance(keys, Iterable) else ()
             store(self, "signing_keys", keys)
             problems += _key_problems(keys)
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     @property
     def signing_key(self) -> SigningKey:
@@ -300,7 +303,7 @@ def _strings(name: str, values: Iterable[str]) -> list[str]:
 def _check(
     subject: object, scope: Iterable[str], session_id: object, auth_time: object, extra: Mapping[str, Any]
 ) -> None:
-    problems = []
+    problems = Problems()
     if subject_text(subject) is None:
         problems.append(f"the subject is a string, an integer or a UUID, not empty: found {subject!r}")
     if not all(map(SCOPE_TOKEN.fullmatch, scope)):
@@ -315,7 +318,7 @@ def _check(
     own = sorted(OWN_CLAIMS & set(extra))
     if own:
         problems.append(f"claims may not hold {', '.join(own)}: those are for the issuer to set")
-    ConfigurationError.raise_all(problems)
+    problems.raise_all()
 
 
 def _is_time(value: object) -> bool:

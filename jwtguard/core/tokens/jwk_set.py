@@ -15,6 +15,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError
@@ -22,6 +23,7 @@ from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.logs import log_fields, quoted
 from jwtguard.core.tokens.algorithms import allow_list, candidate_algorithms
 from jwtguard.core.tokens.keys import VerificationKey
+from jwtguard.core.validation import Problems
 
 logger = logging.getLogger("jwtguard")
 
@@ -109,7 +111,7 @@ class JWKSet:
 
     def _ambiguities(self) -> list[str]:
         """A problem for each name under which two different keys serve the same algorithm."""
-        problems = []
+        problems = Problems()
         for kid, by_algorithm in [(None, self._without_kid), *self._by_kid.items()]:
             for name, keys in by_algorithm.items():
                 # An Ed25519 and an Ed448 key share the name EdDSA, and their own names tell them apart (RFC 9864).
@@ -236,7 +238,7 @@ class LocalJWKSet(JWKSet):
             raise ConfigurationError('a JWK Set is {"keys": [...]} with at least one key (RFC 7517 §5)')
         allowed = None if algorithms is None else allow_list(algorithms)
         keys: list[VerificationKey] = []
-        problems: list[str] = []
+        problems = Problems()
         for index, entry in enumerate(entries):
             try:
                 keys.append(VerificationKey.from_jwk(entry, algorithm=_settle(entry, allowed)))
@@ -245,11 +247,8 @@ class LocalJWKSet(JWKSet):
         if len({key.is_symmetric for key in keys}) > 1:
             # RFC 8725 §2.1: publishing such a set may publish the secret with it.
             problems.append("the JWK Set mixes shared secrets and public keys: load each kind apart")
-        try:
-            super().__init__(keys)
-        except ConfigurationError as error:
-            problems.extend(f"the JWK Set: {problem}" for problem in error.problems)
-        ConfigurationError.raise_all(problems)
+        problems.of(partial(super().__init__, keys), prefix="the JWK Set: ")
+        problems.raise_all()
 
 
 def _settle(jwk: object, allowed: tuple[str, ...] | None) -> str | None:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
-from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.encoding import JSONObject
 from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read
+from jwtguard.core.validation import Problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +78,18 @@ class ClaimPath:
     member: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} is True or False: found {getattr(self, name)!r}"
-            for name in ("single_string", "keys")
-            if not isinstance(getattr(self, name), bool)
-        ]
+        problems = Problems(
+            [
+                f"{name} is True or False: found {getattr(self, name)!r}"
+                for name in ("single_string", "keys")
+                if not isinstance(getattr(self, name), bool)
+            ]
+        )
         if self.member is not None and not (isinstance(self.member, str) and self.member):
             problems.append(f'member is the key under which a name stands, as in member="key": found {self.member!r}')
         if [self.single_string, self.keys, self.member is not None].count(True) > 1:
             problems.append("single_string, keys and member exclude each other: write one of them")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     @property
     def is_plain(self) -> bool:
@@ -135,7 +137,7 @@ class ClaimsMapping:
     """`subject` as a tuple of paths; empty where it is `sub`."""
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = Problems()
         for name in ("roles", "scopes", "permissions"):
             paths = getattr(self, name)
             if isinstance(paths, str | bytes | Mapping | ClaimPath) or not isinstance(paths, Iterable):
@@ -148,7 +150,7 @@ class ClaimsMapping:
             paths = _subject_paths(self.subject, problems)
             object.__setattr__(self, "subject", paths[0] if len(paths) == 1 else paths)
             object.__setattr__(self, "subject_paths", paths)
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The caller that verified `claims` name."""
@@ -190,13 +192,13 @@ def _walk(claims: Mapping[str, Any], path: Iterable[str]) -> Any:  # noqa: ANN40
     return value
 
 
-def _names_path(path: object, name: str, problems: list[str]) -> Path:
+def _names_path(path: object, name: str, problems: Problems) -> Path:
     if isinstance(path, ComputedNames) and not isinstance(path, type):
         return path
     return _path(path, name, problems)
 
 
-def _subject_paths(subject: object, problems: list[str]) -> tuple[tuple[str, ...], ...]:
+def _subject_paths(subject: object, problems: Problems) -> tuple[tuple[str, ...], ...]:
     """One path, or a list of them: a tuple of strings is one."""
     given: Iterable[object] = (subject,)
     # A list with an invalid member is still a list of paths, so that the error names that member.
@@ -208,7 +210,7 @@ def _subject_paths(subject: object, problems: list[str]) -> tuple[tuple[str, ...
     return tuple(path.path for path in paths)
 
 
-def _path(path: object, name: str, problems: list[str]) -> ClaimPath:
+def _path(path: object, name: str, problems: Problems) -> ClaimPath:
     keys = path.path if isinstance(path, ClaimPath) else path
     if isinstance(keys, tuple) and keys and all(isinstance(key, str) for key in keys):
         return path if isinstance(path, ClaimPath) else ClaimPath(keys)

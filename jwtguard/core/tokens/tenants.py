@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.errors import InvalidTokenError
 from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
+from jwtguard.core.validation import Problems
 
 # No dot and no slash, so that a tenant is one step of a path and never another host.
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
@@ -41,7 +42,7 @@ class TenantPattern:
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=_TENANT)
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = Problems()
         if not isinstance(self.template, str) or len(_PLACEHOLDER.findall(self.template)) != 1:
             problems.append(f"a tenant's issuer holds one {{tenantid}}: found {self.template!r}")
         elif not re.match(r"https?://[^/{}]+/(?:[^{}]*/)?\{", self.template):
@@ -61,7 +62,7 @@ class TenantPattern:
                 "tenants is needed for an issuer with {tenantid}: pass the list of tenants whose tokens you take,"
                 " or tenants=UNCHECKED to take every tenant's and check it yourself"
             )
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     def tenant_of(self, issuer: str) -> str | None:
         """The tenant that `issuer` names, if it is one of ours."""

@@ -19,8 +19,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError
+from jwtguard.core.errors import InvalidTokenError
 from jwtguard.core.tokens.jws import TOKEN_TYPES
+from jwtguard.core.validation import Problems
 
 Values: TypeAlias = Mapping[Any, Iterable[str | bool]]
 """For a claim, or a path to one as a tuple of keys, the strings that are meant, or true or false."""
@@ -47,7 +48,7 @@ class TokenKind:
     types: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
+        problems = Problems()
         for name in ("values", "not_values"):
             given = getattr(self, name)
             if isinstance(given, Mapping) and all(
@@ -69,7 +70,7 @@ class TokenKind:
             problems.append("clients needs client_claims, the claims that name the client, and at least one client")
         if not problems and self.types is not None and not _TYPES.issuperset(self.types):
             problems.append(f"types are among {', '.join(sorted(TOKEN_TYPES))}: found {sorted(self.types)}")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
 
     @property
     def shows_in_claims(self) -> bool:

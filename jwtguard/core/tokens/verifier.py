@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from jwtguard.core.bounded import make_room
-from jwtguard.core.errors import ConfigurationError, InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.claims_policy import Policy, Validity
@@ -45,6 +45,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import NO_ISSUER, UNCHECKED
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.tokens.trust_domains import SPIFFE, TrustDomain
+from jwtguard.core.validation import Problems
 
 logger = logging.getLogger("jwtguard")
 
@@ -108,7 +109,7 @@ class TokenVerifier:
         types: frozenset[str] = TOKEN_TYPES,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        problems = []
+        problems = Problems()
         if type(max_token_bytes) is not int or not 0 < max_token_bytes <= _LONGEST:
             problems.append(f"max_token_bytes is a number of bytes, 1 to {_LONGEST}, found {max_token_bytes!r}")
         if type(cache_size) is not int or cache_size < 0:
@@ -118,7 +119,7 @@ class TokenVerifier:
         }
         if len(policies) > 1 and len(by_issuer) < len(policies):
             problems.append("each of several policies needs an issuer of its own, which tells whose token it is")
-        ConfigurationError.raise_all(problems)
+        problems.raise_all()
         # A single policy with local keys needs no issuer to choose it; `iss` is checked after the signature.
         only = policies[0] if len(policies) == 1 else None
         self._single = only if only and (only.issuer is UNCHECKED or isinstance(only.keys, JWKSet)) else None

@@ -9,6 +9,7 @@ import pytest
 from jwtguard import ConfigurationError
 from jwtguard.core.sessions.grace import age_at_arrival, age_of_turn, checked_grace, longest_grace
 from jwtguard.core.sessions.store_protocol import Session, Taken
+from jwtguard.core.validation import Problems
 from tests.core.session_world import World, token_issuer
 
 NEVER = float("inf")
@@ -69,7 +70,7 @@ def test_no_row_has_no_age() -> None:
 def test_the_longest_grace(lifetime: float, longest: float, default: float) -> None:
     """Half the lifetime of an access token and at most 2 minutes; 10 seconds unless that is too long."""
     access_token_lifetime = timedelta(seconds=lifetime)
-    problems: list[str] = []
+    problems = Problems()
     assert longest_grace(access_token_lifetime) == longest
     assert checked_grace(None, access_token_lifetime, problems) == default
     assert checked_grace(timedelta(seconds=longest), access_token_lifetime, problems) == longest
