@@ -27,12 +27,12 @@ from jwtguard import (
     public,
 )
 from jwtguard.asgi import ASGIGuard, GuardMiddleware, connection, requires
-from jwtguard.core.flow import Call, Flow, Steps
+from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer
-from jwtguard.testing.conformance.adapter_sites import KEY as SIGNING_KEY
 from jwtguard.testing.conformance.adapter_sites import OTHER_KEY, OutOfReach, guard_for_tests
+from tests.adapters.fetched_keys import FetchedKeys
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -421,35 +421,10 @@ def test_host_and_url_count_for_nothing() -> None:
 # Keys.
 
 
-class Fetched:
-    """A key source that has to fetch, on the thread it notes down."""
-
-    def __init__(self, *, is_async: bool) -> None:
-        self.threads: list[int] = []
-        self._is_async = is_async
-
-    def current(self) -> JWKSet | None:
-        return None
-
-    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        return Flow(self._steps())
-
-    def _fetch(self) -> JWKSet:
-        self.threads.append(threading.get_ident())
-        return JWKSet([SIGNING_KEY.verification_key])
-
-    async def _fetch_async(self) -> JWKSet:
-        return self._fetch()
-
-    def _steps(self) -> Steps[JWKSet]:
-        keys: JWKSet = yield Call(self._fetch_async if self._is_async else self._fetch)
-        return keys
-
-
 @pytest.mark.parametrize("is_async", [True, False])
 def test_where_keys_are_fetched(*, is_async: bool) -> None:
     """A coroutine runs on the loop, and what blocks on another thread."""
-    keys, inner = Fetched(is_async=is_async), Inner()
+    keys, inner = FetchedKeys(is_async=is_async), Inner()
     sent_by(GuardMiddleware(inner, guard_for_tests(keys=keys, rules=UNCHECKED)), scope_of(bearer(GOOD)))
     assert inner.scope["user"].is_authenticated is True
     assert [thread == threading.get_ident() for thread in keys.threads] == [is_async]

@@ -14,7 +14,6 @@ import anyio
 import hypercorn.asyncio
 import hypercorn.trio
 import pytest
-import uvicorn
 from hypercorn.config import Config
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,6 +28,7 @@ from jwtguard import UNCHECKED
 from jwtguard.asgi import GuardMiddleware, requires
 from jwtguard.testing.conformance.adapter_case import GOOD
 from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
+from tests.adapters.uvicorn_server import by_uvicorn
 
 WAIT = 30.0
 """Seconds after which a test fails that waits for the other side."""
@@ -72,22 +72,6 @@ class Site:
         async for _ in websocket.iter_text():
             pass
         self.was_closed.set()
-
-
-@contextmanager
-def by_uvicorn(app: Any, *, http: Any) -> Iterator[int]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, lifespan="off", log_level="critical", http=http)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(WAIT)
-        listening.close()
-    assert not thread.is_alive()
 
 
 @contextmanager

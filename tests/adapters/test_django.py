@@ -27,7 +27,6 @@ from jwtguard import (
     ConfigurationError,
     Event,
     InvalidTokenError,
-    JWKSet,
     MissingTokenError,
     Principal,
     Rule,
@@ -37,14 +36,14 @@ from jwtguard import (
     optional,
     public,
 )
-from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, requires
 from jwtguard.django.requests import request_auth_of
 from jwtguard.django.settings import user_of
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.conformance.adapter_case import ABSENT, ADMIN, EXPIRED, GOOD, bearer, token
-from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER, KEY, OTHER_KEY, guard_for_tests
+from jwtguard.testing.conformance.adapter_sites import AUDIENCE, ISSUER, OTHER_KEY, guard_for_tests
 from tests.adapters.django_site import CSRF
+from tests.adapters.fetched_keys import FetchedKeys
 
 SECRET = "a secret for tests, known to all"
 CONFIG = {
@@ -462,36 +461,11 @@ def test_no_thread_in_an_async_stack(
     assert set(threads) == {threading.get_ident()}
 
 
-class Fetched:
-    """A key source that has to fetch, and notes on which thread it did."""
-
-    def __init__(self, *, is_async: bool) -> None:
-        self.threads: list[int] = []
-        self._is_async = is_async
-
-    def current(self) -> JWKSet | None:
-        return None
-
-    def refreshed(self, kid: str | None) -> Flow[JWKSet]:
-        return Flow(self._steps())
-
-    def _fetch(self) -> JWKSet:
-        self.threads.append(threading.get_ident())
-        return JWKSet([KEY.verification_key])
-
-    async def _fetch_async(self) -> JWKSet:
-        return self._fetch()
-
-    def _steps(self) -> Steps[JWKSet]:
-        keys: JWKSet = yield Call(self._fetch_async if self._is_async else self._fetch)
-        return keys
-
-
 @pytest.mark.parametrize("in_front", [True, False])
 @pytest.mark.parametrize("is_async", [True, False])
 def test_where_keys_are_fetched(*, is_async: bool, in_front: bool) -> None:
     """In an async stack a coroutine runs on the loop, and what blocks where Django's connections belong."""
-    keys = Fetched(is_async=is_async)
+    keys = FetchedKeys(is_async=is_async)
     guard = guard_for_tests(keys=keys, rules=UNCHECKED)
     view = hello_async if in_front else requires(guard=guard)(hello_async)
     with serving(view, *([MIDDLEWARE] if in_front else []), JWTGUARD=guard) as ask:
@@ -501,7 +475,7 @@ def test_where_keys_are_fetched(*, is_async: bool, in_front: bool) -> None:
 
 def test_async_keys_under_wsgi() -> None:
     """A sync stack cannot wait for an async key source: a server error, and no refusal that blames the client."""
-    guard = guard_for_tests(keys=Fetched(is_async=True), rules=UNCHECKED)
+    guard = guard_for_tests(keys=FetchedKeys(is_async=True), rules=UNCHECKED)
     for view, middleware in ((hello, [MIDDLEWARE]), (requires(guard=guard)(hello), [])):
         with serving(view, *middleware, JWTGUARD=guard) as ask:
             assert ask("/", bearer(GOOD)).status == 500

@@ -11,7 +11,6 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-import uvicorn
 import werkzeug.serving
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -33,6 +32,7 @@ from jwtguard.flask import FlaskGuard
 from jwtguard.testing.conformance.adapter_case import token
 from jwtguard.testing.conformance.adapter_sites import guard_for_tests
 from tests.adapters import django_site as django_site  # configures Django's settings
+from tests.adapters.uvicorn_server import by_uvicorn
 
 WAIT = 10.0
 """Seconds after which a test fails that waits for a server."""
@@ -117,21 +117,6 @@ def django(*, is_asgi: bool) -> Iterator[Any]:
 
 
 @contextmanager
-def by_uvicorn(app: Any) -> Iterator[int]:
-    """The port of a uvicorn that serves `app`."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http="h11", lifespan="off", log_level="critical"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(WAIT)
-        listening.close()
-
-
-@contextmanager
 def serving(server: Any) -> Iterator[int]:
     """The port of a server of `socketserver`'s kind."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -169,7 +154,7 @@ def starlette_by_uvicorn() -> Iterator[int]:
 @contextmanager
 def django_by_uvicorn() -> Iterator[int]:
     """Django under ASGI."""
-    with django(is_asgi=True) as app, by_uvicorn(app) as port:
+    with django(is_asgi=True) as app, by_uvicorn(app, http="h11") as port:
         yield port
 
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
@@ -23,6 +18,7 @@ from jwtguard import UNCHECKED, AuthorizationHeader, TokenCookie, TokenSubprotoc
 from jwtguard.asgi import GuardMiddleware, requires
 from jwtguard.testing.conformance.adapter_case import ABSENT, EXPIRED, GOOD
 from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
+from tests.adapters.uvicorn_server import by_uvicorn
 
 WAIT = 30.0
 """Seconds after which a test fails that waits for the other side."""
@@ -58,22 +54,6 @@ class Application:
         self.seen.append("ended")
 
 
-@contextmanager
-def serving(application: Application) -> Iterator[int]:
-    """Serve the application on a port of this machine."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application.app, lifespan="off", log_level="critical"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(WAIT)
-        listening.close()
-    assert not thread.is_alive()
-
-
 def open_socket(port: int, **settings: Any) -> ClientConnection:
     """Connect as a client does."""
     client: ClientConnection = connect(
@@ -85,7 +65,7 @@ def open_socket(port: int, **settings: Any) -> ClientConnection:
 def test_closed_when_the_token_expires() -> None:
     """The client is told by code 3000 that its token has expired, and the application by a disconnect."""
     application = Application()
-    with serving(application) as port, open_socket(port, additional_headers=HEADER) as client:
+    with by_uvicorn(application.app) as port, open_socket(port, additional_headers=HEADER) as client:
         assert client.recv(WAIT) == "user-1"
         client.send("expire")
         with pytest.raises(ConnectionClosed) as closed:
@@ -98,7 +78,7 @@ def test_closed_when_the_token_expires() -> None:
 def test_closed_by_the_client() -> None:
     """A client that leaves before its token expires is an ordinary disconnect."""
     application = Application()
-    with serving(application) as port:
+    with by_uvicorn(application.app) as port:
         with open_socket(port, additional_headers=HEADER) as client:
             assert client.recv(WAIT) == "user-1"
         assert client.close_code == 1000
@@ -116,7 +96,7 @@ def test_closed_by_the_client() -> None:
 )
 def test_denied(settings: dict[str, Any], status: int, challenge: str | None) -> None:
     """A refused handshake is answered with status, challenge and problem, as any other request."""
-    with serving(Application()) as port, pytest.raises(InvalidStatus) as refused:
+    with by_uvicorn(Application().app) as port, pytest.raises(InvalidStatus) as refused:
         open_socket(port, **settings)
     answer = refused.value.response
     assert answer.status_code == status
@@ -131,13 +111,13 @@ def test_denied(settings: dict[str, Any], status: int, challenge: str | None) ->
 )
 def test_subprotocol(settings: dict[str, Any], subprotocol: str | None) -> None:
     """A token that came as a subprotocol is answered with the one that is none of the token's."""
-    with serving(Application()) as port, open_socket(port, **settings) as client:
+    with by_uvicorn(Application().app) as port, open_socket(port, **settings) as client:
         assert (client.recv(WAIT), client.subprotocol) == ("user-1", subprotocol)
 
 
 def test_cookie_from_our_own_page() -> None:
     """A page of the same host may open a websocket with its cookie."""
-    with serving(Application()) as port:
+    with by_uvicorn(Application().app) as port:
         cookie = {"Cookie": f"__Host-access={GOOD}"}
         with open_socket(port, additional_headers=cookie, origin=f"http://127.0.0.1:{port}") as client:
             assert client.recv(WAIT) == "user-1"
