@@ -67,7 +67,7 @@ class Authentication(NamedTuple):
         return self
 
 
-NOBODY = Authentication()
+UNAUTHENTICATED = Authentication()
 """What is known where no token was read."""
 
 Renew: TypeAlias = Callable[[HTTPRequest, "TokenSource | None"], Steps[Authentication | None]]

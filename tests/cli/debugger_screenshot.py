@@ -29,7 +29,7 @@ def project_guard(clock: StandingClock) -> Guard:
 
 
 def shown_token() -> str:
-    """A token for somebody else."""
+    """A token for another audience."""
     issuer = TokenIssuer(
         issuer="https://login.example",
         audience="https://api.example/invoices",

@@ -51,7 +51,7 @@ def running(
 
 
 def api_token(server: DebuggerServer) -> str:
-    """What the page knows and nobody else."""
+    """The token that only the page knows."""
     return server.gate.link.partition("#token=")[2]
 
 

@@ -46,7 +46,7 @@ def accepted(debugger: DebuggerPage) -> None:
 
 
 def refused(debugger: DebuggerPage) -> None:
-    """One that is for somebody else, with all steps shown."""
+    """A token for another audience, with all steps shown."""
     debugger.check_against("secret", SECRET)
     debugger["audience"].fill("https://other.example")
     debugger.paste(TOKEN)

@@ -118,7 +118,7 @@ def test_without_a_key_nothing_is_said_about_keys() -> None:
 
 
 def test_what_was_not_checked_is_said() -> None:
-    """An empty field means: any. The verdict names it, so that nobody takes it for checked."""
+    """An empty field means: any. The verdict says that it is not checked."""
     assert inspected(token(), check("secret", SECRET))["verdict"]["unchecked"] == []
     assert inspected(token(), check("secret", SECRET, issuer=" ", audience=""))["verdict"]["unchecked"] == [
         "issuer",
@@ -158,7 +158,7 @@ def test_a_guard_that_cannot_work_from_here() -> None:
     assert "async" in found["check_problem"]
 
 
-def test_nobody_can_tell() -> None:
+def test_unreachable_keys() -> None:
     """A guard whose keys are out of reach is an outage, not a refusal."""
     from jwtguard import FetchRequest, FetchResponse, RemoteJWKSet
 

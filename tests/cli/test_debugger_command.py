@@ -40,7 +40,7 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
-        # Whoever runs the tests in the background has it ignored, and children inherit that.
+        # A shell that runs the tests in the background ignores the signal, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:

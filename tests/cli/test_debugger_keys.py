@@ -70,7 +70,7 @@ def private_jwk(algorithm: str, **changes: Any) -> str:
         (lambda: f'{{"keys": [{private_jwk("ES256")}]}}', None, "ES256"),
         (lambda: f'{{"keys": [{public_jwk("ES256")}]}}', "RS256", "ES256"),
         (lambda: f'{{"keys": [{private_jwk("HS384")}]}}', None, "HS384"),
-        # As providers publish them: beside keys for encryption and of types nobody knows.
+        # As providers publish them: beside keys for encryption and of unknown types.
         (
             lambda: f'{{"keys": [{public_jwk("RS256", use="enc")}, {{"kty": "X"}}, {public_jwk("ES256")}]}}',
             None,

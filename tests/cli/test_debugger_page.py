@@ -78,7 +78,7 @@ def test_a_pasted_token_is_coloured_and_verified(debugger: DebuggerPage) -> None
 
 
 def test_what_was_not_checked_is_named(debugger: DebuggerPage) -> None:
-    """Nobody takes a signature that fits for a token that is theirs."""
+    """A valid signature alone is not shown as an accepted token."""
     debugger.paste(TOKEN)
     debugger.check_against("secret", SECRET)
     expect(debugger["verdict-sentence"]).to_contain_text("The issuer and the audience were not checked")
@@ -152,7 +152,7 @@ def test_public_keys(debugger: DebuggerPage, kind: str, key: str) -> None:
 
 
 def test_keys_are_fetched_when_asked(debugger: DebuggerPage) -> None:
-    """A JWK Set's address is asked once, by the program, when the button is pressed; the page itself asks nobody."""
+    """A JWK Set is fetched once, by the program, when the button is pressed; the page itself sends no request."""
     with serving() as provider:
         provider.behaviour = {"/jwks.json": answer(f'{{"keys": [{PUBLIC}]}}'.encode())}
         debugger.paste(SIGNED)

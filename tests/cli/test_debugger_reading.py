@@ -155,14 +155,14 @@ def test_every_meaning_is_a_sentence() -> None:
     assert set(CLAIMS) >= set(DATES)
 
 
-def test_names_that_nobody_registered() -> None:
+def test_unregistered_names() -> None:
     """A URL is a name of one's own; any other is unknown."""
     assert meaning_of_claim("https://acme.example/roles").title == "A claim of your own"
     assert meaning_of_claim("acme").title == meaning_of_header("acme").title == "Unregistered"
 
 
 def test_every_algorithm_has_words() -> None:
-    """Those that we take, those that we never take, and those that nobody knows."""
+    """Accepted, refused and unknown algorithms."""
     words = {name: meaning_of_algorithm(name) for name in ALGORITHMS}
 
     assert {name for name, said in words.items() if "does not take" in said} == set()
@@ -204,7 +204,7 @@ def test_drafts_that_cannot_be_read(part: str, text: str, problem: str) -> None:
 
 
 def test_drafts() -> None:
-    """A draft becomes a token, signed or with somebody else's signature; `alg` and `kid` are the key's."""
+    """A draft becomes a token, signed or with a foreign signature; `alg` and `kid` are the key's."""
     draft = Draft.read(' {"alg": "none", "kid": "x", "typ": "JWT"} ', '{"sub": "é", "nbf": 1}')
 
     assert draft.algorithm == "none"

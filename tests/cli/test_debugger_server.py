@@ -55,7 +55,7 @@ ATTACKS: dict[str, tuple[int, str, tuple[str, ...]]] = {
     "two origins": (403, "Origin", ("http://127.0.0.1:{port}", "https://evil.example")),
     "a request that the browser says is cross-site": (403, "Sec-Fetch-Site", ("cross-site",)),
     "one from another port": (403, "Sec-Fetch-Site", ("same-site",)),
-    "one that nobody's page sent": (403, "Sec-Fetch-Site", ("none",)),
+    "one that no page sent": (403, "Sec-Fetch-Site", ("none",)),
     "one that is two things": (403, "Sec-Fetch-Site", ("same-origin", "cross-site")),
     # DNS rebinding: a name of the attacker's that leads to this machine, whose pages are of one origin with it.
     "a name that leads here": (421, "Host", ("evil.example:{port}",)),
@@ -92,7 +92,7 @@ ATTACKS: dict[str, tuple[int, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("status", "name", "values"), ATTACKS.values(), ids=ATTACKS)
-def test_nobody_else_may_call(server: DebuggerServer, status: int, name: str, values: tuple[str, ...]) -> None:
+def test_no_other_page_may_call(server: DebuggerServer, status: int, name: str, values: tuple[str, ...]) -> None:
     """A call of the page with one thing changed is refused."""
     told = {"port": server.server_port, "token": api_token(server)}
     fields = changed(page_fields(server), name, *(value.format(**told) for value in values))
@@ -174,14 +174,14 @@ def test_no_path_leads_elsewhere(server: DebuggerServer, path: str) -> None:
 
 
 def test_there_are_no_other_calls(server: DebuggerServer) -> None:
-    """A call that nobody wrote is not found."""
+    """An unknown call is not found."""
     refused(call(server, "eval"), 404)
 
 
 @pytest.mark.parametrize("path", sorted(PAGE_FILES))
 @pytest.mark.parametrize("site", [None, "none", "same-origin"])
 def test_the_page_is_served(server: DebuggerServer, path: str, site: str | None) -> None:
-    """Whoever opens the address by it gets the page and its files, with all that protects them."""
+    """The address serves the page and its files, with the protecting headers."""
     fields = [("Host", f"127.0.0.1:{server.server_port}"), *([] if site is None else [("Sec-Fetch-Site", site)])]
 
     answer = send(server, "GET", path, fields)
@@ -202,7 +202,7 @@ NAVIGATIONS = {
 
 @pytest.mark.parametrize(("status", "fields"), NAVIGATIONS.values(), ids=NAVIGATIONS)
 @pytest.mark.parametrize("path", ["/", "/main.js"])
-def test_the_page_is_for_nobody_else(
+def test_the_page_is_for_its_user_alone(
     server: DebuggerServer, path: str, status: int, fields: list[tuple[str, str]]
 ) -> None:
     """Not even the page is given to other pages."""
@@ -214,7 +214,7 @@ def test_the_page_is_for_nobody_else(
 
 
 def test_headers_of_every_answer(server: DebuggerServer) -> None:
-    """A page, a call and a refusal say the same: what may run, that nobody may frame, read or keep them."""
+    """A page, a call and a refusal have the same headers: no foreign script, no framing, no reading, no caching."""
     answers = [
         send(server, "GET", "/", page_fields(server)),
         call(server, "start"),
@@ -332,7 +332,7 @@ def test_a_ticket_is_good_once() -> None:
         for wrong in ("", "x", ticket[:-1], 1, None):
             refused(open_with(server, wrong), 403)
         assert open_with(server, ticket).json() == {"token": api_token(server)}
-        assert "somebody else" in refused(open_with(server, ticket), 403)
+        assert "another user" in refused(open_with(server, ticket), 403)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_ticket_is_for_our_page(server: DebuggerServer, name: str, value: str)
 
 @pytest.mark.parametrize(("passed", "is_good"), [(TICKET_LIFETIME, True), (TICKET_LIFETIME + 1, False)])
 def test_a_ticket_is_good_for_two_minutes(*, passed: float, is_good: bool) -> None:
-    """What a browser did not use at once, nobody uses later."""
+    """A ticket that was not used at once is refused later."""
     times = [1000.0, 1000.0 + passed]
     gate = Gate(1, token="t", ticket="k", clock=lambda: times.pop(0))
 

@@ -155,7 +155,7 @@ def test_outside_a_command_standard_input_is_read(monkeypatch: pytest.MonkeyPatc
 
 
 class Keyboard(io.StringIO):
-    """Somebody who types."""
+    """A terminal with typed input."""
 
     def isatty(self) -> bool:
         return True

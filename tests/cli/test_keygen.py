@@ -1,4 +1,4 @@
-"""`keygen` and `jwks`: new keys, whose private half nobody else can read or overwrite."""
+"""`keygen` and `jwks`: new keys with a private half that no other user can read or overwrite."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (app_name(None), app_name("project:app")) == ("django", "project:app")
 
 
-def test_an_open_default_is_in_nobodys_way() -> None:
+def test_an_open_default_refuses_no_request() -> None:
     """It is shown where it leaves a route unguarded, and not beside what guards one."""
     default = AccessCheck(kind="default", requirement=optional)
     asked = AccessCheck(kind="decorator", requirement=authenticated)

@@ -1,4 +1,4 @@
-"""`verify`: accepted, refused, or nobody can tell; by every source of keys."""
+"""`verify`: accepted, refused, or undecided by an outage; with every source of keys."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_by_an_openid_provider() -> None:
 
 
 def test_an_outage_is_no_refusal() -> None:
-    """Nobody can tell, and it says why."""
+    """Unreachable keys leave the token undecided, and the output says why."""
     with serving() as server:
         server.behaviour = http(b"", status="500 Oops")
         answer = run("verify", "--jwks-url", server.origin, "--json", typed=GOOD)

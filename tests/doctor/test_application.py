@@ -76,7 +76,7 @@ def test_an_idle_rule() -> None:
     assert (found.severity, found.code, "'/open'" in found.what) == ("warning", "rule_idle", True)
 
 
-def test_rules_that_nobody_enforces() -> None:
+def test_rules_that_are_not_enforced() -> None:
     """Rules are the middleware's; without one they do nothing, and what they cover is no question any more."""
     assert codes(check_rules(context(route("/admin/x"), in_front=[]))) == [("error", "rules_unenforced")]
     assert codes(check_rules(context(route("/x"), guards=[guard()], in_front=[]))) == []

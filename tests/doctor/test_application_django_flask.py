@@ -16,7 +16,7 @@ from tests.inventory.apps import guard_with, sessions_with
 
 
 def test_flask() -> None:
-    """Guard, sessions and store are found in the application, though nobody named them."""
+    """Guard, sessions and store are found in the application, though they were not named."""
     guard, sessions = guard_with(Rule("/admin/", has_role("admin"))), sessions_with()
     app = Flask(__name__, static_folder=None)
     auth = FlaskGuard(guard, sessions, authenticate=lambda username, password: None)

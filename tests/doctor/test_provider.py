@@ -72,7 +72,7 @@ def test_no_keys(behaviour: object, reason: str) -> None:
     assert reason in found.what
 
 
-def test_offline_asks_nobody() -> None:
+def test_offline_sends_no_request() -> None:
     """Without the network nothing is sent."""
     with serving() as server:
         asked = context(guards=[guard(keys=keys_of(server), introspection=introspection(server))])
@@ -98,7 +98,7 @@ def introspection(server: Server) -> Introspection:
     ],
 )
 def test_introspection(body: bytes, status: str, expected: list[tuple[str, str]]) -> None:
-    """A token that nobody issued must not be active, and the endpoint must know its client."""
+    """A made-up token must not be active, and the endpoint must know its client."""
     with serving() as server:
         server.behaviour = answer(body, status=status)
         asked = guard(introspection=introspection(server))
@@ -106,7 +106,7 @@ def test_introspection(body: bytes, status: str, expected: list[tuple[str, str]]
 
 
 def test_introspection_that_says_yes_to_everything() -> None:
-    """Whoever takes a made-up token for active lets anybody in."""
+    """An endpoint that calls a made-up token active is an error."""
     with serving() as server:
         claims = {"active": True, "sub": "u", "iss": "https://issuer.example", "aud": "https://api.example"}
         server.behaviour = answer(json.dumps(claims | {"exp": NOW + 60}).encode())
@@ -115,7 +115,7 @@ def test_introspection_that_says_yes_to_everything() -> None:
 
 
 def test_what_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A question has an end, whatever whoever is asked does."""
+    """A call is bounded, also if the called service hangs."""
     import threading
 
     from jwtguard.core.flow import Call, Flow, Steps

@@ -51,7 +51,7 @@ def test_keys_that_cannot_sign(tmp_path: Path) -> None:
 
 
 def test_long_lives() -> None:
-    """Tokens of more than an hour outlive their session, unless somebody asks whether it has ended."""
+    """Tokens of more than an hour outlive their session, unless a look-up tells that it has ended."""
     long = issuer(access_token_lifetime=timedelta(hours=2))
     store = MemoryStore()
     asking = guard(revocation=SessionRevocation(store))
@@ -84,7 +84,7 @@ def test_sessions_on_disk(tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
-    """What the store raised is told by its kind; offline nobody asks it."""
+    """An error of the store is reported by its type; offline the store is not called."""
     folder = tmp_path / "gone"
     folder.mkdir()
     with SQLiteStore(folder / "sessions.db") as store:

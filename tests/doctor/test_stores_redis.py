@@ -96,5 +96,5 @@ def test_a_server_that_is_not_there() -> None:
 
 
 def test_offline(client: redis.Redis) -> None:
-    """Without the network nobody asks."""
+    """Offline the store is not called."""
     assert codes(check_redis(context(sessions=[sessions(store=RedisStore(client))]))) == []

@@ -149,7 +149,7 @@ def test_redacted_values_are_measured(value: object, shown: str) -> None:
 
 
 def test_an_explanation_is_no_event() -> None:
-    """The project's `on_event` hears of requests, not of somebody who asks why; caches and keys are shared."""
+    """An explanation causes no event of the project's `on_event`; caches and keys are shared."""
     heard: list[Event] = []
     asked = guard(on_event=heard.append)
 
@@ -359,7 +359,7 @@ def _guard_with(jwk: Vector) -> Guard | None:
 
 
 def test_a_source_of_keys_that_breaks_is_an_outage() -> None:
-    """Where nobody foresaw how, the step is told all the same, without the keys."""
+    """After an unforeseen error the step is shown all the same, without the keys."""
 
     class Source:
         def current(self) -> None:

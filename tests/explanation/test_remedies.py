@@ -287,7 +287,7 @@ def padded(header: dict[str, Any]) -> str:
         (guard(), of(iss="kubernetes/serviceaccount", aud=None, exp=None), "a projected token"),
     ],
 )
-def test_tokens_that_are_for_nobody_else(asked: Guard, text: str, words: str) -> None:
+def test_tokens_for_one_service_alone(asked: Guard, text: str, words: str) -> None:
     """Whatever the reason, the service is named and the way out."""
     found = explain(asked, text).run()
     assert found.failed is not None

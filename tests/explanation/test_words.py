@@ -82,7 +82,7 @@ def test_part_fault(segment: str, words: str | None) -> None:
 
 
 def test_a_space_is_named_by_its_number_alone() -> None:
-    """What nobody sees is not shown."""
+    """Invisible text is not shown."""
     assert named("\u00a0") == "U+00A0"
 
 

@@ -89,7 +89,7 @@ class Busy(Introspection):
 
 
 class Broken(JWKSet):
-    """Keys that break in a way that nobody foresaw, though not as a source of keys does."""
+    """Keys that raise an unforeseen exception, other than a key source's."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Any:
         raise ZeroDivisionError

@@ -117,7 +117,7 @@ def test_regular_expressions(regex: str, shown: str, overrides: list[str]) -> No
 
 
 def test_languages_in_the_path() -> None:
-    """The language in front of a path is one that nobody knows."""
+    """The language in front of a path is unknown."""
     with project(*i18n_patterns(path("x", view)), USE_I18N=True, LANGUAGE_CODE="en") as handler:
         (route,) = inventory(handler).routes
     assert route.path == "/en/x"
@@ -245,7 +245,7 @@ def test_shipped_routes(middleware: str, state: str, notes: int) -> None:
 
 
 def test_the_guard_of_a_decorator() -> None:
-    """It is that of the middleware, else that of the settings, else nobody's."""
+    """It is that of the middleware, else that of the settings, else none."""
     decorated = path("x", requires()(view))
     guards = []
     places: list[dict[str, Any]] = [{"middleware": "Ruled"}, {"JWTGUARD": AUTH.guard}, {}]

@@ -68,7 +68,7 @@ def test_websockets_and_public_routes() -> None:
 
 
 def test_schemes_of_others() -> None:
-    """FastAPI's own security schemes are named: what stands behind them, nobody can see."""
+    """FastAPI's own security schemes are named: the check behind them cannot be seen."""
     app = app_with()
     app.get("/x", dependencies=[Depends(HTTPBearer())])(view)
     assert rows(app) == [("GET", "/x", "third_party", ["FastAPI's HTTPBearer"])]
@@ -129,7 +129,7 @@ def slips(endpoint: Any) -> list[str]:
     return [slip.rpartition(": ")[0] for slip in route.slips]
 
 
-def somebody(subject: str) -> Principal:
+def other_caller(subject: str) -> Principal:
     """A dependency that believes the client."""
     return principal(subject)
 
@@ -142,17 +142,17 @@ def known(caller: Annotated[Principal, AUTH.requires()]) -> Principal:
 class Callable:
     """A dependency that is an object."""
 
-    def __call__(self, caller: Annotated[Principal, Depends(somebody)]) -> str:
+    def __call__(self, caller: Annotated[Principal, Depends(other_caller)]) -> str:
         raise AssertionError
 
 
 def test_a_caller_from_elsewhere() -> None:
     """A `Principal` that another dependency makes is named, in the endpoint or in what it depends on."""
 
-    async def direct(caller: Annotated[Principal, Depends(somebody)]) -> None:
+    async def direct(caller: Annotated[Principal, Depends(other_caller)]) -> None:
         raise AssertionError
 
-    async def older(caller: Principal = Depends(somebody)) -> None:  # noqa: B008 - FastAPI's older spelling
+    async def older(caller: Principal = Depends(other_caller)) -> None:  # noqa: B008 - FastAPI's older spelling
         raise AssertionError
 
     async def deep(text: Annotated[str, Depends(Callable())]) -> None:

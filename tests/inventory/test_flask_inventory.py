@@ -198,7 +198,7 @@ def test_a_guard_of_the_configuration() -> None:
 def test_shipped_routes() -> None:
     """Login and its like say what they need; their middleware asks nothing there, whatever the rules say."""
     guard = guard_with(Rule("/", has_role("user")))
-    app, auth = Flask(__name__, static_folder=None), FlaskGuard(guard, sessions_with(), authenticate=_nobody)
+    app, auth = Flask(__name__, static_folder=None), FlaskGuard(guard, sessions_with(), authenticate=_no_user)
     auth.init_app(app)
     app.register_blueprint(auth.routes())
 
@@ -216,13 +216,13 @@ def test_shipped_routes_behind_another_middleware() -> None:
     """Where another guard asks for a token at the login, a note says so."""
     app = Flask(__name__, static_folder=None)
     FlaskGuard(guard_with()).init_app(app)
-    app.register_blueprint(FlaskGuard(guard_with(), sessions_with(), authenticate=_nobody).routes())
+    app.register_blueprint(FlaskGuard(guard_with(), sessions_with(), authenticate=_no_user).routes())
 
     notes = {route.path: len(route.notes) for route in inventory(app).routes}
     assert (notes["/auth/login"], notes["/auth/sessions"]) == (1, 0)
 
 
-def _nobody(username: str, password: str) -> None:
+def _no_user(username: str, password: str) -> None:
     return None
 
 
@@ -243,7 +243,7 @@ def test_rules_that_lead_nowhere() -> None:
     """What Werkzeug only builds addresses from, or no view answers, is no route."""
     app, _ = app_with()
     app.add_url_rule("/elsewhere", "elsewhere", build_only=True)
-    app.add_url_rule("/nobody", "nobody")
+    app.add_url_rule("/no-view", "no-view")
     assert rows(app) == []
 
 

@@ -15,7 +15,7 @@ from tests.inventory.apps import guard_with, sessions_with
 
 
 def view(_: object) -> None:
-    """Any endpoint: nobody calls it."""
+    """Any endpoint; it is never called."""
 
 
 def test_the_middleware_of_a_mounted_application_sees_the_rest_of_the_path() -> None:

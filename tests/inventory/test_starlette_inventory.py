@@ -51,7 +51,7 @@ def test_middleware_and_decorators() -> None:
 
 
 def test_the_middleware_without_rules_guards_nothing() -> None:
-    """It knows who is calling, and refuses nobody."""
+    """It authenticates, and refuses no request."""
     app = Starlette(routes=[Route("/", view)], middleware=[guarded(guard_with(has_rules=False))])
     assert rows(app) == [("GET", "/", "unguarded", [])]
 
@@ -90,7 +90,7 @@ def test_around_the_application(wrap: Any) -> None:
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
-    """An ASGI application that nobody can look into."""
+    """An ASGI application whose routes cannot be read."""
 
 
 def test_an_application_that_cannot_be_looked_into() -> None:
@@ -184,7 +184,7 @@ def test_guards_of_others() -> None:
     assert rows(app) == [("GET", "/x", "third_party", ["starlette.authentication"])]
 
 
-def test_a_route_of_somebody_elses_making() -> None:
+def test_a_route_of_a_foreign_class() -> None:
     """A route that has neither endpoint nor path stands for all below."""
 
     class Own(BaseRoute):
@@ -194,7 +194,7 @@ def test_a_route_of_somebody_elses_making() -> None:
     assert (route.path, route.kind) == ("/…", "application")
 
 
-def _nobody(username: str, password: str) -> None:
+def _no_user(username: str, password: str) -> None:
     return None
 
 
@@ -202,7 +202,7 @@ def _nobody(username: str, password: str) -> None:
 def test_shipped_routes(is_told: bool, state: str, notes: int) -> None:
     """The middleware lets the login pass if it was given the object that made it; else a note says what happens."""
     guard = guard_with(Rule("/", has_role("user")))
-    auth = ASGIGuard(guard, sessions_with(), authenticate=_nobody)
+    auth = ASGIGuard(guard, sessions_with(), authenticate=_no_user)
     app = Starlette(routes=auth.routes(), middleware=[guarded(auth if is_told else guard)])
 
     found = {route.path: route for route in inventory(app).routes}
@@ -215,7 +215,7 @@ def test_shipped_routes(is_told: bool, state: str, notes: int) -> None:
 
 
 def test_two_guards() -> None:
-    """A decorator goes by the one guard in front, and by nobody where there are two."""
+    """A decorator uses the one guard in front, and none where there are two."""
     other = guard_with()
     routes = [Route("/x", requires()(view))]
     one = Starlette(routes=routes, middleware=[guarded()])
