@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from jwtguard.authentication import NOBODY, Authentication, Authenticator, FindUser, Renew
+from jwtguard.authentication import UNAUTHENTICATED, Authentication, Authenticator, FindUser, Renew
 from jwtguard.core.access.requirements import Mode, Requirement, Rights
 from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import (
@@ -104,9 +104,9 @@ class Admitter(Authenticator):
             if mode is Mode.PUBLIC:
                 return Admission()
             denied = AccessDeniedError()
-            self._tell_refused(denied, client=(kept or NOBODY).client)
+            self._tell_refused(denied, client=(kept or UNAUTHENTICATED).client)
             raise denied
-        principal, token, _, error, client = kept or NOBODY
+        principal, token, _, error, client = kept or UNAUTHENTICATED
         if error is None and principal is not None:
             if requirement.test is not None:
                 try:

@@ -116,7 +116,7 @@ def test_certificates(days: int, expected: list[tuple[str, str]]) -> None:
     assert all(ends.date().isoformat() in finding.what for finding in found)
 
 
-def test_nobody_has_certificates() -> None:
+def test_no_certificates() -> None:
     """Keys that came from none have no end."""
     assert codes(check_certificates(context())) == codes(check_certificates(context(guards=[]))) == []
 
@@ -151,7 +151,7 @@ def test_old_signing_keys(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have other permissions")
 def test_signing_keys_that_others_may_read(tmp_path: Path) -> None:
-    """Whoever else on this machine may read a key is told of, by the name of the file."""
+    """A key file that other users of the machine can read is a finding with the file's name."""
     keys = SigningKeys(tmp_path / "keys", algorithm="ES256", clock=clock)
     (file,) = keys.key_files()
     file.chmod(0o644)
