@@ -24,7 +24,7 @@ With `Sessions`, `routes=[*auth.routes(prefix="/auth")]` mounts login, refresh a
 """
 
 from jwtguard.asgi.asgi_guard import ASGIGuard as ASGIGuard
-from jwtguard.asgi.connection import NOBODY as NOBODY
+from jwtguard.asgi.connection import UNAUTHENTICATED_USER as UNAUTHENTICATED_USER
 from jwtguard.asgi.connection import ASGIApp as ASGIApp
 from jwtguard.asgi.connection import Connection as Connection
 from jwtguard.asgi.connection import Credentials as Credentials

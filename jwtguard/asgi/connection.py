@@ -82,12 +82,12 @@ class Credentials:
         return [] if self.principal is None else ["authenticated", *sorted(self.principal.scopes)]
 
 
-NOBODY = UnauthenticatedUser()
+UNAUTHENTICATED_USER = UnauthenticatedUser()
 
 
 def unauthenticated_user(error: JWTGuardError | None) -> UnauthenticatedUser:
     """What `scope["user"]` is without a caller; `error` is why there is none."""
-    return NOBODY if error is None or isinstance(error, MissingTokenError) else UnauthenticatedUser(error)
+    return UNAUTHENTICATED_USER if error is None or isinstance(error, MissingTokenError) else UnauthenticatedUser(error)
 
 
 class Connection(Protocol):
@@ -210,7 +210,7 @@ def close_code(status: int) -> int:
 
 def shown_principal(principal: Principal | None) -> dict[str, Any]:
     """What stands in the places that Starlette reads. They are outputs: nothing of ours goes by them."""
-    return {"user": NOBODY if principal is None else principal, "auth": Credentials(principal)}
+    return {"user": UNAUTHENTICATED_USER if principal is None else principal, "auth": Credentials(principal)}
 
 
 async def _to_thread(function: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 
 from jwtguard import UNCHECKED, ConfigurationError, Guard, InvalidTokenError, SessionRevocation, UnavailableError
-from jwtguard.asgi import NOBODY, GuardMiddleware
+from jwtguard.asgi import UNAUTHENTICATED_USER, GuardMiddleware
 from jwtguard.testing.conformance.adapter_case import GOOD, bearer
 from jwtguard.testing.conformance.adapter_sites import NOW, guard_for_tests
 from jwtguard.websocket_lifetime import GRACE, GuardedResponse, Lifetime, ResponseCutError
@@ -495,7 +495,7 @@ def test_request_without_a_caller(backend: str) -> None:
     seen: list[object] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        assert scope["user"] is NOBODY
+        assert scope["user"] is UNAUTHENTICATED_USER
         seen.append(receive)
 
     scene.play(app, backend, scope={**scene.scope(), "headers": []})

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from jwtguard import UNCHECKED, MissingTokenError, Rule, Rules, optional, public
-from jwtguard.asgi import NOBODY, ASGIGuard, GuardMiddleware, UnauthenticatedUser
+from jwtguard.asgi import UNAUTHENTICATED_USER, ASGIGuard, GuardMiddleware, UnauthenticatedUser
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client
 from jwtguard.testing.conformance.adapter_case import EXPIRED, GOOD, bearer
@@ -220,9 +220,10 @@ def test_websockets() -> None:
 
 def test_what_a_stranger_has() -> None:
     """Starlette's own attributes are there; what only a caller has raises; any other name is an `AttributeError`."""
-    assert (NOBODY.is_authenticated, NOBODY.display_name, NOBODY.identity) == (False, "", "")
+    user = UNAUTHENTICATED_USER
+    assert (user.is_authenticated, user.display_name, user.identity) == (False, "", "")
     with pytest.raises(MissingTokenError):
-        _ = NOBODY.roles  # type: ignore[attr-defined]
+        _ = user.roles  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="'UnauthenticatedUser' object has no attribute 'pk'"):
         _ = UnauthenticatedUser().pk  # type: ignore[attr-defined]
 
