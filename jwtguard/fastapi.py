@@ -62,7 +62,7 @@ from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.from_guard import NoParameter
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import telling_caches
-from jwtguard.endpoints.security_scheme import security_scheme
+from jwtguard.endpoints.openapi import security_scheme
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
 from jwtguard.view_metadata import Mark, mark, marks_of

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 from pathlib import Path
 
 import click
 
-from jwtguard.cli.files import check_absent, write
 from jwtguard.cli.output import Problem, console, printable
 from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.encoding import decode_segment, encode_segment
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
+from jwtguard.key_rotation import private_files
 
 _JSON = {".jwk", ".json"}
 
@@ -100,3 +101,29 @@ def _public(key: SigningKey, form: str) -> bytes:
 
 def _json(jwk: dict[str, object]) -> bytes:
     return f"{json.dumps(jwk, indent=2)}\n".encode("ascii")
+
+
+def check_absent(*paths: Path) -> None:
+    """Raise `Problem` for a file that is there already."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise Problem(f"{printable(str(path))} is there already: choose another name, or --force it")
+
+
+def write(path: Path, content: bytes, *, private: bool, force: bool = False) -> None:
+    """Write a file that is not there yet, or with `force` in place of the one that is.
+
+    A private file has mode 0600, whatever the umask says, and other users must not be able to exchange it. Links are
+    not followed. Raises `Problem`, `ConfigurationError` or `OSError`.
+    """
+    if private:
+        private_files.check_directory(path.parent)
+    mode = 0o600 if private else 0o644
+    if force:
+        private_files.replace(path, content, mode=mode)
+        return
+    try:
+        private_files.create(path, content, mode=mode)
+    except FileExistsError:
+        check_absent(path)
+        raise

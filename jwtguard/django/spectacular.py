@@ -13,7 +13,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
-from jwtguard.endpoints.security_scheme import security_scheme
+from jwtguard.endpoints.openapi import security_scheme
 
 
 class GuardScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jwtguard import SigningKey, SigningKeys, VerificationKey
-from jwtguard.cli.files import write
+from jwtguard.cli.keygen import write
 from jwtguard.cli.output import Problem
 from tests.cli.running import run
 from tests.core.keys import ALGORITHMS, ASYMMETRIC, SECRET, signing_key
@@ -150,7 +150,7 @@ def test_a_link_to_nowhere_is_a_file_that_is_there(monkeypatch: pytest.MonkeyPat
     assert run("keygen", "--out", "k.pem").exit_code == 2
     with pytest.raises(Problem, match="there already"):
         write(Path("k.pem"), b"x", private=True)
-    monkeypatch.setattr("jwtguard.cli.files.check_absent", lambda *paths: None)
+    monkeypatch.setattr("jwtguard.cli.keygen.check_absent", lambda *paths: None)
     with pytest.raises(FileExistsError):
         write(Path("k.pem"), b"x", private=True)
     assert not Path("nowhere").exists()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jwtguard import ConfigurationError, SigningKeys
-from jwtguard.cli.files import write
+from jwtguard.cli.keygen import write
 from jwtguard.key_rotation import private_files
 from jwtguard.key_rotation.private_files import check_directory, create, locked, replace
 
