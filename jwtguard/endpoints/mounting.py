@@ -9,7 +9,7 @@ True
 
 from __future__ import annotations
 
-from jwtguard import endpoints as shipped
+from jwtguard import endpoints
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
@@ -37,11 +37,11 @@ def _segments(path: str) -> list[str]:
 
 
 def endpoints_of(
-    guard: Guard, sessions: Sessions | None, settings: shipped.EndpointSettings
-) -> shipped.Endpoints | None:
+    guard: Guard, sessions: Sessions | None, settings: endpoints.EndpointSettings
+) -> endpoints.Endpoints | None:
     """The routes of a guard object, None where it was made without sessions."""
     if sessions is not None:
-        return shipped.Endpoints(guard, sessions, **settings)
+        return endpoints.Endpoints(guard, sessions, **settings)
     if settings:
         raise ConfigurationError(f"{', '.join(settings)}: only with sessions, as in FlaskGuard(guard, sessions, ...)")
     return None
