@@ -1,4 +1,4 @@
-"""RequestAuth for tests of code that takes a `Principal`: none of them comes from a token, so no guard admits one.
+"""Callers for tests of code that takes a `Principal`: none of them comes from a token, so no guard admits one.
 
 >>> caller = principal("alice", roles=["admin"])
 >>> caller.subject, caller.roles

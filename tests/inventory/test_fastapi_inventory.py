@@ -118,7 +118,7 @@ def test_frontends(tmp_path: Path) -> None:
     ]
 
 
-# RequestAuth that do not come from the guard.
+# Callers that do not come from the guard.
 
 
 def slips(endpoint: Any) -> list[str]:

@@ -133,9 +133,9 @@ def predicate(function: Callable[[Principal], bool]) -> Requirement:
 authenticated = Requirement(Mode.AUTHENTICATED)
 """Any caller with a valid token."""
 optional = Requirement(Mode.OPTIONAL)
-"""RequestAuth without a token pass, with no principal; a broken token is refused."""
+"""Callers without a token pass, with no principal; a broken token is refused."""
 optional_lenient = Requirement(Mode.OPTIONAL_LENIENT)
-"""RequestAuth without a good token pass, with no principal: for public pages that greet who is known."""
+"""Callers without a good token pass, with no principal: for public pages that greet who is known."""
 public = Requirement(Mode.PUBLIC)
 """Everybody passes; no token is read, and there is no principal."""
 denied = Requirement(Mode.DENIED)
