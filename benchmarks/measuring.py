@@ -88,8 +88,8 @@ def interleaved(group: str, batches: Mapping[str, Batch], pace: Pace) -> list[Se
     names = list(batches)
     for number in range(pace.rounds):
         # Each contender starts a round once, so that none always runs after the same neighbour's garbage.
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
+        rotation = number % len(names)
+        for name in names[rotation:] + names[:rotation]:
             rounds[name].append(_seconds(batches[name], times[name]) / times[name] * 1e6)
     gc.unfreeze()
     return [Series(group=group, name=name, rounds=rounds[name]) for name in names]

@@ -120,7 +120,7 @@ def _noted(span: trace.Span, response: FetchResponse) -> FetchResponse:
 
 
 def traced_store(store: SessionStore, *, tracer_provider: trace.TracerProvider | None = None) -> SessionStore:
-    """A store with a span around each call, such as `jwtguard.session.take_turn`, inside the request's.
+    """A store with a span around each call, such as `jwtguard.session.rotate`, inside the request's.
 
     It names the method, not the user. Spans of the database's own instrumentation are its children.
     """
@@ -162,13 +162,13 @@ def _async(method: str) -> Callable[..., Any]:
 
 
 class _TracedStore(_Traced):
-    create, take_turn = _sync("create"), _sync("take_turn")
+    create, rotate = _sync("create"), _sync("rotate")
     find, find_many = _sync("find"), _sync("find_many")
     list, revoke, revoke_all, purge = _sync("list"), _sync("revoke"), _sync("revoke_all"), _sync("purge")
 
 
 class _AsyncTracedStore(_Traced):
-    create, take_turn = _async("create"), _async("take_turn")
+    create, rotate = _async("create"), _async("rotate")
     find, find_many = _async("find"), _async("find_many")
     list, revoke, revoke_all, purge = _async("list"), _async("revoke"), _async("revoke_all"), _async("purge")
 

@@ -78,7 +78,7 @@ def test_keys_that_are_fetched() -> None:
         assert health(asked).run().status in {"ok", "degraded"}
         source = asked.trust.key_sources[0]
         assert isinstance(source, RemoteJWKSet)
-        source._errand.future.exception(10)  # type: ignore[union-attr]
+        source._background_fetch.future.exception(10)  # type: ignore[union-attr]
         degraded = health(asked).run()
         clock.now += 86400
         unavailable = health(asked).run()

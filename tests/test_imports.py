@@ -100,7 +100,7 @@ OTHERS: dict[str, set[str]] = {
 STRICTER = {
     "django.store": {
         *("core", "stores.conflicts", "stores.housekeeping", "stores.query_timeout"),
-        *("django.models", "django.database_clock", "django.turn_statement"),
+        *("django.models", "django.database_clock", "django.rotation_statement"),
     },
     "stores.conflicts": {"core"},
     "stores.housekeeping": {"core", "stores.conflicts"},
@@ -108,7 +108,7 @@ STRICTER = {
     "django.models": {"core", "django.fields"},
     "django.fields": {"core"},
     "django.database_clock": {"core"},
-    "django.turn_statement": {"core", "django.database_clock", "django.fields"},
+    "django.rotation_statement": {"core", "django.database_clock", "django.fields"},
 }
 """For single modules the rooms, and the modules beside them, that they may import."""
 

@@ -188,7 +188,7 @@ def test_async_fetches(recorded: Recorded) -> None:
     assert [(span.name, dict(span.attributes or {})["server.port"]) for span in recorded.spans()] == [("GET", 443)]
 
 
-METHODS = ["create", "find", "take_turn", "list", "revoke", "revoke_all", "purge"]
+METHODS = ["create", "find", "rotate", "list", "revoke", "revoke_all", "purge"]
 
 
 def test_stores(recorded: Recorded) -> None:
@@ -243,7 +243,7 @@ def test_async_stores(recorded: Recorded) -> None:
         await ours.refresh(pair.refresh_token)
 
     asyncio.run(live())
-    assert [span.name for span in recorded.spans()] == ["jwtguard.session.create", "jwtguard.session.take_turn"]
+    assert [span.name for span in recorded.spans()] == ["jwtguard.session.create", "jwtguard.session.rotate"]
     assert store.sync_alternative == "MemoryStore"  # type: ignore[attr-defined]
     assert not hasattr(store, "to_thread")
     assert repr(store).startswith("traced_store(<")

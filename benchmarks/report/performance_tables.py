@@ -161,7 +161,7 @@ def clicks(results: Results) -> str:
 
 
 def rotation(results: Results) -> str:
-    """A turn in each store, beside the raw driver."""
+    """A generation in each store, beside the raw driver."""
     rows = []
     for group in DATABASES:
         if group in results.groups("rotation"):

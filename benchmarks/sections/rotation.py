@@ -16,7 +16,7 @@ from benchmarks.databases import IDLE_LIFETIME, folder, new_session, postgresql_
 from benchmarks.measuring import Batch, Findings, Pace, interleaved, repeat
 from benchmarks.tokens import AUDIENCE, ISSUER
 from jwtguard import Grants, Sessions, SessionStore, SigningKey, TokenIssuer
-from jwtguard.core.sessions.store_protocol import Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest
 from tests.processes import LOOPBACK
 
 _ROWS = 1000
@@ -48,12 +48,14 @@ def _taking(store: SessionStore) -> Batch:
     for number in range(_ROWS):
         store.create(new_session(number, issuer=ISSUER), now=now)
     turns = (
-        Turn(session_id=f"{n:027d}", generation=generation) for generation in itertools.count() for n in range(_ROWS)
+        RotationRequest(session_id=f"{n:027d}", generation=generation)
+        for generation in itertools.count()
+        for n in range(_ROWS)
     )
 
     def take() -> None:
-        taken: Any = store.take_turn(next(turns), now=time.time(), grace=0, idle_lifetime=IDLE_LIFETIME)
-        assert taken.is_taken
+        taken: Any = store.rotate(next(turns), now=time.time(), grace=0, idle_lifetime=IDLE_LIFETIME)
+        assert taken.is_rotated
 
     return repeat(take)
 

@@ -25,7 +25,7 @@ from benchmarks.databases import (
 )
 from benchmarks.measuring import Findings, Pace, interleaved, repeat
 from benchmarks.tokens import ISSUER
-from jwtguard.core.sessions.store_protocol import Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.stores.redis import RedisStore
 from jwtguard.stores.sqlalchemy import SQLAlchemyStore, metadata
@@ -70,11 +70,14 @@ def _fill(store: Any, weigh: Weigh, count: Count, sessions: int) -> dict[str, ob
     filled = weigh()
     for number in range(sessions):
         before = count()
-        taken = store.take_turn(
-            Turn(session_id=f"{number:027d}", generation=0), now=now + 60, grace=0, idle_lifetime=IDLE_LIFETIME
+        taken = store.rotate(
+            RotationRequest(session_id=f"{number:027d}", generation=0),
+            now=now + 60,
+            grace=0,
+            idle_lifetime=IDLE_LIFETIME,
         )
         statements["refresh"] = count() - before
-        assert taken.is_taken
+        assert taken.is_rotated
     turned = weigh()
     for number in range(2):  # The second time: at the first, Redis may have to be taught the script.
         before = count()

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from benchmarks.databases import IDLE_LIFETIME, folder, new_session, postgresql_server, reporting
 from benchmarks.measuring import Findings, Pace, interleaved, repeat
 from benchmarks.tokens import ISSUER
-from jwtguard.core.sessions.store_protocol import Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest
 from jwtguard.stores.sqlalchemy import SQLAlchemyStore, metadata
 from jwtguard.stores.sqlite import SQLiteStore
 from tests.processes import LOOPBACK, Server
@@ -52,8 +52,8 @@ def _refresh(store: Any) -> Callable[[], object]:
     generations = itertools.count()
 
     def refresh() -> None:
-        turn = Turn(session_id=session.session_id, generation=next(generations))
-        assert store.take_turn(turn, now=time.time(), grace=0, idle_lifetime=IDLE_LIFETIME).is_taken
+        turn = RotationRequest(session_id=session.session_id, generation=next(generations))
+        assert store.rotate(turn, now=time.time(), grace=0, idle_lifetime=IDLE_LIFETIME).is_rotated
 
     return refresh
 

@@ -21,7 +21,7 @@ LogEvent: TypeAlias = Literal[
     "session_refreshed",
     "session_replayed",
     "session_reuse_detected",
-    "session_future_turn",
+    "session_future_generation",
     "session_credentials_changed",
     "session_ended",
     "session_refused",

@@ -74,7 +74,9 @@ class SessionAdmin(_Admin):
 
     @admin.action(description="End the selected sessions", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        """End the chosen sessions: no turn can be taken any more, and guards with revocation refuse their tokens."""
+        """End the chosen sessions: no generation can be taken any more, and guards with revocation refuse their
+        tokens.
+        """
         store, ended = DjangoStore(using=router.db_for_write(Session)), 0
         for session_id, subject in queryset.values_list("session_id", "subject"):
             if store.revoke(session_id, now=time.time()):
@@ -101,7 +103,7 @@ class SessionAdmin(_Admin):
 
     @admin.display(description="last refreshed", ordering="refreshed_at")
     def last_refreshed(self, session: Session) -> datetime | None:
-        """When the last turn was taken."""
+        """When the last generation was taken."""
         return session.last_refreshed
 
     @admin.display(description="expires", ordering="expires_at")

@@ -52,7 +52,7 @@ class Session(models.Model):
 
     @property
     def last_refreshed(self) -> datetime | None:
-        """When the last turn was taken."""
+        """When the last generation was taken."""
         return None if self.refreshed_at is None else datetime.fromtimestamp(self.refreshed_at, UTC)
 
     @property

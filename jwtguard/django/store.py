@@ -9,8 +9,8 @@ DjangoStore(using='default')
 >>> DjangoStore()  # where the project's routers write sessions: `db_for_write`
 DjangoStore()
 
-A turn is taken in autocommit, so a refresh must not run in an atomic block: if that were rolled back, a turn that was
-handed out would be forgotten, or the end of a stolen session undone. Under `ATOMIC_REQUESTS`, put
+A generation is taken in autocommit, so a refresh must not run in an atomic block: if that were rolled back, a
+generation that was handed out would be forgotten, or the end of a stolen session undone. Under `ATOMIC_REQUESTS`, put
 `@transaction.non_atomic_requests` on views that refresh; the shipped ones have it. Ending sessions inside a block of
 yours joins it: `end_all` beside the change of a password takes effect with it.
 
@@ -32,22 +32,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.sessions.grace import age_of_turn
+from jwtguard.core.sessions.grace import age_of_rotation
 from jwtguard.core.sessions.store_protocol import (
     MAX_LISTED,
     MAX_SESSION_ID,
     MAX_TEXT,
     NewSession,
+    RotationRequest,
+    RotationResult,
     Session,
-    Taken,
-    Turn,
     is_storable,
 )
 from jwtguard.django.database_clock import DatabaseClock, clock_of
-from jwtguard.django.turn_statement import write_turn
+from jwtguard.django.rotation_statement import write_rotation
 from jwtguard.stores.conflicts import ATTEMPTS, is_lost_race
 from jwtguard.stores.housekeeping import BEFORE_ALL, CANDIDATES, MANY, a_few, best_effort, purge_pages, skipping_locked
-from jwtguard.stores.query_timeout import TIMEOUT, patience
+from jwtguard.stores.query_timeout import TIMEOUT, query_timeout
 
 if TYPE_CHECKING:
     from jwtguard.django.models import Session as Row
@@ -67,7 +67,7 @@ class DjangoStore:
     Without `using`, the project's `DATABASE_ROUTERS` say where sessions are written (`db_for_write`), at each call.
     May be made in `settings.py`: the database is looked for when it is first used. `timeout`: how long the database may
     take to answer, outside blocks of yours, before its line is cut. Raises `ConfigurationError`, later too: if the app
-    is not installed, and whenever a turn is to be taken inside an atomic block.
+    is not installed, and whenever a generation is to be taken inside an atomic block.
     """
 
     def __init__(self, using: str | None = None, *, timeout: timedelta = TIMEOUT) -> None:
@@ -76,7 +76,7 @@ class DjangoStore:
                 f'using is an alias of DATABASES or None: write DjangoStore(using="default"), not {using!r}'
             )
         self.using = using
-        self._patience = patience(timeout)
+        self._query_timeout = query_timeout(timeout)
         STORES.add(self)
 
     @staticmethod
@@ -115,26 +115,28 @@ class DjangoStore:
         else:
             self._clean(using, now)
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
-        if not is_storable(turn.session_id, MAX_SESSION_ID):
-            return Taken(is_taken=False)
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        """Rotate, or say what the row is like."""
+        if not is_storable(rotation.session_id, MAX_SESSION_ID):
+            return RotationResult(is_rotated=False)
         with self._connection() as connection:
             _refuse_atomic(connection)
             try:
-                taken = write_turn(connection, turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+                taken = write_rotation(connection, rotation, now=now, grace=grace, idle_lifetime=idle_lifetime)
             except DatabaseError as error:
                 if not is_lost_race(error.__cause__):
                     raise
                 taken = False  # Another request was first, as the read below shows.
             if taken:
-                return Taken(is_taken=True)
+                return RotationResult(is_rotated=True)
             # A statement of its own: what the write saw may be old.
-            found = _read(_rows(connection).filter(session_id=turn.session_id), clock_of(connection, now))
+            found = _read(_rows(connection).filter(session_id=rotation.session_id), clock_of(connection, now))
             if not found:
-                return Taken(is_taken=False)
+                return RotationResult(is_rotated=False)
             session, read_at = found[0]
-            return Taken(is_taken=False, session=session, age=age_of_turn(session.refreshed_at, now=read_at))
+            return RotationResult(
+                is_rotated=False, session=session, age=age_of_rotation(session.refreshed_at, now=read_at)
+            )
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
@@ -214,7 +216,7 @@ class DjangoStore:
         connection = connections[using or self.database]
         # In a block of yours the line is yours, too.
         is_patient = is_patient or connection.in_atomic_block
-        waiting = nullcontext() if is_patient else self._patience.waiting(lambda: connection.connection)
+        waiting = nullcontext() if is_patient else self._query_timeout.waiting(lambda: connection.connection)
         try:
             with waiting:
                 yield connection

@@ -25,20 +25,20 @@ from jwtguard.core.flow import Flow, run_async
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
+LONGEST = 10.0
 """Seconds for one call, whatever its own time-out is."""
 
 
-def answer_of(make: Callable[[], Flow[T]], *, patience: float = PATIENCE) -> T:
+def answer_of(make: Callable[[], Flow[T]], *, timeout: float = LONGEST) -> T:
     """The result of a flow, asynchronous or not; raises what it raises, or `TimeoutError`."""
     try:
         try:
-            return _on_thread(lambda: make().run()).result(patience)
+            return _on_thread(lambda: make().run()).result(timeout)
         except ConfigurationError:
             # A part of it must be awaited; any other error is raised again below.
-            return asyncio.run_coroutine_threadsafe(_awaited(make), _loop()).result(patience)
+            return asyncio.run_coroutine_threadsafe(_awaited(make), _loop()).result(timeout)
     except TimeoutError as error:
-        raise TimeoutError(str(error) or f"there was no answer within {patience:g} s") from None
+        raise TimeoutError(str(error) or f"there was no answer within {timeout:g} s") from None
 
 
 def _on_thread(function: Callable[[], T]) -> Future[T]:

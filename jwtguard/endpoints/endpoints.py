@@ -207,7 +207,7 @@ class Endpoints:
         if text is None:
             raise InvalidBodyError("no_refresh_token", "The refresh token is missing: log in.")
         prepared = yield from self.sessions.prepare(text)
-        # Before the one write: what cannot be delivered must not cost the client its turn.
+        # Before the one write: what cannot be delivered must not cost the client its generation.
         yield from self._headers(visit, prepared.answer)
         pair = yield from prepared.take()
         headers = yield from self._headers(visit, pair)

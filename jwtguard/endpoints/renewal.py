@@ -5,7 +5,8 @@
 True
 
 Up front everything is checked that a refresh would check, and nothing is taken. The view runs for the caller. Only when
-its response starts is the turn taken: a request that gets no response leaves the client with a token that still works.
+its response starts is the generation taken: a request that gets no response leaves the client with a token that still
+works.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class SilentRenewal:
 
 
 class PendingRenewal:
-    """A turn to take when the response starts."""
+    """A generation to take when the response starts."""
 
     __slots__ = ("_cookies", "_prepared", "_request")
 
@@ -93,7 +94,7 @@ class PendingRenewal:
         self._request = request
 
     def finish(self, status: int, set_cookies: Sequence[str]) -> Flow[tuple[str, ...]]:
-        """Take the turn for a response that starts now; the `Set-Cookie` values to add to it, or none.
+        """Rotate for a response that starts now; the `Set-Cookie` values to add to it, or none.
 
         With any of them, the response must say `Cache-Control: no-store`. `set_cookies` are those it has already.
         """

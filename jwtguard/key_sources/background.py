@@ -1,11 +1,11 @@
-"""Errands: flows that run apart from their callers, so that many can wait for one and each may stop waiting.
+"""BackgroundFetches: flows that run apart from their callers, so that many can wait for one and each may stop waiting.
 
->>> def errand():
+>>> def background fetch():
 ...     return "done"
 ...     yield
->>> runner = Errands(is_async=False, name="example")
->>> under_way = Errand(5.0)
->>> runner.start(under_way, lambda: Flow(errand())), under_way.future.result()
+>>> runner = BackgroundFetches(is_async=False, name="example")
+>>> under_way = BackgroundFetch(5.0)
+>>> runner.start(under_way, lambda: Flow(background fetch())), under_way.future.result()
 (True, 'done')
 
 A blocking fetcher runs on a daemon thread of its own, an async one as a task of the event loop it first ran on. No
@@ -34,11 +34,11 @@ T = TypeVar("T")
 GRACE = 1.0
 """Seconds that waiters add to the time-out of a fetch, for what no time-out reaches, such as looking up a name."""
 ABANDONED = 60.0
-"""Seconds after which an errand that does not end counts as lost, and another may start."""
+"""Seconds after which an background fetch that does not end counts as lost, and another may start."""
 
 
-class Errand(Generic[T]):
-    """One errand under way: `future` will hold what it brings. `timeout` is in seconds."""
+class BackgroundFetch(Generic[T]):
+    """One background fetch under way: `future` will hold what it brings. `timeout` is in seconds."""
 
     __slots__ = ("_begun", "_process", "_timeout", "future", "task")
 
@@ -61,8 +61,8 @@ class Errand(Generic[T]):
         return max(0.0, self._begun + self._timeout + GRACE - time.monotonic())
 
 
-class Errands:
-    """Starts errands. `name` is for the threads."""
+class BackgroundFetches:
+    """Starts background fetches. `name` is for the threads."""
 
     __slots__ = ("_is_async", "_loop", "_name")
 
@@ -72,7 +72,7 @@ class Errands:
         self._loop: AbstractEventLoop | None = None
 
     def preparing(self) -> Steps[None]:
-        """Make sure that errands can start from here; raises `ConfigurationError` if an async one cannot."""
+        """Make sure that background fetches can start from here; raises `ConfigurationError` if an async one cannot."""
         if self._is_async:
             yield Call(self._bind, sync_alternative=SYNC_WAY)
 
@@ -92,49 +92,51 @@ class Errands:
                 f" {SYNC_WAY}"
             )
 
-    def start(self, errand: Errand[T], make: Callable[[], Flow[T]]) -> bool:
+    def start(self, background_fetch: BackgroundFetch[T], make: Callable[[], Flow[T]]) -> bool:
         """Start it, without waiting; False if it cannot be. What goes wrong goes into its future."""
         try:
             if self._is_async:
-                self._start_task(errand, make)
+                self._start_task(background_fetch, make)
             else:
-                thread = threading.Thread(target=_on_thread, args=(errand, make), name=self._name, daemon=True)
+                thread = threading.Thread(
+                    target=_on_thread, args=(background_fetch, make), name=self._name, daemon=True
+                )
                 thread.start()
         except RuntimeError as error:  # No more threads, a closed loop, or an interpreter that shuts down.
-            errand.future.set_exception(error)
+            background_fetch.future.set_exception(error)
             return False
         return True
 
-    def _start_task(self, errand: Errand[T], make: Callable[[], Flow[T]]) -> None:
+    def _start_task(self, background_fetch: BackgroundFetch[T], make: Callable[[], Flow[T]]) -> None:
         if self._loop is None:
             raise RuntimeError("no event loop has used this source of keys yet")
         loop = self._loop
 
         def create() -> None:
-            errand.task = loop.create_task(_on_loop(errand, make))
+            background_fetch.task = loop.create_task(_on_loop(background_fetch, make))
 
         # A request on another thread, too, may find that the keys grow old.
         loop.call_soon_threadsafe(create)
 
 
-def _on_thread(errand: Errand[T], make: Callable[[], Flow[T]]) -> None:
+def _on_thread(background_fetch: BackgroundFetch[T], make: Callable[[], Flow[T]]) -> None:
     try:
         result = run_sync(make())
     except BaseException as error:  # noqa: BLE001 - whatever it is, a caller may wait for it
-        errand.future.set_exception(error)
+        background_fetch.future.set_exception(error)
     else:
-        errand.future.set_result(result)
+        background_fetch.future.set_result(result)
 
 
-async def _on_loop(errand: Errand[T], make: Callable[[], Flow[T]]) -> None:
+async def _on_loop(background_fetch: BackgroundFetch[T], make: Callable[[], Flow[T]]) -> None:
     import asyncio  # noqa: PLC0415 - slow to import, and loaded already where this runs
 
     try:
         result = await run_async(make())
     except asyncio.CancelledError:  # The loop ends, and everybody on it with it.
-        errand.future.set_exception(RuntimeError("the event loop is shutting down"))
+        background_fetch.future.set_exception(RuntimeError("the event loop is shutting down"))
         raise
     except BaseException as error:  # noqa: BLE001 - see above
-        errand.future.set_exception(error)
+        background_fetch.future.set_exception(error)
     else:
-        errand.future.set_result(result)
+        background_fetch.future.set_result(result)

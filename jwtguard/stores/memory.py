@@ -5,7 +5,7 @@
 >>> store.create(
 ...     NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
 ... )
->>> store.take_turn(Turn(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60).is_taken
+>>> store.rotate(RotationRequest(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60).is_rotated
 True
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jwtguard.core.forks import Lock
-from jwtguard.core.sessions.grace import age_of_turn
-from jwtguard.core.sessions.store_protocol import MAX_LISTED, NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.grace import age_of_rotation
+from jwtguard.core.sessions.store_protocol import MAX_LISTED, NewSession, RotationRequest, RotationResult, Session
 
 _PURGE_AT = 1024
 
@@ -49,7 +49,7 @@ class _Row:
         )
 
     def age(self, now: float) -> float:
-        return age_of_turn(self.refreshed_at, now=now)
+        return age_of_rotation(self.refreshed_at, now=now)
 
 
 class MemoryStore:
@@ -72,19 +72,19 @@ class MemoryStore:
                 # Not before twice as many are alive again, so a login costs the same however many there are.
                 self._purge_at = max(_PURGE_AT, 2 * len(self._rows))
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        """Rotate, or say what the row is like."""
         with self._lock:
-            row = self._rows.get(turn.session_id)
+            row = self._rows.get(rotation.session_id)
             if row is None:
-                return Taken(is_taken=False)
+                return RotationResult(is_rotated=False)
             session, age = row.session(now), row.age(now)
-            if session.is_alive and row.generation == turn.generation and age >= grace:
+            if session.is_alive and row.generation == rotation.generation and age >= grace:
                 row.generation += 1
                 row.refreshed_at = now
                 row.idle_deadline = now + idle_lifetime
-                return Taken(is_taken=True)
-            return Taken(is_taken=False, session=session, age=age)
+                return RotationResult(is_rotated=True)
+            return RotationResult(is_rotated=False, session=session, age=age)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""

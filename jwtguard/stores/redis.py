@@ -23,7 +23,7 @@ except ImportError as error:
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import Flow, OneLoop, run_async
-from jwtguard.core.sessions.store_protocol import NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest, RotationResult, Session
 from jwtguard.stores.redis_sessions import RedisSessions
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class RedisStore:
         """Write a new row; raises KeyError if its id is taken."""
         self._sessions.create(session).run()
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
-        return self._sessions.take_turn(turn, grace, idle_lifetime).run()
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        """Rotate, or say what the row is like."""
+        return self._sessions.rotate(rotation, grace, idle_lifetime).run()
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
@@ -113,9 +113,11 @@ class AsyncRedisStore:
         """Write a new row; raises KeyError if its id is taken."""
         await self._do(self._sessions.create, session)
 
-    async def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
-        return await self._do(self._sessions.take_turn, turn, grace, idle_lifetime)
+    async def rotate(
+        self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float
+    ) -> RotationResult:
+        """Rotate, or say what the row is like."""
+        return await self._do(self._sessions.rotate, rotation, grace, idle_lifetime)
 
     async def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""

@@ -27,9 +27,9 @@ from jwtguard.core.sessions.store_protocol import (
     MAX_SESSION_ID,
     MAX_TEXT,
     NewSession,
+    RotationRequest,
+    RotationResult,
     Session,
-    Taken,
-    Turn,
     is_storable,
 )
 from jwtguard.stores.rows import Row
@@ -69,7 +69,7 @@ if ARGV[5] then redis.call('HSET', KEYS[1], 'label', ARGV[5]) end
 delete_at(expires_at)
 return seconds(ends_at)
 """)
-_TAKE_TURN = Script(f"""
+_ROTATE = Script(f"""
 local row = redis.call('HMGET', KEYS[1], 'generation', 'refreshed_at', 'revoked_at', 'expires_at', 'ends_at')
 if not row[1] then return false end
 local is_alive = not row[3] and now < tonumber(row[4])
@@ -138,17 +138,17 @@ class RedisSessions:
         yield from self._run(_NAME, self.index_key(session.issuer, session.subject), session.session_id, ends_at)
 
     @flow
-    def take_turn(self, turn: Turn, grace: float, idle_lifetime: float) -> Steps[Taken]:
-        """Take the turn, or say what the row is like."""
-        if not is_storable(turn.session_id, MAX_SESSION_ID):
-            return Taken(is_taken=False)
-        values = (turn.generation, grace, idle_lifetime)
-        answer = yield from self._run(_TAKE_TURN, self.row_key(turn.session_id), *values)
+    def rotate(self, rotation: RotationRequest, grace: float, idle_lifetime: float) -> Steps[RotationResult]:
+        """Rotate, or say what the row is like."""
+        if not is_storable(rotation.session_id, MAX_SESSION_ID):
+            return RotationResult(is_rotated=False)
+        values = (rotation.generation, grace, idle_lifetime)
+        answer = yield from self._run(_ROTATE, self.row_key(rotation.session_id), *values)
         if answer == 1:
-            return Taken(is_taken=True)
+            return RotationResult(is_rotated=True)
         if answer is None:
-            return Taken(is_taken=False)
-        row, now = _row(turn.session_id, answer)
+            return RotationResult(is_rotated=False)
+        row, now = _row(rotation.session_id, answer)
         return row.not_taken(now)
 
     @flow

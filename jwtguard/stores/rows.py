@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jwtguard.core.sessions.grace import age_of_turn
-from jwtguard.core.sessions.store_protocol import Session, Taken
+from jwtguard.core.sessions.grace import age_of_rotation
+from jwtguard.core.sessions.store_protocol import RotationResult, Session
 
 UNGRACIOUS = -1e18
 """What a grace time of 0 is compared as: a clock set back makes ages negative, and a negative age counts as 0."""
@@ -47,6 +47,8 @@ class Row(NamedTuple):
             state="revoked" if self.revoked_at is not None else "alive" if now < self.expires_at else "expired",
         )
 
-    def not_taken(self, now: float) -> Taken:
+    def not_taken(self, now: float) -> RotationResult:
         """The result for a rotation at `now` that changed no row."""
-        return Taken(is_taken=False, session=self.session(now), age=age_of_turn(self.refreshed_at, now=now))
+        return RotationResult(
+            is_rotated=False, session=self.session(now), age=age_of_rotation(self.refreshed_at, now=now)
+        )

@@ -57,9 +57,9 @@ from jwtguard.core.sessions.store_protocol import (
     MAX_SESSION_ID,
     MAX_TEXT,
     NewSession,
+    RotationRequest,
+    RotationResult,
     Session,
-    Taken,
-    Turn,
     is_storable,
 )
 from jwtguard.stores.conflicts import ATTEMPTS, is_lost_race
@@ -137,9 +137,9 @@ class SessionStatements:
         idle_deadline = now + idle
         age = now - columns.refreshed_at
         set_back = literal_column(str(-MAX_CLOCK_STEP), Double)
-        self._take_turn = Statement(
+        self._rotate = Statement(
             update(session_table)
-            .where(one, columns.generation == bindparam("turn", type_=BigInteger), is_alive)
+            .where(one, columns.generation == bindparam("generation", type_=BigInteger), is_alive)
             .where(or_(columns.refreshed_at.is_(None), age >= bindparam("grace", type_=Double), age < set_back))
             .values(
                 generation=columns.generation + literal_column("1"),
@@ -198,25 +198,27 @@ class SessionStatements:
         with best_effort("SQLAlchemyStore"):
             self._clean(connection, now)
 
-    def take_turn(self, connection: Connection, turn: Turn, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
+    def rotate(
+        self, connection: Connection, rotation: RotationRequest, now: float, grace: float, idle_lifetime: float
+    ) -> RotationResult:
+        """Rotate, or say what the row is like."""
         values = {
-            "id": turn.session_id,
-            "turn": turn.generation,
+            "id": rotation.session_id,
+            "generation": rotation.generation,
             "grace": grace or UNGRACIOUS,
             "idle_lifetime": idle_lifetime,
         }
-        if not is_storable(turn.session_id, MAX_SESSION_ID):
-            return Taken(is_taken=False)
+        if not is_storable(rotation.session_id, MAX_SESSION_ID):
+            return RotationResult(is_rotated=False)
         try:
-            if self._take_turn.execute(connection, self._at(now, values)).rowcount:
-                return Taken(is_taken=True)
+            if self._rotate.execute(connection, self._at(now, values)).rowcount:
+                return RotationResult(is_rotated=True)
         except DBAPIError as error:
             if not is_lost_race(error.orig):
                 raise
-        found = self._find.execute(connection, self._at(now, {"id": turn.session_id})).fetchone()
+        found = self._find.execute(connection, self._at(now, {"id": rotation.session_id})).fetchone()
         if found is None:
-            return Taken(is_taken=False)
+            return RotationResult(is_rotated=False)
         row, read_at = _row(found)
         return row.not_taken(read_at)
 

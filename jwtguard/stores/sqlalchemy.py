@@ -10,9 +10,9 @@
 ...     store.create(
 ...         NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
 ...     )
-...     taken = store.take_turn(Turn(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60)
+...     taken = store.rotate(RotationRequest(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60)
 ...     engine.dispose()
->>> taken.is_taken
+>>> taken.is_rotated
 True
 
 A store takes connections of its own from the engine's pool, in autocommit: a transaction of yours neither delays nor
@@ -36,9 +36,9 @@ except ImportError as error:
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import OneLoop
-from jwtguard.core.sessions.store_protocol import NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest, RotationResult, Session
 from jwtguard.stores.housekeeping import BEFORE_ALL
-from jwtguard.stores.query_timeout import TIMEOUT, cut, patience
+from jwtguard.stores.query_timeout import TIMEOUT, cut, query_timeout
 from jwtguard.stores.session_statements import SessionStatements
 from jwtguard.stores.session_table import metadata as metadata
 
@@ -58,7 +58,7 @@ class SQLAlchemyStore:
     def __init__(self, engine: Engine, *, timeout: timedelta = TIMEOUT) -> None:
         if not isinstance(engine, Engine):
             raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
-        self._patience = patience(timeout)
+        self._query_timeout = query_timeout(timeout)
         self._engine = engine
         self._statements = SessionStatements(engine.dialect)
 
@@ -67,10 +67,10 @@ class SQLAlchemyStore:
         with self._connection() as connection:
             self._statements.create(connection, session, now)
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        """Rotate, or say what the row is like."""
         with self._connection() as connection:
-            return self._statements.take_turn(connection, turn, now, grace, idle_lifetime)
+            return self._statements.rotate(connection, rotation, now, grace, idle_lifetime)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
@@ -111,7 +111,7 @@ class SQLAlchemyStore:
     def _connection(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
             link = connection.connection.driver_connection
-            with self._patience.waiting(lambda: link):
+            with self._query_timeout.waiting(lambda: link):
                 yield _in_autocommit(connection)
 
 
@@ -130,17 +130,19 @@ class AsyncSQLAlchemyStore:
             raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
         self._engine = engine
         self._statements = SessionStatements(engine.dialect)
-        self._patience = patience(timeout)
+        self._query_timeout = query_timeout(timeout)
         self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
 
     async def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row, and delete some dead ones."""
         await self._do(lambda connection: self._statements.create(connection, session, now))
 
-    async def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
+    async def rotate(
+        self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float
+    ) -> RotationResult:
+        """Rotate, or say what the row is like."""
         return await self._do(
-            lambda connection: self._statements.take_turn(connection, turn, now, grace, idle_lifetime)
+            lambda connection: self._statements.rotate(connection, rotation, now, grace, idle_lifetime)
         )
 
     async def find(self, session_id: str, *, now: float) -> Session | None:
@@ -180,7 +182,7 @@ class AsyncSQLAlchemyStore:
 
         def within_limit(connection: Connection) -> T:
             link = connection.connection.driver_connection
-            overdue = running.call_later(self._patience.limit, cut, lambda: link)
+            overdue = running.call_later(self._query_timeout.limit, cut, lambda: link)
             try:
                 return operation(_in_autocommit(connection))
             finally:

@@ -6,7 +6,7 @@
 ...     store.create(
 ...         NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
 ...     )
-...     store.take_turn(Turn(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60).is_taken
+...     store.rotate(RotationRequest(session_id="s1", generation=0), now=1, grace=10, idle_lifetime=60).is_rotated
 True
 
 The file is in WAL mode, so readers never wait, and has a `-wal` and a `-shm` beside it while it is open. It must lie on
@@ -39,9 +39,9 @@ from jwtguard.core.sessions.store_protocol import (
     MAX_SESSION_ID,
     MAX_TEXT,
     NewSession,
+    RotationRequest,
+    RotationResult,
     Session,
-    Taken,
-    Turn,
     is_storable,
 )
 from jwtguard.core.validation import Problems
@@ -75,7 +75,7 @@ _INSERT = """
 INSERT INTO jwtguard_session (session_id, issuer, subject, label, generation, created_at, expires_at, ends_at)
 VALUES (?, ?, ?, ?, 0, ?, ?, ?)
 """
-_TAKE_TURN = f"""
+_ROTATE = f"""
 UPDATE jwtguard_session
 SET generation = generation + 1, refreshed_at = :now, expires_at = min(:now + :idle_lifetime, ends_at)
 WHERE session_id = :session_id AND generation = :generation AND revoked_at IS NULL AND expires_at > :now
@@ -153,22 +153,22 @@ class SQLiteStore:
                 if dead:
                     self._delete_at_once(connection, a_few(dead))
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, or say what the row is like."""
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        """Rotate, or say what the row is like."""
         values = {
-            "session_id": turn.session_id,
-            "generation": turn.generation,
+            "session_id": rotation.session_id,
+            "generation": rotation.generation,
             "now": now,
             "grace": grace or UNGRACIOUS,
             "idle_lifetime": idle_lifetime,
         }
-        if not is_storable(turn.session_id, MAX_SESSION_ID):
-            return Taken(is_taken=False)
+        if not is_storable(rotation.session_id, MAX_SESSION_ID):
+            return RotationResult(is_rotated=False)
         with self._connection() as connection:
-            if connection.execute(_TAKE_TURN, values).rowcount:
-                return Taken(is_taken=True)
-            found = connection.execute(_FIND, (turn.session_id,)).fetchone()
-        return Taken(is_taken=False) if found is None else Row(*found).not_taken(now)
+            if connection.execute(_ROTATE, values).rowcount:
+                return RotationResult(is_rotated=True)
+            found = connection.execute(_FIND, (rotation.session_id,)).fetchone()
+        return RotationResult(is_rotated=False) if found is None else Row(*found).not_taken(now)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
@@ -326,7 +326,8 @@ class _Opened:
             mode = self._switch_to_wal(time.monotonic() + busy_timeout)
             if mode != "wal":
                 raise ConfigurationError(f"SQLite cannot use WAL for {path}: put the file on a local disk")
-            # A lost turn is a refresh token too new, which ends the session: safe, so turns need not wait for the disk.
+            # A lost generation is a refresh token too new, which ends the session: safe, so generations need not wait
+            # for the disk.
             self.connection.execute("PRAGMA synchronous = NORMAL")
             if create:
                 self.connection.executescript(_SCHEMA)

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connections
 
-from jwtguard.core.sessions.store_protocol import Taken, Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest, RotationResult
 from jwtguard.django.store import DjangoStore
 from tests.adapters import django_site as django_site  # Configures Django.
 from tests.servers import LOOPBACK, Server
@@ -67,9 +67,9 @@ def mariadb(server: Server, **options: Any) -> dict[str, Any]:
 class ThreadedStore(DjangoStore):
     """A store whose threads leave no connection behind, which Django's request cycle would close."""
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
         try:
-            return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+            return super().rotate(rotation, now=now, grace=grace, idle_lifetime=idle_lifetime)
         finally:
             if threading.current_thread() is not threading.main_thread():
                 connections[self.database].close()

@@ -89,7 +89,7 @@ def test_a_replica_that_lags_behind(primary_and_replica: tuple[str, str]) -> Non
     assert bench.revoke(session_id)
     assert bench.found(session_id).state == "revoked"
     assert bench.listed() == []
-    assert not bench.take(session_id, 0).is_taken
+    assert not bench.take(session_id, 0).is_rotated
     assert old.listed() == [session_id]
 
 

@@ -231,7 +231,7 @@ class AsyncMemoryStore:
 
             return method
 
-        for name in ("create", "take_turn", "find", "list", "revoke", "revoke_all", "purge"):
+        for name in ("create", "rotate", "find", "list", "revoke", "revoke_all", "purge"):
             setattr(self, name, awaitable(name))
 
 

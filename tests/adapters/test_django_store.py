@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 
 from jwtguard import ConfigurationError, InvalidGrantError, UnavailableError
 from jwtguard.core.flow import Flow, run_async
-from jwtguard.core.sessions.store_protocol import Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest
 from jwtguard.django import store as store_module
 from jwtguard.django.store import DjangoStore
 from jwtguard.testing import StoreBench, StoreConformance
@@ -56,21 +56,21 @@ class OwnTests(StoreConformance):
     def queries(self) -> CaptureQueriesContext:
         return CaptureQueriesContext(connections[self.using])
 
-    def test_one_statement_for_a_turn(self, bench: StoreBench) -> None:
+    def test_one_statement_for_a_rotation(self, bench: StoreBench) -> None:
         """A rotation is one UPDATE in autocommit; one that changed no row adds a SELECT."""
         session_id = bench.create()
         with self.queries() as queries:
-            assert bench.take(session_id, 0, grace=10).is_taken
+            assert bench.take(session_id, 0, grace=10).is_rotated
         assert [query["sql"].split()[0] for query in queries] == ["UPDATE"]
         with self.queries() as queries:
-            assert not bench.take(session_id, 0, grace=10).is_taken
+            assert not bench.take(session_id, 0, grace=10).is_rotated
         assert [query["sql"].split()[0] for query in queries] == ["UPDATE", "SELECT"]
         with self.queries() as queries:
             assert bench.find(session_id)
         assert len(queries) == 1
 
-    def test_no_turn_inside_an_atomic_block(self, bench: StoreBench) -> None:
-        """A rollback would forget a turn that was handed out, or the end of a stolen session."""
+    def test_no_rotation_inside_an_atomic_block(self, bench: StoreBench) -> None:
+        """A rollback would forget a generation that was handed out, or the end of a stolen session."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject))
         second = bench.run(sessions.refresh(first.refresh_token))
@@ -82,7 +82,7 @@ class OwnTests(StoreConformance):
             bench.run(sessions.refresh(first.refresh_token))
         assert bench.run(sessions.list(bench.subject)) == []
 
-    def test_no_turn_without_autocommit(self, bench: StoreBench) -> None:
+    def test_no_rotation_without_autocommit(self, bench: StoreBench) -> None:
         """A rotation without autocommit is a ConfigurationError: the time of its commit is unknown."""
         session_id = bench.create()
         transaction.set_autocommit(False, using=self.using)
@@ -92,7 +92,7 @@ class OwnTests(StoreConformance):
         finally:
             transaction.rollback(using=self.using)
             transaction.set_autocommit(True, using=self.using)
-        assert bench.take(session_id, 0).is_taken
+        assert bench.take(session_id, 0).is_rotated
 
     def test_in_a_test_case_of_django(self, bench: StoreBench) -> None:
         """Which wraps each test in a block that counts as none, as for `atomic(durable=True)`."""
@@ -100,7 +100,7 @@ class OwnTests(StoreConformance):
         block = transaction.atomic(using=self.using)
         block._from_testcase = True  # type: ignore[attr-defined]
         with block:
-            assert bench.take(session_id, 0).is_taken
+            assert bench.take(session_id, 0).is_rotated
             with transaction.atomic(using=self.using), pytest.raises(ConfigurationError, match=ERROR):
                 bench.take(session_id, 1)
 
@@ -345,21 +345,23 @@ def test_a_loser_inside_a_block() -> None:
 
 
 @pytest.mark.parametrize(("cause", "is_lost"), [(LostError(), True), (GoneError(), False)])
-def test_a_loser_of_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, is_lost: bool) -> None:
+def test_a_loser_of_a_rotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, is_lost: bool
+) -> None:
     """Reads who was first, or is told that the database is down."""
     with database(**sqlite(tmp_path)) as using:
         bench = _bench(DjangoStore(using))
         session_id = bench.create()
         write = failing(1, cause)
         monkeypatch.setattr(store_module, "write_turn", lambda *_, **__: write())
-        turn = Turn(session_id=session_id, generation=0)
+        rotation = RotationRequest(session_id=session_id, generation=0)
         if is_lost:
-            taken = bench.store.take_turn(turn, now=bench.now, grace=0, idle_lifetime=60)
-            assert not taken.is_taken  # type: ignore[union-attr]
+            taken = bench.store.rotate(rotation, now=bench.now, grace=0, idle_lifetime=60)
+            assert not taken.is_rotated  # type: ignore[union-attr]
             assert taken.session == bench.find(session_id)  # type: ignore[union-attr]
         else:
             with pytest.raises(OperationalError):
-                bench.store.take_turn(turn, now=bench.now, grace=0, idle_lifetime=60)
+                bench.store.rotate(rotation, now=bench.now, grace=0, idle_lifetime=60)
 
 
 # Set up wrongly.

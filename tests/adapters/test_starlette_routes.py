@@ -76,10 +76,10 @@ class Nested:
 
 
 def test_renewed_below_another_application() -> None:
-    """The turn is taken once, with the answer that the client gets."""
+    """The generation is taken once, with the answer that the client gets."""
     nested = Nested()
     answer = nested.browser.send("GET", "/me")
-    assert (answer.status, len(nested.browser.set_cookies), nested.site.store.turns) == (200, 2, 1)
+    assert (answer.status, len(nested.browser.set_cookies), nested.site.store.rotations) == (200, 2, 1)
 
 
 def test_refused_below_another_application() -> None:
@@ -87,22 +87,23 @@ def test_refused_below_another_application() -> None:
     nested = Nested()
     nested.site.sessions.end_all("user-alice").run()
     answer = nested.browser.send("GET", "/me")
-    assert (answer.status, nested.browser.set_cookies, nested.site.store.turns) == (401, [], 0)
+    assert (answer.status, nested.browser.set_cookies, nested.site.store.rotations) == (401, [], 0)
 
 
-def test_no_turn_for_a_view_that_raises_below_another_application() -> None:
+def test_no_rotation_for_a_view_that_raises_below_another_application() -> None:
     """The 500 costs the client nothing."""
     nested = Nested()
     with pytest.raises(RuntimeError, match="a bug"):
         nested.browser.send("GET", "/broken")
-    assert (nested.browser.set_cookies, nested.site.store.turns) == ([], 0)
+    assert (nested.browser.set_cookies, nested.site.store.rotations) == ([], 0)
     assert nested.browser.send("GET", "/me").status == 200
 
 
 def test_refused_by_another_guard_inside() -> None:
-    """A refusal is an answer, so the turn is taken with it: with the refusal, and not with the 500 that it replaces."""
+    """A refusal is an answer, so the generation is taken with it: with the refusal, and not with the 500 that it
+    replaces."""
     nested = Nested()
     answer = nested.browser.send("GET", "/other/")
-    assert (answer.status, len(nested.browser.set_cookies), nested.site.store.turns) == (401, 2, 1)
+    assert (answer.status, len(nested.browser.set_cookies), nested.site.store.rotations) == (401, 2, 1)
     assert nested.browser.send("GET", "/me").status == 200
-    assert nested.site.store.turns == 1
+    assert nested.site.store.rotations == 1

@@ -11,7 +11,7 @@ import pytest
 
 from jwtguard import Grants, InvalidGrantError, SessionEvent, Sessions, SigningKey, TokenIssuer, TokenResponse
 from jwtguard.core.flow import Flow
-from jwtguard.core.sessions.store_protocol import NewSession, Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest, RotationResult, Session
 from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.core.tokens.jws import sign
 from jwtguard.stores.memory import MemoryStore
@@ -37,16 +37,16 @@ class NotingStore(MemoryStore):
         self.calls.append(method)
         if method in self.fails:
             raise OSError("connection refused")
-        if method in {"create", "take_turn", "revoke", "revoke_all", "purge"}:
+        if method in {"create", "rotate", "revoke", "revoke_all", "purge"}:
             self.writes.append(method)
 
     def create(self, session: NewSession, *, now: float) -> None:
         self._note("create")
         super().create(session, now=now)
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        self._note("take_turn")
-        return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        self._note("rotate")
+        return super().rotate(rotation, now=now, grace=grace, idle_lifetime=idle_lifetime)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         self._note("find")

@@ -126,7 +126,7 @@ def test_what_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         yield Call(release.wait)
 
     with pytest.raises(TimeoutError, match=r"no answer within 0\.01 s"):
-        asking.answer_of(lambda: Flow(steps()), patience=0.01)
+        asking.answer_of(lambda: Flow(steps()), timeout=0.01)
     release.set()
 
 

@@ -124,14 +124,14 @@ def test_guard_and_sessions_must_fit(key: str) -> None:
     assert site.sessions.list("user-alice").run() == []
 
 
-def test_what_cannot_be_delivered_costs_no_turn() -> None:
-    """Where the new pair fits into no cookie, the turn is not taken."""
+def test_what_cannot_be_delivered_costs_no_rotation() -> None:
+    """Where the new pair fits into no cookie, the generation is not taken."""
     site = route_site("cookies, too large")
     token = site.sessions.start("user-alice").run().refresh_token
     request = wsgi("POST", "/auth/refresh", cookie=f"__Host-refresh={token}")
     with pytest.raises(ConfigurationError, match="the largest claims: portrait"):
         site.endpoints().answer(REFRESH, request).run()
-    assert site.store.turns == 0
+    assert site.store.rotations == 0
 
 
 def cleared(answer: HTTPResponse) -> int:

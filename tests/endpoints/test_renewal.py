@@ -51,7 +51,7 @@ def test_a_refresh_cookie_twice(site: RouteSite) -> None:
 
 
 @pytest.mark.parametrize("happens", ["ended", "down"])
-def test_when_the_turn_cannot_be_taken(site: RouteSite, happens: str) -> None:
+def test_when_the_rotation_cannot_be_taken(site: RouteSite, happens: str) -> None:
     """A change of the session or an outage of the store during the view leaves the response unchanged."""
     authentication, request_auth = renewed(site, with_refresh(site))
     assert authentication.principal is not None
@@ -87,11 +87,11 @@ def test_events(site: RouteSite) -> None:
 
 
 def test_what_cannot_be_delivered() -> None:
-    """A pair that fits into no cookie is an error of the program before the view runs, and costs no turn."""
+    """A pair that fits into no cookie is an error of the program before the view runs, and costs no generation."""
     site = route_site("silent renewal, too large")
     with pytest.raises(ConfigurationError, match="the largest claims: portrait"):
         renewed(site, with_refresh(site))
-    assert site.store.turns == 0
+    assert site.store.rotations == 0
 
 
 def test_guards_without_it() -> None:

@@ -82,9 +82,9 @@ class Site:
 
     def settle(self) -> None:
         """Wait for what happens behind the scenes."""
-        errand = self.keys._errand
-        if errand is not None:
-            errand.future.exception(timeout=5)
+        background_fetch = self.keys._background_fetch
+        if background_fetch is not None:
+            background_fetch.future.exception(timeout=5)
 
 
 @pytest.fixture(params=[False, True], ids=["jwks", "discovery"])
@@ -234,7 +234,7 @@ def test_wrong_metadata(provider: Server, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("discovery", [False, True], ids=["jwks", "discovery"])
 def test_hundred_rotations_under_load(provider: Server, discovery: bool) -> None:
     """Each key is published before it signs and stays for a while: no token is refused, from either of two threads."""
-    # With patience: a fetch that a busy machine holds up for a second is no rotation gone wrong.
+    # With query time-out: a fetch that a busy machine holds up for a second is no rotation gone wrong.
     site = Site(provider, discovery=discovery, timeout=timedelta(seconds=30))
     keys = [SigningKey.generate("ES256", kid=f"rotation-{n}") for n in range(102)]
     site.publish(*keys[:2])

@@ -24,7 +24,7 @@ from jwtguard import (
     UnavailableError,
 )
 from jwtguard.core.flow import Wait
-from jwtguard.key_sources import background as errands
+from jwtguard.key_sources import background as background_fetches
 from tests.core.keys import signing_key
 from tests.key_sources.scripted import (
     AUDIENCE,
@@ -47,9 +47,9 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 def settle(keys: RemoteJWKSet) -> None:
     """Wait for what happens behind the scenes."""
-    errand = keys._errand
-    if errand is not None:
-        errand.future.exception(timeout=5)
+    background_fetch = keys._background_fetch
+    if background_fetch is not None:
+        background_fetch.future.exception(timeout=5)
 
 
 class Site:
@@ -343,7 +343,7 @@ def test_threads_share_one_fetch(answer: Any, outcome: str) -> None:
 
 def test_hanging_fetcher_delays_no_known_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule 2: a waiting caller waits for the time-out, a later one not at all, and one with keys never."""
-    monkeypatch.setattr(errands, "GRACE", 0.0)
+    monkeypatch.setattr(background_fetches, "GRACE", 0.0)
     site = Site(timeout=timedelta(seconds=0.2))
     site.outcome(token())
     site.fetcher.gate = threading.Event()
@@ -355,7 +355,7 @@ def test_hanging_fetcher_delays_no_known_key(monkeypatch: pytest.MonkeyPatch) ->
     assert time.monotonic() - begun - waited < 0.2
     assert site.fetcher.count == 2
     # One that never comes back counts as lost after a minute, and another may start.
-    monkeypatch.setattr(errands, "ABANDONED", -0.2)
+    monkeypatch.setattr(background_fetches, "ABANDONED", -0.2)
     gate, site.fetcher.gate = site.fetcher.gate, None
     assert (site.outcome(token(SECOND)), site.fetcher.count) == ("401 key", 3)
     gate.set()
@@ -534,8 +534,8 @@ def test_loop_ends_while_fetching(caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(main())
     gc.collect()
     assert keys.last_error == "the fetch was cancelled"
-    assert keys._errand is not None
-    assert not keys._errand.is_under_way()
+    assert keys._background_fetch is not None
+    assert not keys._background_fetch.is_under_way()
 
 
 def test_old_keys_before_any_loop() -> None:

@@ -1,7 +1,8 @@
 """A history of logins, refreshes and logouts while faults happen to the store, and what may never be in it.
 
-No turn is taken twice (no second branch); no refresh that began after an answered logout succeeds; a refusal (400)
-comes only to a session that was ended, or to a turn whose first answer was lost; whatever else happens is 503.
+No generation is taken twice (no second branch); no refresh that began after an answered logout succeeds; a refusal
+(400) comes only to a session that was ended, or to a generation whose first answer was lost; whatever else happens is
+503.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from jwtguard.core.errors import InvalidGrantError, UnavailableError
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.sessions.store_protocol import SessionStore
-from jwtguard.testing.conformance.store_bench import turn_of
+from jwtguard.testing.conformance.store_bench import rotation_of
 from tests.proxy import Proxy
 from tests.servers import Server
 from tests.stores.faults import recovers, sessions_on
@@ -33,7 +34,7 @@ class History:
     """What clients saw; `wrong` is what may never be seen."""
 
     ended: list[str] = field(default_factory=list)
-    turns: dict[str, int] = field(default_factory=dict)
+    rotations: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     answered: int = 0
     refused: int = 0
@@ -97,12 +98,13 @@ def _started(sessions: Sessions, history: History, is_over: threading.Event) -> 
 
 
 def _rotate(store: SessionStore, history: History, chance: random.Random, is_over: threading.Event) -> None:
-    """Without a grace time: each answer is the next turn. A lost answer costs the session, and nothing else does."""
+    """Without a grace time: each answer is the next generation. A lost answer costs the session, and nothing else
+    does."""
     sessions = sessions_on(store, grace=0)
     token = _started(sessions, history, is_over)
     is_lost = False
     while token is not None and not is_over.is_set():
-        turn = turn_of(token)
+        rotation = rotation_of(token)
         answers: list[str] = []
 
         def refresh(token: str = token, answers: list[str] = answers) -> None:
@@ -115,23 +117,23 @@ def _rotate(store: SessionStore, history: History, chance: random.Random, is_ove
         except InvalidGrantError as error:
             history.refused += 1
             if not is_lost or error.reason not in {"reuse", "revoked"}:
-                history.wrong.append(f"{turn} was refused, though no answer was lost: {error.reason}")
-            history.turns.pop(turn.session_id, None)
+                history.wrong.append(f"{rotation} was refused, though no answer was lost: {error.reason}")
+            history.rotations.pop(rotation.session_id, None)
             return
-        following = turn_of(answers[0])
-        if (following.session_id, following.generation) != (turn.session_id, turn.generation + 1):
-            history.wrong.append(f"after {turn} came {following}")
+        following = rotation_of(answers[0])
+        if (following.session_id, following.generation) != (rotation.session_id, rotation.generation + 1):
+            history.wrong.append(f"after {rotation} came {following}")
         old, token, is_lost = token, answers[0], False
-        history.turns[turn.session_id] = following.generation
+        history.rotations[rotation.session_id] = following.generation
         if chance.random() < 0.05:
             _steal(sessions, history, old)
             return
 
 
 def _steal(sessions: Sessions, history: History, old: str) -> None:
-    """A turn that was taken is taken for a second time: that ends the session, and gives no second branch."""
-    session_id = turn_of(old).session_id
-    history.turns.pop(session_id, None)
+    """A generation that was taken is taken for a second time: that ends the session, and gives no second branch."""
+    session_id = rotation_of(old).session_id
+    history.rotations.pop(session_id, None)
     try:
         if _attempt(history, lambda: sessions.refresh(old).run()):
             history.wrong.append(f"{session_id} has two branches")
@@ -146,7 +148,7 @@ def _log_out(store: SessionStore, history: History, chance: random.Random, is_ov
     token = _started(sessions, history, is_over)
     if token is None:
         return
-    session_id = turn_of(token).session_id
+    session_id = rotation_of(token).session_id
     for _ in range(chance.randrange(4)):
         _attempt(history, lambda: sessions.refresh(token).run())  # A refusal is an error of this client's.
     ends: Sequence[Callable[[], object]] = [
@@ -169,14 +171,14 @@ def _compare(store: SessionStore, history: History) -> None:
     assert history.wrong == []
     sessions = sessions_on(store, grace=0)
     token = recovers(lambda: sessions.start("user-2").run()).refresh_token
-    assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+    assert rotation_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
     find = store.find
     for session_id in history.ended:
         session = find(session_id, now=time.time())
         assert session is None or session.state == "revoked", session  # type: ignore[union-attr]
-    for session_id, generation in history.turns.items():
+    for session_id, generation in history.rotations.items():
         session = find(session_id, now=time.time())
-        # One more if the last answer was lost; and then the turn before may have ended the session.
+        # One more if the last answer was lost; and then the generation before may have ended the session.
         assert session.generation - generation in {0, 1}, session  # type: ignore[union-attr]
     assert history.ended
     assert history.answered > 20

@@ -28,7 +28,7 @@ import pytest
 from jwtguard.core.errors import InvalidGrantError, JWTGuardError, UnavailableError
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.sessions.store_protocol import SessionStore
-from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import StoreBench, rotation_of
 from tests.servers import Server
 
 Opening = Callable[[], AbstractContextManager[SessionStore]]
@@ -80,10 +80,10 @@ def _racer(opening: Opening, token: str, grace: float, barrier: Any, sender: Con
 
     def refresh(_: int) -> str:
         try:
-            turn = turn_of(sessions.refresh(token).run().refresh_token)
+            rotation = rotation_of(sessions.refresh(token).run().refresh_token)
         except JWTGuardError as error:
             return error.reason
-        return f"turn {turn.generation}"
+        return f"generation {rotation.generation}"
 
     with opening() as store, ThreadPoolExecutor(THREADS) as threads:
         sessions = sessions_on(store, grace=grace, on_event=lambda event: kinds.update([event.kind]))
@@ -121,16 +121,16 @@ def killed_refreshes(opening: Opening, times: int = 50) -> None:
 
 
 def _after_the_kill(store: Any, sessions: Sessions, token: str) -> str:
-    """The last turn that the client was told is the row's, or the one just before; both go on, on one branch."""
-    told = turn_of(token)
+    """The last generation that the client was told is the row's, or the one just before; both go on, on one branch."""
+    told = rotation_of(token)
     row = store.find(told.session_id, now=time.time())
     assert row is not None
     assert row.is_alive
     assert row.generation - told.generation in {0, 1}
     again = sessions.refresh(token).run().refresh_token
-    assert turn_of(again).generation in {row.generation, row.generation + 1}
+    assert rotation_of(again).generation in {row.generation, row.generation + 1}
     after = sessions_on(store, grace=0).refresh(again).run().refresh_token
-    assert turn_of(after).generation == turn_of(again).generation + 1
+    assert rotation_of(after).generation == rotation_of(again).generation + 1
     return after
 
 
@@ -178,7 +178,7 @@ def outlasts(server: Server, sessions: Sessions, *, within: float) -> None:
             assert time.monotonic() - began < within
     assert sessions.list("user-1").run()
     # An attempt may have been carried out when the server went on; within the grace time that is harmless.
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
 
 
 async def outlasts_on_a_loop(server: Server, sessions: Sessions, *, within: float) -> None:
@@ -191,7 +191,7 @@ async def outlasts_on_a_loop(server: Server, sessions: Sessions, *, within: floa
                 await attempt
             assert time.monotonic() - began < within
     assert await sessions.list("user-1")
-    assert turn_of((await sessions.refresh(token)).refresh_token).generation == 1
+    assert rotation_of((await sessions.refresh(token)).refresh_token).generation == 1
 
 
 def page() -> str:

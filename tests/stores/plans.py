@@ -41,9 +41,9 @@ def filling(family: str, *, now: float, is_half_dead: bool, is_analyzed: bool = 
 def use(bench: StoreBench) -> None:
     """Each operation that a store has but `purge`, in each way that it can go."""
     session_id = bench.create()
-    assert bench.take(session_id, 0, grace=10).is_taken
-    assert not bench.take(session_id, 0, grace=10).is_taken
-    assert bench.take(session_id, 1, grace=0).is_taken
+    assert bench.take(session_id, 0, grace=10).is_rotated
+    assert not bench.take(session_id, 0, grace=10).is_rotated
+    assert bench.take(session_id, 1, grace=0).is_rotated
     assert bench.find(session_id)
     find_many = find_many_of(bench.store)
     assert find_many is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jwtguard.core.sessions.store_protocol import NewSession, Taken, Turn
+from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest, RotationResult
 from jwtguard.stores.memory import MemoryStore
 from tests.stores.chaos import run
 
@@ -12,11 +12,11 @@ from tests.stores.chaos import run
 class TakesAnyTurn(MemoryStore):
     """So that a thief goes on beside the user."""
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        session = self.find(turn.session_id, now=now)
-        if session is not None and turn.generation < session.generation:
-            turn = Turn(session_id=turn.session_id, generation=session.generation)
-        return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        session = self.find(rotation.session_id, now=now)
+        if session is not None and rotation.generation < session.generation:
+            rotation = RotationRequest(session_id=rotation.session_id, generation=session.generation)
+        return super().rotate(rotation, now=now, grace=grace, idle_lifetime=idle_lifetime)
 
 
 class ForgetsLogouts(MemoryStore):

@@ -1,4 +1,4 @@
-"""What goes wrong between us and Redis: races, crashes, silence; and what a turn costs."""
+"""What goes wrong between us and Redis: races, crashes, silence; and what a generation costs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jwtguard import ConfigurationError, InvalidGrantError, Session, Unavailable
 from jwtguard.core.flow import run_async
 from jwtguard.stores.redis import AsyncRedisStore, RedisStore
 from jwtguard.stores.redis_sessions import RedisSessions
-from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench, rotation_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
 from tests.stores.faults import (
@@ -46,15 +46,15 @@ def client(redis_server: Server) -> Iterator[redis.Redis]:
 
 
 def test_a_thousand_at_once(redis_server: Server) -> None:
-    """One turn is taken; all others are the replay of that turn."""
+    """One generation is taken; all others are the replay of that generation."""
     outcomes, _ = race(partial(opened, redis_server.port), grace=60)
-    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+    assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
 
 
 def test_a_thousand_at_once_without_grace(redis_server: Server) -> None:
-    """One turn is taken at most; all others are refused."""
+    """One generation is taken at most; all others are refused."""
     outcomes, _ = race(partial(opened, redis_server.port), grace=0)
-    assert outcomes["event refreshed"] == outcomes["turn 1"] == 1
+    assert outcomes["event refreshed"] == outcomes["generation 1"] == 1
     assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
 
 
@@ -83,11 +83,11 @@ def test_killed_and_restarted(redis_server: Server, client: redis.Redis) -> None
         with pytest.raises(UnavailableError):
             attempt.run()
     redis_server.start()
-    assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+    assert rotation_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
 
 
 def test_silent(redis_server: Server) -> None:
-    """A partition: 503 within the client's time-out, and recovery; the turn was not taken."""
+    """A partition: 503 within the client's time-out, and recovery; the generation was not taken."""
     with Proxy(redis_server.port) as proxy, impatient(proxy.port) as client:
         sessions = sessions_on(RedisStore(client), grace=0)
         token = sessions.start("user-1").run().refresh_token
@@ -97,7 +97,7 @@ def test_silent(redis_server: Server) -> None:
             sessions.refresh(token).run()
         assert time.monotonic() - began < 5
         proxy.is_silent = False
-        assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+        assert rotation_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
 
 
 def test_silent_async(redis_server: Server) -> None:
@@ -113,7 +113,7 @@ def test_silent_async(redis_server: Server) -> None:
         proxy.is_silent = False
         answer = await sessions.refresh(token)
         await client.aclose()
-        return turn_of(answer.refresh_token).generation
+        return rotation_of(answer.refresh_token).generation
 
     with Proxy(redis_server.port) as proxy:
         assert asyncio.run(use(proxy.port, proxy)) == 1
@@ -150,7 +150,7 @@ def test_paused_for_longer_than_the_grace_time(redis_server: Server) -> None:
     first = sessions.start("user-1").run().refresh_token
     second = sessions.refresh(first).run().refresh_token
     client.client_pause(1000)
-    assert turn_of(sessions.refresh(first).run().refresh_token) == turn_of(second)
+    assert rotation_of(sessions.refresh(first).run().refresh_token) == rotation_of(second)
     client.client_pause(600)
     assert client.ping()  # It waits, too.
     with pytest.raises(InvalidGrantError, match="reuse"):
@@ -171,19 +171,19 @@ def test_paused(redis_server: Server, client: redis.Redis) -> None:
 
 
 def test_one_trip(redis_server: Server) -> None:
-    """A turn is one command: taken, replayed or refused. So is a look-up."""
+    """A generation is one command: taken, replayed or refused. So is a look-up."""
     with Proxy(redis_server.port) as proxy, redis.Redis(host=LOOPBACK, port=proxy.port) as client:
         store = RedisStore(client)
         sessions = sessions_on(store, grace=0)
         token = sessions.start("user-1").run().refresh_token
         token = sessions.refresh(token).run().refresh_token
-        store.find(turn_of(token).session_id, now=0)
+        store.find(rotation_of(token).session_id, now=0)
         before = proxy.trips
         for _ in range(10):
             token = sessions.refresh(token).run().refresh_token
         assert proxy.trips - before == 10
         sessions_on(store, grace=60).refresh(token).run()
-        store.find(turn_of(token).session_id, now=0)
+        store.find(rotation_of(token).session_id, now=0)
         assert proxy.trips - before == 12
 
 
@@ -194,7 +194,7 @@ def test_scripts_are_taught_again(client: redis.Redis) -> None:
         if flush:
             client.script_flush()
         session_id = bench.create()
-        assert bench.take(session_id, 0).is_taken
+        assert bench.take(session_id, 0).is_rotated
         assert bench.revoke(session_id)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong between us and a database: races, locks, crashes, silence; and what a turn costs."""
+"""What goes wrong between us and a database: races, locks, crashes, silence; and what a generation costs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jwtguard import ConfigurationError, Session, UnavailableError
 from jwtguard.stores.housekeeping import MANY
 from jwtguard.stores.session_table import session_table
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
-from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import ISSUER, StoreBench, rotation_of
 from tests.proxy import Proxy
 from tests.servers import LOOPBACK, Server
 from tests.stores.faults import (
@@ -54,15 +54,15 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 def test_a_thousand_at_once(engine: Engine, url: str) -> None:
-    """One turn is taken; all others are the replay of that turn."""
+    """One generation is taken; all others are the replay of that generation."""
     outcomes, _ = race(partial(opened, url), grace=60)
-    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+    assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
 
 
 def test_a_thousand_at_once_without_grace(engine: Engine, url: str) -> None:
-    """One turn is taken at most; all others are refused."""
+    """One generation is taken at most; all others are refused."""
     outcomes, _ = race(partial(opened, url), grace=0)
-    assert outcomes["event refreshed"] == outcomes["turn 1"] == 1
+    assert outcomes["event refreshed"] == outcomes["generation 1"] == 1
     assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
 
 
@@ -71,7 +71,7 @@ def test_a_thousand_at_once_in_strict_isolation(engine: Engine, url: str, isolat
     """The same where the database is set to a stricter isolation, in which losers get an error."""
     strict = f"{url}?options=-c default_transaction_isolation={isolation.replace(' ', chr(92) + ' ')}"
     outcomes, _ = race(partial(opened, strict), grace=60)
-    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+    assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
 
 
 def test_killed_in_the_middle(engine: Engine, url: str) -> None:
@@ -99,7 +99,7 @@ def test_killed_and_restarted(engine: Engine, postgresql_server: Server) -> None
         with pytest.raises(UnavailableError):
             attempt.run()
     postgresql_server.start()
-    assert turn_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
+    assert rotation_of(recovers(lambda: sessions.refresh(token).run()).refresh_token).generation == 1
 
 
 def test_locked(engine: Engine, url: str) -> None:
@@ -112,7 +112,7 @@ def test_locked(engine: Engine, url: str) -> None:
         for attempt in (sessions.refresh(token), sessions.end(token), sessions.start("user-1")):
             with pytest.raises(UnavailableError):
                 attempt.run()
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
     impatient.dispose()
 
 
@@ -138,7 +138,7 @@ def test_silent(engine: Engine, postgresql_server: Server) -> None:
             else:
                 break
         await engine.dispose()
-        return turn_of(answer.refresh_token).generation
+        return rotation_of(answer.refresh_token).generation
 
     with Proxy(postgresql_server.port) as proxy:
         assert asyncio.run(use(proxy)) == 1
@@ -214,7 +214,7 @@ def test_a_subject_of_many_sessions(engine: Engine, postgresql_server: Server, *
 
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 def test_one_trip(engine: Engine, postgresql_server: Server, driver: str) -> None:
-    """A turn is one statement and one round trip, without a transaction around it."""
+    """A generation is one statement and one round trip, without a transaction around it."""
 
     async def use(proxy: Proxy, url: str) -> int:
         engine = create_async_engine(url)
@@ -243,10 +243,10 @@ def test_one_statement(engine: Engine) -> None:
     bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
     statements = statements_of(engine)
-    assert bench.take(session_id, 0, grace=60).is_taken
+    assert bench.take(session_id, 0, grace=60).is_rotated
     assert [statement.split()[0] for statement in statements] == ["UPDATE"]
     statements.clear()
-    assert not bench.take(session_id, 1, grace=60).is_taken
+    assert not bench.take(session_id, 1, grace=60).is_rotated
     assert [statement.split()[0] for statement in statements] == ["UPDATE", "SELECT"]
     statements.clear()
     bench.find(session_id)
@@ -285,12 +285,12 @@ def test_an_engine_in_autocommit(
 
     monkeypatch.setattr(engine.dialect, "detect_autocommit_setting", detect, raising=False)
     monkeypatch.setattr(engine.dialect, "set_isolation_level", lambda _, level: levels.append(level))
-    assert bench.take(session_id, 0).is_taken
+    assert bench.take(session_id, 0).is_rotated
     assert len(levels) == times
 
 
 def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
-    """The loser of a turn is told the row as it is; who ends a session that was just refreshed ends it."""
+    """The loser of a generation is told the row as it is; who ends a session that was just refreshed ends it."""
     strict = create_engine(url, connect_args={"options": r"-c default_transaction_isolation=serializable"})
     bench = StoreBench(SQLAlchemyStore(strict), asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
@@ -307,7 +307,7 @@ def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
             return waiting.result()
 
     taken = during_another_refresh(lambda: bench.take(session_id, 0))
-    assert not taken.is_taken
+    assert not taken.is_rotated
     assert taken.session is not None
     assert taken.session.generation == 1
     assert during_another_refresh(lambda: bench.revoke(session_id)) is True

@@ -17,7 +17,7 @@ import pytest
 
 from jwtguard import ConfigurationError, UnavailableError
 from jwtguard.stores.sqlite import SQLiteStore, _Opened
-from jwtguard.testing.conformance.store_bench import turn_of
+from jwtguard.testing.conformance.store_bench import rotation_of
 from tests.stores.faults import REFRESHES, end_and_die, killed_refreshes, race, refused, sessions_on
 
 
@@ -31,20 +31,20 @@ def patient(path: Path) -> SQLiteStore:
 
 
 def test_a_thousand_at_once(path: Path) -> None:
-    """One turn is taken; all others are the replay of that turn."""
+    """One generation is taken; all others are the replay of that generation."""
     outcomes, first = race(partial(patient, path), grace=60)
-    assert outcomes == {"turn 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
+    assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
     with SQLiteStore(path) as store:
-        assert store.find(turn_of(first).session_id, now=0).generation == 1  # type: ignore[union-attr]
+        assert store.find(rotation_of(first).session_id, now=0).generation == 1  # type: ignore[union-attr]
 
 
 def test_a_thousand_at_once_without_grace(path: Path) -> None:
-    """One turn is taken at most; all others are refused, and the session is over."""
+    """One generation is taken at most; all others are refused, and the session is over."""
     outcomes, first = race(partial(patient, path), grace=0)
-    assert outcomes["event refreshed"] == outcomes["turn 1"] == 1
+    assert outcomes["event refreshed"] == outcomes["generation 1"] == 1
     assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
     with SQLiteStore(path) as store:
-        assert store.find(turn_of(first).session_id, now=0).state == "revoked"  # type: ignore[union-attr]
+        assert store.find(rotation_of(first).session_id, now=0).state == "revoked"  # type: ignore[union-attr]
 
 
 def test_killed_in_the_middle(path: Path) -> None:
@@ -75,7 +75,7 @@ def test_locked(path: Path) -> None:
                 attempt.run()
         assert len(sessions.list("user-1").run()) == 1
         other.execute("ROLLBACK")
-        assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+        assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
 
 
 def test_a_short_lock_is_waited_for(path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_short_lock_is_waited_for(path: Path) -> None:
         other.execute("BEGIN IMMEDIATE")
         timer = threading.Timer(0.1, lambda: other.execute("ROLLBACK"))
         timer.start()
-        assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+        assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
         timer.join()
 
 
@@ -137,7 +137,7 @@ def test_a_new_file_that_stays_locked(path: Path) -> None:
 
 
 def test_a_new_file_that_others_are_making() -> None:
-    """SQLite refuses all but one of those that turn WAL on, without waiting: they try again."""
+    """SQLite refuses all but one of those that generation WAL on, without waiting: they try again."""
 
     class Busy:
         left = 2
@@ -223,7 +223,7 @@ def test_closed_and_used_again(path: Path) -> None:
 
 
 def test_what_reaches_the_disk(path: Path) -> None:
-    """The file is in WAL mode; a turn does not wait for the disk, the end of a session does."""
+    """The file is in WAL mode; a generation does not wait for the disk, the end of a session does."""
     with SQLiteStore(path) as store:
         sessions = sessions_on(store, grace=0)
         token = sessions.start("user-1").run().refresh_token

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from jwtguard.stores import session_statements
 from jwtguard.stores.session_table import session_table
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
-from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import StoreBench, rotation_of
 from tests.stores.faults import sessions_on
 from tests.stores.sqlalchemy_engines import engine_for, mariadb_url, postgresql_url
 
@@ -134,7 +134,7 @@ def test_logins_at_the_same_time(engine: Engine) -> None:
     sessions = sessions_on(store, grace=0)
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda number: sessions.start(f"user-{number}").run(), range(40)))
-    assert len({turn_of(answer.refresh_token).session_id for answer in answers}) == 40
+    assert len({rotation_of(answer.refresh_token).session_id for answer in answers}) == 40
     assert all(sessions.list(f"user-{number}").run() for number in range(40))
     assert dead(engine) < DEAD / 2
 
@@ -159,8 +159,8 @@ def test_an_error_while_deleting(engine: Engine, caplog: pytest.LogCaptureFixtur
     failing(engine, fail)
     token = sessions.start("user-1").run().refresh_token
     assert "dead sessions were not deleted" in caplog.text
-    assert [session.session_id for session in sessions.list("user-1").run()] == [turn_of(token).session_id]
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert [session.session_id for session in sessions.list("user-1").run()] == [rotation_of(token).session_id]
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
     assert dead(engine) == DEAD
 
 
@@ -181,7 +181,7 @@ def test_a_connection_that_is_cut_while_deleting(engine: Engine) -> None:
     sessions.list("user-1").run()
     failing(engine, cut)
     token = sessions.start("user-1").run().refresh_token
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
     assert dead(engine) == DEAD
     other.dispose()
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jwtguard import ConfigurationError
-from jwtguard.stores.query_timeout import Patience, cut, patience
+from jwtguard.stores.query_timeout import QueryTimeout, cut, query_timeout
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -38,38 +38,38 @@ def until(condition: Callable[[], object]) -> None:
 def test_overdue(pair: Pair) -> None:
     """A waiting caller gets the end of the connection after the time-out, not before."""
     began = time.monotonic()
-    with Patience(0.05).waiting(lambda: pair[0]):
+    with QueryTimeout(0.05).waiting(lambda: pair[0]):
         assert pair[0].recv(1) == b""
     assert 0.05 <= time.monotonic() - began < 5
 
 
 def test_in_time(pair: Pair) -> None:
     """An answer in time leaves the line as it is, and the thread ends."""
-    patience = Patience(0.5)
+    query_timeout = QueryTimeout(0.5)
     for _ in range(3):
-        with patience.waiting(lambda: pair[0]):
+        with query_timeout.waiting(lambda: pair[0]):
             pair[1].send(b"1")
             assert pair[0].recv(1) == b"1"
-    until(lambda: patience._thread is None)
+    until(lambda: query_timeout._thread is None)
     pair[1].send(b"2")
     assert pair[0].recv(1) == b"2"
 
 
 def test_each_has_a_time_of_its_own(pair: Pair) -> None:
     """A connection that is cut does not disturb another that waits."""
-    patience = Patience(0.05)
+    query_timeout = QueryTimeout(0.05)
     here, there = socket.socketpair()
     here.settimeout(10)
-    with here, there, patience.waiting(lambda: here):
+    with here, there, query_timeout.waiting(lambda: here):
         assert here.recv(1) == b""
-        with patience.waiting(lambda: pair[0]):
+        with query_timeout.waiting(lambda: pair[0]):
             pair[1].send(b"1")
             assert pair[0].recv(1) == b"1"
 
 
 def test_who_comes_while_the_thread_ends(pair: Pair) -> None:
     """A call that begins while the thread ends is watched by a new thread."""
-    patience = Patience(0.05)
+    query_timeout = QueryTimeout(0.05)
 
     class Late(dict[int, Any]):
         """Empty at the last look of the first thread, and no longer at the one after that."""
@@ -82,25 +82,25 @@ def test_who_comes_while_the_thread_ends(pair: Pair) -> None:
                 self[0] = (os.getpid(), time.monotonic(), lambda: pair[0])
             return len(self) > 0
 
-    patience._waiting = Late()
-    patience._start()
+    query_timeout._waiting = Late()
+    query_timeout._start()
     assert pair[0].recv(1) == b""
 
 
-def _in_a_child(patience: Patience, ours: Pair, answers: Any) -> None:
-    with patience.waiting(lambda: ours[0]):
+def _in_a_child(query_timeout: QueryTimeout, ours: Pair, answers: Any) -> None:
+    with query_timeout.waiting(lambda: ours[0]):
         answers.send(ours[0].recv(1))
-    answers.send(dict(patience._waiting))
+    answers.send(dict(query_timeout._waiting))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # That is what is asked about.
 def test_in_a_child(pair: Pair) -> None:
     """A forked process watches its own lines, and leaves alone those that its parent waits for."""
-    patience = Patience(0.05)
+    query_timeout = QueryTimeout(0.05)
     own = socket.socketpair()
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    patience._waiting[-1] = (os.getpid(), 0.0, lambda: pair[0])
-    child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=(patience, own, sender))
+    query_timeout._waiting[-1] = (os.getpid(), 0.0, lambda: pair[0])
+    child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=(query_timeout, own, sender))
     child.start()
     try:
         assert receiver.poll(10)
@@ -118,10 +118,10 @@ def test_in_a_child(pair: Pair) -> None:
 
 def test_a_line_of_another_process(pair: Pair) -> None:
     """A connection of the parent is forgotten and not cut in a forked child."""
-    patience = Patience(5)
-    patience._waiting[-1] = (os.getpid() + 1, 0.0, lambda: pair[0])
-    patience._cut_overdue()
-    assert not patience._waiting
+    query_timeout = QueryTimeout(5)
+    query_timeout._waiting[-1] = (os.getpid() + 1, 0.0, lambda: pair[0])
+    query_timeout._cut_overdue()
+    assert not query_timeout._waiting
     pair[1].send(b"1")
     assert pair[0].recv(1) == b"1"
 
@@ -146,4 +146,4 @@ def test_terminated() -> None:
 def test_limits_that_are_none(limit: Any) -> None:
     """Said when the store is made."""
     with pytest.raises(ConfigurationError, match="timeout"):
-        patience(limit)
+        query_timeout(limit)

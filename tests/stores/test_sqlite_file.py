@@ -15,7 +15,7 @@ import pytest
 
 from jwtguard import ConfigurationError, Sessions, UnavailableError
 from jwtguard.stores.sqlite import SQLiteStore
-from jwtguard.testing.conformance.store_bench import turn_of
+from jwtguard.testing.conformance.store_bench import rotation_of
 from tests.stores.faults import sessions_on
 
 
@@ -86,7 +86,7 @@ def test_another_file_in_its_place(
     assert (path.read_bytes() if path.exists() else None) == found
     assert caplog.text.count("was deleted or replaced") == 1
     kept.replace(path)
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
 
 
 def test_closed_in_between(store: SQLiteStore, path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_login_while_another_process_writes(
             token = sessions.start("user-1").run().refresh_token
     assert "dead sessions were not deleted: OperationalError" in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
     assert store._local.opened.connection.execute("PRAGMA busy_timeout").fetchone() == (5000,)
     sessions.start("user-1").run()
     assert sessions.purge().run() == 0
@@ -225,7 +225,7 @@ def test_an_error_after_a_login(store: SQLiteStore, path: Path, ends: str, caplo
     token = sessions.start("user-1").run().refresh_token
     assert "dead sessions were not deleted" in caplog.text
     assert not connection.in_transaction
-    assert turn_of(sessions.refresh(token).run().refresh_token).generation == 1
+    assert rotation_of(sessions.refresh(token).run().refresh_token).generation == 1
 
 
 def test_a_folder_in_its_place(store: SQLiteStore, path: Path) -> None:

@@ -32,33 +32,33 @@ class Wrong(StoreConformance):
 
 class TestChecksThenWrites(Wrong):
     class Store(MemoryStore):
-        def take_turn(self, turn, *, now, grace, idle_lifetime):
-            row = self._rows.get(turn.session_id)
-            if row is None or row.generation != turn.generation:
-                return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+        def rotate(self, generation, *, now, grace, idle_lifetime):
+            row = self._rows.get(generation.session_id)
+            if row is None or row.generation != generation.generation:
+                return super().rotate(generation, now=now, grace=grace, idle_lifetime=idle_lifetime)
             time.sleep(0.01)
-            turn = replace(turn, generation=row.generation)
-            return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+            generation = replace(generation, generation=row.generation)
+            return super().rotate(generation, now=now, grace=grace, idle_lifetime=idle_lifetime)
 
 
 class TestIgnoresGrace(Wrong):
     class Store(MemoryStore):
-        def take_turn(self, turn, *, now, grace, idle_lifetime):
-            return super().take_turn(turn, now=now, grace=0, idle_lifetime=idle_lifetime)
+        def rotate(self, generation, *, now, grace, idle_lifetime):
+            return super().rotate(generation, now=now, grace=0, idle_lifetime=idle_lifetime)
 
 
 class TestTakesAnyTurn(Wrong):
     class Store(MemoryStore):
-        def take_turn(self, turn, *, now, grace, idle_lifetime):
-            row = self._rows.get(turn.session_id)
-            turn = turn if row is None else replace(turn, generation=row.generation)
-            return super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+        def rotate(self, generation, *, now, grace, idle_lifetime):
+            row = self._rows.get(generation.session_id)
+            generation = generation if row is None else replace(generation, generation=row.generation)
+            return super().rotate(generation, now=now, grace=grace, idle_lifetime=idle_lifetime)
 
 
 class TestNegativeAges(Wrong):
     class Store(MemoryStore):
-        def take_turn(self, turn, *, now, grace, idle_lifetime):
-            taken = super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
+        def rotate(self, generation, *, now, grace, idle_lifetime):
+            taken = super().rotate(generation, now=now, grace=grace, idle_lifetime=idle_lifetime)
             if taken.session is None or taken.session.refreshed_at is None:
                 return taken
             return replace(taken, age=now - taken.session.refreshed_at)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jwtguard import InvalidGrantError, Sessions
 from jwtguard.stores.memory import MemoryStore
-from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import StoreBench, rotation_of
 
 GRACE = 10.0
 PAUSES = [0.0, 1.0, GRACE - 1, GRACE, GRACE + 1, 100.0]
@@ -45,7 +45,7 @@ def play(order: Sequence[tuple[bool, float]], *, grace: float) -> None:
             bench.now += pause
             present(thief if is_thief else owner, sessions, bench, grace)
         # In the end one goes on, and the other comes too late.
-        ahead, behind = sorted((owner, thief), key=lambda holder: -turn_of(holder.token).generation)
+        ahead, behind = sorted((owner, thief), key=lambda holder: -rotation_of(holder.token).generation)
         bench.now += grace + 1
         present(ahead, sessions, bench, grace)
         bench.now += grace + 1
@@ -56,17 +56,17 @@ def play(order: Sequence[tuple[bool, float]], *, grace: float) -> None:
 
 
 def present(holder: Holder, sessions: Sessions, bench: StoreBench, grace: float) -> None:
-    """One refresh: answered by the row's one newest turn, and only to who is at most the grace time behind it."""
-    turn = turn_of(holder.token)
-    before = bench.found(turn.session_id)
-    behind = before.generation - turn.generation
+    """One refresh: answered by the row's one newest generation, and only to who is at most the grace time behind it."""
+    rotation = rotation_of(holder.token)
+    before = bench.found(rotation.session_id)
+    behind = before.generation - rotation.generation
     age = float("inf") if before.refreshed_at is None else bench.now - before.refreshed_at
     is_inside = before.is_alive and (behind == 0 or (behind == 1 and age < grace))
     holder.refresh(sessions)
-    after = bench.found(turn.session_id)
+    after = bench.found(rotation.session_id)
     assert holder.is_in is after.is_alive is is_inside
     if is_inside:
-        assert turn_of(holder.token).generation == after.generation, "there is one branch"
+        assert rotation_of(holder.token).generation == after.generation, "there is one branch"
 
 
 @settings(max_examples=1000, deadline=None)
@@ -91,7 +91,7 @@ def test_all_short_orders(order: tuple[bool, ...]) -> None:
             bench.now += GRACE + 1
             holders[is_thief].refresh(sessions)
         both_moved = len(set(order)) == 2
-        assert bench.found(turn_of(token).session_id).is_alive is not both_moved
+        assert bench.found(rotation_of(token).session_id).is_alive is not both_moved
         if both_moved:
             for holder in holders.values():
                 holder.refresh(sessions)
@@ -104,12 +104,12 @@ def test_a_thousand_copies() -> None:
         bench = StoreBench(MemoryStore(), runner)
         sessions = bench.sessions(grace=GRACE)
         token = sessions.start(bench.subject).run().refresh_token
-        turns = set()
+        rotations = set()
         for _ in range(1000):
             bench.now += GRACE / 1001
-            turns.add(turn_of(sessions.refresh(token).run().refresh_token).generation)
-        assert turns == {1}
+            rotations.add(rotation_of(sessions.refresh(token).run().refresh_token).generation)
+        assert rotations == {1}
         bench.now += GRACE
         with pytest.raises(InvalidGrantError):
             sessions.refresh(token).run()
-        assert bench.found(turn_of(token).session_id).state == "revoked"
+        assert bench.found(rotation_of(token).session_id).state == "revoked"

@@ -26,7 +26,7 @@ from jwtguard import (
     TrustedIssuer,
     UnavailableError,
 )
-from jwtguard.key_sources import background as errands
+from jwtguard.key_sources import background as background_fetches
 from tests.core.keys import signing_key
 from tests.key_sources import server as behaviours
 from tests.key_sources.scripted import AUDIENCE, FIRST, ISSUER, NOW, Clock, Fetcher, as_json, claims, token
@@ -289,7 +289,7 @@ def test_bounded_in_flight() -> None:
 
 def test_hanging_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hanging endpoint costs each request its time-out, no more."""
-    monkeypatch.setattr(errands, "GRACE", 0.0)
+    monkeypatch.setattr(background_fetches, "GRACE", 0.0)
     with serving() as server:
         server.behaviour = behaviours.hang
         asking = Introspection(
@@ -311,7 +311,7 @@ def test_hanging_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_fetcher_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetcher without a time-out does not hold a request beyond the limit."""
-    monkeypatch.setattr(errands, "GRACE", 0.0)
+    monkeypatch.setattr(background_fetches, "GRACE", 0.0)
     site = Site(timeout=timedelta(seconds=0.1))
     site.fetcher.gate = gate = threading.Event()
     assert site.outcome() == "503 introspection"

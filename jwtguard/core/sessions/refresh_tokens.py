@@ -1,4 +1,4 @@
-"""Refresh tokens: signed text that names a row and a turn, and can be told from garbage without asking a store.
+"""Refresh tokens: signed text that names a row and a generation, and can be told from garbage without asking a store.
 
 >>> from jwtguard.core.tokens.keys import SigningKey
 >>> tokens = RefreshTokens("https://issuer.example", [SigningKey.generate("HS256", kid="r1")])
@@ -47,7 +47,7 @@ _STAMP_LABEL = b"jwtguard: stamp of a refresh token"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshToken:
-    """What a refresh token says. All but the generation is copied unchanged from turn to turn.
+    """What a refresh token says. All but the generation is copied unchanged from generation to generation.
 
     `scope` is what was asked for at login, None for everything; `claims` are the login's own; `remember` says whether
     cookies outlive the browser. `auth_time` is when the user logged in, in seconds since the epoch. `stamp` is what
@@ -63,7 +63,7 @@ class RefreshToken:
     remember: bool = True
     stamp: str | None = field(default=None, repr=False)
 
-    def next_turn(self) -> RefreshToken:
+    def next_rotation(self) -> RefreshToken:
         """The same session, one turn on."""
         return replace(self, generation=self.generation + 1)
 
@@ -160,8 +160,8 @@ class RefreshTokens:
         if jws.header.type is None:
             raise InvalidTokenError("typ")
         claims = parse_object(jws.payload)
-        # `iat` is told, never judged: the server that made this turn may have a clock that is ahead of ours, and that
-        # must end no session. The row holds the age of a turn.
+        # `iat` is told, never judged: the server that made this generation may have a clock that is ahead of ours,
+        # and that must end no session. The row holds the age of a generation.
         self._policy.check({name: claims[name] for name in claims if name != "iat"}, now)
         scope = claims.get("scope")
         token = RefreshToken(

@@ -28,14 +28,14 @@ from jwtguard.core.sessions.grants import Grants, TokenResponse
 from jwtguard.core.sessions.refresh_tokens import RefreshToken
 from jwtguard.core.sessions.session_events import EventKind, SessionEvents
 from jwtguard.core.sessions.session_tokens import SessionTokens
-from jwtguard.core.sessions.store_protocol import Session, SessionStore, Turn, asking
+from jwtguard.core.sessions.store_protocol import RotationRequest, Session, SessionStore, asking
 
 
 class PreparedRefresh:
     """A refresh that was verified, whose user was loaded and whose tokens are signed: what can fail comes before.
 
-    `answer` is what a taken turn gives. `grace` and `idle_lifetime` are in seconds. `now` is when the request arrived,
-    in seconds since the epoch; `clock` gives the time of each call of the store.
+    `answer` is what a taken generation gives. `grace` and `idle_lifetime` are in seconds. `now` is when the request
+    arrived, in seconds since the epoch; `clock` gives the time of each call of the store.
     """
 
     __slots__ = (
@@ -66,7 +66,7 @@ class PreparedRefresh:
         now: float,
     ) -> None:
         self.token = token
-        self.answer = tokens.answer(token.next_turn(), grants, now=now)
+        self.answer = tokens.answer(token.next_rotation(), grants, now=now)
         self._grants = grants
         self._store = store
         self._tokens = tokens
@@ -78,29 +78,29 @@ class PreparedRefresh:
         self._settled: TokenResponse | None = None
 
     def check(self) -> Steps[None]:
-        """Look at the row up front and take nothing, for a caller that takes the turn later (silent renewal).
+        """Look at the row up front and take nothing, for a caller that rotates later (silent renewal).
 
         Raises what `take` would raise by the row as it is now.
         """
         session = self._usable((yield from asking(self._store.find, self.token.session_id, now=self._clock())))
         if session.generation != self.token.generation:
-            # Not the current turn, so there is none to take: what it is, a replay or a theft, is settled at once.
+            # Not the current generation, so there is none to take: what it is, a replay or a theft, is settled at once.
             self._settled = yield from self.take()
 
     def take(self) -> Steps[TokenResponse]:
-        """Take the turn, and say what becomes of it.
+        """Rotate, and say what becomes of it.
 
         Raises `InvalidGrantError` (400), or `UnavailableError` (503) if the store fails.
         """
         if self._settled is not None:
             return self._settled
         token = self.token
-        turn = Turn(session_id=token.session_id, generation=token.generation)
+        rotation = RotationRequest(session_id=token.session_id, generation=token.generation)
         called_at = self._clock()
         # The store counts to now. The request came before: a view may have run since, or `load` may have waited.
         grace = self._grace + max(called_at - self._now, 0.0) if self._grace else 0.0
-        taken = yield from asking(self._store.take_turn, turn, now=called_at, grace=grace, idle_lifetime=self._idle)
-        if not taken.is_taken:
+        taken = yield from asking(self._store.rotate, rotation, now=called_at, grace=grace, idle_lifetime=self._idle)
+        if not taken.is_rotated:
             age = age_at_arrival(taken, arrived_at=self._now, called_at=called_at, answered_at=self._clock())
             return (yield from self._not_taken(taken.session, age))
         self._tell("refreshed")
@@ -109,19 +109,20 @@ class PreparedRefresh:
     def _not_taken(self, row: Session | None, age: float) -> Steps[TokenResponse]:
         session, generation = self._usable(row), self.token.generation
         if generation == session.generation:
-            # The current turn, made a moment ago: two tabs that share it, one of which was late.
+            # The current generation, made a moment ago: two tabs that share it, one of which was late.
             self._tell("replayed", "current_turn")
             return self._tokens.answer(self.token, self._grants, now=self._now)
         if generation == session.generation - 1 and age < self._grace:
-            # The turn just before: the answer to the first request was lost, or a second tab came at once.
+            # The generation just before: the answer to the first request was lost, or a second tab came at once.
             self._tell("replayed", "previous_turn")
             return self.answer
         yield from asking(self._store.revoke, self.token.session_id, now=self._clock())
         if generation > session.generation:
-            # The store as it is cannot have issued this turn: a backup was restored, or a failover lost it.
-            self._tell("future_turn")
-            raise InvalidGrantError("future_turn")
-        # Two hold the same turn. Which of them is the thief cannot be told, so it ends for both (RFC 9700 §4.14.2).
+            # The store as it is cannot have issued this generation: a backup was restored, or a failover lost it.
+            self._tell("future_generation")
+            raise InvalidGrantError("future_generation")
+        # Two hold the same generation. Which of them is the thief cannot be told, so it ends for both (RFC 9700
+        # §4.14.2).
         self._tell("reuse_detected", "reuse")
         raise InvalidGrantError("reuse")
 

@@ -19,19 +19,19 @@ from jwtguard.core.logs import LogEvent, log_fields
 logger = logging.getLogger("jwtguard")
 
 EventKind: TypeAlias = Literal[
-    "started", "refreshed", "replayed", "reuse_detected", "future_turn", "credentials_changed", "ended", "refused"
+    "started", "refreshed", "replayed", "reuse_detected", "future_generation", "credentials_changed", "ended", "refused"
 ]
 _LOG_EVENTS: dict[EventKind, LogEvent] = {
     "started": "session_started",
     "refreshed": "session_refreshed",
     "replayed": "session_replayed",
     "reuse_detected": "session_reuse_detected",
-    "future_turn": "session_future_turn",
+    "future_generation": "session_future_generation",
     "credentials_changed": "session_credentials_changed",
     "ended": "session_ended",
     "refused": "session_refused",
 }
-_ALARMING = frozenset({"reuse_detected", "future_turn"})
+_ALARMING = frozenset({"reuse_detected", "future_generation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

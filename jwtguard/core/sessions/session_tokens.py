@@ -1,4 +1,5 @@
-"""The two tokens of one turn of a session, signed: a stateless one to call with, and one for the turn after this.
+"""The two tokens of one generation of a session, signed: a stateless one to call with, and one for the generation
+after this.
 
 >>> from jwtguard.core.tokens.keys import SigningKey
 >>> issuer = TokenIssuer(
@@ -40,7 +41,7 @@ class SessionTokens:
         return min(self._idle, token.auth_time + self._absolute - now)
 
     def answer(self, token: RefreshToken, grants: Grants, *, now: float) -> TokenResponse:
-        """Both tokens of the turn that `token` names; raises `ConfigurationError` for what a token cannot say.
+        """Both tokens of the generation that `token` names; raises `ConfigurationError` for what a token cannot say.
 
         The scope is the login's as far as it is granted today; the refresh token keeps the login's.
         """
@@ -75,5 +76,5 @@ class SessionTokens:
             return answer
         raise ConfigurationError(
             f"the claims and the scope given at login make a refresh token that is refused itself ({reason}): keep them"
-            " few and flat, since every turn carries them"
+            " few and flat, since every generation carries them"
         )

@@ -1,4 +1,4 @@
-"""Sessions that can be ended: login gives a pair of tokens, refreshing takes the next turn, ending it ends both.
+"""Sessions that can be ended: login gives a pair of tokens, refreshing rotates, ending it ends both.
 
 >>> from jwtguard import SigningKey, TokenIssuer
 >>> from jwtguard.stores.memory import MemoryStore
@@ -19,8 +19,8 @@
 >>> [session.label for session in sessions.list("user-1").run()]
 ['Firefox on Linux']
 
-The access token is stateless and short-lived. The refresh token is stateful: it names a row and a turn, and a turn can
-be taken once. A second use after the grace time is that of a copy, and the session ends for both.
+The access token is stateless and short-lived. The refresh token is stateful: it names a row and a generation, and a
+generation can be taken once. A second use after the grace time is that of a copy, and the session ends for both.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class Sessions:
     `issuer` makes the access tokens; `store` keeps one row for a session; `load(subject)`, sync or async, returns
     today's `Grants` of a user, or None if the user may no longer log in; `refresh_keys` (HMAC, with kid, oldest first)
     sign the refresh tokens and nothing else. A session ends `idle_lifetime` after its last refresh and
-    `absolute_lifetime` after login. Within `grace` a turn may be asked for again, so that a lost answer or two tabs do
-    not end the session: 10 seconds by default, 0 allowed, at most half the lifetime of an access token and at most
-    2 minutes. `on_event` is called with a `SessionEvent`. `clock` gives seconds since the epoch.
+    `absolute_lifetime` after login. Within `grace` a generation may be asked for again, so that a lost answer or two
+    tabs do not end the session: 10 seconds by default, 0 allowed, at most half the lifetime of an access token and at
+    most 2 minutes. `on_event` is called with a `SessionEvent`. `clock` gives seconds since the epoch.
     Raises `ConfigurationError` with all problems. Read-only afterwards.
     """
 
@@ -194,11 +194,11 @@ class Sessions:
         return answer
 
     def refresh(self, refresh_token: str) -> Flow[TokenResponse]:
-        """Take the next turn: a new access token, and the refresh token of the turn after this one.
+        """Rotate: a new access token, and the refresh token of the generation after this one.
 
-        Raises `InvalidGrantError` (400) if the session has ended, if the turn was taken before or if the stamp of the
-        user's grants is another than at login, and `UnavailableError` (503) if `load` or the store fails, with nothing
-        written.
+        Raises `InvalidGrantError` (400) if the session has ended, if the generation was taken before or if the stamp
+        of the user's grants is another than at login, and `UnavailableError` (503) if `load` or the store fails, with
+        nothing written.
         """
         return Flow(self.refreshing(refresh_token))
 

@@ -1,7 +1,7 @@
 """The port that every session store fits, and what passes through it.
 
->>> Turn(session_id="s1", generation=0)
-Turn(session_id='s1', generation=0)
+>>> RotationRequest(session_id="s1", generation=0)
+RotationRequest(session_id='s1', generation=0)
 
 A store keeps one row for a session, however often it is refreshed, and nothing in the row can be used to log in. Its
 methods are plain or `async`; what they raise becomes a 503. `jwtguard.testing.StoreConformance` holds every store to
@@ -120,8 +120,8 @@ class NewSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One turn of one session."""
+class RotationRequest:
+    """One generation of one session."""
 
     session_id: str
     generation: int
@@ -151,15 +151,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What became of taking a turn.
+class RotationResult:
+    """What became of rotating.
 
     If it was not taken, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
-    turn was taken, as `jwtguard.core.sessions.grace.age_of_turn` counts them: to the time of that read by the store's
-    own clock, or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set back since.
+    generation was taken, as `jwtguard.core.sessions.grace.age_of_rotation` counts them: to the time of that read by
+    the store's own clock, or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set
+    back since.
     """
 
-    is_taken: bool
+    is_rotated: bool
     session: Session | None = None
     age: float = float("inf")
 
@@ -180,8 +181,10 @@ class SessionStore(Protocol):
         """
         ...
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> MaybeAsync[Taken]:
-        """Take the turn: one atomic write, if the row has this generation, is alive, and was not refreshed less than
+    def rotate(
+        self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float
+    ) -> MaybeAsync[RotationResult]:
+        """Rotate: one atomic write, if the row has this generation, is alive, and was not refreshed less than
         `grace` seconds ago. It adds one to the generation, notes the time, and moves the idle deadline. A row that was
         refreshed more than 60 seconds in the future (its clock was set back) is none that was refreshed just now.
 

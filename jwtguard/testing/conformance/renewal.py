@@ -69,7 +69,7 @@ class RenewalConformance:
             assert browser.send("GET", path).status == 200
             assert browser.set_cookies == []
             site.clock.now += 100
-        assert site.store.turns == 2
+        assert site.store.rotations == 2
 
     def test_views_cannot_have_it_stored(self) -> None:
         """The answer that carries tokens says `no-store`, whatever the view says; the next one is the view's again."""
@@ -78,31 +78,31 @@ class RenewalConformance:
         assert browser.send("GET", "/cached").header("Cache-Control") == "public, max-age=60"
 
     @pytest.mark.parametrize("name", ["silent renewal", "silent renewal, rules"])
-    def test_no_answer_no_turn(self, name: str) -> None:
+    def test_no_answer_no_rotation(self, name: str) -> None:
         """A view that raises costs the client nothing."""
         site, browser = self.logged_in(name)
         with suppress(RuntimeError):
             assert browser.send("GET", "/fails").status == 500
-        assert (site.store.turns, browser.set_cookies) == (0, [])
+        assert (site.store.rotations, browser.set_cookies) == (0, [])
         assert browser.send("GET", "/me").status == 200
 
     def test_never_beside_cookies_of_the_view(self) -> None:
         """Cookies that a view or a route sets are kept."""
         site, browser = self.logged_in()
         assert browser.send("GET", "/leaving").status == 200
-        assert (len(browser.set_cookies), site.store.turns) == (1, 0)
+        assert (len(browser.set_cookies), site.store.rotations) == (1, 0)
         for path in ("/auth/logout-all", "/auth/logout"):
             site, browser = self.logged_in()
             site.clock.now -= 200
             browser.lose("__Host-access")
             assert browser.send("POST", path).status == 204
-            assert (browser.cookies("/"), site.store.turns) == ({}, 0)
+            assert (browser.cookies("/"), site.store.rotations) == ({}, 0)
 
     def test_not_where_no_principal_is_read(self) -> None:
         """A public rule reads no token, so it renews none."""
         site, browser = self.logged_in("silent renewal, rules")
         assert browser.send("GET", "/open").status == 200
-        assert (browser.set_cookies, site.store.turns) == ([], 0)
+        assert (browser.set_cookies, site.store.rotations) == ([], 0)
 
     def test_a_session_that_ended(self) -> None:
         """The full refresh path decides: after a logout everywhere, there is no caller, and the view never runs."""
@@ -110,18 +110,18 @@ class RenewalConformance:
             site, browser = self.logged_in(name)
             site.sessions.end_all("user-alice").run()
             answer = browser.send("GET", "/me")
-            assert (answer.status, browser.set_cookies, site.store.turns) == (401, [], 0)
+            assert (answer.status, browser.set_cookies, site.store.rotations) == (401, [], 0)
 
     def test_a_changed_password_ends_silent_renewal(self) -> None:
-        """A changed password ends the session: the view never runs, and no turn is taken."""
+        """A changed password ends the session: the view never runs, and no generation is taken."""
         site, browser = self.logged_in()
         site.passwords["alice"] = "looking-glass"
         answer = browser.send("GET", "/me")
-        assert (answer.status, browser.set_cookies, site.store.turns) == (401, [], 0)
+        assert (answer.status, browser.set_cookies, site.store.rotations) == (401, [], 0)
         assert site.sessions.list("user-alice").run() == []
 
     def test_a_stolen_copy(self) -> None:
-        """An older turn after the grace time ends the session before any view runs."""
+        """An older generation after the grace time ends the session before any view runs."""
         site, browser = self.logged_in()
         stolen = browser.cookies("/")
         assert browser.send("GET", "/me").status == 200
@@ -134,7 +134,7 @@ class RenewalConformance:
         assert browser.send("GET", "/me").status == 401
 
     def test_two_tabs(self) -> None:
-        """Two requests with the same cookies within the grace time both pass, and end in the same turn."""
+        """Two requests with the same cookies within the grace time both pass, and end in the same generation."""
         site, browser = self.logged_in()
         other = Browser(browser.client)
         for cookie, value in browser.cookies("/").items():
@@ -142,7 +142,7 @@ class RenewalConformance:
         for tab in (browser, other):
             assert tab.send("GET", "/me").status == 200
             assert len(tab.set_cookies) == 2
-        assert site.store.turns == 1
+        assert site.store.rotations == 1
         site.clock.now += 400
         assert other.send("GET", "/me").status == 200
 
@@ -160,16 +160,16 @@ class RenewalConformance:
         """Another site may bring a user here by a link, and renew nothing in any other way."""
         site, browser = self.logged_in()
         assert browser.send(method, "/me", origin=origin).status == (200 if is_renewed else 401)
-        assert site.store.turns == is_renewed
+        assert site.store.rotations == is_renewed
 
     @pytest.mark.parametrize("origin", [ELSEWHERE, OTHER_PORT, LINK, []])
     def test_changing_something(self, origin: Sequence[tuple[str, str]]) -> None:
         """On an unsafe method, a caller from silent renewal passes the CSRF check or does not pass at all."""
         site, browser = self.logged_in()
         assert browser.send("POST", "/me", origin=origin).status == 403
-        assert (site.store.turns, browser.set_cookies) == (0, [])
+        assert (site.store.rotations, browser.set_cookies) == (0, [])
         assert browser.send("POST", "/me").status == 200
-        assert site.store.turns == 1
+        assert site.store.rotations == 1
 
     def test_csrf_token(self) -> None:
         """The CSRF token of the session goes on working, and is renewed with the rest."""
@@ -189,4 +189,4 @@ class RenewalConformance:
         assert browser.send("GET", "/me", headers=[("Authorization", f"Bearer {expired}")]).status == 401
         browser.put("__Host-refresh", "garbage")
         assert browser.send("GET", "/me").status == 401
-        assert site.store.turns == 0
+        assert site.store.rotations == 0

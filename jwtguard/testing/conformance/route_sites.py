@@ -33,7 +33,7 @@ from jwtguard import (
     public,
 )
 from jwtguard.core.http.response import HTTPResponse
-from jwtguard.core.sessions.store_protocol import Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest, RotationResult, Session
 from jwtguard.endpoints import Endpoints, EndpointSettings, LoginAttempt
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing.conformance.adapter_sites import AUDIENCE, CSRF_SECRET, ISSUER, NOW
@@ -58,12 +58,12 @@ class Clock:
 
 
 class Store(MemoryStore):
-    """A store that can be down, and counts the turns that were taken."""
+    """A store that can be down, and counts the generations that were taken."""
 
     def __init__(self) -> None:
         super().__init__()
         self.is_down = False
-        self.turns = 0
+        self.rotations = 0
 
     def _check(self) -> None:
         if self.is_down:
@@ -74,11 +74,11 @@ class Store(MemoryStore):
         self._check()
         return super().find(session_id, now=now)
 
-    def take_turn(self, turn: Turn, *, now: float, grace: float, idle_lifetime: float) -> Taken:
-        """Take the turn, and count it."""
+    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
+        """Rotate, and count it."""
         self._check()
-        taken = super().take_turn(turn, now=now, grace=grace, idle_lifetime=idle_lifetime)
-        self.turns += taken.is_taken
+        taken = super().rotate(rotation, now=now, grace=grace, idle_lifetime=idle_lifetime)
+        self.rotations += taken.is_rotated
         return taken
 
     def revoke(self, session_id: str, *, now: float) -> bool:

@@ -97,7 +97,7 @@ class RouteConformance:
         assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
 
     def test_a_token_used_twice(self) -> None:
-        """An older turn after the grace time ends the session for both who hold it."""
+        """An older generation after the grace time ends the session for both who hold it."""
         site, browser = self.browser("bearer")
         stolen = browser.login().json()["refresh_token"]
         fresh = browser.send("POST", "/auth/refresh", json_body={"refresh_token": stolen}).json()["refresh_token"]
@@ -178,7 +178,9 @@ class RouteConformance:
         assert browser.send("POST", "/auth/refresh").json()["error"] == "invalid_grant"
 
     def test_not_remembered(self) -> None:
-        """Cookies end with the browser where the user, or else the application, says so; turn after turn."""
+        """Cookies end with the browser where the user, or else the application, says so; generation after
+        generation.
+        """
         for name, remember in (("cookies", False), ("cookies, forgotten", None), ("refresh cookie", False)):
             _, browser = self.browser(name)
             more = {} if remember is None else {"remember": remember}

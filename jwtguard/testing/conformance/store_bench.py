@@ -5,7 +5,7 @@
 >>> with asyncio.Runner() as runner:
 ...     bench = StoreBench(MemoryStore(), runner)
 ...     session_id = bench.create(label="Firefox")
-...     bench.take(session_id, 0).is_taken
+...     bench.take(session_id, 0).is_rotated
 True
 """
 
@@ -29,10 +29,10 @@ from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.sessions.store_protocol import (
     MaybeAsync,
     NewSession,
+    RotationRequest,
+    RotationResult,
     Session,
     SessionStore,
-    Taken,
-    Turn,
     new_session_id,
 )
 from jwtguard.core.tokens.encoding import decode_segment
@@ -78,10 +78,12 @@ class StoreBench:
         self.wait(self.store.create(session, now=self.now))
         return session.session_id
 
-    def take(self, session_id: str, generation: int, *, grace: float = 0.0, idle_lifetime: float = HOUR) -> Taken:
-        """Take a turn."""
-        turn = Turn(session_id=session_id, generation=generation)
-        return self.wait(self.store.take_turn(turn, now=self.now, grace=grace, idle_lifetime=idle_lifetime))
+    def take(
+        self, session_id: str, generation: int, *, grace: float = 0.0, idle_lifetime: float = HOUR
+    ) -> RotationResult:
+        """Rotate."""
+        rotation = RotationRequest(session_id=session_id, generation=generation)
+        return self.wait(self.store.rotate(rotation, now=self.now, grace=grace, idle_lifetime=idle_lifetime))
 
     def find(self, session_id: str) -> Session | None:
         """The session of this id."""
@@ -143,17 +145,17 @@ class StoreBench:
         return Sessions(**arguments | changes)
 
     def refresh_token(self, session_id: str, generation: int) -> str:
-        """A genuine refresh token of any turn."""
+        """A genuine refresh token of any generation."""
         token = RefreshToken(
             subject=self.subject, session_id=session_id, generation=generation, auth_time=int(self.now)
         )
         return RefreshTokens(ISSUER, [REFRESH_KEY]).issue(token, now=self.now, lifetime=HOUR)
 
 
-def turn_of(refresh_token: str) -> Turn:
-    """The row and the turn that a refresh token names."""
+def rotation_of(refresh_token: str) -> RotationRequest:
+    """The row and the generation that a refresh token names."""
     claims = json.loads(decode_segment(refresh_token.split(".")[1].encode()))
-    return Turn(session_id=claims["sid"], generation=claims["gen"])
+    return RotationRequest(session_id=claims["sid"], generation=claims["gen"])
 
 
 async def _wait(answer: Awaitable[T]) -> T:

@@ -1,7 +1,7 @@
 """What becomes of a refresh, as tests: the outcome table, row by row, with `Sessions` on the store.
 
 >>> StoreOutcomeConformance.test_rotated.__doc__
-'The current turn: a new pair, of the next turn.'
+'The current generation: a new pair, of the next generation.'
 
 Needs pytest. Inherit from `jwtguard.testing.StoreConformance`, which has these and the port's.
 """
@@ -16,7 +16,7 @@ from jwtguard.core.errors import ConfigurationError, InvalidGrantError, Unavaila
 from jwtguard.core.flow import is_async
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.sessions.store_protocol import SessionStore
-from jwtguard.testing.conformance.store_bench import StoreBench, turn_of
+from jwtguard.testing.conformance.store_bench import StoreBench, rotation_of
 from jwtguard.testing.conformance.store_protocol import StoreFixtures
 
 
@@ -32,37 +32,37 @@ class StoreOutcomeConformance(StoreFixtures):
     """The outcome table."""
 
     def test_rotated(self, bench: StoreBench) -> None:
-        """The current turn: a new pair, of the next turn."""
+        """The current generation: a new pair, of the next generation."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject, label="Firefox"))
         second = bench.run(sessions.refresh(first.refresh_token))
         third = bench.run(sessions.refresh(second.refresh_token))
-        turns = [turn_of(answer.refresh_token) for answer in (first, second, third)]
-        assert [turn.generation for turn in turns] == [0, 1, 2]
-        assert len({turn.session_id for turn in turns}) == 1
+        rotations = [rotation_of(answer.refresh_token) for answer in (first, second, third)]
+        assert [rotation.generation for rotation in rotations] == [0, 1, 2]
+        assert len({rotation.session_id for rotation in rotations}) == 1
         assert [event.kind for event in bench.events] == ["started", "refreshed", "refreshed"]
 
-    def test_the_current_turn_made_a_moment_ago(self, bench: StoreBench) -> None:
-        """Replayed: a new access token and the same turn, and nothing is written."""
+    def test_the_current_rotation_made_a_moment_ago(self, bench: StoreBench) -> None:
+        """Replayed: a new access token and the same generation, and nothing is written."""
         sessions = bench.sessions(grace=60)
         answer = bench.run(sessions.start(bench.subject))
         answer = bench.run(sessions.refresh(answer.refresh_token))
-        before = bench.found(turn_of(answer.refresh_token).session_id)
+        before = bench.found(rotation_of(answer.refresh_token).session_id)
         again = bench.run(sessions.refresh(answer.refresh_token))
-        assert turn_of(again.refresh_token) == turn_of(answer.refresh_token)
+        assert rotation_of(again.refresh_token) == rotation_of(answer.refresh_token)
         assert bench.found(before.session_id) == before
         assert bench.events[-1].kind == "replayed"
 
-    def test_the_turn_just_before(self, bench: StoreBench) -> None:
+    def test_the_rotation_just_before(self, bench: StoreBench) -> None:
         """Replayed: the next generation again, so a lost answer ends no session."""
         sessions = bench.sessions(grace=60)
         first = bench.run(sessions.start(bench.subject))
         second = bench.run(sessions.refresh(first.refresh_token))
         again = bench.run(sessions.refresh(first.refresh_token))
-        assert turn_of(again.refresh_token) == turn_of(second.refresh_token)
+        assert rotation_of(again.refresh_token) == rotation_of(second.refresh_token)
         assert bench.events[-1].kind == "replayed"
         after = bench.run(bench.sessions(grace=0).refresh(again.refresh_token))
-        assert turn_of(after.refresh_token).generation == 2
+        assert rotation_of(after.refresh_token).generation == 2
 
     def test_reuse(self, bench: StoreBench) -> None:
         """The generation just before, after the grace time: the session ends, also for the holder of the newest one."""
@@ -75,7 +75,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert refused(bench, sessions, first.refresh_token) == "revoked"
         assert bench.listed() == []
 
-    def test_an_older_turn_within_the_grace_time(self, bench: StoreBench) -> None:
+    def test_an_older_rotation_within_the_grace_time(self, bench: StoreBench) -> None:
         """Reuse: the grace time is for one turn back, never for two."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject))
@@ -84,16 +84,16 @@ class StoreOutcomeConformance(StoreFixtures):
         assert refused(bench, bench.sessions(grace=60), first.refresh_token) == "reuse"
         assert bench.listed() == []
 
-    def test_a_turn_newer_than_the_row(self, bench: StoreBench) -> None:
+    def test_a_rotation_newer_than_the_row(self, bench: StoreBench) -> None:
         """A restored backup: the holders of the generations are unknown, so the session ends."""
         sessions = bench.sessions()
-        session_id = turn_of(bench.run(sessions.start(bench.subject)).refresh_token).session_id
-        assert refused(bench, sessions, bench.refresh_token(session_id, 1)) == "future_turn"
-        assert bench.events[-1].kind == "future_turn"
+        session_id = rotation_of(bench.run(sessions.start(bench.subject)).refresh_token).session_id
+        assert refused(bench, sessions, bench.refresh_token(session_id, 1)) == "future_generation"
+        assert bench.events[-1].kind == "future_generation"
         assert bench.found(session_id).state == "revoked"
 
     def test_refresh_of_revoked(self, bench: StoreBench) -> None:
-        """Logged out: any turn ends it, and no turn brings it back."""
+        """Logged out: any generation ends it, and no generation brings it back."""
         sessions = bench.sessions(grace=0)
         first = bench.run(sessions.start(bench.subject))
         second = bench.run(sessions.refresh(first.refresh_token))
@@ -127,7 +127,7 @@ class StoreOutcomeConformance(StoreFixtures):
         assert len(bench.run(theirs.list(bench.subject))) == 1
         assert bench.run(theirs.end_all(bench.subject)) == 1
         assert [session.session_id for session in bench.run(ours.list(bench.subject))] == [
-            turn_of(answer.refresh_token).session_id
+            rotation_of(answer.refresh_token).session_id
         ]
 
     def test_listed_and_ended(self, bench: StoreBench) -> None:
@@ -158,7 +158,7 @@ class StoreOutcomeConformance(StoreFixtures):
         for _ in range(30):
             answer = bench.run(sessions.refresh(answer.refresh_token))
         assert len(self.dump(bench)) == before
-        assert bench.found(turn_of(answer.refresh_token).session_id).generation == 30
+        assert bench.found(rotation_of(answer.refresh_token).session_id).generation == 30
 
     def test_nothing_in_the_store_is_a_credential(self, bench: StoreBench) -> None:
         """The content of the whole store holds no token and no value that works as one."""
@@ -166,7 +166,7 @@ class StoreOutcomeConformance(StoreFixtures):
         first = bench.run(sessions.start(bench.subject, label="Firefox"))
         second = bench.run(sessions.refresh(first.refresh_token))
         stolen = "\n".join(self.dump(bench))
-        assert turn_of(second.refresh_token).session_id in stolen, "the dump must hold the rows"
+        assert rotation_of(second.refresh_token).session_id in stolen, "the dump must hold the rows"
         for answer in (first, second):
             for token in (answer.access_token, answer.refresh_token):
                 assert not any(segment in stolen for segment in token.split(".")[1:])
@@ -196,11 +196,11 @@ class StoreOutcomeConformance(StoreFixtures):
 
 
 class _Broken:
-    """A store whose connection breaks at the write of a turn."""
+    """A store whose connection breaks at the write of a generation."""
 
     def __init__(self, store: SessionStore) -> None:
         self.create, self.find, self.list = store.create, store.find, store.list
         self.revoke, self.revoke_all, self.purge = store.revoke, store.revoke_all, store.purge
 
-    def take_turn(self, *args: object, **kwargs: object) -> None:
+    def rotate(self, *args: object, **kwargs: object) -> None:
         raise ConnectionResetError

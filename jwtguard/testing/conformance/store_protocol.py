@@ -16,7 +16,7 @@ from typing import ClassVar
 import pytest
 
 from jwtguard.core.sessions.look_ups import find_many_of
-from jwtguard.core.sessions.store_protocol import MAX_LISTED, SessionStore, Taken, Turn
+from jwtguard.core.sessions.store_protocol import MAX_LISTED, RotationRequest, RotationResult, SessionStore
 from jwtguard.testing.conformance.store_bench import HOUR, StoreBench
 
 OTHER_NAMES = [
@@ -104,7 +104,7 @@ class StorePortConformance(StoreFixtures):
             bench.create(session_id, subject=f"{bench.subject}-2", label="second")
         session = bench.found(session_id)
         assert (session.subject, session.label, session.generation) == (bench.subject, "first", 1)
-        assert bench.take(session_id, 1).is_taken
+        assert bench.take(session_id, 1).is_rotated
         assert bench.listed(f"{bench.subject}-2") == []
 
     def test_ids_differ_by_case(self, bench: StoreBench) -> None:
@@ -118,7 +118,7 @@ class StorePortConformance(StoreFixtures):
         """A text that cannot be an id is unknown, not an outage."""
         bench.create()
         assert bench.find(strange) is None
-        assert bench.take(strange, 0) == Taken(is_taken=False)
+        assert bench.take(strange, 0) == RotationResult(is_rotated=False)
         assert bench.revoke(strange) is False
 
     @pytest.mark.parametrize("strange", ["a\x00b", "\ud800", "x" * 256], ids=ascii)
@@ -149,7 +149,7 @@ class StorePortConformance(StoreFixtures):
         others = [f"{bench.subject}-E", f"{bench.subject}-é", *(name.format(session_id) for name in OTHER_NAMES)]
         for other in others:
             assert bench.find(other) is None
-            assert bench.take(other, 0) == Taken(is_taken=False)
+            assert bench.take(other, 0) == RotationResult(is_rotated=False)
             assert bench.revoke(other) is False
         assert (bench.found(session_id).generation, bench.found(session_id).state) == (0, "alive")
 
@@ -174,15 +174,15 @@ class StorePortConformance(StoreFixtures):
 
     def test_unknown(self, bench: StoreBench) -> None:
         """A session that is not there cannot be refreshed or revoked."""
-        assert bench.take("unknown", 0) == Taken(is_taken=False)
+        assert bench.take("unknown", 0) == RotationResult(is_rotated=False)
         assert bench.revoke("unknown") is False
         assert bench.revoke_all("unknown") == 0
         assert bench.listed("unknown") == []
 
-    def test_a_turn_is_taken(self, bench: StoreBench) -> None:
+    def test_a_rotation_is_taken(self, bench: StoreBench) -> None:
         """A rotation adds one to the generation, notes the time and moves the idle deadline."""
         session_id = bench.create(idle_lifetime=60)
-        assert bench.take(session_id, 0, idle_lifetime=2 * HOUR).is_taken
+        assert bench.take(session_id, 0, idle_lifetime=2 * HOUR).is_rotated
         session = bench.found(session_id)
         assert session.generation == 1
         assert session.refreshed_at == pytest.approx(bench.now, abs=5)
@@ -191,37 +191,37 @@ class StorePortConformance(StoreFixtures):
     def test_never_beyond_the_absolute_lifetime(self, bench: StoreBench) -> None:
         """A session ends at its absolute lifetime, also if it is refreshed."""
         session_id = bench.create(absolute_lifetime=2 * HOUR)
-        assert bench.take(session_id, 0, idle_lifetime=3 * HOUR).is_taken
+        assert bench.take(session_id, 0, idle_lifetime=3 * HOUR).is_rotated
         session = bench.found(session_id)
         assert session.expires_at == pytest.approx(session.created_at + 2 * HOUR, abs=0.01)
         created = bench.found(bench.create(idle_lifetime=3 * HOUR, absolute_lifetime=2 * HOUR))
         assert created.expires_at == pytest.approx(created.created_at + 2 * HOUR, abs=0.01)
 
     @pytest.mark.parametrize("generation", [0, 1, 3, 2**53 - 1])
-    def test_another_turn_is_not_taken(self, bench: StoreBench, generation: int) -> None:
+    def test_another_rotation_is_not_taken(self, bench: StoreBench, generation: int) -> None:
         """An older or newer generation is not rotated; the row is returned, unchanged."""
         session_id = bench.create()
-        assert bench.take(session_id, 0).is_taken
-        assert bench.take(session_id, 1).is_taken
+        assert bench.take(session_id, 0).is_rotated
+        assert bench.take(session_id, 1).is_rotated
         before = bench.found(session_id)
         taken = bench.take(session_id, generation)
-        assert not taken.is_taken
+        assert not taken.is_rotated
         assert taken.session == before == bench.found(session_id)
         assert 0 <= taken.age < 60
 
     def test_grace(self, bench: StoreBench) -> None:
-        """Within the grace time the current turn is not taken again; without any, it is at once."""
+        """Within the grace time the current generation is not taken again; without any, it is at once."""
         session_id = bench.create()
-        assert bench.take(session_id, 0, grace=60).is_taken, "the first turn was made by no rotation"
+        assert bench.take(session_id, 0, grace=60).is_rotated, "the first generation was made by no rotation"
         taken = bench.take(session_id, 1, grace=60)
-        assert not taken.is_taken
+        assert not taken.is_rotated
         assert taken.session is not None
         assert (taken.session.generation, taken.session.state) == (1, "alive")
         assert 0 <= taken.age < 60
-        assert bench.take(session_id, 1, grace=0).is_taken
+        assert bench.take(session_id, 1, grace=0).is_rotated
 
     def test_never_refreshed(self, bench: StoreBench) -> None:
-        """The age of a turn that was made by no rotation is infinite."""
+        """The age of a generation that was made by no rotation is infinite."""
         assert bench.take(bench.create(), 1).age == float("inf")
 
     def test_revoked(self, bench: StoreBench) -> None:
@@ -230,7 +230,7 @@ class StorePortConformance(StoreFixtures):
         assert bench.revoke(session_id) is True
         assert bench.revoke(session_id) is False
         taken = bench.take(session_id, 0)
-        assert not taken.is_taken
+        assert not taken.is_rotated
         assert taken.session is not None
         assert taken.session.state == "revoked"
         assert bench.found(session_id).state == "revoked"
@@ -241,7 +241,7 @@ class StorePortConformance(StoreFixtures):
         """An expired session is not rotated, not listed, and revoking it changes nothing; it may be unknown."""
         session_id = bench.create(idle_lifetime=lifetimes[0], absolute_lifetime=lifetimes[1])
         taken = bench.take(session_id, 0)
-        assert not taken.is_taken
+        assert not taken.is_rotated
         assert taken.session is None or taken.session.state == "expired"
         session = bench.find(session_id)
         assert session is None or not session.is_alive
@@ -326,16 +326,16 @@ class StorePortConformance(StoreFixtures):
         """Of eight rotations of one generation at the same time, exactly one succeeds."""
         session_id = bench.create()
         for generation in range(5):
-            turn = Turn(session_id=session_id, generation=generation)
-            call = partial(bench.store.take_turn, turn, now=bench.now, grace=0, idle_lifetime=HOUR)
+            rotation = RotationRequest(session_id=session_id, generation=generation)
+            call = partial(bench.store.rotate, rotation, now=bench.now, grace=0, idle_lifetime=HOUR)
             taken = bench.together([call] * 8)
-            assert sum(one.is_taken for one in taken) == 1
+            assert sum(one.is_rotated for one in taken) == 1
             assert {one.session.generation for one in taken if one.session} == {generation + 1}
 
     def test_clocks(self, bench: StoreBench) -> None:
         """A store with a clock of its own goes by that, whatever the caller's says; any other by the caller's."""
         session_id, start = bench.create(absolute_lifetime=2 * HOUR), bench.now
-        assert bench.take(session_id, 0, grace=10).is_taken
+        assert bench.take(session_id, 0, grace=10).is_rotated
         ages = []
         for now in (start - 10 * HOUR, start + 9, start + 10, start + HOUR, start):
             bench.now = now
@@ -344,24 +344,24 @@ class StorePortConformance(StoreFixtures):
             assert all(0 <= age < 60 for age in ages)
             bench.now = start + 100 * HOUR
             assert bench.found(session_id).is_alive
-            assert not bench.take(session_id, 1, grace=60).is_taken
+            assert not bench.take(session_id, 1, grace=60).is_rotated
             return
         assert ages == [float("inf"), 9, 10, HOUR, 0], "a clock that was set back tells no age"
         for back, age in ((0.2, 0), (60, 0), (60.5, float("inf")), (HOUR, float("inf"))):
             bench.now = start - back
             assert bench.take(session_id, 5, grace=10).age == age, "an age down to -60 s counts as 0"
         bench.now = start - 60
-        assert not bench.take(session_id, 1, grace=10).is_taken, "a little back, the turn is as new as can be"
+        assert not bench.take(session_id, 1, grace=10).is_rotated, "a little back, the generation is as new as can be"
         bench.now = start + HOUR
         assert bench.found(session_id).state == "expired"
-        assert not bench.take(session_id, 1, grace=10).is_taken
+        assert not bench.take(session_id, 1, grace=10).is_rotated
         bench.now = start + 10
-        assert bench.take(session_id, 1, grace=10).is_taken, "set right again, it goes on"
+        assert bench.take(session_id, 1, grace=10).is_rotated, "set right again, it goes on"
         for generation, back in ((2, 10), (3, 10 * HOUR)):
             bench.now = start - back
-            assert bench.take(session_id, generation, grace=0).is_taken, "without a grace time no clock counts"
+            assert bench.take(session_id, generation, grace=0).is_rotated, "without a grace time no clock counts"
         bench.now = start - 20 * HOUR
-        assert bench.take(session_id, 4, grace=10).is_taken, "set back by more than a minute, there is no grace"
+        assert bench.take(session_id, 4, grace=10).is_rotated, "set back by more than a minute, there is no grace"
 
     def test_what_ended_stays_so_when_the_clock_is_set_back(self, bench: StoreBench) -> None:
         """A session that had expired when it was ended does not come to life by the clock."""

@@ -50,12 +50,12 @@ def test_what_is_issued_is_read(token: RefreshToken) -> None:
     assert TOKENS.read(TOKENS.issue(token, now=NOW, lifetime=60), now=NOW) == token
 
 
-def test_the_next_turn_is_the_same_but_for_its_number() -> None:
-    """Scope, claims and the time of login are copied from turn to turn."""
+def test_the_next_rotation_is_the_same_but_for_its_number() -> None:
+    """Scope, claims and the time of login are copied from generation to generation."""
     token = RefreshToken(
         subject="user-1", session_id="s1", generation=3, auth_time=NOW, scope=("a",), claims={"b": 1}, remember=False
     )
-    assert token.next_turn().next_turn() == RefreshToken(
+    assert token.next_rotation().next_rotation() == RefreshToken(
         subject="user-1", session_id="s1", generation=5, auth_time=NOW, scope=("a",), claims={"b": 1}, remember=False
     )
 
@@ -118,7 +118,7 @@ def test_odd_members_of_a_genuine_token(name: str, value: Any, reason: str) -> N
     ],
 )
 def test_their_nearest_neighbours(changes: dict[str, Any]) -> None:
-    """These are read. When a turn was made is never judged: another server's clock may be an hour ahead."""
+    """These are read. When a generation was made is never judged: another server's clock may be an hour ahead."""
     assert outcome(genuine(**changes)) == "accepted"
 
 

@@ -132,7 +132,7 @@ def test_scope_of_the_login() -> None:
     assert access(answer)["scope"] == "a b"
 
 
-def test_claims_come_through_every_turn_unchanged() -> None:
+def test_claims_come_through_every_rotation_unchanged() -> None:
     """All JSON values of claims stay the same through each refresh."""
     world = World(grace=timedelta(0))
     claims = {"n": 1, "f": 2.5, "list": [{"a": None}, "é"], "https://example/claim": True}
@@ -190,7 +190,7 @@ def test_a_shorter_lifetime_counts_at_once() -> None:
 
 @pytest.mark.parametrize("ahead", [-1e6, -3600, -11, 11, 3600, DAY])
 def test_servers_whose_clocks_differ(ahead: float) -> None:
-    """A turn that one server made is taken by another, and a third after it."""
+    """A generation that one server made is taken by another, and a third after it."""
     world = World(grace=timedelta(0))
     answer = world.start()
     for now in (NOW + ahead, NOW, NOW + ahead):
@@ -201,7 +201,7 @@ def test_servers_whose_clocks_differ(ahead: float) -> None:
 
 @pytest.mark.parametrize("expires", ["alive", "expired"])
 def test_logout(expires: str) -> None:
-    """A genuine refresh token of any turn ends its session, expired or not."""
+    """A genuine refresh token of any generation ends its session, expired or not."""
     world = World(idle_lifetime=minutes(10))
     first = world.start()
     world.clock.now += 60
@@ -495,7 +495,7 @@ class AsyncStore(MemoryStore):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in {"create", "take_turn", "find", "list", "revoke", "revoke_all", "purge"}:
+        if name not in {"create", "rotate", "find", "list", "revoke", "revoke_all", "purge"}:
             return found
 
         class Method:

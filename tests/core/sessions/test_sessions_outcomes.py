@@ -1,4 +1,4 @@
-"""The outcome table, row by row: what becomes of a refresh token, by its turn, the row and the time."""
+"""The outcome table, row by row: what becomes of a refresh token, by its generation, the row and the time."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 
 from jwtguard import Grants, InvalidGrantError, SessionEvent, TokenResponse, UnavailableError
 from jwtguard.core.flow import Flow
-from jwtguard.core.sessions.store_protocol import Session, Taken, Turn
+from jwtguard.core.sessions.store_protocol import RotationRequest, RotationResult, Session
 from tests.core.session_world import World, claims_of, genuine, minutes
 
 GRACE = 10
 
 
 class Played(World):
-    """A session that was refreshed `turns` times, each a minute after the other, `ago` seconds ago."""
+    """A session that was refreshed `rotations` times, each a minute after the other, `ago` seconds ago."""
 
-    def __init__(self, turns: int, ago: float, **changes: Any) -> None:
+    def __init__(self, rotations: int, ago: float, **changes: Any) -> None:
         super().__init__(grace=timedelta(seconds=GRACE), **changes)
         self.answers = [self.start()]
-        for _ in range(turns):
+        for _ in range(rotations):
             self.clock.now += 60
             self.answers.append(self.refresh(self.answers[-1].refresh_token))
         self.clock.now += ago
@@ -31,7 +31,7 @@ class Played(World):
         self.before = self.row(self.answers[0])
 
     def text(self, generation: int) -> str:
-        """The refresh token of any turn, of the past or of the future."""
+        """The refresh token of any generation, of the past or of the future."""
         if generation < len(self.answers):
             return self.answers[generation].refresh_token
         return genuine(**{**claims_of(self.answers[-1].refresh_token), "gen": generation})
@@ -43,18 +43,18 @@ class Played(World):
         return event.kind, event.reason
 
 
-# Refreshed how often, how long ago, which turn is presented: the event, and the turn that is handed out.
+# Refreshed how often, how long ago, which generation is presented: the event, and the generation that is handed out.
 GIVEN: list[tuple[int, float, int, tuple[str, str], int]] = [
-    # The current turn: rotated.
+    # The current generation: rotated.
     (0, 0, 0, ("refreshed", "refreshed"), 1),
     (0, 5, 0, ("refreshed", "refreshed"), 1),
     (1, GRACE, 1, ("refreshed", "refreshed"), 2),
     (3, 3600, 3, ("refreshed", "refreshed"), 4),
-    # The current turn, made by a rotation less than the grace time ago: replayed, the same turn.
+    # The current generation, made by a rotation less than the grace time ago: replayed, the same generation.
     (1, 0, 1, ("replayed", "current_turn"), 1),
     (1, GRACE - 0.001, 1, ("replayed", "current_turn"), 1),
     (3, 5, 3, ("replayed", "current_turn"), 3),
-    # The turn just before, within the grace time: replayed, the next turn again.
+    # The generation just before, within the grace time: replayed, the next generation again.
     (1, 0, 0, ("replayed", "previous_turn"), 1),
     (1, GRACE - 0.001, 0, ("replayed", "previous_turn"), 1),
     (3, 5, 2, ("replayed", "previous_turn"), 3),
@@ -63,31 +63,31 @@ GIVEN: list[tuple[int, float, int, tuple[str, str], int]] = [
     (1, -0.2, 0, ("replayed", "previous_turn"), 1),
     (1, -60, 1, ("replayed", "current_turn"), 1),
     (1, -60, 0, ("replayed", "previous_turn"), 1),
-    # A clock that was set back by more is no grace: the current turn is rotated.
+    # A clock that was set back by more is no grace: the current generation is rotated.
     (1, -60.5, 1, ("refreshed", "refreshed"), 2),
     (3, -4000, 3, ("refreshed", "refreshed"), 4),
 ]
 
 
-@pytest.mark.parametrize(("turns", "ago", "presented", "event", "handed_out"), GIVEN)
-def test_what_gives_tokens(turns: int, ago: float, presented: int, event: tuple[str, str], handed_out: int) -> None:
+@pytest.mark.parametrize(("generations", "ago", "presented", "event", "handed_out"), GIVEN)
+def test_what_gives_tokens(rotations: int, ago: float, presented: int, event: tuple[str, str], handed_out: int) -> None:
     """A new access token each time; only a rotation changes the row."""
-    world = Played(turns, ago)
+    world = Played(rotations, ago)
     answer = world.refresh(world.text(presented))
     refresh_token = claims_of(answer.refresh_token)
     assert (refresh_token["gen"], refresh_token["sid"]) == (handed_out, world.before.session_id)
     assert claims_of(answer.access_token)["iat"] == int(world.clock.now)
     assert answer.access_token not in {earlier.access_token for earlier in world.answers}
     assert world.told() == event
-    assert world.store.calls == ["take_turn"], "one call of the store, whatever comes of it"
+    assert world.store.calls == ["rotate"], "one call of the store, whatever comes of it"
     after = world.row(answer)
     assert (after == world.before) == (event[0] == "replayed")
-    assert after.generation == (turns + 1 if event[0] == "refreshed" else turns)
+    assert after.generation == (rotations + 1 if event[0] == "refreshed" else rotations)
 
 
-# Refreshed how often, how long ago, which turn is presented: the event and the reason.
+# Refreshed how often, how long ago, which generation is presented: the event and the reason.
 REUSED: list[tuple[int, float, int, tuple[str, str]]] = [
-    # The turn just before, after the grace time.
+    # The generation just before, after the grace time.
     (1, GRACE, 0, ("reuse_detected", "reuse")),
     (1, 3600, 0, ("reuse_detected", "reuse")),
     (3, GRACE, 2, ("reuse_detected", "reuse")),
@@ -95,35 +95,35 @@ REUSED: list[tuple[int, float, int, tuple[str, str]]] = [
     (2, 0, 0, ("reuse_detected", "reuse")),
     (3, 5, 1, ("reuse_detected", "reuse")),
     (3, -3600, 0, ("reuse_detected", "reuse")),
-    # The turn just before, once the clock was set back by more than a minute.
+    # The generation just before, once the clock was set back by more than a minute.
     (1, -60.5, 0, ("reuse_detected", "reuse")),
     (1, -4000, 0, ("reuse_detected", "reuse")),
     (3, -4000, 2, ("reuse_detected", "reuse")),
     (3, 3600, 0, ("reuse_detected", "reuse")),
-    # A turn newer than the row.
-    (0, 0, 1, ("future_turn", "future_turn")),
-    (1, 5, 2, ("future_turn", "future_turn")),
-    (1, 3600, 3, ("future_turn", "future_turn")),
-    (0, 60, 2**53 - 1, ("future_turn", "future_turn")),
+    # A generation newer than the row.
+    (0, 0, 1, ("future_generation", "future_generation")),
+    (1, 5, 2, ("future_generation", "future_generation")),
+    (1, 3600, 3, ("future_generation", "future_generation")),
+    (0, 60, 2**53 - 1, ("future_generation", "future_generation")),
 ]
 
 
-@pytest.mark.parametrize(("turns", "ago", "presented", "event"), REUSED)
-def test_what_ends_the_session(turns: int, ago: float, presented: int, event: tuple[str, str]) -> None:
-    """For both who hold it: 400, an event, and no turn of it gives anything any more."""
-    world = Played(turns, ago)
+@pytest.mark.parametrize(("generations", "ago", "presented", "event"), REUSED)
+def test_what_ends_the_session(rotations: int, ago: float, presented: int, event: tuple[str, str]) -> None:
+    """For both who hold it: 400, an event, and no generation of it gives anything any more."""
+    world = Played(rotations, ago)
     assert world.refused(world.text(presented)) == event[1]
     assert world.told() == event
-    assert world.store.calls == ["take_turn", "revoke"]
+    assert world.store.calls == ["rotate", "revoke"]
     assert world.row(world.answers[0]).state == "revoked"
-    for generation in range(turns + 2):
+    for generation in range(rotations + 2):
         assert world.refused(world.text(generation)) == "revoked"
 
 
 @pytest.mark.parametrize("presented", [0, 1, 2, 3])
 @pytest.mark.parametrize("state", ["revoked", "expired", "unknown_session"])
 def test_what_is_over(state: str, presented: int) -> None:
-    """Revoked, expired or unknown: 400 whatever the turn, and no write."""
+    """Revoked, expired or unknown: 400 whatever the generation, and no write."""
     world = Played(2, 60, idle_lifetime=minutes(10))
     text = world.text(presented)
     if state == "revoked":
@@ -138,16 +138,16 @@ def test_what_is_over(state: str, presented: int) -> None:
     world.store.writes.clear()
     assert world.refused(text) == state
     assert [(event.kind, event.reason) for event in world.events] == [("refused", state)]
-    assert world.store.writes == ["take_turn"], "which wrote nothing"
+    assert world.store.writes == ["rotate"], "which wrote nothing"
 
 
-@pytest.mark.parametrize("turns", [1, 2])
-def test_no_grace_at_all(turns: int) -> None:
-    """With 0, the second of two is a thief, and the current turn is taken at once."""
+@pytest.mark.parametrize("generations", [1, 2])
+def test_no_grace_at_all(rotations: int) -> None:
+    """With 0, the second of two is a thief, and the current generation is taken at once."""
     world = World(grace=timedelta(0))
     answer = world.start()
     earlier = answer
-    for _ in range(turns):
+    for _ in range(rotations):
         earlier, answer = answer, world.refresh(answer.refresh_token)
     assert world.refused(earlier.refresh_token) == "reuse"
     assert world.refused(answer.refresh_token) == "revoked"
@@ -188,12 +188,12 @@ def test_a_row_of_another_subject_or_issuer(changes: dict[str, str]) -> None:
     """A row of this name that another subject or issuer has gives nothing, and is left alone."""
     world = Played(1, 60)
 
-    def take_turn(turn: Turn, **_: Any) -> Taken:
+    def rotate(rotation: RotationRequest, **_: Any) -> RotationResult:
         row = world.before
         members = {name: getattr(row, name) for name in Session.__slots__}
-        return Taken(is_taken=False, session=Session(**{**members, **changes}), age=60)
+        return RotationResult(is_rotated=False, session=Session(**{**members, **changes}), age=60)
 
-    world.store.take_turn = take_turn  # type: ignore[method-assign]
+    world.store.rotate = rotate  # type: ignore[method-assign]
     assert world.refused(world.text(0)) == "another_session"
     assert world.store.calls == []
 
@@ -211,27 +211,31 @@ def test_a_row_of_another_subject_or_issuer(changes: dict[str, str]) -> None:
         (GRACE + 1, 0, ("reuse_detected", "reuse")),
     ],
 )
-@pytest.mark.parametrize("stalls", ["load", "take_turn"])
+@pytest.mark.parametrize("stalls", ["load", "rotate"])
 def test_an_outage_while_a_request_waits(
     stalls: str, arrives: float, presented: int, outcome: tuple[str, str], has_own_clock: bool
 ) -> None:
     """The user or the store answers after half a minute: what counts is when the client asked."""
     world = Played(1, arrives)
     skew = 1000.0 if has_own_clock else 0.0
-    take_turn, row = world.store.take_turn, world.before
+    rotate, row = world.store.rotate, world.before
 
     def stall(method: str) -> None:
         world.clock.now += 30 if method == stalls else 0
 
-    def judging(turn: Turn, *, now: float, **more: Any) -> Taken:
+    def judging(rotation: RotationRequest, *, now: float, **more: Any) -> RotationResult:
         """By a clock that is a quarter of an hour ahead, and that runs on while the store is away."""
-        taken = take_turn(turn, now=now, **more)
+        taken = rotate(rotation, now=now, **more)
         members = {name: getattr(row, name) for name in Session.__slots__}
         session = Session(**{**members, "refreshed_at": (row.refreshed_at or 0) + skew})
-        return Taken(is_taken=False, session=session, age=world.clock.now - (row.refreshed_at or 0)) if skew else taken
+        return (
+            RotationResult(is_rotated=False, session=session, age=world.clock.now - (row.refreshed_at or 0))
+            if skew
+            else taken
+        )
 
     world.store.before = stall
-    world.store.take_turn = judging  # type: ignore[method-assign]
+    world.store.rotate = judging  # type: ignore[method-assign]
     if outcome[0] == "replayed":
         world.refresh(world.text(presented))
     else:
@@ -239,7 +243,7 @@ def test_an_outage_while_a_request_waits(
     assert world.told() == outcome
 
 
-def test_the_current_turn_while_a_request_waits() -> None:
+def test_the_current_rotation_while_a_request_waits() -> None:
     """In time on arrival, it is replayed however long `load` took; a moment too late, it is rotated."""
     for arrives, event in ((GRACE - 1, "replayed"), (GRACE, "refreshed")):
         world = Played(1, arrives)
@@ -250,8 +254,8 @@ def test_the_current_turn_while_a_request_waits() -> None:
         assert world.told()[0] == event
 
 
-def test_a_view_that_runs_for_minutes_before_the_turn_is_taken() -> None:
-    """Silent renewal takes the turn when the response starts: another tab may have taken it long before."""
+def test_a_view_that_runs_for_minutes_before_the_rotation_is_taken() -> None:
+    """Silent renewal rotates when the response starts: another tab may have taken it long before."""
     world = Played(1, 60)
     prepared = Flow(world.sessions.prepare(world.text(1))).run()
     Flow(prepared.check()).run()
@@ -318,7 +322,7 @@ def test_the_order() -> None:
     answer = world.start()
     world.clock.now += 60
     world.refresh(answer.refresh_token)
-    assert order == ["load", "sign", "create", "load", "sign", "take_turn"]
+    assert order == ["load", "sign", "create", "load", "sign", "rotate"]
     order.clear()
     world.refused("garbage")
     assert order == []
@@ -341,7 +345,7 @@ def test_a_user_who_may_no_longer_log_in() -> None:
 
 CALLS: list[tuple[str, Callable[[World, str], Flow[Any]]]] = [
     ("create", lambda world, text: world.sessions.start("user-1")),
-    ("take_turn", lambda world, text: world.sessions.refresh(text)),
+    ("rotate", lambda world, text: world.sessions.refresh(text)),
     ("revoke", lambda world, text: world.sessions.end(text)),
     ("find", lambda world, text: world.sessions.end_session("user-1", "s1")),
     ("revoke", lambda world, text: world.sessions.end_session("user-1", claims_of(text)["sid"])),
@@ -402,7 +406,7 @@ def test_prepared_and_then_taken() -> None:
     prepared = Flow(world.sessions.prepare(world.text(1))).run()
     assert world.store.calls == []
     Flow(prepared.check()).run()
-    assert world.store.writes == ["create", "take_turn"], "those of before"
+    assert world.store.writes == ["create", "rotate"], "those of before"
     assert Flow(prepared.take()).run() is prepared.answer
     assert world.told() == ("refreshed", "refreshed")
     assert world.row(world.answers[0]).generation == 2
@@ -412,7 +416,7 @@ def test_prepared_and_then_taken() -> None:
     ("presented", "ago", "event"),
     [
         (0, 3600, ("reuse_detected", "reuse")),
-        (2, 3600, ("future_turn", "future_turn")),
+        (2, 3600, ("future_generation", "future_generation")),
         (1, 15 * 86400, None),
     ],
 )
@@ -430,7 +434,7 @@ def test_a_check_refuses_what_is_refused(presented: int, ago: float, event: tupl
 
 
 def test_a_check_settles_a_replay() -> None:
-    """The turn just before is none to take: its answer is known, and told once."""
+    """The generation just before is none to take: its answer is known, and told once."""
     world = Played(1, 5)
     prepared = Flow(world.sessions.prepare(world.text(0))).run()
     Flow(prepared.check()).run()
@@ -441,7 +445,7 @@ def test_a_check_settles_a_replay() -> None:
     assert world.store.calls == calls
 
 
-def test_a_turn_that_was_taken_between_check_and_take() -> None:
+def test_a_rotation_that_was_taken_between_check_and_take() -> None:
     """A generation that another tab rotated between check and write is a replay."""
     world = Played(1, 60)
     prepared = Flow(world.sessions.prepare(world.text(1))).run()

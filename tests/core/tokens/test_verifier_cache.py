@@ -167,7 +167,7 @@ def test_only_what_passed_is_remembered(text: str, checked: list[bytes]) -> None
     assert len(checked) == 2
 
 
-def test_a_refusal_may_turn_into_acceptance() -> None:
+def test_a_refusal_may_rotation_into_acceptance() -> None:
     """A token that comes before its time is accepted when its time has come."""
     clock = Clock(NOW - 100)
     by = verifier(clock=clock)
