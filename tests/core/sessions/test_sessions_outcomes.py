@@ -69,7 +69,7 @@ GIVEN: list[tuple[int, float, int, tuple[str, str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("generations", "ago", "presented", "event", "handed_out"), GIVEN)
+@pytest.mark.parametrize(("rotations", "ago", "presented", "event", "handed_out"), GIVEN)
 def test_what_gives_tokens(rotations: int, ago: float, presented: int, event: tuple[str, str], handed_out: int) -> None:
     """A new access token each time; only a rotation changes the row."""
     world = Played(rotations, ago)
@@ -108,7 +108,7 @@ REUSED: list[tuple[int, float, int, tuple[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("generations", "ago", "presented", "event"), REUSED)
+@pytest.mark.parametrize(("rotations", "ago", "presented", "event"), REUSED)
 def test_what_ends_the_session(rotations: int, ago: float, presented: int, event: tuple[str, str]) -> None:
     """For both who hold it: 400, an event, and no generation of it gives anything any more."""
     world = Played(rotations, ago)
@@ -141,7 +141,7 @@ def test_what_is_over(state: str, presented: int) -> None:
     assert world.store.writes == ["rotate"], "which wrote nothing"
 
 
-@pytest.mark.parametrize("generations", [1, 2])
+@pytest.mark.parametrize("rotations", [1, 2])
 def test_no_grace_at_all(rotations: int) -> None:
     """With 0, the second of two is a thief, and the current generation is taken at once."""
     world = World(grace=timedelta(0))
