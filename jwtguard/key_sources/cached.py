@@ -39,7 +39,7 @@ from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.algorithms import ALGORITHMS, allow_list
 from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
 from jwtguard.core.validation import Problems
-from jwtguard.key_sources.background import Errand, Errands
+from jwtguard.key_sources.background import BackgroundFetch, BackgroundFetches
 from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
     TIMEOUT,
@@ -160,12 +160,14 @@ class FetchedKeys(ABC):
         problems.raise_all()
         self._address = address
         self._clock = clock
-        self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}")
+        self._background_fetches = BackgroundFetches(
+            is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}"
+        )
         # Guards what follows where it is written; readers take what they find, each a value that is never changed.
         self._lock = Lock("keys")
         self._good: _Good | None = None
         self._attempt: _Attempt | None = None
-        self._errand: Errand[None] | None = None
+        self._background_fetch: BackgroundFetch[None] | None = None
         self._skew: float | None = None
         self._replacement_sought_at: float | None = None
 
@@ -270,7 +272,7 @@ class FetchedKeys(ABC):
             yield from self._refreshed(None, even_if_available=True)
 
     def _refreshed(self, kid: str | None, *, even_if_available: bool = False) -> Steps[JWKSet]:
-        yield from self._errands.preparing()
+        yield from self._background_fetches.preparing()
         keys, is_joined = yield from self._fetched(kid, even_if_available=even_if_available)
         if kid is not None and kid not in keys and is_joined:
             # A fetch that was under way when the caller came may have been answered before the key was there.
@@ -284,14 +286,16 @@ class FetchedKeys(ABC):
             keys = self._living(now)
             if keys is not None and not even_if_available and (kid is None or kid in keys):
                 return keys, False  # Another caller fetched them since this one looked.
-            errand = self._errand
-            is_joined = errand is not None and errand.is_under_way()
+            background_fetch = self._background_fetch
+            is_joined = background_fetch is not None and background_fetch.is_under_way()
             if not is_joined:
                 searching = keys is not None and not even_if_available
-                errand = self._start(searching=searching) if self._may_start(now, searching=searching) else None
-        if errand is not None:
+                background_fetch = (
+                    self._start(searching=searching) if self._may_start(now, searching=searching) else None
+                )
+        if background_fetch is not None:
             try:
-                yield Wait(errand.future, timeout=errand.wait_seconds())
+                yield Wait(background_fetch.future, timeout=background_fetch.wait_seconds())
             except (TimeoutError, RuntimeError):  # Not ended in its time, or never begun: the keys are unknown.
                 raise self._unavailable() from None
         keys, attempt = self._living(self._clock()), self._attempt
@@ -302,21 +306,21 @@ class FetchedKeys(ABC):
         return keys, is_joined  # Without `kid`, on the word of a fetch that is young enough (rule 5).
 
     def _replaced(self, keys: JWKSet) -> Steps[JWKSet | None]:
-        yield from self._errands.preparing()
+        yield from self._background_fetches.preparing()
         with self._lock:
             now = self._clock()
-            good, errand = self._good, self._errand
+            good, background_fetch = self._good, self._background_fetch
             if good is None or good.keys is not keys:
                 return self._living(now)  # They were replaced since the caller looked.
-            if errand is None or not errand.is_under_way():
-                errand = None
+            if background_fetch is None or not background_fetch.is_under_way():
+                background_fetch = None
                 if self._may_seek_replacement(good, now):
                     self._replacement_sought_at = now
-                    errand = self._start(searching=False)
-        if errand is None:
+                    background_fetch = self._start(searching=False)
+        if background_fetch is None:
             return None
         try:
-            yield Wait(errand.future, timeout=errand.wait_seconds())
+            yield Wait(background_fetch.future, timeout=background_fetch.wait_seconds())
         except (TimeoutError, RuntimeError):
             return None
         newer = self._living(self._clock())
@@ -334,8 +338,8 @@ class FetchedKeys(ABC):
 
     def _may_start(self, now: float, *, searching: bool) -> bool:
         """Whether a fetch may start: none is under way, and the cool-down has passed where one counts (rule 4)."""
-        errand = self._errand
-        if errand is not None and errand.is_under_way():
+        background_fetch = self._background_fetch
+        if background_fetch is not None and background_fetch.is_under_way():
             return False
         attempt = self._attempt
         if attempt is None:
@@ -347,15 +351,15 @@ class FetchedKeys(ABC):
         searched_at = attempt.searched_at
         return not (searching and searched_at is not None and 0 <= now - searched_at < self._cool_down)
 
-    def _start(self, *, searching: bool) -> Errand[None]:
-        errand: Errand[None] = Errand(self._timeout)
+    def _start(self, *, searching: bool) -> BackgroundFetch[None]:
+        background_fetch: BackgroundFetch[None] = BackgroundFetch(self._timeout)
         begun_at = self._clock()
         attempt = self._attempt
         searched_at = begun_at if searching else None if attempt is None else attempt.searched_at
-        self._errand = errand
-        if not self._errands.start(errand, lambda: Flow(self._perform(begun_at, searched_at))):
+        self._background_fetch = background_fetch
+        if not self._background_fetches.start(background_fetch, lambda: Flow(self._perform(begun_at, searched_at))):
             self._fail(searched_at, "no thread or event loop to fetch them on")
-        return errand
+        return background_fetch
 
     def _perform(self, begun_at: float, searched_at: float | None) -> Steps[None]:
         deadline = time.monotonic() + self._timeout

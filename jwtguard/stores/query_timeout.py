@@ -3,8 +3,8 @@
 >>> import socket
 >>> from types import SimpleNamespace
 >>> here, there = socket.socketpair()
->>> patience = Patience(0.01)
->>> with patience.waiting(lambda: SimpleNamespace(fileno=here.fileno)):
+>>> query time-out = QueryTimeout(0.01)
+>>> with query time-out.waiting(lambda: SimpleNamespace(fileno=here.fileno)):
 ...     here.recv(1)  # `there` never says anything
 b''
 >>> here.close(), there.close()
@@ -32,10 +32,10 @@ TIMEOUT = timedelta(seconds=5)
 Line: TypeAlias = Callable[[], Any]
 """Gives the driver's connection as it is now."""
 _LOOKS = 5
-"""How often it is looked, until patience is out, whether an answer has come."""
+"""How often it is looked, until query time-out is out, whether an answer has come."""
 
 
-class Patience:
+class QueryTimeout:
     """Cuts connections whose answer is overdue by `limit` seconds, by a thread that ends with the last call."""
 
     __slots__ = ("_came", "_names", "_thread", "_waiting", "limit")
@@ -62,7 +62,7 @@ class Patience:
             self._waiting.pop(name, None)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._watch, name="jwtguard patience", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="jwtguard query time-out", daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
@@ -83,14 +83,14 @@ class Patience:
                 cut(line)
 
 
-def patience(limit: timedelta) -> Patience:
-    """The patience of a store; raises `ConfigurationError` if `limit` is not a time, of a millisecond or more."""
+def query_timeout(limit: timedelta) -> QueryTimeout:
+    """The query time-out of a store; raises `ConfigurationError` if `limit` is not a time, of a millisecond or more."""
     problems = Problems()
     after = problems.seconds("timeout", limit)
     if not problems and after < 0.001:
         problems.append(f"timeout is how long the database may take to answer, found {limit!r}")
     problems.raise_all()
-    return Patience(after)
+    return QueryTimeout(after)
 
 
 def cut(line: Line) -> None:

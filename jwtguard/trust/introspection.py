@@ -38,7 +38,7 @@ from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.core.validation import Problems
-from jwtguard.key_sources.background import Errand, Errands
+from jwtguard.key_sources.background import BackgroundFetch, BackgroundFetches
 from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
     TIMEOUT,
@@ -150,12 +150,14 @@ class Introspection:
         self._kind = kind
         self._cache_size = cache_size
         self._max_in_flight = max_in_flight
-        self._errands = Errands(is_async=is_async(self._fetcher), name=f"jwtguard introspection at {endpoint}")
+        self._background_fetches = BackgroundFetches(
+            is_async=is_async(self._fetcher), name=f"jwtguard introspection at {endpoint}"
+        )
         self._lock = Lock("introspection")
         # Apart, so that garbage cannot push out the tokens of those who are logged in.
         self._active: dict[bytes, _Answer] = {}
         self._inactive: dict[bytes, _Answer] = {}
-        self._under_way: dict[bytes, Errand[_Answer]] = {}
+        self._under_way: dict[bytes, BackgroundFetch[_Answer]] = {}
         self.last_error: str | None = None
         """Why the latest question was not answered, or None if it was: for a health check."""
 
@@ -186,17 +188,21 @@ class Introspection:
         return VerifiedToken(header=JOSEHeader(), claims=answer.claims, sha256=sha256, policy=policy)
 
     def _asking(self, text: str, sha256: bytes, clock: Callable[[], float]) -> Steps[_Answer]:
-        yield from self._errands.preparing()
+        yield from self._background_fetches.preparing()
         with self._lock:
-            self._under_way = {name: errand for name, errand in self._under_way.items() if errand.is_under_way()}
-            errand = self._under_way.get(sha256)
-            if errand is None:
+            self._under_way = {
+                name: background_fetch
+                for name, background_fetch in self._under_way.items()
+                if background_fetch.is_under_way()
+            }
+            background_fetch = self._under_way.get(sha256)
+            if background_fetch is None:
                 if len(self._under_way) >= self._max_in_flight:
                     raise UnavailableError("introspection_busy", retry_after=1)
-                errand = self._under_way[sha256] = Errand(self._timeout)
-                self._errands.start(errand, lambda: Flow(self._ask(text, sha256, clock)))
+                background_fetch = self._under_way[sha256] = BackgroundFetch(self._timeout)
+                self._background_fetches.start(background_fetch, lambda: Flow(self._ask(text, sha256, clock)))
         try:
-            answer: _Answer = yield Wait(errand.future, timeout=errand.wait_seconds())
+            answer: _Answer = yield Wait(background_fetch.future, timeout=background_fetch.wait_seconds())
             return answer
         except (FetchError, TimeoutError, RuntimeError) as error:
             self.last_error = str(error) or "it did not answer in time"

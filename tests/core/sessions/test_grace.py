@@ -1,4 +1,4 @@
-"""How old a turn is, and how long the grace time may be."""
+"""How old a generation is, and how long the grace time may be."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from jwtguard import ConfigurationError
-from jwtguard.core.sessions.grace import age_at_arrival, age_of_turn, checked_grace, longest_grace
-from jwtguard.core.sessions.store_protocol import Session, Taken
+from jwtguard.core.sessions.grace import age_at_arrival, age_of_rotation, checked_grace, longest_grace
+from jwtguard.core.sessions.store_protocol import RotationResult, Session
 from jwtguard.core.validation import Problems
 from tests.core.session_world import World, token_issuer
 
@@ -19,14 +19,14 @@ NEVER = float("inf")
     ("now", "age"),
     [(1000, 0), (1000.5, 0.5), (5000, 4000), (999.8, 0), (940, 0), (939.9, NEVER), (-3000, NEVER)],
 )
-def test_the_age_of_a_turn(now: float, age: float) -> None:
+def test_the_age_of_a_rotation(now: float, age: float) -> None:
     """A small negative age is 0; a clock set back by more than a minute says nothing."""
-    assert age_of_turn(1000, now=now) == age
+    assert age_of_rotation(1000, now=now) == age
 
 
-def test_a_turn_that_no_rotation_made() -> None:
+def test_a_rotation_that_no_rotation_made() -> None:
     """Its age is infinite: nothing can be replayed."""
-    assert age_of_turn(None, now=0) == NEVER
+    assert age_of_rotation(None, now=0) == NEVER
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_the_age_at_arrival(refreshed_at: float | None, age: float, expected: fl
         refreshed_at=refreshed_at,
         expires_at=9000,
     )
-    taken = Taken(is_taken=False, session=session, age=age)
+    taken = RotationResult(is_rotated=False, session=session, age=age)
     assert age_at_arrival(taken, arrived_at=100, called_at=105, answered_at=125) == expected
 
 
 def test_no_row_has_no_age() -> None:
     """A row that does not exist has no age."""
-    assert age_at_arrival(Taken(is_taken=False), arrived_at=1, called_at=2, answered_at=3) == NEVER
+    assert age_at_arrival(RotationResult(is_rotated=False), arrived_at=1, called_at=2, answered_at=3) == NEVER
 
 
 @pytest.mark.parametrize(
