@@ -353,7 +353,7 @@ def test_a_loser_of_a_rotation(
         bench = _bench(DjangoStore(using))
         session_id = bench.create()
         write = failing(1, cause)
-        monkeypatch.setattr(store_module, "write_turn", lambda *_, **__: write())
+        monkeypatch.setattr(store_module, "write_rotation", lambda *_, **__: write())
         rotation = RotationRequest(session_id=session_id, generation=0)
         if is_lost:
             taken = bench.store.rotate(rotation, now=bench.now, grace=0, idle_lifetime=60)

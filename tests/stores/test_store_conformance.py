@@ -16,7 +16,7 @@ WRONG = """
 import time
 from dataclasses import replace
 import pytest
-from jwtguard.core.sessions.store_protocol import Taken
+from jwtguard.core.sessions.store_protocol import RotationResult
 from jwtguard.stores.memory import MemoryStore
 from jwtguard.testing import StoreConformance
 

@@ -138,12 +138,6 @@ class TokenVerifier:
         self._cache: dict[bytes, _CacheEntry] = {}
         self._headers: dict[bytes, JOSEHeader] = {}
 
-    def cached(self, text: str) -> VerifiedToken | None:
-        """The cached result for `text`, if it is still valid; if None, call `verify`."""
-        if not self._cache or type(text) is not str or len(text) > self.max_token_bytes or not text.isascii():
-            return None
-        return self._cached(hashlib.sha256(text.encode()).digest(), self._clock())
-
     def _cached(self, sha256: bytes, now: float) -> VerifiedToken | None:
         entry = self._cache.get(sha256)
         if entry is None:
