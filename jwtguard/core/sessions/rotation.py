@@ -110,11 +110,11 @@ class PreparedRefresh:
         session, generation = self._usable(row), self.token.generation
         if generation == session.generation:
             # The current generation, made a moment ago: two tabs that share it, one of which was late.
-            self._tell("replayed", "current_turn")
+            self._tell("replayed", "current_generation")
             return self._tokens.answer(self.token, self._grants, now=self._now)
         if generation == session.generation - 1 and age < self._grace:
             # The generation just before: the answer to the first request was lost, or a second tab came at once.
-            self._tell("replayed", "previous_turn")
+            self._tell("replayed", "previous_generation")
             return self.answer
         yield from asking(self._store.revoke, self.token.session_id, now=self._clock())
         if generation > session.generation:

@@ -51,18 +51,18 @@ GIVEN: list[tuple[int, float, int, tuple[str, str], int]] = [
     (1, GRACE, 1, ("refreshed", "refreshed"), 2),
     (3, 3600, 3, ("refreshed", "refreshed"), 4),
     # The current generation, made by a rotation less than the grace time ago: replayed, the same generation.
-    (1, 0, 1, ("replayed", "current_turn"), 1),
-    (1, GRACE - 0.001, 1, ("replayed", "current_turn"), 1),
-    (3, 5, 3, ("replayed", "current_turn"), 3),
+    (1, 0, 1, ("replayed", "current_generation"), 1),
+    (1, GRACE - 0.001, 1, ("replayed", "current_generation"), 1),
+    (3, 5, 3, ("replayed", "current_generation"), 3),
     # The generation just before, within the grace time: replayed, the next generation again.
-    (1, 0, 0, ("replayed", "previous_turn"), 1),
-    (1, GRACE - 0.001, 0, ("replayed", "previous_turn"), 1),
-    (3, 5, 2, ("replayed", "previous_turn"), 3),
+    (1, 0, 0, ("replayed", "previous_generation"), 1),
+    (1, GRACE - 0.001, 0, ("replayed", "previous_generation"), 1),
+    (3, 5, 2, ("replayed", "previous_generation"), 3),
     # Clocks differ a little, and requests cross: an age down to -60 s is 0.
-    (1, -0.2, 1, ("replayed", "current_turn"), 1),
-    (1, -0.2, 0, ("replayed", "previous_turn"), 1),
-    (1, -60, 1, ("replayed", "current_turn"), 1),
-    (1, -60, 0, ("replayed", "previous_turn"), 1),
+    (1, -0.2, 1, ("replayed", "current_generation"), 1),
+    (1, -0.2, 0, ("replayed", "previous_generation"), 1),
+    (1, -60, 1, ("replayed", "current_generation"), 1),
+    (1, -60, 0, ("replayed", "previous_generation"), 1),
     # A clock that was set back by more is no grace: the current generation is rotated.
     (1, -60.5, 1, ("refreshed", "refreshed"), 2),
     (3, -4000, 3, ("refreshed", "refreshed"), 4),
@@ -205,8 +205,8 @@ def test_a_row_of_another_subject_or_issuer(changes: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("arrives", "presented", "outcome"),
     [
-        (GRACE - 1, 0, ("replayed", "previous_turn")),
-        (0, 0, ("replayed", "previous_turn")),
+        (GRACE - 1, 0, ("replayed", "previous_generation")),
+        (0, 0, ("replayed", "previous_generation")),
         (GRACE, 0, ("reuse_detected", "reuse")),
         (GRACE + 1, 0, ("reuse_detected", "reuse")),
     ],
@@ -441,7 +441,7 @@ def test_a_check_settles_a_replay() -> None:
     calls = list(world.store.calls)
     answer = Flow(prepared.take()).run()
     assert claims_of(answer.refresh_token)["gen"] == 1
-    assert world.told() == ("replayed", "previous_turn")
+    assert world.told() == ("replayed", "previous_generation")
     assert world.store.calls == calls
 
 
