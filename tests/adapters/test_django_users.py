@@ -64,7 +64,10 @@ STRONGER = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *FAST]
 def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The tables of Django's users in a file, which all threads see, and four users."""
     before = connections.settings["default"]["NAME"]
-    # Closing a database in memory does nothing, so the connection that other tests have opened is dropped.
+    # Django does not close a database in memory, so the connection that other tests have opened is closed here.
+    raw = connections["default"].connection
+    if raw is not None:
+        raw.close()
     del connections["default"]
     connections.settings["default"]["NAME"] = str(tmp_path_factory.mktemp("django") / "db.sqlite3")
     try:
