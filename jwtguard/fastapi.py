@@ -65,7 +65,7 @@ from jwtguard.endpoints.asgi import telling_caches
 from jwtguard.endpoints.openapi import security_scheme
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
-from jwtguard.view_metadata import Mark, mark, marks_of
+from jwtguard.view_metadata import ViewMetadata, attach, metadata_of
 
 
 class RefusedRequest(HTTPException):
@@ -88,7 +88,7 @@ class _Dependency:
     def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
         self._guard = guard
         self._checkpoint = checkpoint
-        mark(self, Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard))
+        attach(self, ViewMetadata(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard))
 
     async def __call__(self, connection: HTTPConnection, sent: Response) -> Principal | None:
         # FastAPI adds the header fields of `sent` to the response that it makes of what the route returns.
@@ -314,8 +314,8 @@ def _fastapi_view(
         _check_path(ASGIRequest(request.scope).path, path)
         return await view(request)
 
-    for each in marks_of(view):
-        mark(fastapi_view, each)
+    for each in metadata_of(view):
+        attach(fastapi_view, each)
     return fastapi_view
 
 

@@ -64,7 +64,7 @@ from jwtguard.request_auth import (
     check_guard,
     check_view,
 )
-from jwtguard.view_metadata import Mark, check_order, mark, marks_of, note
+from jwtguard.view_metadata import ViewMetadata, attach, check_order, metadata_of, note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -211,7 +211,7 @@ class FlaskGuard:
         """
         _unused.discard(self)
         checkpoint, fixed = Checkpoint(requirement, tokens_from), self._guard
-        noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=fixed)
+        noted = ViewMetadata(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=fixed)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
             check_view(view, instead="write decorators = [auth.requires(...)] into it")
@@ -229,7 +229,7 @@ class FlaskGuard:
                     with request_auth.admitting(guard, admission.principal):
                         return await async_view(*args, **kwargs)
 
-                mark(guarded_async, noted)
+                attach(guarded_async, noted)
                 note(guarded_async)
                 return cast("Callable[P, R]", guarded_async)
 
@@ -244,7 +244,7 @@ class FlaskGuard:
                 with request_auth.admitting(guard, admission.principal):
                     return view(*args, **kwargs)
 
-            mark(guarded, noted)
+            attach(guarded, noted)
             note(guarded)
             return guarded
 
@@ -287,7 +287,7 @@ class FlaskGuard:
             setattr(view, EXEMPT, self)
         fresh_for = self._settings.get("fresh_for", shipped.FRESH_FOR)
         requirement = shipped.requirement_of(endpoint, fresh_for=fresh_for)
-        mark(view, Mark(requirement=requirement, guard=self._guard, sessions=self._sessions))
+        attach(view, ViewMetadata(requirement=requirement, guard=self._guard, sessions=self._sessions))
         return view
 
     def _endpoints_of(self, guard: Guard) -> shipped.Endpoints | None:
@@ -374,11 +374,11 @@ def _begin_serving(app: flask.Flask, **_: object) -> None:
 def _check_rules(app: flask.Flask, views: Iterable[object]) -> None:
     """Let no request pass while a guard of `app` has rules, and `init_app` was not called, so that they do nothing."""
     guards: dict[FlaskGuard, Guard] = app.extensions.get("jwtguard", {})
-    marks = [each for view in views for each in marks_of(view)]
-    for each in marks:
+    attached = [each for view in views for each in metadata_of(view)]
+    for each in attached:
         if each.guard is not None:
             check_enforced(each.guard, guards.values())
-    if not guards and not marks:
+    if not guards and not attached:
         for unused in _unused:
             unused.check_unused(app)
 

@@ -1,12 +1,12 @@
-"""What `requires` leaves behind: a mark on the guarded view, for tools, and a note of what it was put around.
+"""What `requires` attaches to a guarded view, for tools, and a note of the function that it was put around.
 
 >>> from jwtguard.core.access.requirements import has_role
 >>> def view(): ...
->>> mark(view, Mark(requirement=has_role("admin")))
->>> [each.requirement for each in marks_of(view)]
+>>> attach(view, ViewMetadata(requirement=has_role("admin")))
+>>> [each.requirement for each in metadata_of(view)]
 [has_role('admin')]
 
-Both are written where a view is decorated. Tools list the routes of an application by the marks. The notes tell that
+Both are written where a view is decorated. Tools list the routes of an application by the metadata. The notes tell that
 `requires` stands above the decorator that registers the route, so that the route runs the bare view: an adapter raises
 then, and lets no request pass.
 """
@@ -28,12 +28,12 @@ from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
 
-_PREFIX = "_jwtguard_mark_"
+_PREFIX = "_jwtguard_metadata_"
 _number = itertools.count()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mark:
+class ViewMetadata:
     """What one `requires`, or a route that is shipped with jwtguard, asks of its callers.
 
     `tokens_from` is None where the guard says; `guard` is None where the one in front, or of the settings, decides.
@@ -53,20 +53,22 @@ class Mark:
         return self.sessions is not None
 
 
-def mark(view: object, found: Mark) -> None:
-    """Leave `found` on `view`, beside what its inner decorators left there."""
+def attach(view: object, found: ViewMetadata) -> None:
+    """Attach `found` to `view`, beside what its inner decorators attached."""
     # Each under a name of its own: whatever wraps the view copies its attributes, one by one, and Django's
     # `method_decorator` copies those of the inner method over those of the outer decorator.
     setattr(view, f"{_PREFIX}{next(_number)}", found)
 
 
-def marks_of(view: object) -> tuple[Mark, ...]:
-    """What was left on `view` and on what it wraps, innermost first."""
-    found: dict[str, Mark] = {}
+def metadata_of(view: object) -> tuple[ViewMetadata, ...]:
+    """The metadata of `view` and of what it wraps, innermost first."""
+    found: dict[str, ViewMetadata] = {}
     while view is not None:
         attributes: dict[str, object] = getattr(view, "__dict__", {})
         found |= {
-            name: value for name, value in attributes.items() if name.startswith(_PREFIX) and isinstance(value, Mark)
+            name: value
+            for name, value in attributes.items()
+            if name.startswith(_PREFIX) and isinstance(value, ViewMetadata)
         }
         view = view.func if isinstance(view, functools.partial) else attributes.get("__wrapped__")
     return tuple(found[name] for name in sorted(found, key=lambda name: int(name.removeprefix(_PREFIX))))

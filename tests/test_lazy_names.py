@@ -14,7 +14,7 @@ import pytest
 import jwtguard
 from jwtguard.core.tokens.sentinels import UncheckedType
 from jwtguard.guard import Guard
-from jwtguard.view_metadata import Mark
+from jwtguard.view_metadata import ViewMetadata
 
 PACKAGES = ["jwtguard"]
 packages = pytest.mark.parametrize("package", PACKAGES)
@@ -74,7 +74,7 @@ def test_hints_can_be_resolved() -> None:
     hints = typing.get_type_hints(Guard.__init__)
     assert hints["revocation"] == jwtguard.SessionRevocation | None
     assert hints["introspection"] == jwtguard.Introspection | None
-    assert typing.get_type_hints(Mark)["sessions"] == jwtguard.Sessions | None
+    assert typing.get_type_hints(ViewMetadata)["sessions"] == jwtguard.Sessions | None
     assert typing.get_type_hints(Guard)["rules"] == jwtguard.Rules | UncheckedType | None
 
 

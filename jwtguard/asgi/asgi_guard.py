@@ -32,7 +32,7 @@ from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.guard import Guard
 from jwtguard.request_auth import KEY, RequestAuth, check_guard
-from jwtguard.view_metadata import mark
+from jwtguard.view_metadata import attach
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -84,7 +84,7 @@ class ASGIGuard(FromGuard):
             check_place(root_path.removeprefix(scope.get("app_root_path", root_path)), prefix)
             return response(await self.mounted.answer(endpoint, scope, request_auth_of(scope), request.stream()))
 
-        mark(view, self.mounted.mark_of(endpoint, prefix))
+        attach(view, self.mounted.metadata_of(endpoint, prefix))
         return view
 
     def principal(self, connection: Connection) -> Principal | None:

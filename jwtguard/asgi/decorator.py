@@ -40,7 +40,7 @@ from jwtguard.core.http.token_sources import TokenSource, TokenSubprotocol
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_enforced, check_guard
-from jwtguard.view_metadata import Mark, mark, note
+from jwtguard.view_metadata import ViewMetadata, attach, note
 
 if TYPE_CHECKING:
     pass
@@ -61,12 +61,12 @@ def requires(
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
-    noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
+    noted = ViewMetadata(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
         check_endpoint(endpoint)
         guarded = _guard_endpoint(endpoint, checkpoint, guard)
-        mark(guarded, noted)
+        attach(guarded, noted)
         note(guarded)
         return cast("Callable[P, R]", guarded)
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ForwardRef, get_args, get_origin
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.request_auth import check_view
-from jwtguard.view_metadata import Mark, check_order, marks_of
+from jwtguard.view_metadata import ViewMetadata, check_order, metadata_of
 
 
 def check_endpoint(endpoint: Callable[..., object]) -> None:
@@ -82,11 +82,11 @@ def _routes_in(app: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any app
             waiting += [(below, each, around | {id(part)}) for each in found]
 
 
-def check_endpoints(app: object, check_shipped: Callable[[str, Mark], None] | None = None) -> None:
+def check_endpoints(app: object, check_shipped: Callable[[str, ViewMetadata], None] | None = None) -> None:
     """Raise `ConfigurationError` for a view that is bypassed, or a shipped route whose prefix is written twice.
 
     So it does where FastAPI could not read the annotation that holds `auth.requires(...)`. `check_shipped` is called
-    with each mark of a shipped route and the path below which it was mounted.
+    with the metadata of each shipped route and the path below which it was mounted.
     """
     found = list(_routes_in(app))
     check_order(route.endpoint for _, route in found)
@@ -95,7 +95,7 @@ def check_endpoints(app: object, check_shipped: Callable[[str, Mark], None] | No
         problem for dependant in dependants if dependant is not None for problem in _lost_annotations(dependant)
     )
     for below, route in found:
-        for each in marks_of(route.endpoint):
+        for each in metadata_of(route.endpoint):
             if each.is_shipped:
                 check_place(below, each.prefix)
                 if check_shipped is not None:

@@ -45,7 +45,7 @@ from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
 from jwtguard.guard import Guard
 from jwtguard.request_auth import KEY, Entry, RequestAuth, check_front
-from jwtguard.view_metadata import Mark
+from jwtguard.view_metadata import ViewMetadata
 
 if TYPE_CHECKING:
     from jwtguard.websocket_lifetime import End
@@ -166,7 +166,7 @@ class GuardMiddleware:
             raise
         self._is_in_order = True
 
-    def _check_login(self, below: str, shipped_route: Mark) -> None:
+    def _check_login(self, below: str, shipped_route: ViewMetadata) -> None:
         """Raise `ConfigurationError` for a login of this guard that needs a token itself."""
         rules, path = self.guard.rules, f"{below}{shipped_route.prefix}{shipped_route.path}"
         is_login = shipped_route.path == shipped.LOGIN.path and shipped_route.guard is self.guard

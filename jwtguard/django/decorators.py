@@ -45,7 +45,7 @@ from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_guard, check_view
-from jwtguard.view_metadata import Mark, mark, note
+from jwtguard.view_metadata import ViewMetadata, attach, note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,7 +109,7 @@ def requires(
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
-    noted = Mark(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
+    noted = ViewMetadata(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         check_view(view, instead="decorate what its as_view() returns, as in requires(...)(MyView.as_view())")
@@ -138,7 +138,7 @@ def requires(
                 tell_caches(http, response)
                 return response
 
-            mark(guarded_async, noted)
+            attach(guarded_async, noted)
             note(guarded_async)
             return cast("Callable[P, R]", _exempt(guarded_async))
 
@@ -164,7 +164,7 @@ def requires(
             tell_caches(http, response)
             return response
 
-        mark(guarded, noted)
+        attach(guarded, noted)
         note(guarded)
         return cast("Callable[P, R]", _exempt(guarded))
 
@@ -209,7 +209,7 @@ def _is_exempt(request: HttpRequest, view: Callable[..., Any]) -> bool:
     """Whether the project took the view out of CSRF protection, below our decorator or above it."""
     routed = view if request.resolver_match is None else request.resolver_match.func
     marked = any(getattr(function, "csrf_exempt", False) not in {False, _EXEMPT} for function in (view, routed))
-    # `csrf_exempt` around our decorator copies our mark over its own, but is still there.
+    # `csrf_exempt` around our decorator copies our metadata over its own, but is still there.
     return marked or _is_exempting(inspect.unwrap(routed, stop=_is_exempting))
 
 

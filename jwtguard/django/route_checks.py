@@ -22,7 +22,7 @@ from jwtguard.django.settings import default_guard, guard_problems
 from jwtguard.django.shipped_pattern import has_route_settings
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.request_auth import check_enforced
-from jwtguard.view_metadata import bypassed, marks_of
+from jwtguard.view_metadata import bypassed, metadata_of
 
 
 @checks.register(checks.Tags.security)
@@ -67,7 +67,7 @@ def _unenforced(views: Iterable[tuple[str, object]]) -> Iterator[str]:
         with suppress(ConfigurationError):
             in_front.append(default_guard())
     for _, view in views:
-        for each in marks_of(view):
+        for each in metadata_of(view):
             if each.guard is not None:
                 try:
                     check_enforced(each.guard, [guard for guard in in_front if guard is not None])
@@ -78,7 +78,7 @@ def _unenforced(views: Iterable[tuple[str, object]]) -> Iterator[str]:
 def _doubled(views: Iterable[tuple[str, object]]) -> Iterator[str]:
     """The shipped routes whose prefix is written twice."""
     for route, view in views:
-        for each in marks_of(view):
+        for each in metadata_of(view):
             if each.is_shipped and each.prefix:
                 try:
                     check_place(path_before(route, each.prefix), each.prefix)

@@ -32,7 +32,7 @@ from jwtguard.django.shipped_pattern import ShippedPattern
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
 from jwtguard.endpoints.mounting import check_place
 from jwtguard.request_auth import EXEMPT
-from jwtguard.view_metadata import Mark, mark
+from jwtguard.view_metadata import ViewMetadata, attach
 
 _LONGEST_NAME = 254
 """Characters, where the model says nothing: as in Django's form."""
@@ -81,9 +81,9 @@ def _view(endpoints: Endpoints, endpoint: Endpoint, prefix: str) -> Callable[...
     if endpoint.is_exempt:
         setattr(chosen, EXEMPT, endpoints.guard)
     requirement = endpoints.requirement(endpoint)
-    mark(
+    attach(
         chosen,
-        Mark(
+        ViewMetadata(
             requirement=requirement,
             guard=endpoints.guard,
             sessions=endpoints.sessions,

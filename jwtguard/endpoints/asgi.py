@@ -26,7 +26,7 @@ from jwtguard.endpoints.mounting import endpoints_of
 from jwtguard.endpoints.withholding import withhold_from_scope
 from jwtguard.guard import Guard
 from jwtguard.request_auth import RequestAuth, finishing
-from jwtguard.view_metadata import Mark
+from jwtguard.view_metadata import ViewMetadata
 
 T = TypeVar("T")
 Message: TypeAlias = MutableMapping[str, Any]
@@ -75,10 +75,10 @@ class MountedRoutes:
         """Whether there are none, and none to come: then nothing below has anything to say."""
         return self._endpoints is None
 
-    def mark_of(self, endpoint: shipped.Endpoint, prefix: str) -> Mark:
+    def metadata_of(self, endpoint: shipped.Endpoint, prefix: str) -> ViewMetadata:
         """The metadata on the view of a route, for tools that list routes."""
         fresh_for = self._settings.get("fresh_for", shipped.FRESH_FOR)
-        return Mark(
+        return ViewMetadata(
             requirement=shipped.requirement_of(endpoint, fresh_for=fresh_for),
             guard=self._guard,
             sessions=self._sessions,

@@ -17,7 +17,7 @@ from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.guard import Guard
-from jwtguard.view_metadata import Mark
+from jwtguard.view_metadata import ViewMetadata
 
 AccessCheckKind: TypeAlias = Literal["rule", "default", "refused", "decorator", "dependency", "shipped", "third_party"]
 """A middleware gives `rule`, `default` and `refused` (an ambiguous path); `third_party` is from another library."""
@@ -69,22 +69,22 @@ class AccessCheck:
         return tuple(map(place_of, sources or ()))
 
 
-def access_check_of(mark: Mark, *, guard: Guard | None, kind: AccessCheckKind = "decorator") -> AccessCheck:
-    """The check that a mark on a view stands for; `guard` is the one where the mark names none."""
+def access_check_of(metadata: ViewMetadata, *, guard: Guard | None, kind: AccessCheckKind = "decorator") -> AccessCheck:
+    """The check that the metadata of a view stands for; `guard` is used where the metadata names none."""
     return AccessCheck(
-        kind="shipped" if mark.is_shipped else kind,
-        requirement=mark.requirement,
-        guard=mark.guard or guard,
-        tokens_from=mark.tokens_from,
-        sessions=mark.sessions,
+        kind="shipped" if metadata.is_shipped else kind,
+        requirement=metadata.requirement,
+        guard=metadata.guard or guard,
+        tokens_from=metadata.tokens_from,
+        sessions=metadata.sessions,
     )
 
 
 def access_checks_of(
-    marks: Iterable[Mark], *, guard: Guard | None, kind: AccessCheckKind = "decorator"
+    attached: Iterable[ViewMetadata], *, guard: Guard | None, kind: AccessCheckKind = "decorator"
 ) -> Iterator[AccessCheck]:
     """The access checks of a view, outermost first."""
-    return (access_check_of(mark, guard=guard, kind=kind) for mark in reversed(tuple(marks)))
+    return (access_check_of(metadata, guard=guard, kind=kind) for metadata in reversed(tuple(attached)))
 
 
 def place_of(source: TokenSource) -> str:

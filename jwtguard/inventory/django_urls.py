@@ -26,7 +26,7 @@ from jwtguard.inventory.access_check import AccessCheck, access_checks_of, third
 from jwtguard.inventory.route import ANY, DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, Part, PathTemplate
 from jwtguard.request_auth import EXEMPT
-from jwtguard.view_metadata import marks_of
+from jwtguard.view_metadata import metadata_of
 
 _PARAMETER = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 _PLAIN = re.compile(r"(?:[\w\-/~@:,;=!&' ]|\\[^\w])*")
@@ -130,7 +130,7 @@ def _access_checks_by_method(view: Any, place: Place) -> dict[str, tuple[AccessC
 
 
 def _access_checks(view: object, place: Place) -> Iterator[AccessCheck]:
-    return access_checks_of(marks_of(view), guard=place.guard or _default_guard())
+    return access_checks_of(metadata_of(view), guard=place.guard or _default_guard())
 
 
 def _default_guard() -> Guard | None:

@@ -19,7 +19,7 @@ from jwtguard.inventory.access_check import AccessCheck, access_checks_of, third
 from jwtguard.inventory.route import DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
 from jwtguard.request_auth import EXEMPT
-from jwtguard.view_metadata import marks_of
+from jwtguard.view_metadata import metadata_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -63,11 +63,11 @@ def _methods(rule: Rule) -> list[str]:
 
 def _access_checks(view: Any, method: str, place: Place) -> tuple[AccessCheck, ...]:  # noqa: ANN401 - whatever the application made
     """Of the view, and of the method of a class that answers."""
-    found = [*third_party_checks(view), *access_checks_of(marks_of(view), guard=place.guard)]
+    found = [*third_party_checks(view), *access_checks_of(metadata_of(view), guard=place.guard)]
     view_class = getattr(view, "view_class", None)
     for name in ("dispatch_request", method.lower()):
         inner = getattr(view_class, name, None)
-        found += [*third_party_checks(inner), *access_checks_of(marks_of(inner), guard=place.guard)]
+        found += [*third_party_checks(inner), *access_checks_of(metadata_of(inner), guard=place.guard)]
     return tuple(found)
 
 

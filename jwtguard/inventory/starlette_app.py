@@ -22,7 +22,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.inventory.access_check import AccessCheck, access_checks_of, third_party_checks
 from jwtguard.inventory.route import ANY, DiscoveredRoute, Place
 from jwtguard.inventory.template import Parameter, PathTemplate
-from jwtguard.view_metadata import marks_of
+from jwtguard.view_metadata import metadata_of
 
 Walk: TypeAlias = Callable[[Any, Place], Iterable[DiscoveredRoute]]
 """Yields the routes of a mounted application."""
@@ -131,7 +131,7 @@ def _unpacked(endpoint: Any) -> Any:  # noqa: ANN401 - see above
 
 
 def _access_checks(view: object, place: Place) -> tuple[AccessCheck, ...]:
-    return (*third_party_checks(view), *access_checks_of(marks_of(view), guard=place.guard))
+    return (*third_party_checks(view), *access_checks_of(metadata_of(view), guard=place.guard))
 
 
 def _dependencies(route: Any, place: Place) -> Iterator[AccessCheck]:  # noqa: ANN401 - see above
@@ -139,7 +139,7 @@ def _dependencies(route: Any, place: Place) -> Iterator[AccessCheck]:  # noqa: A
     waiting = list(getattr(getattr(route, "dependant", None), "dependencies", ()))
     while waiting:
         dependency = waiting.pop(0)
-        found = tuple(access_checks_of(marks_of(dependency.call), guard=place.guard, kind="dependency"))
+        found = tuple(access_checks_of(metadata_of(dependency.call), guard=place.guard, kind="dependency"))
         yield from found
         if not found and _is_security(dependency.call):
             yield AccessCheck(kind="third_party", name=f"FastAPI's {type(dependency.call).__name__}")
@@ -184,7 +184,7 @@ def _annotations(call: object) -> dict[str, Any]:
 
 def _is_ours(dependency: Any) -> bool:  # noqa: ANN401 - FastAPI's
     """Whether it is `auth.requires(...)`, or built on one."""
-    return bool(marks_of(dependency.call)) or any(map(_is_ours, dependency.dependencies))
+    return bool(metadata_of(dependency.call)) or any(map(_is_ours, dependency.dependencies))
 
 
 def _is_security(call: object) -> bool:
