@@ -70,7 +70,7 @@ CLAIMS: Mapping[str, Meaning] = {
     "permissions": Meaning("Permissions", "What the subject may do, for has_permission(…)."),
     "authorization_details": Meaning("Authorization details", "What was granted, in detail (RFC 9396)."),
     # jwtguard's sessions
-    "gen": Meaning("Turn", "Of a refresh token of jwtguard: how often its session was refreshed."),
+    "gen": Meaning("Generation", "Of a refresh token of jwtguard: how often its session was refreshed."),
     # OpenID Connect Core
     "azp": Meaning("Authorized party", "The client that the token was made for."),
     "sid": Meaning("Session", "The login that it belongs to: ending that session ends the token."),

@@ -1,11 +1,11 @@
 """BackgroundFetches: flows that run apart from their callers, so that many can wait for one and each may stop waiting.
 
->>> def background fetch():
+>>> def background_fetch():
 ...     return "done"
 ...     yield
 >>> runner = BackgroundFetches(is_async=False, name="example")
 >>> under_way = BackgroundFetch(5.0)
->>> runner.start(under_way, lambda: Flow(background fetch())), under_way.future.result()
+>>> runner.start(under_way, lambda: Flow(background_fetch())), under_way.future.result()
 (True, 'done')
 
 A blocking fetcher runs on a daemon thread of its own, an async one as a task of the event loop it first ran on. No

@@ -1,6 +1,6 @@
 """Sessions in this process's memory: for tests, and for trying things out. They end with the process.
 
->>> from jwtguard.core.sessions.store_protocol import NewSession, Turn
+>>> from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest
 >>> store = MemoryStore()
 >>> store.create(
 ...     NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0

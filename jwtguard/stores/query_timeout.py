@@ -3,8 +3,8 @@
 >>> import socket
 >>> from types import SimpleNamespace
 >>> here, there = socket.socketpair()
->>> query time-out = QueryTimeout(0.01)
->>> with query time-out.waiting(lambda: SimpleNamespace(fileno=here.fileno)):
+>>> query_timeout = QueryTimeout(0.01)
+>>> with query_timeout.waiting(lambda: SimpleNamespace(fileno=here.fileno)):
 ...     here.recv(1)  # `there` never says anything
 b''
 >>> here.close(), there.close()

@@ -2,7 +2,7 @@
 
 >>> import tempfile
 >>> from sqlalchemy import create_engine
->>> from jwtguard.core.sessions.store_protocol import NewSession, Turn
+>>> from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     engine = create_engine(f"sqlite:///{folder}/sessions.db")
 ...     metadata.create_all(engine)  # or a migration: hand `metadata` to Alembic

@@ -1,7 +1,7 @@
 """Sessions in an SQLite file: the default on one machine, safe over threads and processes.
 
 >>> import tempfile
->>> from jwtguard.core.sessions.store_protocol import NewSession, Turn
+>>> from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest
 >>> with tempfile.TemporaryDirectory() as folder, SQLiteStore(f"{folder}/sessions.db") as store:
 ...     store.create(
 ...         NewSession(session_id="s1", issuer="i", subject="user-1", idle_lifetime=60, absolute_lifetime=90), now=0
