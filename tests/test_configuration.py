@@ -533,3 +533,10 @@ def test_problems_of_an_environment(changes: dict[str, str], expected: list[str]
         problems = error.problems
     assert len(problems) == len(expected)
     assert [text for text, problem in zip(expected, problems, strict=True) if text not in problem] == []
+
+
+def test_arguments_without_a_guard_class() -> None:
+    """The problems of the mapping are raised also where no class is given to check the rest."""
+    with pytest.raises(ConfigurationError) as raised:
+        arguments_from_config({"isuer": "https://issuer.example"})
+    assert "isuer" in str(raised.value)

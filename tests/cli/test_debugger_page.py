@@ -188,7 +188,7 @@ def test_claims_are_explained(debugger: DebuggerPage) -> None:
     debugger.paste(token(roles=["admin"], scope=["reports:read"]))
     rows = debugger["payload-members"].locator("> div")
     expect(rows).to_have_count(9)
-    expect(rows.filter(has_text="Whom it is about")).to_contain_text("user-1")
+    expect(rows.filter(has_text="The user or the client")).to_contain_text("user-1")
     expect(rows.filter(has_text="Expires at")).to_contain_text(IN_FIVE_MINUTES)
     expect(rows.filter(has_text="Expires at")).to_contain_text("It was made for 5 min.")
     moment = rows.filter(has_text="Expires at").locator("time").get_attribute("datetime")

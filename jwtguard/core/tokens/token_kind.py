@@ -72,11 +72,6 @@ class TokenKind:
             problems.append(f"types are among {', '.join(sorted(TOKEN_TYPES))}: found {sorted(self.types)}")
         problems.raise_all()
 
-    @property
-    def shows_in_claims(self) -> bool:
-        """Whether `check` has anything to ask."""
-        return bool(self.values or self.not_values or self.without or self.some_of or self.client_claims)
-
     def check_type(self, typ: str | None, usual: frozenset[str] = TOKEN_TYPES) -> None:
         """Check the header's `typ`, which is one of the `usual` or left out unless `types` says otherwise.
 

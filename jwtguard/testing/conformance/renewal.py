@@ -15,7 +15,7 @@ from contextlib import suppress
 import pytest
 
 from jwtguard.testing.conformance.browser import ELSEWHERE, LINK, OTHER_PORT, Browser
-from jwtguard.testing.conformance.raw_clients import Client
+from jwtguard.testing.conformance.raw_clients import Client, RawAnswer
 from jwtguard.testing.conformance.route_sites import RouteSite, route_site
 
 _navigation = pytest.mark.parametrize(
@@ -36,6 +36,10 @@ _navigation = pytest.mark.parametrize(
         ("HEAD", LINK, False),
     ],
 )
+
+
+def _own_page(browser: Browser) -> RawAnswer:
+    return browser.send("GET", "/me")
 
 
 class RenewalConformance:
@@ -150,7 +154,7 @@ class RenewalConformance:
         """With the store down the answer is 503, and it recovers by itself."""
         site, browser = self.logged_in()
         site.store.is_down = True
-        answer = browser.send("GET", "/me")
+        answer = _own_page(browser)
         assert (answer.status, answer.header("Retry-After"), browser.set_cookies) == (503, "5", [])
         site.store.is_down = False
         assert browser.send("GET", "/me").status == 200
