@@ -38,8 +38,11 @@ _navigation = pytest.mark.parametrize(
 )
 
 
-def _own_page(browser: Browser) -> RawAnswer:
-    return browser.send("GET", "/me")
+def _assert_outage_ends(answer: RawAnswer, site: RouteSite, browser: Browser) -> None:
+    """Assert that `answer` is an outage, and that the site answers again once its store does."""
+    assert (answer.status, answer.header("Retry-After"), browser.set_cookies) == (503, "5", [])
+    site.store.is_down = False
+    assert browser.send("GET", "/me").status == 200
 
 
 class RenewalConformance:
@@ -154,10 +157,7 @@ class RenewalConformance:
         """With the store down the answer is 503, and it recovers by itself."""
         site, browser = self.logged_in()
         site.store.is_down = True
-        answer = _own_page(browser)
-        assert (answer.status, answer.header("Retry-After"), browser.set_cookies) == (503, "5", [])
-        site.store.is_down = False
-        assert browser.send("GET", "/me").status == 200
+        _assert_outage_ends(browser.send("GET", "/me"), site, browser)
 
     @_navigation
     def test_from_elsewhere(self, method: str, origin: Sequence[tuple[str, str]] | None, is_renewed: bool) -> None:  # noqa: FBT001
