@@ -161,7 +161,7 @@ def clicks(results: Results) -> str:
 
 
 def rotation(results: Results) -> str:
-    """A generation in each store, beside the raw driver."""
+    """A rotation in each store, beside the raw driver."""
     rows = []
     for group in DATABASES:
         if group in results.groups("rotation"):

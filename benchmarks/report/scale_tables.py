@@ -78,7 +78,7 @@ def weights_table(results: Results) -> str:
             statements = [str(fact["statements"][step]) if name != "memory" else "-" for step in _STEPS]
             weight = fact["bytes_after_a_turn"]
             rows.append((name, f"{fact['bytes']:,}", f"{weight:,}", f"{weight:,} MB", *statements))
-    head = ["", "bytes a session", "after a generation", "a million", *(f"statements of a {step}" for step in _STEPS)]
+    head = ["", "bytes a session", "after a rotation", "a million", *(f"statements of a {step}" for step in _STEPS)]
     return f"{table(head, rows)}\n\nMeasured with {facts['sessions']:,} sessions in each."
 
 

@@ -24,21 +24,13 @@ from jwtguard.request_auth import KEY, RequestAuth
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-
 P = ParamSpec("P")
-
 R = TypeVar("R")
-
 T = TypeVar("T")
-
 Scope: TypeAlias = MutableMapping[str, Any]
-
 Message: TypeAlias = MutableMapping[str, Any]
-
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
-
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013

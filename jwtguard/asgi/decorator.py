@@ -13,7 +13,7 @@ import functools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from jwtguard.asgi.connection import (
     Connection,
@@ -41,9 +41,6 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_enforced, check_guard
 from jwtguard.view_metadata import ViewMetadata, attach, note
-
-if TYPE_CHECKING:
-    pass
 
 
 def requires(

@@ -50,7 +50,6 @@ from jwtguard.view_metadata import ViewMetadata
 if TYPE_CHECKING:
     from jwtguard.websocket_lifetime import End
 
-
 _SHARES = (0.75, 1.0)
 """Within these parts of the longest interval a connection asks again whether its session goes on."""
 

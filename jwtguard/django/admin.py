@@ -74,7 +74,7 @@ class SessionAdmin(_Admin):
 
     @admin.action(description="End the selected sessions", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        """End the chosen sessions: no generation can be taken any more, and guards with revocation refuse their
+        """End the chosen sessions: they cannot be rotated any more, and guards with revocation refuse their
         tokens.
         """
         store, ended = DjangoStore(using=router.db_for_write(Session)), 0
@@ -103,7 +103,7 @@ class SessionAdmin(_Admin):
 
     @admin.display(description="last refreshed", ordering="refreshed_at")
     def last_refreshed(self, session: Session) -> datetime | None:
-        """When the last generation was taken."""
+        """When the session was last rotated."""
         return session.last_refreshed
 
     @admin.display(description="expires", ordering="expires_at")

@@ -52,7 +52,7 @@ class Session(models.Model):
 
     @property
     def last_refreshed(self) -> datetime | None:
-        """When the last generation was taken."""
+        """When the session was last rotated."""
         return None if self.refreshed_at is None else datetime.fromtimestamp(self.refreshed_at, UTC)
 
     @property

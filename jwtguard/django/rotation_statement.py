@@ -3,7 +3,7 @@
 >>> print(rotation_statement("sqlite", graceful=False).strip().splitlines()[0])
 UPDATE jwtguard_session
 
-Everything else goes through the ORM. A generation is taken by every client every few minutes, and by itself costs one
+Everything else goes through the ORM. A generation is rotated by every client every few minutes, and by itself costs one
 round trip. The names are those of `jwtguard.django.models.Session`, and none of them needs quotes anywhere.
 """
 

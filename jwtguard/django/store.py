@@ -9,7 +9,7 @@ DjangoStore(using='default')
 >>> DjangoStore()  # where the project's routers write sessions: `db_for_write`
 DjangoStore()
 
-A generation is taken in autocommit, so a refresh must not run in an atomic block: if that were rolled back, a
+A generation is rotated in autocommit, so a refresh must not run in an atomic block: if that were rolled back, a
 generation that was handed out would be forgotten, or the end of a stolen session undone. Under `ATOMIC_REQUESTS`, put
 `@transaction.non_atomic_requests` on views that refresh; the shipped ones have it. Ending sessions inside a block of
 yours joins it: `end_all` beside the change of a password takes effect with it.

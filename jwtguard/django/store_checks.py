@@ -1,4 +1,5 @@
-"""System checks of the databases that keep sessions: a generation is taken in autocommit, which a project may turn off.
+"""System checks of the databases that keep sessions: a generation is rotated in autocommit, which a project may turn
+off.
 
 >>> [message.id for message in _problems("elsewhere")]
 ['jwtguard.E101']

@@ -5,7 +5,7 @@
 True
 
 Up front everything is checked that a refresh would check, and nothing is taken. The view runs for the caller. Only when
-its response starts is the generation taken: a request that gets no response leaves the client with a token that still
+its response starts the session is rotated: a request that gets no response leaves the client with a token that still
 works.
 """
 
@@ -84,7 +84,7 @@ class SilentRenewal:
 
 
 class PendingRenewal:
-    """A generation to take when the response starts."""
+    """A rotation that is due when the response starts."""
 
     __slots__ = ("_cookies", "_prepared", "_request")
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 GRACE = 1.0
 """Seconds that waiters add to the time-out of a fetch, for what no time-out reaches, such as looking up a name."""
 ABANDONED = 60.0
-"""Seconds after which an background fetch that does not end counts as lost, and another may start."""
+"""Seconds after which a background fetch that does not end counts as lost, and another may start."""
 
 
 class BackgroundFetch(Generic[T]):

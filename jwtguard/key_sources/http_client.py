@@ -17,15 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Call, Steps, is_async
 from jwtguard.core.logs import escaped, quoted
 from jwtguard.key_sources.content_encoding import ContentEncodingError, UnpackedTooLargeError, unpacked
-
-if TYPE_CHECKING:
-    pass
 
 MAX_BYTES = 512 * 1024
 """A body longer than this is refused: real JWK Sets have a few kilobytes."""

@@ -32,7 +32,7 @@ TIMEOUT = timedelta(seconds=5)
 Line: TypeAlias = Callable[[], Any]
 """Gives the driver's connection as it is now."""
 _LOOKS = 5
-"""How often it is looked, until query time-out is out, whether an answer has come."""
+"""How often the watcher looks, before the time-out, whether an answer has come."""
 
 
 class QueryTimeout:

@@ -76,7 +76,7 @@ class Nested:
 
 
 def test_renewed_below_another_application() -> None:
-    """The generation is taken once, with the answer that the client gets."""
+    """The generation is rotated once, with the answer that the client gets."""
     nested = Nested()
     answer = nested.browser.send("GET", "/me")
     assert (answer.status, len(nested.browser.set_cookies), nested.site.store.rotations) == (200, 2, 1)
@@ -100,7 +100,7 @@ def test_no_rotation_for_a_view_that_raises_below_another_application() -> None:
 
 
 def test_refused_by_another_guard_inside() -> None:
-    """A refusal is an answer, so the generation is taken with it: with the refusal, and not with the 500 that it
+    """A refusal is an answer, so the generation is rotated with it: with the refusal, and not with the 500 that it
     replaces."""
     nested = Nested()
     answer = nested.browser.send("GET", "/other/")

@@ -234,7 +234,7 @@ def test_wrong_metadata(provider: Server, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("discovery", [False, True], ids=["jwks", "discovery"])
 def test_hundred_rotations_under_load(provider: Server, discovery: bool) -> None:
     """Each key is published before it signs and stays for a while: no token is refused, from either of two threads."""
-    # With query time-out: a fetch that a busy machine holds up for a second is no rotation gone wrong.
+    # The time-out is long: on a busy machine a fetch may take a second, which is no fault of the rotation.
     site = Site(provider, discovery=discovery, timeout=timedelta(seconds=30))
     keys = [SigningKey.generate("ES256", kid=f"rotation-{n}") for n in range(102)]
     site.publish(*keys[:2])

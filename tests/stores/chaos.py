@@ -1,6 +1,6 @@
 """A history of logins, refreshes and logouts while faults happen to the store, and what may never be in it.
 
-No generation is taken twice (no second branch); no refresh that began after an answered logout succeeds; a refusal
+No generation is rotated twice (no second branch); no refresh that began after an answered logout succeeds; a refusal
 (400) comes only to a session that was ended, or to a generation whose first answer was lost; whatever else happens is
 503.
 """

@@ -1,4 +1,4 @@
-"""What goes wrong between us and Redis: races, crashes, silence; and what a generation costs."""
+"""What goes wrong between us and Redis: races, crashes, silence; and what a rotation costs."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def client(redis_server: Server) -> Iterator[redis.Redis]:
 
 
 def test_a_thousand_at_once(redis_server: Server) -> None:
-    """One generation is taken; all others are the replay of that generation."""
+    """One generation is rotated; all others are the replay of that generation."""
     outcomes, _ = race(partial(opened, redis_server.port), grace=60)
     assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
 
 
 def test_a_thousand_at_once_without_grace(redis_server: Server) -> None:
-    """One generation is taken at most; all others are refused."""
+    """One generation is rotated at most; all others are refused."""
     outcomes, _ = race(partial(opened, redis_server.port), grace=0)
     assert outcomes["event refreshed"] == outcomes["generation 1"] == 1
     assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
@@ -171,7 +171,7 @@ def test_paused(redis_server: Server, client: redis.Redis) -> None:
 
 
 def test_one_trip(redis_server: Server) -> None:
-    """A generation is one command: taken, replayed or refused. So is a look-up."""
+    """A rotation is one command: taken, replayed or refused. So is a look-up."""
     with Proxy(redis_server.port) as proxy, redis.Redis(host=LOOPBACK, port=proxy.port) as client:
         store = RedisStore(client)
         sessions = sessions_on(store, grace=0)

@@ -1,4 +1,4 @@
-"""What goes wrong between us and a database: races, locks, crashes, silence; and what a generation costs."""
+"""What goes wrong between us and a database: races, locks, crashes, silence; and what a rotation costs."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 def test_a_thousand_at_once(engine: Engine, url: str) -> None:
-    """One generation is taken; all others are the replay of that generation."""
+    """One generation is rotated; all others are the replay of that generation."""
     outcomes, _ = race(partial(opened, url), grace=60)
     assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
 
 
 def test_a_thousand_at_once_without_grace(engine: Engine, url: str) -> None:
-    """One generation is taken at most; all others are refused."""
+    """One generation is rotated at most; all others are refused."""
     outcomes, _ = race(partial(opened, url), grace=0)
     assert outcomes["event refreshed"] == outcomes["generation 1"] == 1
     assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
@@ -214,7 +214,7 @@ def test_a_subject_of_many_sessions(engine: Engine, postgresql_server: Server, *
 
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 def test_one_trip(engine: Engine, postgresql_server: Server, driver: str) -> None:
-    """A generation is one statement and one round trip, without a transaction around it."""
+    """A rotation is one statement and one round trip, without a transaction around it."""
 
     async def use(proxy: Proxy, url: str) -> int:
         engine = create_async_engine(url)
@@ -290,7 +290,7 @@ def test_an_engine_in_autocommit(
 
 
 def test_a_lost_race_in_strict_isolation(engine: Engine, url: str) -> None:
-    """The loser of a generation is told the row as it is; who ends a session that was just refreshed ends it."""
+    """The loser of a rotation is told the row as it is; who ends a session that was just refreshed ends it."""
     strict = create_engine(url, connect_args={"options": r"-c default_transaction_isolation=serializable"})
     bench = StoreBench(SQLAlchemyStore(strict), asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()

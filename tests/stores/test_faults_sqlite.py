@@ -31,7 +31,7 @@ def patient(path: Path) -> SQLiteStore:
 
 
 def test_a_thousand_at_once(path: Path) -> None:
-    """One generation is taken; all others are the replay of that generation."""
+    """One generation is rotated; all others are the replay of that generation."""
     outcomes, first = race(partial(patient, path), grace=60)
     assert outcomes == {"generation 1": REFRESHES, "event refreshed": 1, "event replayed": REFRESHES - 1}
     with SQLiteStore(path) as store:
@@ -39,7 +39,7 @@ def test_a_thousand_at_once(path: Path) -> None:
 
 
 def test_a_thousand_at_once_without_grace(path: Path) -> None:
-    """One generation is taken at most; all others are refused, and the session is over."""
+    """One generation is rotated at most; all others are refused, and the session is over."""
     outcomes, first = race(partial(patient, path), grace=0)
     assert outcomes["event refreshed"] == outcomes["generation 1"] == 1
     assert outcomes["reuse"] + outcomes["revoked"] == REFRESHES - 1
@@ -223,7 +223,7 @@ def test_closed_and_used_again(path: Path) -> None:
 
 
 def test_what_reaches_the_disk(path: Path) -> None:
-    """The file is in WAL mode; a generation does not wait for the disk, the end of a session does."""
+    """The file is in WAL mode; a rotation does not wait for the disk, the end of a session does."""
     with SQLiteStore(path) as store:
         sessions = sessions_on(store, grace=0)
         token = sessions.start("user-1").run().refresh_token

@@ -39,8 +39,8 @@ def age_of_rotation(refreshed_at: float | None, *, now: float) -> float:
 def age_at_arrival(taken: RotationResult, *, arrived_at: float, called_at: float, answered_at: float) -> float:
     """The age of the current generation when the request arrived, in seconds.
 
-    A store may need long to answer, and a view may run before a generation is taken: the client could not know, and its
-    request was in time. All three times are the caller's, in seconds since the epoch.
+    A store may need long to answer, and a view may run before a generation is rotated: the client could not know, and
+    its request was in time. All three times are the caller's, in seconds since the epoch.
     """
     refreshed_at = None if taken.session is None else taken.session.refreshed_at
     # A store without a clock of its own counts to the `now` that it was given, which is `called_at`. Any other counts

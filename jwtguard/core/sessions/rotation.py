@@ -34,7 +34,7 @@ from jwtguard.core.sessions.store_protocol import RotationRequest, Session, Sess
 class PreparedRefresh:
     """A refresh that was verified, whose user was loaded and whose tokens are signed: what can fail comes before.
 
-    `answer` is what a taken generation gives. `grace` and `idle_lifetime` are in seconds. `now` is when the request
+    `answer` is the response to a rotation. `grace` and `idle_lifetime` are in seconds. `now` is when the request
     arrived, in seconds since the epoch; `clock` gives the time of each call of the store.
     """
 
@@ -84,7 +84,7 @@ class PreparedRefresh:
         """
         session = self._usable((yield from asking(self._store.find, self.token.session_id, now=self._clock())))
         if session.generation != self.token.generation:
-            # Not the current generation, so there is none to take: what it is, a replay or a theft, is settled at once.
+            # Not the current generation, so nothing is rotated: what it is, a replay or a theft, is settled at once.
             self._settled = yield from self.take()
 
     def take(self) -> Steps[TokenResponse]:

@@ -20,7 +20,7 @@
 ['Firefox on Linux']
 
 The access token is stateless and short-lived. The refresh token is stateful: it names a row and a generation, and a
-generation can be taken once. A second use after the grace time is that of a copy, and the session ends for both.
+generation can be rotated once. A second use after the grace time is that of a copy, and the session ends for both.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class Sessions:
     def refresh(self, refresh_token: str) -> Flow[TokenResponse]:
         """Rotate: a new access token, and the refresh token of the generation after this one.
 
-        Raises `InvalidGrantError` (400) if the session has ended, if the generation was taken before or if the stamp
+        Raises `InvalidGrantError` (400) if the session has ended, if the generation was rotated before or if the stamp
         of the user's grants is another than at login, and `UnavailableError` (503) if `load` or the store fails, with
         nothing written.
         """

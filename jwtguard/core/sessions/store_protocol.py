@@ -121,7 +121,7 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationRequest:
-    """One generation of one session."""
+    """The session and the generation that a client presents."""
 
     session_id: str
     generation: int
@@ -155,7 +155,7 @@ class RotationResult:
     """What became of rotating.
 
     If it was not taken, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
-    generation was taken, as `jwtguard.core.sessions.grace.age_of_rotation` counts them: to the time of that read by
+    generation was rotated, as `jwtguard.core.sessions.grace.age_of_rotation` counts them: to the time of that read by
     the store's own clock, or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set
     back since.
     """

@@ -120,7 +120,7 @@ class RenewalConformance:
             assert (answer.status, browser.set_cookies, site.store.rotations) == (401, [], 0)
 
     def test_a_changed_password_ends_silent_renewal(self) -> None:
-        """A changed password ends the session: the view never runs, and no generation is taken."""
+        """A changed password ends the session: the view never runs, and no generation is rotated."""
         site, browser = self.logged_in()
         site.passwords["alice"] = "looking-glass"
         answer = browser.send("GET", "/me")

@@ -196,7 +196,7 @@ class StoreOutcomeConformance(StoreFixtures):
 
 
 class _Broken:
-    """A store whose connection breaks at the write of a generation."""
+    """A store whose connection breaks at the write of a rotation."""
 
     def __init__(self, store: SessionStore) -> None:
         self.create, self.find, self.list = store.create, store.find, store.list

@@ -210,7 +210,7 @@ class StorePortConformance(StoreFixtures):
         assert 0 <= taken.age < 60
 
     def test_grace(self, bench: StoreBench) -> None:
-        """Within the grace time the current generation is not taken again; without any, it is at once."""
+        """Within the grace time the current generation is not rotated again; without any, it is at once."""
         session_id = bench.create()
         assert bench.take(session_id, 0, grace=60).is_rotated, "the first generation was made by no rotation"
         taken = bench.take(session_id, 1, grace=60)

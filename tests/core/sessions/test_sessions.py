@@ -190,7 +190,7 @@ def test_a_shorter_lifetime_counts_at_once() -> None:
 
 @pytest.mark.parametrize("ahead", [-1e6, -3600, -11, 11, 3600, DAY])
 def test_servers_whose_clocks_differ(ahead: float) -> None:
-    """A generation that one server made is taken by another, and a third after it."""
+    """A generation that one server made is rotated by another, and a third after it."""
     world = World(grace=timedelta(0))
     answer = world.start()
     for now in (NOW + ahead, NOW, NOW + ahead):

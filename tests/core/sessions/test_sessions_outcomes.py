@@ -143,7 +143,7 @@ def test_what_is_over(state: str, presented: int) -> None:
 
 @pytest.mark.parametrize("rotations", [1, 2])
 def test_no_grace_at_all(rotations: int) -> None:
-    """With 0, the second of two is a thief, and the current generation is taken at once."""
+    """With 0, the second of two is a thief, and the current generation is rotated at once."""
     world = World(grace=timedelta(0))
     answer = world.start()
     earlier = answer
@@ -434,7 +434,7 @@ def test_a_check_refuses_what_is_refused(presented: int, ago: float, event: tupl
 
 
 def test_a_check_settles_a_replay() -> None:
-    """The generation just before is none to take: its answer is known, and told once."""
+    """The generation just before is not rotated: its answer is known, and told once."""
     world = Played(1, 5)
     prepared = Flow(world.sessions.prepare(world.text(0))).run()
     Flow(prepared.check()).run()
