@@ -483,6 +483,28 @@ def test_fast_typing_asks_once(page: Page, server: DebuggerServer) -> None:
     assert len(asked) == 1
 
 
+def test_an_edit_is_not_overtaken(page: Page, server: DebuggerServer) -> None:
+    """The verdict is asked for again every ten seconds, and not while an edit waits for its answer."""
+    held: list[Any] = []
+    with watched(page, server) as debugger:
+        page.clock.install(time=NOW)
+        debugger.open()
+        page.clock.pause_at(NOW + 60)
+        debugger.paste(TOKEN)
+        debugger.check_against("secret", SECRET)
+        debugger.sign_with("private")
+        debugger["private-key"].fill("no key")
+        page.clock.run_for(500)
+        debugger.shows("Accepted")
+        page.route("**/api/sign", lambda route: held.append(route))
+        with page.expect_request("**/api/sign"):
+            debugger["payload"].fill('{"sub": "user-2"}')
+            page.clock.run_for(500)
+        page.clock.run_for(15_000)
+        held[0].continue_()
+        expect(debugger["sign-problem"]).to_be_visible()
+
+
 def test_a_server_that_is_gone(debugger: DebuggerPage) -> None:
     """Who ended the program is told, in an alert; nothing pretends to be up to date."""
     debugger.page.route("**/api/*", lambda route: route.abort())

@@ -10,12 +10,13 @@ import { now, setClock } from "./times.js";
 import { endsAt, showVerdict, tick as tickVerdict } from "./verdict.js";
 
 const PAUSE = 120; // Milliseconds without a key until the server is asked.
-const AGAIN = 10; // Seconds after which a verdict is asked for again: sessions end, and keys change.
+const AGAIN = 10_000; // Milliseconds after which a verdict is asked for again: sessions end, and keys change.
 
 const latest = new Latest();
-let timer = 0;
+let timer = 0; // Of the edit that waits for a pause.
+let underWay = 0; // Attempts whose answer has not come.
 let shown = null; // The latest inspection.
-let askedAt = 0;
+let askedAt = 0; // By this machine's clock: the server's may be another.
 
 const token = new Editor($("token-editor"), { colour: tokenColours, onInput: () => soon(inspect) });
 const header = new Editor($("header-editor"), { colour: jsonColours, onInput: () => soon(sign) });
@@ -31,22 +32,25 @@ const signing = new SignForm({
 function soon(act) {
   clearTimeout(timer);
   measure();
-  timer = setTimeout(() => attempt(act), PAUSE);
+  timer = setTimeout(() => { timer = 0; attempt(act); }, PAUSE);
 }
 
 /** Do it, and tell the person what went wrong. */
 async function attempt(act) {
+  underWay += 1;
   try {
     await act();
     problem("alert", null);
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     problem("alert", error.message);
+  } finally {
+    underWay -= 1;
   }
 }
 
 async function inspect() {
-  askedAt = now();
+  askedAt = Date.now();
   const answer = await latest.call("inspect", { token: token.value, check: check.value });
   if (answer) show(answer);
 }
@@ -68,7 +72,7 @@ async function sign({ renew = false } = {}) {
   signing.showProblem(problems.signing);
   if (answer.token === undefined) return;
   token.value = answer.token;
-  askedAt = now();
+  askedAt = Date.now();
   show(answer);
 }
 
@@ -165,8 +169,9 @@ function tick() {
   tickVerdict();
   const state = shown?.verdict.state;
   if (document.hidden || !shown || state === "empty" || shown.verdict.reason === "no_key") return;
+  if (timer || underWay) return; // Only the latest call counts: asking now would give up an edit.
   const isOver = state === "accepted" && endsAt() !== null && endsAt() <= now();
-  if (isOver || now() - askedAt >= AGAIN) attempt(inspect);
+  if (isOver || Date.now() - askedAt >= AGAIN) attempt(inspect);
 }
 
 attempt(async () => {
