@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 from jwtguard.core.errors import UnavailableError
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.sessions.sessions import Sessions
-from jwtguard.core.sessions.store_protocol import SessionStore, asking
+from jwtguard.core.sessions.store_protocol import SessionStore, call_store
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.guard import Guard
 from jwtguard.key_rotation.signing_keys import SigningKeys
@@ -159,7 +159,7 @@ def _age(source: KeySource) -> float | None:
 def _store(store: SessionStore, *, now: float) -> Steps[Part]:
     name = type(getattr(store, "__wrapped__", store)).__name__
     try:
-        yield from asking(store.find, _PROBE, now=now)
+        yield from call_store(store.find, _PROBE, now=now)
     except UnavailableError:
         return Part(name="sessions", status="unavailable", source=name, problem="it does not answer; see the log")
     return Part(name="sessions", status="ok", source=name)

@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from jwtguard.core.errors import JWTGuardError
 from jwtguard.core.flow import Call, Flow, Steps
-from jwtguard.core.sessions.store_protocol import SessionStore, asking
+from jwtguard.core.sessions.store_protocol import SessionStore, call_store
 from jwtguard.doctor.bounded_call import answer_of
 from jwtguard.doctor.context import DoctorContext
 from jwtguard.guard_checks import Finding
@@ -51,7 +51,7 @@ def check_stores_answer(context: DoctorContext) -> Iterator[Finding]:
     """Look for a session that does not exist."""
     for store in context.stores if context.asks_network else ():
         try:
-            answer_of(lambda store=store: Flow(asking(store.find, PROBE, now=0.0)))  # type: ignore[misc]
+            answer_of(lambda store=store: Flow(call_store(store.find, PROBE, now=0.0)))  # type: ignore[misc]
         except (JWTGuardError, TimeoutError) as error:
             cause = error.reason if isinstance(error, JWTGuardError) else error
             yield Finding(

@@ -52,7 +52,7 @@ from jwtguard.endpoints.endpoint import (
     Endpoint,
     requirement_of,
 )
-from jwtguard.endpoints.login import asking, authenticating
+from jwtguard.endpoints.login import answer_of_hook, authenticating
 from jwtguard.endpoints.renewal import PendingRenewal, SilentRenewal
 from jwtguard.endpoints.settings import Authenticate, EndpointSettings, Settings
 from jwtguard.guard import Guard
@@ -178,7 +178,7 @@ class Endpoints:
         username = typed if visit.spell is None else visit.spell(typed)
         password = required_parameter(parameters, "password")
         remember = boolean_parameter(parameters, "remember", default=self._settings.remember)
-        refused = yield from asking(self._settings.before_login, username, visit.request)
+        refused = yield from answer_of_hook(self._settings.before_login, username, visit.request)
         if refused is not None:
             return refused
         subject = yield from authenticating(visit.authenticate, username, password)

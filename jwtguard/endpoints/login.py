@@ -22,7 +22,7 @@ logger = logging.getLogger("jwtguard")
 _SYNC = "a function that is not async"
 
 
-def asking(hook: BeforeLogin | None, username: str, request: HTTPRequest) -> Steps[HTTPResponse | None]:
+def answer_of_hook(hook: BeforeLogin | None, username: str, request: HTTPRequest) -> Steps[HTTPResponse | None]:
     """What `before_login` has to say: an answer, or nothing. What it raises is the application's own."""
     if hook is None:
         return None

@@ -149,7 +149,7 @@ class RedisSessions:
         if answer is None:
             return RotationResult(is_rotated=False)
         row, now = _row(rotation.session_id, answer)
-        return row.not_taken(now)
+        return row.not_rotated(now)
 
     @flow
     def find(self, session_id: str) -> Steps[Session | None]:

@@ -1,7 +1,7 @@
 """A row of the table `jwtguard_session`, and what it says about a session at a given time.
 
 >>> row = Row("s1", "i", "user-1", None, 3, 1000.0, 1005.0, None, 1065.0, 1090.0)
->>> row.session(1010.0).state, row.not_taken(1010.0).age
+>>> row.session(1010.0).state, row.not_rotated(1010.0).age
 ('alive', 5.0)
 """
 
@@ -47,7 +47,7 @@ class Row(NamedTuple):
             state="revoked" if self.revoked_at is not None else "alive" if now < self.expires_at else "expired",
         )
 
-    def not_taken(self, now: float) -> RotationResult:
+    def not_rotated(self, now: float) -> RotationResult:
         """The result for a rotation at `now` that changed no row."""
         return RotationResult(
             is_rotated=False, session=self.session(now), age=age_of_rotation(self.refreshed_at, now=now)

@@ -220,7 +220,7 @@ class SessionStatements:
         if found is None:
             return RotationResult(is_rotated=False)
         row, read_at = _row(found)
-        return row.not_taken(read_at)
+        return row.not_rotated(read_at)
 
     def find(self, connection: Connection, session_id: str, now: float) -> Session | None:
         """The session of this id."""

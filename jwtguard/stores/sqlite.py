@@ -168,7 +168,7 @@ class SQLiteStore:
             if connection.execute(_ROTATE, values).rowcount:
                 return RotationResult(is_rotated=True)
             found = connection.execute(_FIND, (rotation.session_id,)).fetchone()
-        return RotationResult(is_rotated=False) if found is None else Row(*found).not_taken(now)
+        return RotationResult(is_rotated=False) if found is None else Row(*found).not_rotated(now)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from jwtguard import Introspection, RemoteJWKSet, SigningKey
-from jwtguard.doctor import bounded_call as asking
+from jwtguard.doctor import bounded_call
 from jwtguard.doctor.provider import check_introspection, check_providers
 from tests.doctor.contexts import codes, context
 from tests.key_sources.server import Server, answer, hang, serving
@@ -126,7 +126,7 @@ def test_what_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         yield Call(release.wait)
 
     with pytest.raises(TimeoutError, match=r"no answer within 0\.01 s"):
-        asking.answer_of(lambda: Flow(steps()), timeout=0.01)
+        bounded_call.answer_of(lambda: Flow(steps()), timeout=0.01)
     release.set()
 
 
@@ -152,6 +152,6 @@ def test_what_can_only_be_awaited() -> None:
         raise ConfigurationError("wrong")
         yield
 
-    assert asking.answer_of(lambda: Flow(steps())) == "awaited, and blocking"
+    assert bounded_call.answer_of(lambda: Flow(steps())) == "awaited, and blocking"
     with pytest.raises(ConfigurationError, match="wrong"):
-        asking.answer_of(lambda: Flow(wrong()))
+        bounded_call.answer_of(lambda: Flow(wrong()))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from jwtguard.core.errors import UnavailableError
 from jwtguard.core.flow import Steps, Wait
 from jwtguard.core.forks import Lock, tell_child
-from jwtguard.core.sessions.store_protocol import MaybeAsync, Session, SessionStore, asking
+from jwtguard.core.sessions.store_protocol import MaybeAsync, Session, SessionStore, call_store
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -117,7 +117,7 @@ class LookUps:
         while True:
             gathering, leads = self._gather(session_id) if find_many is not None else (None, False)
             if find_many is None or gathering is None:
-                return (yield from self._counted(asking(self.store.find, session_id, now=clock())))
+                return (yield from self._counted(call_store(self.store.find, session_id, now=clock())))
             if leads:
                 found = yield from leading(self._finding_all(find_many, gathering, clock), gathering.future)
                 return found.get(session_id)
@@ -148,7 +148,7 @@ class LookUps:
             with self._lock:
                 if self._gathering is gathering:
                     self._gathering = None
-        call = asking(find_many, sorted(gathering.session_ids), now=clock())
+        call = call_store(find_many, sorted(gathering.session_ids), now=clock())
         found: Sequence[Session] = yield from self._counted(call)
         return {session.session_id: session for session in found}
 

@@ -28,7 +28,7 @@ from jwtguard.core.sessions.grants import Grants, TokenResponse
 from jwtguard.core.sessions.refresh_tokens import RefreshToken
 from jwtguard.core.sessions.session_events import EventKind, SessionEvents
 from jwtguard.core.sessions.session_tokens import SessionTokens
-from jwtguard.core.sessions.store_protocol import RotationRequest, Session, SessionStore, asking
+from jwtguard.core.sessions.store_protocol import RotationRequest, Session, SessionStore, call_store
 
 
 class PreparedRefresh:
@@ -82,7 +82,7 @@ class PreparedRefresh:
 
         Raises what `take` would raise by the row as it is now.
         """
-        session = self._usable((yield from asking(self._store.find, self.token.session_id, now=self._clock())))
+        session = self._usable((yield from call_store(self._store.find, self.token.session_id, now=self._clock())))
         if session.generation != self.token.generation:
             # Not the current generation, so nothing is rotated: what it is, a replay or a theft, is settled at once.
             self._settled = yield from self.take()
@@ -99,14 +99,16 @@ class PreparedRefresh:
         called_at = self._clock()
         # The store counts to now. The request came before: a view may have run since, or `load` may have waited.
         grace = self._grace + max(called_at - self._now, 0.0) if self._grace else 0.0
-        taken = yield from asking(self._store.rotate, rotation, now=called_at, grace=grace, idle_lifetime=self._idle)
-        if not taken.is_rotated:
-            age = age_at_arrival(taken, arrived_at=self._now, called_at=called_at, answered_at=self._clock())
-            return (yield from self._not_taken(taken.session, age))
+        result = yield from call_store(
+            self._store.rotate, rotation, now=called_at, grace=grace, idle_lifetime=self._idle
+        )
+        if not result.is_rotated:
+            age = age_at_arrival(result, arrived_at=self._now, called_at=called_at, answered_at=self._clock())
+            return (yield from self._not_rotated(result.session, age))
         self._tell("refreshed")
         return self.answer
 
-    def _not_taken(self, row: Session | None, age: float) -> Steps[TokenResponse]:
+    def _not_rotated(self, row: Session | None, age: float) -> Steps[TokenResponse]:
         session, generation = self._usable(row), self.token.generation
         if generation == session.generation:
             # The current generation, made a moment ago: two tabs that share it, one of which was late.
@@ -116,7 +118,7 @@ class PreparedRefresh:
             # The generation just before: the answer to the first request was lost, or a second tab came at once.
             self._tell("replayed", "previous_generation")
             return self.answer
-        yield from asking(self._store.revoke, self.token.session_id, now=self._clock())
+        yield from call_store(self._store.revoke, self.token.session_id, now=self._clock())
         if generation > session.generation:
             # The store as it is cannot have issued this generation: a backup was restored, or a failover lost it.
             self._tell("future_generation")

@@ -46,7 +46,7 @@ from jwtguard.core.sessions.store_protocol import (
     NewSession,
     Session,
     SessionStore,
-    asking,
+    call_store,
     is_storable,
     new_session_id,
     storable_label,
@@ -189,7 +189,7 @@ class Sessions:
             idle_lifetime=self._idle,
             absolute_lifetime=self._absolute,
         )
-        yield from asking(self.store.create, session, now=now)
+        yield from call_store(self.store.create, session, now=now)
         self._events.tell("started", subject=token.subject, session_id=token.session_id)
         return answer
 
@@ -264,7 +264,7 @@ class Sessions:
 
     def _has_session(self, subject: str, session_id: str) -> Steps[bool]:
         """Whether a live session of this id is the subject's."""
-        session = yield from asking(self.store.find, session_id, now=self._clock())
+        session = yield from call_store(self.store.find, session_id, now=self._clock())
         return (
             session is not None
             and session.is_alive
@@ -274,7 +274,7 @@ class Sessions:
     def _end_row(
         self, subject: str, session_id: str, *, kind: EventKind = "ended", reason: str = "logout"
     ) -> Steps[bool]:
-        was_alive = yield from asking(self.store.revoke, session_id, now=self._clock())
+        was_alive = yield from call_store(self.store.revoke, session_id, now=self._clock())
         if was_alive:
             self._events.tell(kind, subject=subject, session_id=session_id, reason=reason)
         return was_alive
@@ -285,18 +285,18 @@ class Sessions:
 
     def _end_all(self, subject: str) -> Steps[int]:
         issuer, now = self.issuer.issuer, self._clock()
-        ended = yield from asking(self.store.revoke_all, issuer=issuer, subject=subject, now=now)
+        ended = yield from call_store(self.store.revoke_all, issuer=issuer, subject=subject, now=now)
         self._events.tell("ended", subject=subject, reason="logout_everywhere")
         return ended
 
     def list(self, subject: Subject) -> Flow[Sequence[Session]]:
         """The live sessions of a subject, newest first: the newest 1,000 at most."""
         issuer, now = self.issuer.issuer, self._clock()
-        return Flow(asking(self.store.list, issuer=issuer, subject=storable_subject(subject), now=now))
+        return Flow(call_store(self.store.list, issuer=issuer, subject=storable_subject(subject), now=now))
 
     def purge(self) -> Flow[int]:
         """Delete the rows of dead sessions; how many there were. Stores do it by themselves now and then, too."""
-        return Flow(asking(self.store.purge, now=self._clock()))
+        return Flow(call_store(self.store.purge, now=self._clock()))
 
     # One step each.
 

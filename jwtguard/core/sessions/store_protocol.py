@@ -69,7 +69,7 @@ def storable_subject(subject: object) -> str:
     return text
 
 
-def asking(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Steps[T]:
+def call_store(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs: object) -> Steps[T]:
     """Call a method of a store. Whatever goes wrong there is an outage (`UnavailableError`), never the caller's fault.
 
     An `async` method is awaited where it stands; on a loop, any other runs on a thread that is kept for stores. A store
@@ -152,9 +152,9 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationResult:
-    """What became of rotating.
+    """The outcome of a rotation.
 
-    If it was not taken, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
+    If it was not rotated, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
     generation was rotated, as `jwtguard.core.sessions.grace.age_of_rotation` counts them: to the time of that read by
     the store's own clock, or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set
     back since.

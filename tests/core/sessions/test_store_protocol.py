@@ -8,7 +8,7 @@ import pytest
 
 from jwtguard import ConfigurationError, UnavailableError
 from jwtguard.core.flow import Flow
-from jwtguard.core.sessions.store_protocol import NewSession, asking, is_storable, storable_label
+from jwtguard.core.sessions.store_protocol import NewSession, call_store, is_storable, storable_label
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_a_store_raises(raised: Exception, expected: UnavailableError) -> N
         raise raised
 
     with pytest.raises(type(expected)) as caught:
-        Flow(asking(method)).run()
+        Flow(call_store(method)).run()
     assert str(caught.value) == str(expected)
     assert getattr(caught.value, "retry_after", None) == getattr(expected, "retry_after", None)
 
@@ -74,4 +74,4 @@ def test_an_answer() -> None:
     def method(one: int, *, two: int) -> int:
         return one + two
 
-    assert Flow(asking(method, 1, two=2)).run() == 3
+    assert Flow(call_store(method, 1, two=2)).run() == 3
