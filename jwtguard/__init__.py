@@ -47,6 +47,7 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.errors import TooManyRequestsError as TooManyRequestsError
     from jwtguard.core.errors import UnavailableError as UnavailableError
     from jwtguard.core.events import Event as Event
+    from jwtguard.core.events import SessionEvent as SessionEvent
     from jwtguard.core.events import fan_out as fan_out
     from jwtguard.core.http.cookies import TokenCookie as TokenCookie
     from jwtguard.core.http.csrf import CSRF as CSRF
@@ -59,7 +60,6 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.sessions.grants import Grants as Grants
     from jwtguard.core.sessions.grants import TokenResponse as TokenResponse
     from jwtguard.core.sessions.revocation import SessionRevocation as SessionRevocation
-    from jwtguard.core.sessions.session_events import SessionEvent as SessionEvent
     from jwtguard.core.sessions.sessions import Sessions as Sessions
     from jwtguard.core.sessions.store_protocol import Session as Session
     from jwtguard.core.sessions.store_protocol import SessionStore as SessionStore
@@ -121,7 +121,7 @@ else:
             "TooManyRequestsError",
             "UnavailableError",
         ],
-        "jwtguard.core.events": ["Event", "fan_out"],
+        "jwtguard.core.events": ["Event", "fan_out", "SessionEvent"],
         "jwtguard.core.http.token_sources": [
             "AuthorizationHeader",
             "TokenHeader",
@@ -137,7 +137,6 @@ else:
         "jwtguard.core.tokens.principal": ["ClaimPath", "ClaimsMapping", "Principal"],
         "jwtguard.core.sessions.revocation": ["SessionRevocation"],
         "jwtguard.core.access.rules": ["Rule", "Rules"],
-        "jwtguard.core.sessions.session_events": ["SessionEvent"],
         "jwtguard.core.sessions.store_protocol": ["Session", "SessionStore"],
         "jwtguard.core.sessions.sessions": ["Sessions"],
         "jwtguard.core.tokens.sentinels": ["UNCHECKED"],

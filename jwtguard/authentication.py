@@ -20,7 +20,7 @@ from jwtguard.core.errors import (
     MissingTokenError,
     UnavailableError,
 )
-from jwtguard.core.events import Event, Outcome
+from jwtguard.core.events import Event, Outcome, log_fields, refusal_level, refusal_text
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http.csrf import CSRF
 from jwtguard.core.http.response import HTTPRequest
@@ -32,7 +32,6 @@ from jwtguard.core.http.token_sources import (
     is_ambient,
     scheme_hint,
 )
-from jwtguard.core.logs import log_fields, refusal_level, refusal_text
 from jwtguard.core.sessions.revocation import SessionRevocation
 from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.principal import Principal

@@ -43,11 +43,11 @@ from jwtguard import endpoints as shipped
 from jwtguard.authentication import Authentication
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.events import ask_for_development
 from jwtguard.core.flow import is_async
 from jwtguard.core.http.request import WSGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
 from jwtguard.core.http.token_sources import TokenSource, fields_of
-from jwtguard.core.logs import ask_for_development
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED

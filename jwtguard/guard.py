@@ -52,10 +52,9 @@ from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.verifier import CACHE_SIZE, TokenVerifier, VerifiedToken
 from jwtguard.core.validation import Problems
 from jwtguard.key_sources.cached import FetchedKeys
-from jwtguard.trust.defaults import PolicyDefaults
 from jwtguard.trust.introspection import Introspection
 from jwtguard.trust.trust import Trust
-from jwtguard.trust.trusted_issuer import TrustedIssuer
+from jwtguard.trust.trusted_issuer import PolicyDefaults, TrustedIssuer
 
 T = TypeVar("T")
 

@@ -24,7 +24,8 @@ from jwtguard.core.sessions.store_protocol import SessionStore, call_store
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.guard import Guard
 from jwtguard.key_rotation.signing_keys import SigningKeys
-from jwtguard.key_sources.cached import FetchedKeys, told
+from jwtguard.key_sources.cached import FetchedKeys
+from jwtguard.key_sources.documents import told
 
 Status: TypeAlias = Literal["ok", "degraded", "unavailable"]
 """`degraded`: requests are served, and something needs attention. `unavailable`: requests get 503."""

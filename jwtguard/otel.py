@@ -26,9 +26,8 @@ try:
 except ImportError as error:
     raise ImportError("jwtguard.otel needs opentelemetry-api: pip install 'jwtguard-middleware[otel]'") from error
 
-from jwtguard.core.events import Event
+from jwtguard.core.events import Event, SessionEvent
 from jwtguard.core.flow import is_async
-from jwtguard.core.sessions.session_events import SessionEvent
 from jwtguard.core.sessions.store_protocol import SessionStore
 from jwtguard.key_sources.fetchers import as_fetcher
 from jwtguard.key_sources.http_client import Fetcher, FetchRequest, FetchResponse

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 from jwtguard.core import event_loops
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
 from jwtguard.core.event_loops import Beside, Stoppable
-from jwtguard.core.logs import log_fields
+from jwtguard.core.events import log_fields
 
 logger = logging.getLogger("jwtguard")
 

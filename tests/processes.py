@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-PATIENCE = 60.0
+DEADLINE = 60.0
 
 
 class MissingProgramError(Exception):
@@ -49,7 +49,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + DEADLINE
         is_new = self.port == 0
         while True:
             if is_new:  # At each try, because another process may have taken the port.
@@ -114,7 +114,7 @@ class Server:
 
 def _wait_until_stopped(process: int) -> None:
     """Wait for the signal to reach every thread: until then, one that runs on another core goes on to answer."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + DEADLINE
     while any(state not in "TtZX" for state in _states(process)):
         assert time.monotonic() < deadline, f"process {process} goes on after SIGSTOP"
         time.sleep(0.001)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import LOOPBACK as LOOPBACK
 from tests.processes import (
-    PATIENCE,
+    DEADLINE,
     MissingProgramError,
     answers,
     binary,
@@ -22,6 +21,7 @@ from tests.processes import (
     postgresql,
     redis,
 )
+from tests.processes import LOOPBACK as LOOPBACK
 from tests.processes import Server as Server
 
 
@@ -75,7 +75,7 @@ def redis_cluster_server() -> Iterator[Server]:
     options = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]
     with _skipping(), redis(*options) as server:
         assert answers(server.port, send=b"CLUSTER ADDSLOTSRANGE 0 16383\r\n", expect=b"+OK")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + DEADLINE
         while not answers(server.port, send=b"CLUSTER INFO\r\n", expect=b"$") or not answers(
             server.port, send=b"SET probe 1\r\n", expect=b"+OK"
         ):

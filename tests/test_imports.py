@@ -89,7 +89,6 @@ OTHERS: dict[str, set[str]] = {
     "inventory.django_urls": {"django"},
     "stores.redis": {"redis"},
     "stores.redis_sessions": {"redis"},
-    "stores.session_statements": {"sqlalchemy"},
     "stores.session_table": {"sqlalchemy"},
     "stores.sqlalchemy": {"sqlalchemy"},
     "testing": {"pytest"},
@@ -99,16 +98,16 @@ OTHERS: dict[str, set[str]] = {
 """Who may import what other people wrote, by room or by module."""
 STRICTER = {
     "django.store": {
-        *("core", "stores.conflicts", "stores.housekeeping", "stores.query_timeout"),
-        *("django.models", "django.database_clock", "django.rotation_statement"),
+        *("core", "stores.housekeeping", "stores.query_timeout", "stores.sql_sessions", "stores.sql_store"),
+        *("django.models",),
     },
     "stores.conflicts": {"core"},
     "stores.housekeeping": {"core", "stores.conflicts"},
     "stores.query_timeout": {"core"},
+    "stores.sql_sessions": {"core", "stores.conflicts", "stores.housekeeping", "stores.rows"},
+    "stores.sql_store": {"core", "stores.housekeeping", "stores.sql_sessions"},
     "django.models": {"core", "django.fields"},
-    "django.fields": {"core"},
-    "django.database_clock": {"core"},
-    "django.rotation_statement": {"core", "django.database_clock", "django.fields"},
+    "django.fields": {"core", "stores.sql_sessions"},
 }
 """For single modules the rooms, and the modules beside them, that they may import."""
 

@@ -1,4 +1,4 @@
-"""Taking a turn: our store beside the statement alone on the raw driver, and the whole refresh around it."""
+"""A rotation: our store beside the statement alone on the raw driver, and the whole refresh around it."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from jwtguard.core.errors import JWTGuardError, MissingTokenError
+from jwtguard.core.events import IN_DEVELOPMENT
 from jwtguard.core.flow import Flow, run_async
 from jwtguard.core.http.caching import TokenSearch
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.response import HTTPResponse
-from jwtguard.core.logs import IN_DEVELOPMENT
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.request_auth import KEY, RequestAuth
 

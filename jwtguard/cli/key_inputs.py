@@ -26,7 +26,7 @@ from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 from jwtguard.key_rotation.key_files import USUAL_ALGORITHMS, fitting
 from jwtguard.key_rotation.signing_keys import SigningKeys
-from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS
+from jwtguard.key_sources.entries import PUBLIC_ALGORITHMS
 from jwtguard.key_sources.http_client import FetchError, FetchResponse
 from jwtguard.key_sources.remote_jwk_set import fetched_set
 

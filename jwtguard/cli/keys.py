@@ -20,7 +20,8 @@ from jwtguard.cli.output import BAD, FAINT, GOOD, console, json_option, print_ro
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.explanation.moments import moment
-from jwtguard.key_rotation.signing_keys import KeyState, SigningKeys
+from jwtguard.key_rotation.schedule import KeyState
+from jwtguard.key_rotation.signing_keys import SigningKeys
 
 _STYLES = {"current": GOOD, "compromised": BAD, "expired": FAINT}
 

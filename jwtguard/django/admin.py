@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
 from django.db import connections, router
-from django.db.models import QuerySet, Value
+from django.db.models import FloatField, QuerySet, Value
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from jwtguard.core.logs import log_fields
-from jwtguard.django.database_clock import clock_of
+from jwtguard.core.events import log_fields
 from jwtguard.django.models import Session
 from jwtguard.django.store import DjangoStore
+from jwtguard.stores.sql_sessions import CLOCKS
 
 logger = logging.getLogger("jwtguard")
 
@@ -49,8 +50,10 @@ class SessionAdmin(_Admin):
         They are read where they are written: a replica may show a session as alive that has ended.
         """
         sessions = super().get_queryset(request).using(router.db_for_write(Session))
-        clock = clock_of(connections[sessions.db], time.time())
-        return sessions.annotate(read_at=Value(clock) if isinstance(clock, float) else clock)
+        clock = CLOCKS.get(connections[sessions.db].vendor)
+        if clock is None:
+            return sessions.annotate(read_at=Value(time.time()))
+        return sessions.annotate(read_at=RawSQL(clock, (), output_field=FloatField()))  # noqa: S611 - a constant
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: a login writes the row."""

@@ -16,7 +16,6 @@ class JWTGuardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and the lock in the OpenAPI document."""
-        for name in ("checks", "store_checks", "route_checks", "cache_checks"):
-            import_module(f"jwtguard.django.{name}")  # Importing them registers them.
+        import_module("jwtguard.django.checks")  # Its import registers them.
         if apps.is_installed("drf_spectacular"):
             import_module("jwtguard.django.spectacular")

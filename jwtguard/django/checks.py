@@ -1,24 +1,37 @@
-"""System checks (`manage.py check`): settings that cannot work are errors, insecure ones are warnings."""
+"""System checks (`manage.py check`): settings that cannot work are errors, insecure ones are warnings.
+
+They look at the settings of the guard, at the routes and their views, at the databases that keep sessions, and at the
+order of the middlewares around Django's cache.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeGuard
 
 from django.apps.config import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from jwtguard.configuration.plain import unknown_keys
 from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.django.decorators import default_auth
 from jwtguard.django.middleware import GuardMiddleware
-from jwtguard.django.settings import SETTINGS, default_guard, user_of
+from jwtguard.django.routes import path_before
+from jwtguard.django.settings import SETTINGS, default_guard, guard_problems, user_of
+from jwtguard.django.shipped_pattern import has_route_settings
+from jwtguard.django.store import STORES
+from jwtguard.endpoints.mounting import check_place
 from jwtguard.guard import Guard, no_rules
 from jwtguard.guard_checks import findings_of
-from jwtguard.request_auth import check_guard
+from jwtguard.request_auth import check_enforced, check_guard
+from jwtguard.view_metadata import bypassed, metadata_of
 
 
 @register(Tags.security)
@@ -145,3 +158,147 @@ def _insecure(guard: Guard) -> Iterator[CheckMessage]:
         number = _IDS.get(finding.code)
         if number is not None and not (finding.code == "cookie_development" and settings.DEBUG):
             yield CheckWarning(finding.what, hint=finding.remedy, id=f"jwtguard.{number}")
+
+
+# Routes.
+
+
+@register(Tags.security)
+def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
+    """What is wrong with `JWTGUARD_SESSIONS` and `JWTGUARD_ROUTES`."""
+    if not has_route_settings():
+        return []
+    try:
+        endpoints = default_auth().endpoints
+    except ConfigurationError as error:
+        said = guard_problems()  # By the check of that setting.
+        return [Error(problem, id="jwtguard.E201") for problem in error.problems if problem not in said]
+    if endpoints is not None and endpoints.renews and not list(guard_middlewares()):
+        return [
+            Error(
+                "JWTGUARD_ROUTES asks for silent renewal, and no middleware is there to do it",
+                hint='add "jwtguard.django.GuardMiddleware" to MIDDLEWARE',
+                id="jwtguard.E202",
+            )
+        ]
+    return []
+
+
+@register(Tags.security)
+def check_order(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
+    """Views that a misplaced `requires` does not guard, and shipped routes whose prefix is written twice."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return []
+    found = list(_views(get_resolver().url_patterns))
+    problems = [*bypassed(view for _, view in found).values(), *_doubled(found)]
+    unenforced = [Error(problem, id="jwtguard.E003") for problem in dict.fromkeys(_unenforced(found))]
+    return [*(Error(problem, id="jwtguard.E203") for problem in dict.fromkeys(problems)), *unenforced]
+
+
+def _unenforced(views: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """What is wrong with guards that views name, and whose rules no middleware enforces.
+
+    That of the settings has a check of its own.
+    """
+    in_front = [found.own_guard() for found in guard_middlewares()]
+    if getattr(settings, "JWTGUARD", None) is not None:
+        with suppress(ConfigurationError):
+            in_front.append(default_guard())
+    for _, view in views:
+        for each in metadata_of(view):
+            if each.guard is not None:
+                try:
+                    check_enforced(each.guard, [guard for guard in in_front if guard is not None])
+                except ConfigurationError as error:
+                    yield from error.problems
+
+
+def _doubled(views: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """The shipped routes whose prefix is written twice."""
+    for route, view in views:
+        for each in metadata_of(view):
+            if each.is_shipped and each.prefix:
+                try:
+                    check_place(path_before(route, each.prefix), each.prefix)
+                except ConfigurationError as error:
+                    yield from error.problems
+
+
+def _views(patterns: Iterable[URLPattern | URLResolver], below: str = "") -> Iterator[tuple[str, object]]:
+    for pattern in patterns:
+        route = f"{below}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback
+
+
+# Databases that keep sessions.
+
+
+@register(Tags.compatibility)
+def check_stores(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
+    """What is wrong with the databases of the `DjangoStore` objects that the project has made."""
+    return [message for using in sorted({store.database for store in STORES}) for message in _store_problems(using)]
+
+
+def _store_problems(using: str) -> Iterator[CheckMessage]:
+    database = settings.DATABASES.get(using)
+    if database is None:
+        yield Error(
+            f"a DjangoStore uses the database {using!r}, and DATABASES has none of that name",
+            hint=f"write DjangoStore(using=...) with one of: {', '.join(sorted(settings.DATABASES))}",
+            id="jwtguard.E101",
+        )
+        return
+    if not database.get("AUTOCOMMIT", True):
+        yield Error(
+            f"sessions are kept in the database {using!r}, which has AUTOCOMMIT off: no session can be refreshed there",
+            hint="give sessions an alias of their own, with AUTOCOMMIT left on: DjangoStore(using=...)",
+            id="jwtguard.E102",
+        )
+    if database.get("ATOMIC_REQUESTS"):
+        yield CheckWarning(
+            f"sessions are kept in the database {using!r}, which has ATOMIC_REQUESTS: a view that refreshes a session"
+            " fails there, since a rollback would undo the refresh",
+            hint="put @transaction.non_atomic_requests on views that call sessions.refresh(); the shipped ones have it",
+            id="jwtguard.W101",
+        )
+
+
+# The cache of Django. `UpdateCacheMiddleware` keeps a page under the request's values of what `Vary` names, so the
+# guard, which adds to `Vary`, must be inside it. `FetchFromCacheMiddleware` answers with a page that is kept, so the
+# guard, which refuses an expired token, must be outside it.
+
+_ORDER = (
+    'write MIDDLEWARE = ["django.middleware.cache.UpdateCacheMiddleware", ..., "jwtguard.django.GuardMiddleware", ...,'
+    ' "django.middleware.cache.FetchFromCacheMiddleware"]'
+)
+_UPDATE_INSIDE = Error(
+    "UpdateCacheMiddleware is inside the guard: it keeps pages before the guard says whom they are for, and answers one"
+    " user with the page of another",
+    hint=_ORDER,
+    id="jwtguard.E301",
+)
+_FETCH_OUTSIDE = Error(
+    "FetchFromCacheMiddleware is outside the guard: it answers with pages that are kept, also where the guard would"
+    " refuse the token",
+    hint=_ORDER,
+    id="jwtguard.E302",
+)
+
+
+@register(Tags.security)
+def check_caches(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
+    """What is wrong with the order of `MIDDLEWARE`, subclasses included."""
+    found = [each for each in imported_middlewares(settings.MIDDLEWARE) if isinstance(each, type)]
+    guards = [position for position, each in enumerate(found) if issubclass(each, GuardMiddleware)]
+    if not guards:
+        return []
+    inside, outside = found[guards[0] :], found[: guards[-1]]
+    messages: list[CheckMessage] = []
+    if any(issubclass(each, UpdateCacheMiddleware) for each in inside):
+        messages.append(_UPDATE_INSIDE)
+    if any(issubclass(each, FetchFromCacheMiddleware) for each in outside):
+        messages.append(_FETCH_OUTSIDE)
+    return messages

@@ -2,8 +2,6 @@
 
 >>> ExactCharField(max_length=64).max_length
 64
->>> exactly("postgresql", "subject", "%s")
-'subject = %s'
 """
 
 from __future__ import annotations
@@ -15,26 +13,14 @@ from django.db.models import CharField
 from django.db.models.lookups import Exact
 from django.db.models.sql.compiler import SQLCompiler
 
+from jwtguard.stores.sql_sessions import exactly
+
 if TYPE_CHECKING:
     _Text = CharField[Any, Any]
     _Exact = Exact[str]
 else:
     _Text = CharField  # Not generic when it runs.
     _Exact = Exact
-
-
-def exactly(vendor: str, column: str, value: str) -> str:
-    """The SQL that compares a column and a value character by character; on MariaDB and MySQL it has the value twice.
-
-    There the first comparison finds the row by an index, and the second compares bytes: a collation may ignore case,
-    accents and, even if it is a binary one, spaces at the end.
-    """
-    if vendor != "mysql":
-        return f"{column} = {value}"
-    return (
-        f"({column} = {value}"
-        f" AND CAST(CONVERT({column} USING utf8mb4) AS BINARY) = CAST(CONVERT({value} USING utf8mb4) AS BINARY))"
-    )
 
 
 class UnicodeCharField(_Text):

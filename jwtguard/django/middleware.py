@@ -5,17 +5,19 @@ For a second guard, subclass it: `class AdminGuardMiddleware(GuardMiddleware): g
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import ClassVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import apps
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 
+from jwtguard import endpoints as shipped
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.flow import Flow, is_async
 from jwtguard.django.decorators import DjangoGuard, default_auth
-from jwtguard.django.passing import finished, is_exempt, missed
 from jwtguard.django.requests import (
     PROVEN,
     perform,
@@ -30,7 +32,7 @@ from jwtguard.django.requests import (
 from jwtguard.django.settings import APP, NOT_INSTALLED, user_of
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.guard import Guard
-from jwtguard.request_auth import EXEMPT, Entry, check_front, check_guard
+from jwtguard.request_auth import EXEMPT, Entry, Pending, check_front, check_guard, finishing
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -88,7 +90,7 @@ class GuardMiddleware:
         try:
             self._keep(request, self._enter(request, is_exempt=self._exempts(request)).run())
         except JWTGuardError as error:
-            refusal = error if self._endpoints is None else missed(request, self._guard, error)
+            refusal = error if self._endpoints is None else _missed(request, self._guard, error)
             response: HttpResponseBase = refuse(request, self._guard, refusal)
         else:
             try:
@@ -97,7 +99,7 @@ class GuardMiddleware:
                 response = self._refusal(request, error)
             response = unhandled(request, self._guard) or response
         pending = () if self._endpoints is None else request_auth_of(request).take_pending()
-        response = finished(response, pending).run() if pending else response
+        response = _finished(response, pending).run() if pending else response
         tell_caches(request, response)
         return response
 
@@ -105,7 +107,7 @@ class GuardMiddleware:
         try:
             self._keep(request, await perform(self._enter(request, is_exempt=self._exempts(request))))
         except JWTGuardError as error:
-            refusal = error if self._endpoints is None else missed(request, self._guard, error)
+            refusal = error if self._endpoints is None else _missed(request, self._guard, error)
             response: HttpResponseBase = refuse(request, self._guard, refusal)
         else:
             try:
@@ -114,7 +116,7 @@ class GuardMiddleware:
                 response = self._refusal(request, error)
             response = unhandled(request, self._guard) or response
         pending = () if self._endpoints is None else request_auth_of(request).take_pending()
-        response = await perform(finished(response, pending)) if pending else response
+        response = await perform(_finished(response, pending)) if pending else response
         tell_caches(request, response)
         return response
 
@@ -132,7 +134,7 @@ class GuardMiddleware:
 
     def _exempts(self, request: HttpRequest) -> bool:
         """Whether the view of a request reads no access token; remembers that no token was asked for."""
-        if self._endpoints is None or not is_exempt(request, self._guard):
+        if self._endpoints is None or not _is_exempt(request, self._guard):
             return False
         request.__dict__.setdefault(_UNASKED, []).append(self._guard)
         return True
@@ -172,3 +174,45 @@ class GuardMiddleware:
         if isinstance(exception, JWTGuardError) and request_auth_of(request).is_kept(self._guard, exception):
             return refuse(request, self._guard, exception)
         return None
+
+
+def _is_exempt(request: HttpRequest, guard: Guard) -> bool:
+    """Whether the view that `request` is for reads no access token of `guard`: as far as can be told before it runs.
+
+    Whatever the method: to another than its own, the view itself answers 405.
+    """
+    return bool(_methods_of(request, guard, request.path_info))
+
+
+def _missed(request: HttpRequest, guard: Guard, refusal: JWTGuardError) -> JWTGuardError:
+    """What to answer a request that rules refuse: see `jwtguard.endpoints.missed`."""
+    return shipped.missed(request.path_info, partial(_methods_of, request, guard), refusal)
+
+
+def _methods_of(request: HttpRequest, guard: Guard, path: str) -> tuple[str, ...]:
+    """The methods of the exempt route of `guard` at `path`; none if there is no such route."""
+    for endpoint in shipped.ENDPOINTS:
+        # For nearly no request: the others are not routed twice.
+        if endpoint.is_exempt and path.endswith(endpoint.path):
+            try:
+                view = resolve(path, getattr(request, "urlconf", None)).func
+            except Resolver404:
+                return ()
+            return endpoint.methods if getattr(view, EXEMPT, None) is guard else ()
+    return ()
+
+
+def _finished(response: HttpResponseBase, pending: Sequence[Pending]) -> Flow[HttpResponseBase]:
+    """`response` as it starts, with what is pending done."""
+    return Flow(_finishing(response, pending))
+
+
+def _finishing(response: HttpResponseBase, pending: Sequence[Pending]) -> Any:  # noqa: ANN401
+    headers = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
+    changed = yield from finishing(pending, response.status_code, headers)
+    if changed is not None:
+        response.headers["Cache-Control"] = "no-store"
+        for field in changed:
+            if field[0] == "Set-Cookie" and field not in headers:
+                response.cookies.load(field[1])
+    return response

@@ -22,7 +22,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.logs import ask_for_development
+from jwtguard.core.events import ask_for_development
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.guard import Guard

@@ -20,8 +20,8 @@ from django.http import HttpRequest
 
 from jwtguard.authentication import Authentication, FindUser
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Call, Steps
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.django.settings import user_of
 from jwtguard.guard import Guard

@@ -31,10 +31,10 @@ from jwtguard.core.errors import (
     SessionNotFoundError,
     UnavailableError,
 )
+from jwtguard.core.events import log_fields, refusal_level
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, for_caches, json_answer
-from jwtguard.core.logs import log_fields, refusal_level
 from jwtguard.core.sessions.grants import TokenResponse
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.sessions.store_protocol import Session

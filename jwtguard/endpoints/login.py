@@ -12,9 +12,9 @@ from functools import partial
 from uuid import UUID
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, LoginFailedError, UnavailableError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Call, Steps
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.subject import Subject
 from jwtguard.endpoints.settings import NO_AUTHENTICATE, Authenticate, BeforeLogin, LoginAttempt
 

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 
 from jwtguard.authentication import Authentication
 from jwtguard.core.errors import ConfigurationError, CSRFError, InvalidGrantError, InvalidRequestError, UnavailableError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Flow, Steps
 from jwtguard.core.http.csrf import CSRF, SAFE_METHODS
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.http.token_sources import TokenSource
-from jwtguard.core.logs import log_fields
 from jwtguard.core.sessions.rotation import PreparedRefresh
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.endpoints.delivery import CookieDelivery

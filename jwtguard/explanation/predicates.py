@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from jwtguard.core.errors import ConfigurationError, InvalidTokenError
-from jwtguard.core.logs import quoted
+from jwtguard.core.events import quoted
 from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
 from jwtguard.core.tokens.encoding import decode_segment

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jwtguard.core.logs import quoted
+from jwtguard.core.events import quoted
 from jwtguard.core.tokens.reasons import reason_named
 from jwtguard.explanation.moments import span
 from jwtguard.explanation.predicates import (

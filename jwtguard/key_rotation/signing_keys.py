@@ -14,51 +14,48 @@
 'user-1'
 >>> folder.cleanup()
 
-The roles follow from the files and the time alone, so that all processes which share the files agree on them without
-talking: a key signs from its moment on, until the next one does; it stays for checking until the last token that it
-signed has expired. Processes look at the files again after `reload_interval`.
+Processes that share the files agree on the roles of the keys (`schedule.py`), and read the files again after
+`reload_interval`.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from jwtguard.core.errors import ConfigurationError, UnavailableError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Call, Flow, Steps
 from jwtguard.core.forks import Lock
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.claims_policy import MAX_LEEWAY
 from jwtguard.core.tokens.issuer import JWKS_MAX_AGE
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import SigningKey, VerificationKey
 from jwtguard.core.validation import Problems
 from jwtguard.key_rotation.key_files import KeyFiles, StoredKey, check_kid
+from jwtguard.key_rotation.schedule import (
+    KeyState,
+    coming,
+    leaves_at,
+    new_key,
+    order,
+    signer_of,
+    states_of,
+    with_successor,
+    without_expired,
+)
 
 if TYPE_CHECKING:
     from os import PathLike
 
 logger = logging.getLogger("jwtguard")
 
-Role: TypeAlias = Literal["next", "current", "retired", "expired", "compromised"]
 _EVER = float("-inf")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyState:
-    """What one key does. `until` is when a retired key leaves, in seconds since the epoch."""
-
-    kid: str
-    algorithm: str
-    role: Role
-    signs_from: float | None
-    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +72,7 @@ class SigningKeys:
     """The signing keys at `path`: a directory of PEM files, or a JWK Set file if its name ends in `.json`.
 
     `algorithm`: with it, a first key is made where there is none. `publish_before`: how long a new key is published
-    before it signs, so that everybody has seen it. `max_token_lifetime`: how long the tokens live that these keys sign,
+    before it signs, so that all servers have fetched it. `max_token_lifetime`: how long tokens of these keys live,
     and hence how long a key stays for checking after its last. `reload_interval`: how soon a change of the files is
     noticed. `clock`: seconds since the epoch; on all machines it has to be roughly the same. Raises
     `ConfigurationError`.
@@ -109,7 +106,7 @@ class SigningKeys:
         try:
             stored = self._files.read()
             if not stored and algorithm is not None:
-                self._change(lambda stored, now: stored or [_new(algorithm, [], now, now)])
+                self._change(lambda stored, now: stored or [new_key(algorithm, [], now, now)])
             else:
                 self._load()
         except OSError as error:
@@ -145,7 +142,7 @@ class SigningKeys:
     def signing_key(self) -> SigningKey:
         """The key that signs now."""
         self._look_if_due()
-        key = self._signer()
+        key = signer_of(self._loaded.stored, self._clock())
         if key is None:
             raise UnavailableError("no_signing_key")
         return key.key
@@ -176,16 +173,15 @@ class SigningKeys:
         """
 
         def change(stored: list[StoredKey], now: float) -> list[StoredKey]:
-            signer = self._signer()
+            signer = signer_of(self._loaded.stored, self._clock())
             chosen = algorithm or (signer.key.algorithm if signer else "ES256")
-            coming = [each for each in stored if _begins(each) > now and not each.compromised]
-            if coming and not at_once:
+            if coming(stored, now) and not at_once:
                 return stored
             wait = 0.0 if at_once else self._publish_before
-            return [*self._without_expired(stored, now), _new(chosen, stored, now, now + wait)]
+            return [*without_expired(stored, now, self._kept_for), new_key(chosen, stored, now, now + wait)]
 
         self._change(change)
-        return max(self._trusted(), key=_order).key
+        return max(self._trusted(), key=order).key
 
     def add(self, key: SigningKey, *, for_tokens_without_kid: bool = False) -> None:
         """Add a key that exists already, older than all others, so that what it signed stays good.
@@ -202,7 +198,7 @@ class SigningKeys:
                 replace(each, for_tokens_without_kid=each.for_tokens_without_kid and not for_tokens_without_kid)
                 for each in stored
             ]
-            kept_until = now + self._kept_for  # It may have signed until just now, for all that is known.
+            kept_until = now + self._kept_for  # It may have signed until now.
             added = StoredKey(key=key, for_tokens_without_kid=for_tokens_without_kid, kept_until=kept_until)
             return [added, *others]
 
@@ -219,14 +215,14 @@ class SigningKeys:
             if not any(each.kid == kid for each in stored):
                 known = ", ".join(repr(each.kid) for each in stored)
                 raise ConfigurationError(f"there is no key with the kid {kid!r}: there are {known}")
-            signer = _signer(stored, now)
+            signer = signer_of(stored, now)
             marked = [
                 replace(each, compromised=True, for_tokens_without_kid=False) if each.kid == kid else each
                 for each in stored
             ]
             if signer is None or signer.kid != kid:
                 return marked
-            return _succeeded(marked, signer.key.algorithm, now)
+            return with_successor(marked, signer.key.algorithm, now)
 
         self._change(change)
 
@@ -238,9 +234,9 @@ class SigningKeys:
         """
 
         def change(stored: list[StoredKey], now: float) -> list[StoredKey]:
-            signer = _signer(stored, now)
+            signer = signer_of(stored, now)
             algorithm = "ES256" if signer is None else signer.key.algorithm
-            return _succeeded(self._without_expired(stored, now), algorithm, now)
+            return with_successor(without_expired(stored, now, self._kept_for), algorithm, now)
 
         self._change(change)
         return self.signing_key
@@ -248,30 +244,7 @@ class SigningKeys:
     def states(self) -> list[KeyState]:
         """What each key does now, oldest first."""
         self._look_if_due()
-        now = self._clock()
-        signer = self._signer()
-        states = []
-        for each in sorted(self._loaded.stored, key=_order):
-            until = self._leaves_at(each)
-            role: Role
-            if each.compromised:
-                role = "compromised"
-            elif signer is not None and each.kid == signer.kid:
-                role = "current"
-            elif _begins(each) > now:
-                role = "next"
-            else:
-                role = "retired" if until is None or now < until else "expired"
-            states.append(
-                KeyState(
-                    kid=each.kid,
-                    algorithm=each.key.algorithm,
-                    role=role,
-                    signs_from=each.signs_from,
-                    until=until if role == "retired" else None,
-                )
-            )
-        return states
+        return states_of(self._loaded.stored, self._clock(), self._kept_for)
 
     @property
     def path(self) -> Path:
@@ -298,26 +271,6 @@ class SigningKeys:
 
     def _trusted(self) -> list[StoredKey]:
         return [each for each in self._loaded.stored if not each.compromised]
-
-    def _signer(self) -> StoredKey | None:
-        return _signer(self._loaded.stored, self._clock())
-
-    def _leaves_at(self, key: StoredKey, stored: tuple[StoredKey, ...] | None = None) -> float | None:
-        """When the last token that `key` signed has expired: counted from when the key after it began to sign."""
-        others = self._loaded.stored if stored is None else stored
-        after = [each for each in others if not each.compromised and _order(each) > _order(key)]
-        successor = min(after, key=_order, default=None)
-        if successor is None or successor.signs_from is None:
-            return None
-        return max(successor.signs_from + self._kept_for, key.kept_until or _EVER)
-
-    def _without_expired(self, stored: list[StoredKey], now: float) -> list[StoredKey]:
-        kept = []
-        for each in stored:
-            leaves_at = self._leaves_at(each, tuple(stored))
-            if leaves_at is None or now < leaves_at:
-                kept.append(each)
-        return kept
 
     def _change(self, change: Callable[[list[StoredKey], float], list[StoredKey]]) -> None:
         with self._lock, self._files.locked():
@@ -364,10 +317,10 @@ class SigningKeys:
 
     def _derive(self, stored: tuple[StoredKey, ...], stamp: tuple[int, ...] | None) -> None:
         now = self._clock()
-        leaving = {each.kid: self._leaves_at(each, stored) for each in stored}
+        leaving = {each.kid: leaves_at(each, stored, self._kept_for) for each in stored}
         kept = [
             each
-            for each in sorted(stored, key=_order)
+            for each in sorted(stored, key=order)
             if not each.compromised and ((until := leaving[each.kid]) is None or now < until)
         ]
         nameless = [each.kid for each in kept if each.for_tokens_without_kid]
@@ -380,34 +333,3 @@ class SigningKeys:
         self._loaded = _Loaded(
             stored=stored, stamp=stamp, verification=verification, holds_until=min(moments, default=float("inf"))
         )
-
-
-def _begins(key: StoredKey) -> float:
-    return _EVER if key.signs_from is None else key.signs_from
-
-
-def _order(key: StoredKey) -> tuple[float, int, str]:
-    return _begins(key), key.number, key.kid
-
-
-def _signer(stored: tuple[StoredKey, ...] | list[StoredKey], now: float) -> StoredKey | None:
-    """The newest key whose moment has come; the first to come if none has."""
-    trusted = [each for each in stored if not each.compromised]
-    begun = [each for each in trusted if _begins(each) <= now]
-    return max(begun, key=_order) if begun else min(trusted, key=_order, default=None)
-
-
-def _succeeded(stored: list[StoredKey], algorithm: str, now: float) -> list[StoredKey]:
-    """The same keys, of which the next one signs from now on; where there is no next one, with a new one that does."""
-    coming = [each for each in stored if _begins(each) > now and not each.compromised]
-    if not coming:
-        return [*stored, _new(algorithm, stored, now, now)]
-    heir = min(coming, key=_order)
-    return [replace(each, signs_from=now) if each is heir else each for each in stored]
-
-
-def _new(algorithm: str, stored: Iterable[StoredKey], now: float, signs_from: float) -> StoredKey:
-    # The date is for people; the rest keeps two keys of one day apart.
-    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
-    key = SigningKey.generate(algorithm, kid=f"{day}-{secrets.token_hex(4)}")
-    return StoredKey(key=key, signs_from=signs_from, number=1 + max((each.number for each in stored), default=0))

@@ -57,7 +57,7 @@ class BackgroundFetch(Generic[T]):
         return not lost and not self.future.done()
 
     def wait_seconds(self) -> float:
-        """How long to wait for it from now, at most; 0 if it is overdue, so that late comers need not wait again."""
+        """How long to wait for it from now, at most; 0 if it is overdue, so that later callers need not wait again."""
         return max(0.0, self._begun + self._timeout + GRACE - time.monotonic())
 
 
@@ -122,7 +122,7 @@ class BackgroundFetches:
 def _on_thread(background_fetch: BackgroundFetch[T], make: Callable[[], Flow[T]]) -> None:
     try:
         result = run_sync(make())
-    except BaseException as error:  # noqa: BLE001 - whatever it is, a caller may wait for it
+    except BaseException as error:  # noqa: BLE001 - a caller may wait for it
         background_fetch.future.set_exception(error)
     else:
         background_fetch.future.set_result(result)
@@ -133,7 +133,7 @@ async def _on_loop(background_fetch: BackgroundFetch[T], make: Callable[[], Flow
 
     try:
         result = await run_async(make())
-    except asyncio.CancelledError:  # The loop ends, and everybody on it with it.
+    except asyncio.CancelledError:  # The loop ends, and all waiters on it.
         background_fetch.future.set_exception(RuntimeError("the event loop is shutting down"))
         raise
     except BaseException as error:  # noqa: BLE001 - see above

@@ -1,45 +1,52 @@
-"""Keys that are fetched and grow old: when to fetch them, who waits, and what to answer meanwhile.
+"""Fetched keys and their cache: when they are fetched, who waits for a fetch, and what is answered meanwhile.
 
 >>> from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet  # one of those that are built on this
 >>> keys = RemoteJWKSet("https://issuer.example/jwks.json", algorithms=["RS256"])
 >>> keys.available, keys.age, keys.last_error
 (False, None, None)
 
-The rules, of which each one has paid for another library's outage:
+The rules:
 
-1. Making one costs nothing: the first fetch happens when the first token needs it, or at `prefetch()`.
-2. One fetch at a time, however many threads and tasks want it; all wait for that one, at most for its time-out.
-3. Keys are fresh for as long as the provider says (`Cache-Control`), within a minute and a day. After that they serve
-   on while new ones are fetched in the background, until the hard lifetime ends: then the answer is 503.
-4. A `kid` that is not there is looked for at once, and then not again before the cool-down has passed, so that
-   invented ones cost the provider nothing. A failed fetch starts the cool-down too.
-5. A token with an unknown `kid` is refused (401) only on the word of a fetch that succeeded and is no older than the
-   cool-down. If the fetch failed the answer is 503, so that an outage ends no session.
-6. A failed fetch never costs a key that was there.
-7. Where a signature does not hold by a fetched key, another key may have taken its place: that is looked for once a
-   minute at most, never while the document is younger than that, and a search that fails changes no answer.
+1. To make one does no I/O: the first fetch happens when the first token needs it, or at `prefetch()`.
+2. One fetch at a time serves all threads and tasks; each waits for it at most for its time-out.
+3. Keys are fresh for as long as `Cache-Control` says, within a minute and a day. After that they serve on while new
+   ones are fetched in the background, until the hard lifetime ends: then the answer is 503.
+4. A `kid` that is not there is searched at once, and then not again before the cool-down has passed, so that invented
+   ones cost the provider nothing. A failed fetch starts the cool-down too.
+5. A token with an unknown `kid` is refused (401) only if a fetch succeeded within the cool-down. If the fetch failed
+   the answer is 503, so that an outage ends no session.
+6. A failed fetch never removes a key.
+7. If a signature does not hold by a fetched key, it may have been replaced: that is searched once a minute at most,
+   never while the document is younger, and a failed search changes no answer.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from typing import TYPE_CHECKING
 
-from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
+from jwtguard.core.errors import JWTGuardError, UnavailableError
+from jwtguard.core.events import LogEvent, log_fields
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
-from jwtguard.core.logs import log_fields
-from jwtguard.core.tokens.algorithms import ALGORITHMS, allow_list
 from jwtguard.core.tokens.jwk_set import JWKSet, SkippedKey
 from jwtguard.core.validation import Problems
 from jwtguard.key_sources.background import BackgroundFetch, BackgroundFetches
+from jwtguard.key_sources.documents import (
+    MIN_LIFETIME,
+    Attempt,
+    Fetch,
+    Fetched,
+    KeysAtHand,
+    skew_of,
+    told,
+)
+from jwtguard.key_sources.entries import public_algorithms
 from jwtguard.key_sources.fetchers import as_fetcher, no_fetcher
 from jwtguard.key_sources.http_client import (
     TIMEOUT,
@@ -58,70 +65,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("jwtguard")
 
-PUBLIC_ALGORITHMS = tuple(sorted(name for name in ALGORITHMS if not name.startswith("HS")))
-"""What fetched keys may be for, unless `algorithms` says less: all but shared secrets, which are never published."""
-MIN_LIFETIME, MAX_LIFETIME, DEFAULT_LIFETIME = 60.0, 86400.0, 600.0
-"""Seconds: the bounds for what a provider's `Cache-Control` says, and what counts where it says nothing."""
-COOL_DOWN = timedelta(seconds=10)
+COOL_DOWN, HARD_LIFETIME = timedelta(seconds=10), timedelta(hours=24)
 REPLACEMENT_INTERVAL = 60.0
 """Seconds between two searches for keys that took the place of others, and the age of a document before the first."""
-_MOST_TOLD = 5
-HARD_LIFETIME = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What one fetch brought. `lifetime` is in seconds; `sha256` tells whether it is the same document as before."""
-
-    keys: JWKSet
-    lifetime: float
-    sha256: bytes
-    skipped: tuple[SkippedKey, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Good:
-    """The keys at hand and until when, by the clock: fresh until `stale_at`, serving until `dead_at`."""
-
-    keys: JWKSet
-    sha256: bytes
-    skipped: tuple[SkippedKey, ...]
-    fetched_at: float
-    stale_at: float
-    dead_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """The latest fetch that has ended, by the clock; `searched_at`: when the latest one for an unknown `kid` began."""
-
-    ended_at: float
-    searched_at: float | None
-    error: str | None
-
-
-Fetch: TypeAlias = Callable[[str, str], Steps[FetchResponse]]
-"""Gets the document at a URL, which messages call by the second argument; raises `FetchError`."""
-
-
-class FetchSettings(TypedDict, total=False):
-    """What every source of fetched keys takes, by keyword.
-
-    `allow_http_loopback`: plain http too, for addresses of this machine; `allow_http_hosts`: for these hosts, which are
-    reached over a network of your own. `fetcher`: a `Fetcher`, an `httpx.Client` or an `httpx.AsyncClient`; the default
-    needs no dependency. `tls`: an `ssl.SSLContext` for the default fetcher.
-    `timeout`: for one fetch altogether (5 s). `cool_down`: between searches for an unknown `kid`, and after a failure
-    (10 s). `hard_lifetime`: how long keys serve without a successful fetch (24 h). `clock`: seconds since the epoch.
-    """
-
-    allow_http_loopback: bool
-    allow_http_hosts: Iterable[str]
-    fetcher: Fetcher | HTTPXClient | None
-    tls: SSLContext | None
-    timeout: timedelta
-    cool_down: timedelta
-    hard_lifetime: timedelta
-    clock: Callable[[], float]
 
 
 class FetchedKeys(ABC):
@@ -142,7 +88,7 @@ class FetchedKeys(ABC):
         clock: Callable[[], float] = time.time,
     ) -> None:
         problems = Problems()
-        self.algorithms: tuple[str, ...] = problems.of(lambda: public_algorithms(algorithms)) or ()
+        self.algorithms = problems.of(lambda: public_algorithms(algorithms)) or ()
         self._fetcher: Fetcher = problems.of(lambda: as_fetcher(fetcher, tls=tls)) or no_fetcher
         http = problems.of(
             lambda: PlainHTTP.of(allow_http_loopback=allow_http_loopback, allow_http_hosts=allow_http_hosts)
@@ -160,18 +106,15 @@ class FetchedKeys(ABC):
         problems.raise_all()
         self._address = address
         self._clock = clock
-        self._background_fetches = BackgroundFetches(
-            is_async=is_async(self._fetcher), name=f"jwtguard keys of {address}"
-        )
+        name = f"jwtguard keys of {address}"
+        self._background_fetches = BackgroundFetches(is_async=is_async(self._fetcher), name=name)
         # Guards what follows where it is written; readers take what they find, each a value that is never changed.
         self._lock = Lock("keys")
-        self._good: _Good | None = None
-        self._attempt: _Attempt | None = None
+        self._good: KeysAtHand | None = None
+        self._attempt: Attempt | None = None
         self._background_fetch: BackgroundFetch[None] | None = None
         self._skew: float | None = None
         self._replacement_sought_at: float | None = None
-
-    # Abstract: what a subclass adds.
 
     @abstractmethod
     def _fetching(self, fetch: Fetch) -> Steps[Fetched]:
@@ -192,9 +135,8 @@ class FetchedKeys(ABC):
         if good is None:
             return None
         now = self._clock()
-        if good.fetched_at <= now < good.stale_at:
+        if good.is_fresh(now):
             return good.keys
-        # A clock that was set back makes them old as well: it cannot say how old they are.
         if not now < good.dead_at:
             return None
         if self._may_start(now, searching=False):
@@ -217,8 +159,6 @@ class FetchedKeys(ABC):
         For a program that would rather wait at its start than at the first request. Raises `UnavailableError`.
         """
         return Flow(self._prefetch())
-
-    # State, for a health check.
 
     @property
     def address(self) -> str:
@@ -245,16 +185,14 @@ class FetchedKeys(ABC):
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds by which the provider's clock is ahead of ours, by the `Date` of its latest answer; None if it said
-        none. It is in whole seconds, and the way of the answer adds to it.
-        """
+        """Whole seconds by which the provider's clock is ahead of ours, by the `Date` of its latest answer, if any."""
         return self._skew
 
     @property
     def stale(self) -> bool:
         """Whether the keys are past their soft lifetime, or there are none."""
         good = self._good
-        return good is None or not good.fetched_at <= self._clock() < good.stale_at
+        return good is None or not good.is_fresh(self._clock())
 
     @property
     def available(self) -> bool:
@@ -264,8 +202,6 @@ class FetchedKeys(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._address!r})"
-
-    # How it is done.
 
     def _prefetch(self) -> Steps[None]:
         if self.stale:
@@ -294,10 +230,7 @@ class FetchedKeys(ABC):
                     self._start(searching=searching) if self._may_start(now, searching=searching) else None
                 )
         if background_fetch is not None:
-            try:
-                yield Wait(background_fetch.future, timeout=background_fetch.wait_seconds())
-            except (TimeoutError, RuntimeError):  # Not ended in its time, or never begun: the keys are unknown.
-                raise self._unavailable() from None
+            yield from _waiting(background_fetch, self._unavailable)
         keys, attempt = self._living(self._clock()), self._attempt
         if keys is not None and not even_if_available and (kid is None or kid in keys):
             return keys, is_joined
@@ -320,13 +253,13 @@ class FetchedKeys(ABC):
         if background_fetch is None:
             return None
         try:
-            yield Wait(background_fetch.future, timeout=background_fetch.wait_seconds())
-        except (TimeoutError, RuntimeError):
+            yield from _waiting(background_fetch, self._unavailable)
+        except UnavailableError:
             return None
         newer = self._living(self._clock())
         return None if newer is keys else newer
 
-    def _may_seek_replacement(self, good: _Good, now: float) -> bool:
+    def _may_seek_replacement(self, good: KeysAtHand, now: float) -> bool:
         sought_at = self._replacement_sought_at
         is_young = 0 <= now - good.fetched_at < REPLACEMENT_INTERVAL
         is_sought = sought_at is not None and 0 <= now - sought_at < REPLACEMENT_INTERVAL
@@ -386,38 +319,20 @@ class FetchedKeys(ABC):
             self._succeed(fetched, begun_at, searched_at)
 
     def _succeed(self, fetched: Fetched, begun_at: float, searched_at: float | None) -> None:
-        lifetime = min(max(fetched.lifetime, MIN_LIFETIME), MAX_LIFETIME)
         before = self._good
         is_known = before is not None and before.sha256 == fetched.sha256
-        # The same set for as long as its keys are the same: another one means that tokens are verified anew.
-        if before is not None and (is_known or before.keys.holds_same_keys(fetched.keys)):
-            keys = before.keys
-        else:
-            keys = fetched.keys
         with self._lock:
-            self._good = _Good(
-                keys=keys,
-                sha256=fetched.sha256,
-                skipped=fetched.skipped,
-                fetched_at=begun_at,
-                # Some time before they die, or the first request after that would have to wait.
-                stale_at=begun_at + min(lifetime, self._hard_lifetime * 23 / 24),
-                dead_at=begun_at + self._hard_lifetime,
-            )
-            self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=None)
+            self._good = KeysAtHand.of(fetched, before, begun_at=begun_at, hard_lifetime=self._hard_lifetime)
+            self._attempt = Attempt(ended_at=self._clock(), searched_at=searched_at, error=None)
         if fetched.skipped and not is_known:
-            logger.warning(
-                "keys of %s: %s",
-                self._address,
-                told(fetched.skipped),
-                extra=log_fields("keys_skipped", source=self._address),
-            )
+            self._warn("keys_skipped", told(fetched.skipped))
 
     def _fail(self, searched_at: float | None, error: str) -> None:
-        logger.warning(
-            "keys of %s: %s", self._address, error, extra=log_fields("keys_not_fetched", source=self._address)
-        )
-        self._attempt = _Attempt(ended_at=self._clock(), searched_at=searched_at, error=error)
+        self._warn("keys_not_fetched", error)
+        self._attempt = Attempt(ended_at=self._clock(), searched_at=searched_at, error=error)
+
+    def _warn(self, event: LogEvent, what: str) -> None:
+        logger.warning("keys of %s: %s", self._address, what, extra=log_fields(event, source=self._address))
 
     def _unavailable(self) -> UnavailableError:
         attempt = self._attempt
@@ -427,55 +342,9 @@ class FetchedKeys(ABC):
         return UnavailableError("keys", retry_after=max(1, math.ceil(min(remaining, self._cool_down))))
 
 
-def told(skipped: Sequence[SkippedKey]) -> str:
-    """What is said of the keys that are not used."""
-    listed = [str(each) for each in skipped[:_MOST_TOLD]]
-    if len(skipped) > _MOST_TOLD:
-        listed.append(f"{len(skipped) - _MOST_TOLD} more")
-    return f"not used, though it could sign tokens: {'; '.join(listed)}"
-
-
-def public_algorithms(algorithms: Iterable[str] | None) -> tuple[str, ...]:
-    """The algorithms that fetched keys may be for; raises `ConfigurationError` for shared secrets."""
-    if algorithms is None:
-        return PUBLIC_ALGORITHMS
-    names = tuple(dict.fromkeys(allow_list(algorithms)))
-    secret = [name for name in names if name not in PUBLIC_ALGORITHMS]
-    if secret or not names:
-        raise ConfigurationError(
-            "algorithms names at least one that has public keys, and no shared secrets, which are never published:"
-            f' write algorithms=["RS256"], found {", ".join(names) or "none"}'
-        )
-    return names
-
-
-def lifetime_of(headers: Mapping[str, str]) -> float:
-    """The seconds for which an answer is fresh, by its `Cache-Control` and `Age` (RFC 9111 §4.2)."""
-    directives: dict[str, str] = {}
-    for directive in headers.get("cache-control", "").lower().split(","):
-        name, _, value = directive.partition("=")
-        directives.setdefault(name.strip(), value.strip().strip('"'))
-    if "no-store" in directives or "no-cache" in directives:
-        return 0.0
-    max_age, age = directives.get("max-age", ""), headers.get("age", "").strip()
-    if not (max_age.isascii() and max_age.isdigit()):
-        return DEFAULT_LIFETIME
-    spent = float(age[:18]) if age.isascii() and age.isdigit() else 0.0
-    return max(0.0, float(max_age[:18]) - spent)
-
-
-def skew_of(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds by which the clock is ahead that wrote an answer's `Date` (RFC 9110 §6.6.1); None without one."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and fetches are few
-
+def _waiting(background_fetch: BackgroundFetch[None], error: Callable[[], UnavailableError]) -> Steps[None]:
+    """Wait for a fetch; raises `error` if it did not end in time, or never began: the keys are unknown then."""
     try:
-        written_at = parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError):
-        return None
-    age = headers.get("age", "").strip()  # It lay in a cache for so long (RFC 9111 §5.1).
-    return written_at + (float(age[:18]) if age.isascii() and age.isdigit() else 0.0) - now
-
-
-def fingerprint(*parts: bytes) -> bytes:
-    """Tells one document from another."""
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+        yield Wait(background_fetch.future, timeout=background_fetch.wait_seconds())
+    except (TimeoutError, RuntimeError):
+        raise error() from None

@@ -26,7 +26,7 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from jwtguard.core.logs import quoted
+from jwtguard.core.events import quoted
 from jwtguard.key_sources.http_client import (
     USER_AGENT,
     FetchError,

@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.logs import quoted
-from jwtguard.core.tokens.algorithms import ALGORITHMS, candidate_algorithms, header_names
+from jwtguard.core.events import quoted
+from jwtguard.core.tokens.algorithms import ALGORITHMS, allow_list, candidate_algorithms, header_names
 from jwtguard.core.tokens.keys import VerificationKey
 
+PUBLIC_ALGORITHMS = tuple(sorted(name for name in ALGORITHMS if not name.startswith("HS")))
+"""What fetched keys may be for, unless `algorithms` says less: all but shared secrets, which are never published."""
 _OTHER_USES = frozenset({"enc", "x509-svid"})
 _KEY_AGREEMENT = frozenset({"X25519", "X448"})  # RFC 8037 §3.2.
 # The `alg` values of encryption (RFC 7518 §4.1, §5.1) begin like this.
@@ -23,6 +25,20 @@ _ENCRYPTION = ("RSA1_5", "RSA-OAEP", "ECDH-", "HPKE-", "PBES2-", "A128", "A192",
 
 class ExcludedKeyError(ConfigurationError):
     """The key is for an algorithm that the allow-list leaves out."""
+
+
+def public_algorithms(algorithms: Iterable[str] | None) -> tuple[str, ...]:
+    """The algorithms that fetched keys may be for; raises `ConfigurationError` for shared secrets."""
+    if algorithms is None:
+        return PUBLIC_ALGORITHMS
+    names = tuple(dict.fromkeys(allow_list(algorithms)))
+    secret = [name for name in names if name not in PUBLIC_ALGORITHMS]
+    if secret or not names:
+        raise ConfigurationError(
+            "algorithms names at least one that has public keys, and no shared secrets, which are never published:"
+            f' write algorithms=["RS256"], found {", ".join(names) or "none"}'
+        )
+    return names
 
 
 def keys_of_entry(entry: object, algorithms: tuple[str, ...], *, use: str = "sig") -> list[VerificationKey]:
@@ -38,7 +54,7 @@ def keys_of_entry(entry: object, algorithms: tuple[str, ...], *, use: str = "sig
         found = "there is none" if stated_use is None else f"its use is {quoted(stated_use)}"
         raise ConfigurationError(f"{found}, and a key for tokens has {use!r} (RFC 7517 §4.2)")
     if members.get("kty") == "oct":
-        raise ConfigurationError("it is a shared secret, which everybody can read here")
+        raise ConfigurationError("it is a shared secret, which is public here")
     problem = ConfigurationError("it fits no algorithm")
     found_keys: list[VerificationKey] = []
     for algorithm in _chosen(members, algorithms):

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
+from jwtguard.core.events import escaped, quoted
 from jwtguard.core.flow import Call, Steps, is_async
-from jwtguard.core.logs import escaped, quoted
 from jwtguard.key_sources.content_encoding import ContentEncodingError, UnpackedTooLargeError, unpacked
 
 MAX_BYTES = 512 * 1024

@@ -6,7 +6,7 @@
 >>> from jwtguard import Guard
 >>> guard = Guard(issuer=provider.issuer, audience="orders-api", keys=provider)
 
-When it is fetched, who waits and what is answered meanwhile stands in `fetched_keys.py`.
+When it is fetched, who waits and what is answered meanwhile stands in `cached.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.events import escaped, quoted
 from jwtguard.core.flow import Steps
-from jwtguard.core.logs import escaped, quoted
-from jwtguard.key_sources.cached import Fetch, Fetched, FetchedKeys, FetchSettings, fingerprint
+from jwtguard.key_sources.cached import FetchedKeys
+from jwtguard.key_sources.documents import Fetch, Fetched, FetchSettings, fingerprint
 from jwtguard.key_sources.http_client import FetchError, StatusError, check_url
 from jwtguard.key_sources.remote_jwk_set import fetched_object, fetched_set
 

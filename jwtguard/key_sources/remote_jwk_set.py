@@ -6,7 +6,7 @@ True
 >>> from jwtguard import Guard
 >>> guard = Guard(issuer="https://issuer.example", audience="https://api.example", keys=keys)
 
-When it is fetched, who waits and what is answered meanwhile stands in `fetched_keys.py`; here, what is in the document.
+When it is fetched, who waits and what is answered meanwhile stands in `cached.py`; here, what is in the document.
 """
 
 from __future__ import annotations
@@ -15,20 +15,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Unpack
 
 from jwtguard.core.errors import ConfigurationError, MalformedTokenError
+from jwtguard.core.events import quoted
 from jwtguard.core.flow import Steps
-from jwtguard.core.logs import quoted
 from jwtguard.core.tokens.encoding import parse_object
 from jwtguard.core.tokens.jwk_set import FetchedJWKSet, SkippedKey
 from jwtguard.core.tokens.keys import VerificationKey
 from jwtguard.core.validation import Problems
-from jwtguard.key_sources.cached import (
-    Fetch,
-    Fetched,
-    FetchedKeys,
-    FetchSettings,
-    fingerprint,
-    lifetime_of,
-)
+from jwtguard.key_sources.cached import FetchedKeys
+from jwtguard.key_sources.documents import Fetch, Fetched, FetchSettings, fingerprint, lifetime_of
 from jwtguard.key_sources.entries import ExcludedKeyError, could_sign, keys_of_entry
 from jwtguard.key_sources.http_client import FetchError, FetchResponse, check_url
 

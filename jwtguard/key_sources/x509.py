@@ -4,7 +4,7 @@
 >>> keys.available  # nothing was fetched yet
 False
 
-When it is fetched, who waits and what is answered meanwhile stands in `fetched_keys.py`.
+When it is fetched, who waits and what is answered meanwhile stands in `cached.py`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,12 @@ from collections.abc import Iterable
 from typing import Unpack
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.events import quoted
 from jwtguard.core.flow import Steps
-from jwtguard.core.logs import quoted
 from jwtguard.core.tokens.jwk_set import FetchedJWKSet, SkippedKey
 from jwtguard.core.tokens.keys import VerificationKey
-from jwtguard.key_sources.cached import (
-    Fetch,
-    Fetched,
-    FetchedKeys,
-    FetchSettings,
-    fingerprint,
-    lifetime_of,
-)
+from jwtguard.key_sources.cached import FetchedKeys
+from jwtguard.key_sources.documents import Fetch, Fetched, FetchSettings, fingerprint, lifetime_of
 from jwtguard.key_sources.http_client import FetchError, check_url
 from jwtguard.key_sources.remote_jwk_set import MAX_KEYS, fetched_object
 

@@ -4,7 +4,7 @@
 (TokenHeader(name='Cf-Access-Jwt-Assertion', from_proxy=True, scheme=None),)
 
 A gateway adds its header to requests that other sites start, too, so these tokens pass the CSRF check like one in a
-cookie. The application must not be reachable past the gateway.
+cookie. The application must not be reachable without the gateway.
 """
 
 from __future__ import annotations

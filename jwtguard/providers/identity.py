@@ -187,7 +187,7 @@ def google(
     """Sign in with Google. Its access tokens are opaque; what an API can verify is the ID token.
 
     `client_id` is what stands in `aud`: the OAuth client id of your own applications, one or several. `hosted_domain`:
-    only accounts of this Workspace domain (`hd`), which anybody's mail address does not prove.
+    only accounts of this Workspace domain (`hd`), which a mail address does not prove.
     """
     return TrustedIssuer(
         issuer="https://accounts.google.com",

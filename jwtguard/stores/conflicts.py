@@ -1,4 +1,4 @@
-"""What a database's error says about other transactions: who lost a race may try again, who met a lock may not wait.
+"""What a database's error says about other transactions: a lost race may be tried again, a lock may not be waited for.
 
 >>> lost = Exception()
 >>> lost.sqlstate = "40001"
@@ -21,20 +21,25 @@ _LOCKS: frozenset[object] = frozenset({"55P03", 1205, 3572})
 _SQLITE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def is_lost_race(error: BaseException | None) -> bool:
+def is_lost_race(error: BaseException) -> bool:
     """Whether another transaction won: the database has undone the statement, which may be tried again."""
-    return not _LOST_RACES.isdisjoint(_codes(error))
+    return not _LOST_RACES.isdisjoint(_codes(_of_driver(error)))
 
 
-def is_conflict(error: BaseException | None) -> bool:
-    """Whether another transaction is the reason, be it by a lock that it still holds."""
+def is_conflict(error: BaseException) -> bool:
+    """Whether another transaction is the reason, for example by a lock that it still holds."""
+    error = _of_driver(error)
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE  # The rest of the number says more of it.
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE  # The other bits are the extended code.
     return not (_LOST_RACES | _LOCKS).isdisjoint(_codes(error))
 
 
-def _codes(error: BaseException | None) -> set[object]:
-    """What drivers say: psycopg and asyncpg `sqlstate`, psycopg2 `pgcode`, those of MySQL a number in front."""
+def _of_driver(error: BaseException) -> BaseException:
+    return getattr(error, "orig", None) or error.__cause__ or error
+
+
+def _codes(error: BaseException) -> set[object]:
+    """What drivers say: psycopg and asyncpg `sqlstate`, psycopg2 `pgcode`, those of MySQL a number first."""
     found: set[object] = {getattr(error, "sqlstate", None), getattr(error, "pgcode", None)}
-    number = error.args[0] if error is not None and error.args else None
+    number = error.args[0] if error.args else None
     return found | {number} if isinstance(number, int) else found

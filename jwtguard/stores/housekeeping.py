@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from jwtguard.core.logs import log_fields
+from jwtguard.core.events import log_fields
 from jwtguard.stores.conflicts import is_conflict
 
 logger = logging.getLogger("jwtguard")
@@ -28,7 +28,7 @@ MANY = 100
 has no statistics yet.
 """
 BEFORE_ALL = -1e18
-"""A time. Infinity is no number in MariaDB."""
+"""A time, and the grace time that stands for none. MariaDB has no infinity."""
 
 # Each is one statement in autocommit. Its subquery locks those of the rows that no other transaction has locked.
 SKIPPING_LOCKED = {
@@ -51,13 +51,13 @@ SKIPPING_LOCKED["mariadb"] = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR" + 
 def skipping_locked(family: str, version: tuple[int, ...], *, is_mariadb: bool) -> str | None:
     """The statement for a database, `{ids}` in it; None if this release has no SKIP LOCKED.
 
-    `family` is "postgresql" or "mysql"; MariaDB has SKIP LOCKED since 10.6, MySQL since 8.0.1.
+    MariaDB has SKIP LOCKED since 10.6, MySQL since 8.0.1.
     """
     if family == "postgresql":
         return SKIPPING_LOCKED[family]
-    if is_mariadb:
+    if family == "mysql" and is_mariadb:
         return SKIPPING_LOCKED["mariadb"] if version >= (10, 6) else None
-    return SKIPPING_LOCKED["mysql"] if version >= (8, 0, 1) else None
+    return SKIPPING_LOCKED["mysql"] if family == "mysql" and version >= (8, 0, 1) else None
 
 
 def a_few(dead: Sequence[str]) -> list[str]:
@@ -72,7 +72,7 @@ def best_effort(store: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - the login has succeeded, whatever the database raises after it
         # Locks of others come and go. Anything else is for an operator to see.
-        level = logging.DEBUG if is_conflict(_of_driver(error)) else logging.WARNING
+        level = logging.DEBUG if is_conflict(error) else logging.WARNING
         reason = type(error).__name__  # The name alone: messages of databases quote values.
         logger.log(
             level,
@@ -109,10 +109,6 @@ def _deleted(delete: Callable[[Sequence[str]], int], session_ids: Sequence[str])
     try:
         return delete(session_ids)
     except Exception as error:
-        if not is_conflict(_of_driver(error)):
+        if not is_conflict(error):
             raise
         return 0
-
-
-def _of_driver(error: BaseException) -> BaseException:
-    return getattr(error, "orig", None) or error.__cause__ or error

@@ -12,57 +12,37 @@ True
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from jwtguard.core.forks import Lock
-from jwtguard.core.sessions.grace import age_of_rotation
 from jwtguard.core.sessions.store_protocol import MAX_LISTED, NewSession, RotationRequest, RotationResult, Session
+from jwtguard.stores.rows import Row
 
 _PURGE_AT = 1024
-
-
-@dataclass(slots=True)
-class _Row:
-    new: NewSession
-    created_at: float
-    idle_deadline: float
-    generation: int = 0
-    refreshed_at: float | None = None
-    is_revoked: bool = False
-
-    @property
-    def deadline(self) -> float:
-        return self.created_at + self.new.absolute_lifetime
-
-    def session(self, now: float) -> Session:
-        expires_at = min(self.idle_deadline, self.deadline)
-        return Session(
-            session_id=self.new.session_id,
-            issuer=self.new.issuer,
-            subject=self.new.subject,
-            label=self.new.label,
-            generation=self.generation,
-            created_at=self.created_at,
-            refreshed_at=self.refreshed_at,
-            expires_at=expires_at,
-            state="revoked" if self.is_revoked else "alive" if now < expires_at else "expired",
-        )
-
-    def age(self, now: float) -> float:
-        return age_of_rotation(self.refreshed_at, now=now)
 
 
 class MemoryStore:
     """A session store without a disk; see `jwtguard.core.sessions.store_protocol.SessionStore`."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Row] = {}
         self._lock = Lock("store")
         self._purge_at = _PURGE_AT
 
     def create(self, session: NewSession, *, now: float) -> None:
         """Write a new row; raises KeyError if its id is taken."""
-        row = _Row(new=session, created_at=now, idle_deadline=now + session.idle_lifetime)
+        ends_at = now + session.absolute_lifetime
+        row = Row(
+            session_id=session.session_id,
+            issuer=session.issuer,
+            subject=session.subject,
+            label=session.label,
+            generation=0,
+            created_at=now,
+            refreshed_at=None,
+            revoked_at=None,
+            expires_at=min(now + session.idle_lifetime, ends_at),
+            ends_at=ends_at,
+        )
         with self._lock:
             if session.session_id in self._rows:
                 raise KeyError("this session id is taken")
@@ -78,13 +58,13 @@ class MemoryStore:
             row = self._rows.get(rotation.session_id)
             if row is None:
                 return RotationResult(is_rotated=False)
-            session, age = row.session(now), row.age(now)
-            if session.is_alive and row.generation == rotation.generation and age >= grace:
-                row.generation += 1
-                row.refreshed_at = now
-                row.idle_deadline = now + idle_lifetime
-                return RotationResult(is_rotated=True)
-            return RotationResult(is_rotated=False, session=session, age=age)
+            result = row.not_rotated(now)
+            if not row.session(now).is_alive or row.generation != rotation.generation or result.age < grace:
+                return result
+            expires_at = min(now + idle_lifetime, row.ends_at)
+            rotated = row._replace(generation=row.generation + 1, refreshed_at=now, expires_at=expires_at)
+            self._rows[row.session_id] = rotated
+            return RotationResult(is_rotated=True)
 
     def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
@@ -105,23 +85,15 @@ class MemoryStore:
         return alive[:MAX_LISTED]
 
     def revoke(self, session_id: str, *, now: float) -> bool:
-        """End a session."""
+        """End a session; whether it was alive."""
         with self._lock:
             row = self._rows.get(session_id)
-            if row is None:
-                return False
-            was_alive = row.session(now).is_alive
-            row.is_revoked = True
-            return was_alive
+            return row is not None and self._end([row], now) == 1
 
     def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject."""
+        """End all sessions of a subject; how many were alive."""
         with self._lock:
-            rows = self._of(issuer, subject)
-            alive = sum(row.session(now).is_alive for row in rows)
-            for row in rows:
-                row.is_revoked = True
-            return alive
+            return self._end(self._of(issuer, subject), now)
 
     def purge(self, *, now: float) -> int:
         """Forget what can decide nothing any more."""
@@ -129,10 +101,14 @@ class MemoryStore:
             return self._purge(now)
 
     def _purge(self, now: float) -> int:
-        dead = [session_id for session_id, row in self._rows.items() if row.deadline <= now]
+        dead = [session_id for session_id, row in self._rows.items() if row.ends_at <= now]
         for session_id in dead:
             del self._rows[session_id]
         return len(dead)
 
-    def _of(self, issuer: str, subject: str) -> tuple[_Row, ...]:
-        return tuple(row for row in self._rows.values() if row.new.issuer == issuer and row.new.subject == subject)
+    def _end(self, rows: Sequence[Row], now: float) -> int:
+        self._rows |= {row.session_id: row._replace(revoked_at=now) for row in rows if row.revoked_at is None}
+        return sum(row.session(now).is_alive for row in rows)
+
+    def _of(self, issuer: str, subject: str) -> tuple[Row, ...]:
+        return tuple(row for row in self._rows.values() if (row.issuer, row.subject) == (issuer, subject))

@@ -10,8 +10,8 @@ b''
 >>> here.close(), there.close()
 (None, None)
 
-A server that is stopped, or gone without a farewell, says nothing, and some drivers (psycopg among them) wait for ever:
-its time-outs are counted by the server, and those of TCP by a kernel that confirms data also when no process reads it.
+If the database process hangs, or the machine disappears, some drivers (psycopg among them) block forever: the time-outs
+of PostgreSQL run in the server, and those of TCP in a kernel that confirms data even if no process reads it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TIMEOUT = timedelta(seconds=5)
 Line: TypeAlias = Callable[[], Any]
 """Gives the driver's connection as it is now."""
 _LOOKS = 5
-"""How often the watcher looks, before the time-out, whether an answer has come."""
+"""How often overdue connections are looked for during one time-out."""
 
 
 class QueryTimeout:
-    """Cuts connections whose answer is overdue by `limit` seconds, by a thread that ends with the last call."""
+    """Cuts connections that have not answered for `limit` seconds, by a thread that ends with the last call."""
 
     __slots__ = ("_came", "_names", "_thread", "_waiting", "limit")
 
@@ -71,14 +71,14 @@ class QueryTimeout:
             time.sleep(self.limit / _LOOKS)
             self._cut_overdue()
         self._thread = None
-        if self._waiting:  # Came between the last look and the line above, and took us for alive.
+        if self._waiting:  # A call that began between the last look and the line above, and found the thread alive.
             self._start()
 
     def _cut_overdue(self) -> None:
         now, process = time.monotonic(), os.getpid()
         for name, (owner, overdue_at, line) in list(self._waiting.items()):
             if owner != process:
-                del self._waiting[name]  # Our parent's, who shares the line with us.
+                del self._waiting[name]  # Of the parent process, which shares the connection.
             elif now >= overdue_at and self._waiting.pop(name, None) is not None:
                 cut(line)
 

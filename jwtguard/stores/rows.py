@@ -12,9 +12,6 @@ from typing import NamedTuple
 from jwtguard.core.sessions.grace import age_of_rotation
 from jwtguard.core.sessions.store_protocol import RotationResult, Session
 
-UNGRACIOUS = -1e18
-"""What a grace time of 0 is compared as: a clock set back makes ages negative, and a negative age counts as 0."""
-
 
 class Row(NamedTuple):
     """The columns. Times are seconds since the epoch.

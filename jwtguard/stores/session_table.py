@@ -1,4 +1,4 @@
-"""The table `jwtguard_session`, for any database that SQLAlchemy speaks to.
+"""The table `jwtguard_session` of SQLAlchemy's databases: PostgreSQL, MariaDB, MySQL, SQLite.
 
 >>> from sqlalchemy import create_engine, inspect
 >>> engine = create_engine("sqlite://")

@@ -21,14 +21,15 @@ undoes what it writes. End sessions after your commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 try:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Dialect, Engine, text
+    from sqlalchemy.dialects.mysql.base import MySQLDialect
 except ImportError as error:
     raise ImportError(
         "jwtguard.stores.sqlalchemy needs SQLAlchemy: pip install 'jwtguard-middleware[sqlalchemy]'"
@@ -37,10 +38,11 @@ except ImportError as error:
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.flow import OneLoop
 from jwtguard.core.sessions.store_protocol import NewSession, RotationRequest, RotationResult, Session
-from jwtguard.stores.housekeeping import BEFORE_ALL
+from jwtguard.stores.housekeeping import BEFORE_ALL, skipping_locked
 from jwtguard.stores.query_timeout import TIMEOUT, cut, query_timeout
-from jwtguard.stores.session_statements import SessionStatements
 from jwtguard.stores.session_table import metadata as metadata
+from jwtguard.stores.sql_sessions import BOUNDED_WRITE, VENDORS, Result, SQLSessions
+from jwtguard.stores.sql_store import SQLStore
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SQLAlchemyStore:
+class SQLAlchemyStore(SQLStore):
     """A session store in the database of `engine`; works in every thread, and with every event loop.
 
     `timeout`: how long the database may take to answer before its line is cut; making a connection, and waiting for
@@ -60,59 +62,14 @@ class SQLAlchemyStore:
             raise ConfigurationError(f"SQLAlchemyStore takes what create_engine() returns, found {engine!r}")
         self._query_timeout = query_timeout(timeout)
         self._engine = engine
-        self._statements = SessionStatements(engine.dialect)
-
-    def create(self, session: NewSession, *, now: float) -> None:
-        """Write a new row, and delete some dead ones."""
-        with self._connection() as connection:
-            self._statements.create(connection, session, now)
-
-    def rotate(self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float) -> RotationResult:
-        """Rotate, or say what the row is like."""
-        with self._connection() as connection:
-            return self._statements.rotate(connection, rotation, now, grace, idle_lifetime)
-
-    def find(self, session_id: str, *, now: float) -> Session | None:
-        """The session of this id."""
-        with self._connection() as connection:
-            return self._statements.find(connection, session_id, now)
-
-    def find_many(self, session_ids: Sequence[str], *, now: float) -> Sequence[Session]:
-        """The sessions of these ids that there are, in one statement."""
-        with self._connection() as connection:
-            return self._statements.find_many(connection, session_ids, now)
-
-    def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
-        """The live sessions of a subject, newest first."""
-        with self._connection() as connection:
-            return self._statements.list(connection, issuer, subject, now)
-
-    def revoke(self, session_id: str, *, now: float) -> bool:
-        """End a session."""
-        with self._connection() as connection:
-            return self._statements.revoke(connection, session_id, now)
-
-    def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject, some at a time."""
-        total = 0
-        after: float | None = BEFORE_ALL
-        while after is not None:
-            with self._connection() as connection:
-                ended, after = self._statements.end_some(connection, issuer, subject, now, after=after)
-            total += ended
-        return total
-
-    def purge(self, *, now: float) -> int:
-        """Delete what can decide nothing any more, some at a time."""
-        with self._engine.connect() as connection:  # For as long as it takes.
-            return self._statements.purge(_in_autocommit(connection), now)
+        _vendor_of(engine.dialect)
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _sessions(self, *, has_timeout: bool = True) -> Iterator[SQLSessions]:
         with self._engine.connect() as connection:
             link = connection.connection.driver_connection
-            with self._query_timeout.waiting(lambda: link):
-                yield _in_autocommit(connection)
+            with self._query_timeout.waiting(lambda: link) if has_timeout else nullcontext():
+                yield _sessions_on(connection, "SQLAlchemyStore")
 
 
 class AsyncSQLAlchemyStore:
@@ -129,67 +86,98 @@ class AsyncSQLAlchemyStore:
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(f"AsyncSQLAlchemyStore takes what create_async_engine() returns, found {engine!r}")
         self._engine = engine
-        self._statements = SessionStatements(engine.dialect)
+        _vendor_of(engine.dialect)
         self._query_timeout = query_timeout(timeout)
         self._loop = OneLoop("AsyncSQLAlchemyStore", sync_alternative=self.sync_alternative)
 
     async def create(self, session: NewSession, *, now: float) -> None:
-        """Write a new row, and delete some dead ones."""
-        await self._do(lambda connection: self._statements.create(connection, session, now))
+        """Write a new row, then delete some dead rows if possible."""
+        await self._do(lambda sessions: sessions.create(session, now=now))
 
     async def rotate(
         self, rotation: RotationRequest, *, now: float, grace: float, idle_lifetime: float
     ) -> RotationResult:
         """Rotate, or say what the row is like."""
         return await self._do(
-            lambda connection: self._statements.rotate(connection, rotation, now, grace, idle_lifetime)
+            lambda sessions: sessions.rotate(rotation, now=now, grace=grace, idle_lifetime=idle_lifetime)
         )
 
     async def find(self, session_id: str, *, now: float) -> Session | None:
         """The session of this id."""
-        return await self._do(lambda connection: self._statements.find(connection, session_id, now))
+        return await self._do(lambda sessions: sessions.find(session_id, now=now))
 
     async def find_many(self, session_ids: Sequence[str], *, now: float) -> Sequence[Session]:
-        """The sessions of these ids that there are, in one statement."""
-        return await self._do(lambda connection: self._statements.find_many(connection, session_ids, now))
+        """The sessions of these ids that exist, in one statement."""
+        return await self._do(lambda sessions: sessions.find_many(session_ids, now=now))
 
     async def list(self, *, issuer: str, subject: str, now: float) -> Sequence[Session]:
         """The live sessions of a subject, newest first."""
-        return await self._do(lambda connection: self._statements.list(connection, issuer, subject, now))
+        return await self._do(lambda sessions: sessions.list(issuer=issuer, subject=subject, now=now))
 
     async def revoke(self, session_id: str, *, now: float) -> bool:
-        """End a session."""
-        return await self._do(lambda connection: self._statements.revoke(connection, session_id, now))
+        """End a session; whether it was alive."""
+        return await self._do(lambda sessions: sessions.revoke(session_id, now=now))
 
     async def revoke_all(self, *, issuer: str, subject: str, now: float) -> int:
-        """End all sessions of a subject, some at a time."""
+        """End all sessions of a subject, some at a time; how many were alive."""
         total = 0
         after: float | None = BEFORE_ALL
         while after is not None:
-            end_some = partial(self._statements.end_some, issuer=issuer, subject=subject, now=now, after=after)
+            end_some = partial(SQLSessions.end_some, issuer=issuer, subject=subject, now=now, after=after)
             ended, after = await self._do(end_some)
             total += ended
         return total
 
     async def purge(self, *, now: float) -> int:
-        """Delete what can decide nothing any more, some at a time."""
-        self._loop.check()
-        async with self._engine.connect() as connection:  # For as long as it takes.
-            return await connection.run_sync(lambda connection: self._statements.purge(_in_autocommit(connection), now))
+        """Delete all rows that can decide nothing any more, some at a time."""
+        return await self._do(lambda sessions: sessions.purge(now=now), has_timeout=False)
 
-    async def _do(self, operation: Callable[[Connection], T]) -> T:
+    async def _do(self, operation: Callable[[SQLSessions], T], *, has_timeout: bool = True) -> T:
         running = self._loop.check()
 
-        def within_limit(connection: Connection) -> T:
+        def on(connection: Connection) -> T:
+            sessions = _sessions_on(connection, "AsyncSQLAlchemyStore")
+            if not has_timeout:
+                return operation(sessions)
             link = connection.connection.driver_connection
             overdue = running.call_later(self._query_timeout.limit, cut, lambda: link)
             try:
-                return operation(_in_autocommit(connection))
+                return operation(sessions)
             finally:
                 overdue.cancel()
 
         async with self._engine.connect() as connection:
-            return await connection.run_sync(within_limit)
+            return await connection.run_sync(on)
+
+
+def _vendor_of(dialect: Dialect) -> str:
+    """The kind of database; raises `ConfigurationError` for one that the statements are not written for."""
+    vendor = "mysql" if isinstance(dialect, MySQLDialect) else dialect.name
+    if vendor not in VENDORS:
+        raise ConfigurationError(
+            f"the engine is one of PostgreSQL, MariaDB, MySQL or SQLite, found {dialect.name!r}: for another database,"
+            " write a store of your own (docs/how-to-store.md)"
+        )
+    return vendor
+
+
+def _sessions_on(connection: Connection, store: str) -> SQLSessions:
+    connection = _in_autocommit(connection)
+    dialect, vendor = connection.dialect, _vendor_of(connection.dialect)
+    is_mariadb = bool(getattr(dialect, "is_mariadb", False))
+    version = tuple(part for part in dialect.server_version_info or () if isinstance(part, int))
+
+    def execute(statement: str, values: Mapping[str, Any]) -> Result:
+        result = connection.execute(text(statement), values)
+        return Result(result.fetchall() if result.returns_rows else [], result.rowcount)
+
+    return SQLSessions(
+        store=store,
+        vendor=vendor,
+        execute=execute,
+        delete_unlocked=lambda: skipping_locked(vendor, version, is_mariadb=is_mariadb),
+        write_prefix=BOUNDED_WRITE if is_mariadb else "",
+    )
 
 
 def _in_autocommit(connection: Connection) -> Connection:

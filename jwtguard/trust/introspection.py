@@ -12,7 +12,7 @@
 Only what does not have the form of a JWS is asked about: a JWT that was refused stays refused. An answer is held
 against the guard's policy like the claims of a token, so one without `aud` or `iss` is refused unless the guard, or
 the `Introspection`, says `UNCHECKED`. What was answered is remembered for a short while, since a revoked token must
-not live on in our memory; and how many questions are under way at once is limited, since anybody can send garbage.
+not live on in our memory; and the number of questions at once is limited, since any client can send garbage.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import InvalidTokenError, MalformedTokenError, UnavailableError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Flow, Steps, Wait, is_async
 from jwtguard.core.forks import Lock
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.claims_policy import Policy
 from jwtguard.core.tokens.encoding import ClaimsSet, JOSEHeader, parse_object
 from jwtguard.core.tokens.keys import SigningKey

@@ -26,9 +26,8 @@ from jwtguard.core.tokens.key_sources import Keys, key_source
 from jwtguard.core.tokens.sentinels import UNCHECKED, UncheckedType
 from jwtguard.core.tokens.tenants import TenantPattern
 from jwtguard.core.validation import Problems
-from jwtguard.trust.defaults import PolicyDefaults
 from jwtguard.trust.introspection import Introspection
-from jwtguard.trust.trusted_issuer import TrustedIssuer
+from jwtguard.trust.trusted_issuer import PolicyDefaults, TrustedIssuer
 
 
 class Trust(NamedTuple):

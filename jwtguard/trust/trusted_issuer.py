@@ -22,11 +22,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.token_sources import TokenSource, check_sources
 from jwtguard.core.tokens.algorithms import allow_list
-from jwtguard.core.tokens.claims_policy import Policy
+from jwtguard.core.tokens.claims_policy import DEFAULT_LEEWAY, Policy
 from jwtguard.core.tokens.jwk_set import KeySource
 from jwtguard.core.tokens.key_sources import Keys, key_source
 from jwtguard.core.tokens.principal import ClaimsMapping
@@ -35,7 +36,15 @@ from jwtguard.core.tokens.tenants import TenantPattern, has_placeholder
 from jwtguard.core.tokens.token_kind import TokenKind
 from jwtguard.core.tokens.trust_domains import SPIFFE, TrustDomain
 from jwtguard.key_sources.openid_discovery import OpenIDProvider
-from jwtguard.trust.defaults import PolicyDefaults
+
+
+class PolicyDefaults(NamedTuple):
+    """What a guard says for all its issuers, where one does not say otherwise. Each as in `Guard`."""
+
+    leeway: timedelta = DEFAULT_LEEWAY
+    required_claims: Iterable[str] | None = None
+    max_token_age: timedelta | None = None
+    claims: ClaimsMapping = ClaimsMapping()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from django.urls import path
 
 from jwtguard import UNCHECKED, ConfigurationError, Principal, Rule, Rules, TokenCookie, TokenQuery, public
 from jwtguard.django import DjangoGuard, GuardMiddleware, default_guard, requires
-from jwtguard.django.route_checks import check_order
+from jwtguard.django.checks import check_order
 from jwtguard.django.settings import NOT_INSTALLED
 from jwtguard.django.shipped_pattern import unusable_routes
 from jwtguard.django.store import STORES

@@ -19,6 +19,7 @@ from django.test.utils import override_settings
 from jwtguard import InvalidGrantError
 from jwtguard.django import store as store_module
 from jwtguard.django.store import STORES, DjangoStore
+from jwtguard.stores.sql_sessions import SQLSessions
 from jwtguard.testing import StoreBench
 from tests.adapters.django_databases import database, mariadb, postgresql, sqlite
 from tests.servers import mariadb_server as mariadb_server
@@ -229,6 +230,38 @@ def test_a_block_that_is_rolled_back(using: str) -> None:
     assert (bench.listed(), dead(using)) == ([], 10)
 
 
+def test_a_login_in_a_transaction_by_hand(using: str) -> None:
+    """Without autocommit, a login deletes no rows: an error would break the transaction of the application."""
+    bench = bench_on(DjangoStore(using), has_own_clock=True)
+    transaction.set_autocommit(False, using=using)
+    try:
+        bench.create()
+        transaction.commit(using=using)
+    finally:
+        transaction.set_autocommit(True, using=using)
+    assert dead(using) == 10
+
+
+def test_the_admin_goes_by_the_clock_of_the_database(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The admin says whether a session is alive by the clock that wrote its dates."""
+    from django.contrib import admin
+    from django.db import router
+    from django.test import RequestFactory
+
+    from jwtguard.django.models import Session
+
+    monkeypatch.setattr(router, "db_for_write", lambda model: using)
+    with override_settings(INSTALLED_APPS=["django.contrib.admin", "django.contrib.auth", "jwtguard.django"]):
+        from jwtguard.django.admin import SessionAdmin
+
+        bench_on(DjangoStore(using), has_own_clock=True).create()
+        sessions_admin = SessionAdmin(Session, admin.site)
+        listed = sessions_admin.get_queryset(RequestFactory().get("/admin/"))
+        states = {session.session_id[:4]: sessions_admin.state(session) for session in listed}
+        assert states.pop("dead") == "expired"
+        assert set(states.values()) == {"alive"}
+
+
 @pytest.mark.parametrize("is_atomic", [False, True])
 def test_an_error_while_deleting(
     using: str, is_atomic: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -240,7 +273,7 @@ def test_an_error_while_deleting(
             cursor.execute("SELECT no_such_column FROM jwtguard_session")
         raise AssertionError
 
-    monkeypatch.setattr(store_module, "_delete", fail)
+    monkeypatch.setattr(SQLSessions, "delete", fail)
     bench = bench_on(DjangoStore(using), has_own_clock=True)
     with caplog.at_level(logging.WARNING, "jwtguard"):
         if is_atomic:
@@ -283,7 +316,7 @@ def test_a_login_while_another_connection_writes(tmp_path: Path, monkeypatch: py
         insert_dead(using)
         bench = bench_on(DjangoStore(using))
         other = sqlite3.connect(connections.settings[using]["NAME"], isolation_level=None)
-        delete = store_module._delete
+        delete = SQLSessions.delete
 
         def while_locked(*arguments: Any) -> int:
             other.execute("BEGIN IMMEDIATE")
@@ -293,7 +326,7 @@ def test_a_login_while_another_connection_writes(tmp_path: Path, monkeypatch: py
                 other.execute("ROLLBACK")
 
         with monkeypatch.context() as patch:
-            patch.setattr(store_module, "_delete", while_locked)
+            patch.setattr(SQLSessions, "delete", while_locked)
             began = time.monotonic()
             session_id = bench.create()
             assert time.monotonic() - began < AT_ONCE

@@ -20,8 +20,8 @@ from django.utils.decorators import async_only_middleware
 
 from jwtguard import ConfigurationError
 from jwtguard.django import DjangoGuard, requires
+from jwtguard.django.checks import check_order, check_routes
 from jwtguard.django.decorators import default_auth
-from jwtguard.django.route_checks import check_order, check_routes
 from jwtguard.testing import RouteSite, asgi_client, wsgi_client
 from jwtguard.testing.conformance.browser import Browser
 from jwtguard.testing.conformance.route_sites import route_site

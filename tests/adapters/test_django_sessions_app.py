@@ -27,7 +27,6 @@ from django.test.utils import override_settings
 
 from jwtguard import Grants, Sessions
 from jwtguard.core.sessions.store_protocol import NewSession, new_session_id
-from jwtguard.django.database_clock import DatabaseClock
 from jwtguard.django.fields import ExactCharField
 from jwtguard.django.store import STORES, DjangoStore
 from jwtguard.stores.memory import MemoryStore
@@ -315,21 +314,11 @@ class Vendor:
 
 
 def test_mysql() -> None:
-    """Its own clock, and columns that tell `Alice` from `alice`."""
+    """Columns that tell `Alice` from `alice`."""
     mysql: Any = Vendor("mysql")
-    sql, parameters = DatabaseClock().as_mysql(None, mysql)  # type: ignore[arg-type]
-    assert "UTC_TIMESTAMP(6)" in sql
-    assert parameters == ()
     field = ExactCharField(max_length=64)
     assert field.db_type(mysql) == "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     assert field.db_type(Vendor("postgresql")) == "varchar(64)"  # type: ignore[arg-type]
-
-
-def test_postgresql() -> None:
-    """Its own clock, one time for a statement, so that an index can be searched for it."""
-    sql, parameters = DatabaseClock().as_postgresql(None, None)  # type: ignore[arg-type]
-    assert "STATEMENT_TIMESTAMP()" in sql
-    assert parameters == ()
 
 
 # The admin.
@@ -358,6 +347,8 @@ def admin(bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client
 
 def test_the_list(admin: Client, bench: StoreBench) -> None:
     """The admin shows subject, label, state and times of each session; no user can add, change or delete one."""
+    from django.contrib.admin.utils import quote  # An id may hold `_26`, which the admin reads as an escape.
+
     alive = bench.create(label="Firefox on Linux")
     bench.take(alive, 0)
     bench.revoke(bench.create(label="revoked one"))
@@ -368,9 +359,9 @@ def test_the_list(admin: Client, bench: StoreBench) -> None:
     assert "End the selected sessions" in page
     assert "Delete selected" not in page
     assert admin.get("/admin/jwtguard/session/add/").status_code == 403
-    assert admin.get(f"/admin/jwtguard/session/{alive}/change/").status_code == 200
-    assert admin.post(f"/admin/jwtguard/session/{alive}/change/", {"generation": 0}).status_code == 403
-    assert admin.post(f"/admin/jwtguard/session/{alive}/delete/", {"post": "yes"}).status_code == 403
+    assert admin.get(f"/admin/jwtguard/session/{quote(alive)}/change/").status_code == 200
+    assert admin.post(f"/admin/jwtguard/session/{quote(alive)}/change/", {"generation": 0}).status_code == 403
+    assert admin.post(f"/admin/jwtguard/session/{quote(alive)}/delete/", {"post": "yes"}).status_code == 403
     assert admin.get("/admin/jwtguard/session/?q=firefox").content.decode().count("field-subject") == 1
 
 

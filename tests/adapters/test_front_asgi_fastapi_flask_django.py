@@ -25,7 +25,7 @@ from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.asgi.endpoints import endpoints_in
 from jwtguard.django import DjangoGuard
 from jwtguard.django import GuardMiddleware as DjangoMiddleware
-from jwtguard.django.route_checks import check_order
+from jwtguard.django.checks import check_order
 from jwtguard.fastapi import FastAPIGuard
 from jwtguard.flask import FlaskGuard
 from jwtguard.testing import RawRequest, asgi_client

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from jwtguard import ConfigurationError, Event, InvalidTokenError, fan_out
-from jwtguard.core.logs import log_fields
+from jwtguard.core.events import log_fields
 from tests.samples import guard, token
 
 

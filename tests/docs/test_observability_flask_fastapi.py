@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from jwtguard import Event, InvalidTokenError
-from jwtguard.core.logs import LogEvent, log_fields
+from jwtguard.core.events import LogEvent, log_fields
 from tests.examples.documents import ROOT, run
 
 _LOGGING = re.compile(r"logger\.(log|debug|info|warning|error|exception|critical)")

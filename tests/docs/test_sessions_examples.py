@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 
 from jwtguard import SessionEvent
+from jwtguard.core.events import EventKind
 from jwtguard.core.http.response import HTTPRequest
-from jwtguard.core.sessions.session_events import EventKind
 from jwtguard.endpoints import LOGIN, Endpoints
 from tests.docs.sessions_page import PAGE, run
 

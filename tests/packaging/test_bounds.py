@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FOR_USERS = ("flask", "starlette", "fastapi", "django", "sqlalchemy", "redis", "drf", "cli", "otel")
+FOR_USERS = (
+    "flask",
+    "starlette",
+    "fastapi",
+    "django",
+    "sqlalchemy",
+    "redis",
+    "drf",
+    "cli",
+    "otel",
+    "jwe",
+    "litestar",
+    "ninja",
+)
 
 
 def requirements() -> Iterator[str]:

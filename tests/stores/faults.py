@@ -35,7 +35,7 @@ Opening = Callable[[], AbstractContextManager[SessionStore]]
 """Opens a store, anew in each process: a partial of a function of a module, so that it can be sent there."""
 
 PROCESSES, THREADS, REFRESHES = 4, 5, 1000
-PATIENCE = 60.0
+DEADLINE = 60.0
 
 
 def sessions_on(store: SessionStore, *, grace: float, **changes: Any) -> Sessions:
@@ -67,10 +67,10 @@ def race(opening: Opening, *, grace: float) -> tuple[Counter[str], str]:
     outcomes: Counter[str] = Counter()
     for (receiver, sender), runner in zip(pipes, runners, strict=True):
         sender.close()
-        assert receiver.poll(PATIENCE)
+        assert receiver.poll(DEADLINE)
         outcomes += receiver.recv()
         receiver.close()
-        runner.join(PATIENCE)
+        runner.join(DEADLINE)
         runner.close()
     return outcomes, first
 
@@ -88,7 +88,7 @@ def _racer(opening: Opening, token: str, grace: float, barrier: Any, sender: Con
     with opening() as store, ThreadPoolExecutor(THREADS) as threads:
         sessions = sessions_on(store, grace=grace, on_event=lambda event: kinds.update([event.kind]))
         sessions.list("connect").run()
-        barrier.wait(PATIENCE)
+        barrier.wait(DEADLINE)
         answers = Counter(threads.map(refresh, range(REFRESHES // PROCESSES)))
     sender.send(answers + Counter({f"event {kind}": count for kind, count in kinds.items()}))
     sender.close()
@@ -106,7 +106,7 @@ def killed_refreshes(opening: Opening, times: int = 50) -> None:
             runner = context.Process(target=_refresher, args=(opening, token, sender))  # type: ignore[attr-defined]
             runner.start()
             sender.close()
-            assert receiver.poll(PATIENCE)
+            assert receiver.poll(DEADLINE)
             deadline = time.monotonic() + chance.uniform(0, 0.02)
             while time.monotonic() < deadline and receiver.poll(max(deadline - time.monotonic(), 0)):
                 token = receiver.recv()
@@ -114,7 +114,7 @@ def killed_refreshes(opening: Opening, times: int = 50) -> None:
             with contextlib.suppress(EOFError):
                 while True:
                     token = receiver.recv()
-            runner.join(PATIENCE)
+            runner.join(DEADLINE)
             runner.close()
             receiver.close()
             token = _after_the_kill(store, sessions, token)
@@ -147,7 +147,7 @@ def end_and_die(opening: Opening, token: str) -> None:
     """End a session in another process, which is killed the moment it has the answer."""
     runner = processes().Process(target=_ender, args=(opening, token))  # type: ignore[attr-defined]
     runner.start()
-    runner.join(PATIENCE)
+    runner.join(DEADLINE)
     assert runner.exitcode == -signal.SIGKILL
     runner.close()
 

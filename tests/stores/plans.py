@@ -70,7 +70,7 @@ class Plans:
     def see(self, statement: str, values: Any) -> None:
         """Explain a statement, unless one of the same form was seen."""
         explained = re.sub(r"^SET STATEMENT .* FOR\s+", "", statement.strip())
-        form = re.sub(r"'[^']*'|-?\b\d[\d.e+-]*|\(%s(, %s)*\)|\([^()]*ids_1[^()]*\)", "?", explained)
+        form = re.sub(r"'[^']*'|-?\b\d[\d.e+-]*|\(%s(, %s)*\)|\([^()]*id0[^()]*\)", "?", explained)
         if form in self.faults or not explained.startswith(("SELECT", "UPDATE", "DELETE")):
             return
         self.faults[form] = []  # Before the line below, whose statement comes here too.

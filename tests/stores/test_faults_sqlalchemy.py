@@ -320,8 +320,7 @@ def test_an_error_of_another_kind(engine: Engine) -> None:
     store = SQLAlchemyStore(engine)
     bench = StoreBench(store, asyncio.Runner(), has_own_clock=True)
     session_id = bench.create()
-    with pytest.raises(DBAPIError, match="out of range"):
-        bench.take(session_id, 2**80)
+    assert not bench.take(session_id, 2**80).is_rotated
     with engine.connect() as other, engine.connect() as watcher:
         other.execute(text("LOCK TABLE jwtguard_session"))
         timer = threading.Timer(0.2, lambda: watcher.execute(terminate))

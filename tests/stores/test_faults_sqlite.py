@@ -237,12 +237,11 @@ def test_what_reaches_the_disk(path: Path) -> None:
         seen.clear()
         sessions.end(token).run()
         assert [" ".join(statement.split()[:4]) for statement in seen] == [
-            "PRAGMA synchronous = FULL",
-            "BEGIN IMMEDIATE",
+            "PRAGMA synchronous",
+            "PRAGMA synchronous = 2",
             "UPDATE jwtguard_session SET revoked_at",
             "UPDATE jwtguard_session SET revoked_at",
-            "COMMIT",
-            "PRAGMA synchronous = NORMAL",
+            "PRAGMA synchronous = 1",
         ]
         connection.set_trace_callback(None)
 

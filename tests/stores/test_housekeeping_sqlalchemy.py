@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from jwtguard.stores import session_statements
+from jwtguard.stores import sqlalchemy
 from jwtguard.stores.session_table import session_table
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
 from jwtguard.testing.conformance.store_bench import StoreBench, rotation_of
@@ -188,7 +188,7 @@ def test_a_connection_that_is_cut_while_deleting(engine: Engine) -> None:
 
 def test_a_database_that_cannot_skip(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Logins leave the dead to `purge` there."""
-    monkeypatch.setattr(session_statements, "skipping_locked", lambda *_, **__: None)
+    monkeypatch.setattr(sqlalchemy, "skipping_locked", lambda *_, **__: None)
     bench = StoreBench(SQLAlchemyStore(engine), asyncio.Runner(), has_own_clock=True)
     bench.create()
     assert dead(engine) == DEAD

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from jwtguard import ConfigurationError
 from jwtguard.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore, metadata
 from jwtguard.testing import StoreBench, StoreConformance
 from tests.servers import Server
 from tests.stores.sqlalchemy_engines import engine_for, mariadb_url, postgresql_url, rows
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SQLAlchemyStore(create_engine("sqlite://")),
+        lambda: AsyncSQLAlchemyStore(create_async_engine("sqlite+aiosqlite://")),
+    ],
+)
+def test_a_database_of_another_kind(make: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine whose SQL the statements are not written in is refused when the store is made."""
+    monkeypatch.setattr("sqlalchemy.dialects.sqlite.base.SQLiteDialect.name", "mssql")
+    with pytest.raises(ConfigurationError, match="PostgreSQL, MariaDB, MySQL or SQLite, found 'mssql'"):
+        make()
 
 
 class SyncConformance(StoreConformance):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from jwtguard import ConfigurationError, Sessions, UnavailableError
+from jwtguard.stores.sql_sessions import SQLSessions
 from jwtguard.stores.sqlite import SQLiteStore
 from jwtguard.testing.conformance.store_bench import rotation_of
 from tests.stores.faults import sessions_on
@@ -192,17 +193,17 @@ def test_a_login_while_another_process_writes(
     sessions.start("user-1").run()
     insert_dead(path, 3)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        delete_at_once = store._delete_at_once
+        delete = SQLSessions.delete
 
-        def after_the_row_is_written(connection: sqlite3.Connection, session_ids: list[str]) -> None:
+        def after_the_row_is_written(sessions: SQLSessions, session_ids: list[str]) -> int:
             other.execute("BEGIN IMMEDIATE")
             try:
-                delete_at_once(connection, session_ids)
+                return delete(sessions, session_ids)
             finally:
                 other.execute("ROLLBACK")
 
         with monkeypatch.context() as patch, caplog.at_level(logging.DEBUG, "jwtguard"):
-            patch.setattr(store, "_delete_at_once", after_the_row_is_written)
+            patch.setattr(SQLSessions, "delete", after_the_row_is_written)
             token = sessions.start("user-1").run().refresh_token
     assert "dead sessions were not deleted: OperationalError" in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.INFO]

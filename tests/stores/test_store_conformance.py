@@ -37,7 +37,7 @@ class TestChecksThenWrites(Wrong):
             if row is None or row.generation != generation.generation:
                 return super().rotate(generation, now=now, grace=grace, idle_lifetime=idle_lifetime)
             time.sleep(0.01)
-            generation = replace(generation, generation=row.generation)
+            generation = replace(generation, generation=self._rows[generation.session_id].generation)
             return super().rotate(generation, now=now, grace=grace, idle_lifetime=idle_lifetime)
 
 

@@ -31,7 +31,8 @@ from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import SigningKey
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.guard import Guard
-from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS, FetchedKeys
+from jwtguard.key_sources.cached import FetchedKeys
+from jwtguard.key_sources.entries import PUBLIC_ALGORITHMS
 from jwtguard.key_sources.openid_discovery import OpenIDProvider
 from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet
 

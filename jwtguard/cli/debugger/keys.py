@@ -23,7 +23,7 @@ from jwtguard.core.tokens.algorithms import ALGORITHMS
 from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.core.tokens.jwk_set import JWKSet
 from jwtguard.core.tokens.keys import SigningKey
-from jwtguard.key_sources.cached import PUBLIC_ALGORITHMS
+from jwtguard.key_sources.entries import PUBLIC_ALGORITHMS
 
 T = TypeVar("T")
 

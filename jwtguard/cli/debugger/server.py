@@ -25,7 +25,7 @@ from typing import Any, TypeAlias, cast
 from jwtguard.cli.debugger.gate import HOST, Gate
 from jwtguard.cli.debugger.page_files import PAGE_FILES, PageFile
 from jwtguard.cli.debugger.problems import RefusedError
-from jwtguard.core.logs import log_fields
+from jwtguard.core.events import log_fields
 
 logger = logging.getLogger("jwtguard")
 

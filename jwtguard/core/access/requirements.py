@@ -24,8 +24,8 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import is_async
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.principal import SCOPE_TOKEN, Principal
 from jwtguard.core.validation import Problems

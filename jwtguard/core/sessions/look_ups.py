@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FindMany: TypeAlias = "Callable[..., MaybeAsync[Sequence[Session]]]"
 
-PATIENCE = 10.0
+FOLLOWER_TIMEOUT = 10.0
 """Seconds that a caller waits for the look-up of another one, before the answer is 503."""
 ENOUGH = 8
 """Look-ups under way at once, from which on those that come gather."""
@@ -60,7 +60,7 @@ def leading(steps: Steps[T], future: Future[T | UnavailableError | None]) -> Ste
 def following(future: Future[T | UnavailableError | None]) -> Steps[T | None]:
     """What the leading caller found, None if it gave up; raises `UnavailableError`, an own one for each caller."""
     try:
-        outcome: T | UnavailableError | None = yield Wait(future, timeout=PATIENCE)
+        outcome: T | UnavailableError | None = yield Wait(future, timeout=FOLLOWER_TIMEOUT)
     except TimeoutError:
         raise UnavailableError("store") from None
     if isinstance(outcome, UnavailableError):

@@ -22,20 +22,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jwtguard.core.errors import InvalidGrantError
+from jwtguard.core.events import EventKind, SessionEvents
 from jwtguard.core.flow import Steps
 from jwtguard.core.sessions.grace import age_at_arrival
 from jwtguard.core.sessions.grants import Grants, TokenResponse
-from jwtguard.core.sessions.refresh_tokens import RefreshToken
-from jwtguard.core.sessions.session_events import EventKind, SessionEvents
-from jwtguard.core.sessions.session_tokens import SessionTokens
+from jwtguard.core.sessions.refresh_tokens import RefreshToken, SessionTokens
 from jwtguard.core.sessions.store_protocol import RotationRequest, Session, SessionStore, call_store
 
 
 class PreparedRefresh:
     """A refresh that was verified, whose user was loaded and whose tokens are signed: what can fail comes before.
 
-    `answer` is the response to a rotation. `grace` and `idle_lifetime` are in seconds. `now` is when the request
-    arrived, in seconds since the epoch; `clock` gives the time of each call of the store.
+    `answer` is the response if the rotation succeeds. `grace` and `idle_lifetime` are in seconds. `now` is when the
+    request arrived, in seconds since the epoch; `clock` gives the time of each call of the store.
     """
 
     __slots__ = (
@@ -84,7 +83,7 @@ class PreparedRefresh:
         """
         session = self._usable((yield from call_store(self._store.find, self.token.session_id, now=self._clock())))
         if session.generation != self.token.generation:
-            # Not the current generation, so nothing is rotated: what it is, a replay or a theft, is settled at once.
+            # Not the current generation, so no rotation can follow: whether it is a replay or reuse is decided now.
             self._settled = yield from self.take()
 
     def take(self) -> Steps[TokenResponse]:
@@ -123,8 +122,7 @@ class PreparedRefresh:
             # The store as it is cannot have issued this generation: a backup was restored, or a failover lost it.
             self._tell("future_generation")
             raise InvalidGrantError("future_generation")
-        # Two hold the same generation. Which of them is the thief cannot be told, so it ends for both (RFC 9700
-        # §4.14.2).
+        # Two clients hold this generation. Which of them stole it is unknown, so the session ends (RFC 9700 §4.14.2).
         self._tell("reuse_detected", "reuse")
         raise InvalidGrantError("reuse")
 

@@ -33,14 +33,12 @@ from functools import partial
 from typing import Any, NoReturn
 
 from jwtguard.core.errors import ConfigurationError, InvalidGrantError, UnavailableError
+from jwtguard.core.events import EventKind, SessionEvent, SessionEvents, log_fields, logger
 from jwtguard.core.flow import Call, Flow, Steps, is_async
-from jwtguard.core.logs import log_fields
 from jwtguard.core.sessions.grace import checked_grace
 from jwtguard.core.sessions.grants import Grants, Load, TokenResponse
-from jwtguard.core.sessions.refresh_tokens import RefreshToken, refresh_tokens_of
+from jwtguard.core.sessions.refresh_tokens import RefreshToken, SessionTokens, refresh_tokens_of
 from jwtguard.core.sessions.rotation import PreparedRefresh as PreparedRefresh
-from jwtguard.core.sessions.session_events import EventKind, SessionEvent, SessionEvents, logger
-from jwtguard.core.sessions.session_tokens import SessionTokens
 from jwtguard.core.sessions.store_protocol import (
     MAX_SESSION_ID,
     NewSession,
@@ -232,7 +230,7 @@ class Sessions:
         )
 
     def end(self, refresh_token: str) -> Flow[None]:
-        """End the session that a refresh token names, whichever turn it is and even if it has expired.
+        """End the session that a refresh token names, whichever generation it is and even if it has expired.
 
         Raises `InvalidGrantError` if it is not genuine, `UnavailableError` if the store fails.
         """

@@ -19,8 +19,8 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError, UnavailableError
 from jwtguard.core.event_loops import in_store_thread
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Call, Steps
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.subject import subject_text
 
 logger = logging.getLogger("jwtguard")
@@ -85,7 +85,7 @@ def call_store(method: Callable[..., MaybeAsync[T]], /, *args: object, **kwargs:
         )
     except JWTGuardError:
         raise
-    except Exception as error:  # noqa: BLE001 - databases and their drivers raise what they like
+    except Exception as error:  # noqa: BLE001 - databases and their drivers raise many kinds
         unforeseen = type(error).__name__  # The name alone: messages of databases quote values.
     else:
         return answer
@@ -121,7 +121,7 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationRequest:
-    """The session and the generation that a client presents."""
+    """One generation of one session."""
 
     session_id: str
     generation: int
@@ -152,10 +152,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationResult:
-    """The outcome of a rotation.
+    """The result of a rotation.
 
-    If it was not rotated, `session` is the row as a fresh read found it, or None, and `age` the seconds since its last
-    generation was rotated, as `jwtguard.core.sessions.grace.age_of_rotation` counts them: to the time of that read by
+    If `is_rotated` is false, `session` is the row as a fresh read found it, or None, and `age` the seconds since its
+    last rotation, as `jwtguard.core.sessions.grace.age_of_rotation` counts them: to the time of that read by
     the store's own clock, or to `now` where it has none. Infinite if it was never refreshed, and if the clock was set
     back since.
     """
@@ -174,7 +174,7 @@ class SessionStore(Protocol):
     """
 
     def create(self, session: NewSession, *, now: float) -> MaybeAsync[None]:
-        """Write a new row; raise whatever you like if its id is taken.
+        """Write a new row; raise any exception if its id is taken.
 
         If dead rows are deleted on this occasion, do so after the row was written, and let nothing that goes wrong
         there reach the caller: the client of a failed login holds no token, and its row would stay.

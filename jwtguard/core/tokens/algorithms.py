@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import Algorithm, ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.logs import quoted
+from jwtguard.core.events import quoted
 
 KeyObject: TypeAlias = Any
 """A key for PyJWT's `Algorithm`: bytes, or one of cryptography's key objects, which have no common base class."""

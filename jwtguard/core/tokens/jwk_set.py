@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jwtguard.core.errors import ConfigurationError
+from jwtguard.core.events import log_fields, quoted
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.logs import log_fields, quoted
 from jwtguard.core.tokens.algorithms import allow_list, candidate_algorithms
 from jwtguard.core.tokens.keys import VerificationKey
 from jwtguard.core.validation import Problems

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
-from jwtguard.core.logs import quoted
+from jwtguard.core.events import quoted
 from jwtguard.core.tokens.algorithms import (
     CRV_ALGORITHM,
     PRIVATE_MEMBERS,

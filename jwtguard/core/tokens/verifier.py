@@ -24,8 +24,8 @@ from typing import Annotated, Any
 
 from jwtguard.core.bounded import make_room
 from jwtguard.core.errors import InvalidTokenError, JWTGuardError, UnavailableError
+from jwtguard.core.events import log_fields
 from jwtguard.core.flow import Flow, Steps
-from jwtguard.core.logs import log_fields
 from jwtguard.core.tokens.claims_policy import Policy, Validity
 from jwtguard.core.tokens.encoding import ClaimsSet, JOSEHeader, decode_base64, parse_object_as
 from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read

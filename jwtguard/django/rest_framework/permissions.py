@@ -65,7 +65,7 @@ class _PermissionType(BasePermissionMetaclass):
 
 _MADE_HERE = "_jwtguard_made_here"
 _NO_NEGATION = (
-    "a permission of jwtguard cannot be negated: a claim that is missing must never let anybody in. Turn the question"
+    "a permission of jwtguard cannot be negated: a claim that is missing must never let a caller in. Turn the question"
     " round, as in predicate(lambda principal: ...)"
 )
 

@@ -21,10 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
+from jwtguard.core.events import SessionEvent
 from jwtguard.core.flow import Flow, is_async, run_async
 from jwtguard.core.sessions.grants import Grants
 from jwtguard.core.sessions.refresh_tokens import RefreshToken, RefreshTokens
-from jwtguard.core.sessions.session_events import SessionEvent
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.sessions.store_protocol import (
     MaybeAsync,

@@ -163,7 +163,7 @@ def test_a_call_holds_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_look_up_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait for a look-up is bounded; afterwards the next caller looks up itself."""
-    monkeypatch.setattr(look_ups, "PATIENCE", 0.01)
+    monkeypatch.setattr(look_ups, "FOLLOWER_TIMEOUT", 0.01)
     store = MemoryStore()
     revocation = SessionRevocation(store, monotonic=Clock(0))
     lost = revocation.checking(token(), clock=Clock())

@@ -391,9 +391,13 @@ def test_a_session_that_is_ended_in_parallel() -> None:
     world = World()
     answer = world.start()
     world.clock.now += 60
-    world.store.before = lambda method: (
-        world.store._rows[world.row(answer).session_id].__setattr__("is_revoked", True) if method == "load" else None
-    )
+    session_id = world.row(answer).session_id
+
+    def end(method: str) -> None:
+        if method == "load":
+            world.store.revoke(session_id, now=world.clock.now)
+
+    world.store.before = end
     assert world.refused(answer.refresh_token) == "revoked"
 
 
