@@ -6,7 +6,7 @@ import ast
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -149,12 +149,12 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-files = pytest.mark.parametrize("path", FILES, ids=_module)
+def _found(look: Callable[[Path], list[str]], paths: Iterable[Path] = FILES) -> dict[str, list[str]]:
+    """What `look` finds wrong, by module: one test for all modules, and each finding in its message."""
+    return {_module(path): wrong for path in paths if (wrong := look(path))}
 
 
-@files
-def test_every_arrow_is_allowed(path: Path) -> None:
-    """Wherever in the file it stands, an import goes to a room that may be imported from there."""
+def _wrong_arrows(path: Path) -> list[str]:
     module = _module(path)
     room = module.split(".")[0]
     ours = STRICTER.get(module, ROOMS[room])
@@ -167,15 +167,18 @@ def test_every_arrow_is_allowed(path: Path) -> None:
                 wrong.append(name)
         elif first not in sys.stdlib_module_names and first not in others:
             wrong.append(name)
-    assert wrong == []
+    return wrong
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if _module(path).split(".")[0] in {"core", "guard"}], ids=_module
-)
-def test_slow_modules_are_imported_where_they_are_used(path: Path) -> None:
+def test_every_arrow_is_allowed() -> None:
+    """Wherever in the file it stands, an import goes to a room that may be imported from there."""
+    assert _found(_wrong_arrows) == {}
+
+
+def test_slow_modules_are_imported_where_they_are_used() -> None:
     """Nothing slow is imported with the core or the guard."""
-    assert set(_imports(_at_module_level(_tree(path)))) & SLOW == set()
+    light = [path for path in FILES if _module(path).split(".")[0] in {"core", "guard"}]
+    assert _found(lambda path: sorted(set(_imports(_at_module_level(_tree(path)))) & SLOW), light) == {}
 
 
 def test_walk_sees_arrows() -> None:
@@ -277,10 +280,9 @@ def _private_reads(tree: ast.Module) -> list[str]:
     return wrong
 
 
-@files
-def test_no_module_reads_private_names_of_another(path: Path) -> None:
+def test_no_module_reads_private_names_of_another() -> None:
     """A name with an underscore is used in the module that defines it, and nowhere else."""
-    assert _private_reads(_tree(path)) == []
+    assert _found(lambda path: _private_reads(_tree(path))) == {}
 
 
 @pytest.mark.parametrize(
@@ -366,19 +368,25 @@ def test_cycles_are_seen() -> None:
     assert _cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if _module(path).startswith("core.")], ids=_module)
-def test_layers_of_the_core(path: Path) -> None:
-    """Inside the core, tokens import no http, http imports no access, and access imports no sessions."""
+def _upward(path: Path) -> list[str]:
     layer = _module(path).split(".")[1]
     above = LAYERS[LAYERS.index(layer) + 1 :] if layer in LAYERS else LAYERS
     named = {to for node in ast.walk(_tree(path)) for to in _modules_named(node)}
-    assert [to for to in sorted(named) if to.split(".")[1:2] and to.split(".")[1] in above] == []
+    return [to for to in sorted(named) if to.split(".")[1:2] and to.split(".")[1] in above]
 
 
-@files
-def test_imports_inside_functions_have_a_reason(path: Path) -> None:
-    """A module of the package is imported at the top of a file, except where the table says why not."""
+def test_layers_of_the_core() -> None:
+    """Inside the core, tokens import no http, http imports no access, and access imports no sessions."""
+    assert _found(_upward, [path for path in FILES if _module(path).startswith("core.")]) == {}
+
+
+def _late(path: Path) -> list[str]:
     tree = _tree(path)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    late = {to for function in functions for node in ast.walk(function) for to in _modules_named(node)}
-    assert bool(late) == (_module(path) in INSIDE_FUNCTIONS), late
+    return sorted({to for function in functions for node in ast.walk(function) for to in _modules_named(node)})
+
+
+def test_imports_inside_functions_have_a_reason() -> None:
+    """A module of the package is imported at the top of a file, except where the table says why not."""
+    late = _found(_late)
+    assert late.keys() == INSIDE_FUNCTIONS.keys(), late

@@ -12,10 +12,12 @@ import pytest
 from jwtguard import UnavailableError
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.testing import AdapterConformance, RawAnswer, RawRequest, Site, WebSocketConformance
-from jwtguard.testing.conformance.adapter import assert_challenge, unlike
+from jwtguard.testing.conformance.adapter import assert_challenge
 from jwtguard.testing.conformance.adapter_cases import CASES
 from jwtguard.testing.conformance.adapter_sites import Broken, OutOfReach, site
 from jwtguard.testing.conformance.raw_clients import Client
+from jwtguard.testing.conformance.route_cases import ROUTE_CASES
+from jwtguard.testing.conformance.selection import looks_of, looks_of_route, rows_that_differ
 
 Change = Callable[[HTTPResponse], HTTPResponse]
 
@@ -202,7 +204,7 @@ def test_sources_that_fail(source: Any) -> None:
 
 def test_rows_that_an_adapter_can_tell_apart() -> None:
     """`every_row = False` keeps each site, each answer and each way to send a token."""
-    kept = unlike(CASES)
+    kept = rows_that_differ(CASES, looks_of)
     assert len(kept) < len(CASES)
     for look in (
         lambda case: (case.site, case.status, case.subject, case.retry_after),
@@ -210,3 +212,14 @@ def test_rows_that_an_adapter_can_tell_apart() -> None:
         lambda case: (case.site, tuple(name for name, _ in case.request.headers)),
     ):
         assert set(map(look, kept)) == set(map(look, CASES))
+
+
+def test_rows_of_routes_that_an_adapter_can_tell_apart() -> None:
+    """`every_row = False` keeps each route of each site, each answer of it, and each kind of body."""
+    kept = rows_that_differ(ROUTE_CASES, looks_of_route)
+    assert len(kept) < len(ROUTE_CASES)
+    for look in (
+        lambda case: (case.site, case.method, case.path, case.status),
+        lambda case: (case.path, tuple(case.headers)),
+    ):
+        assert set(map(look, kept)) == set(map(look, ROUTE_CASES))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
@@ -25,6 +25,7 @@ from jwtguard.testing.conformance.adapter_case import ADMIN, EXPIRED, GOOD, HOST
 from jwtguard.testing.conformance.adapter_cases import CACHE_CASES, CASES, CacheCase
 from jwtguard.testing.conformance.adapter_sites import NOW, Site, guard_for_tests, site
 from jwtguard.testing.conformance.raw_clients import Client, Message, RawAnswer, RawRequest
+from jwtguard.testing.conformance.selection import looks_of, looks_of_caching, rows_that_differ
 
 
 class AdapterConformance:
@@ -50,8 +51,12 @@ class AdapterConformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each case that this adapter can run."""
-        rows = CASES if self.every_row else unlike(CASES)
-        tables: dict[str, Sequence[Case | CacheCase]] = {"case": rows, "cache_case": CACHE_CASES}
+        tables: dict[str, Sequence[Case | CacheCase]] = {"case": CASES, "cache_case": CACHE_CASES}
+        if not self.every_row:
+            tables = {
+                "case": rows_that_differ(CASES, looks_of),
+                "cache_case": rows_that_differ(CACHE_CASES, looks_of_caching),
+            }
         for name in tables.keys() & set(metafunc.fixturenames):
             cases = [case for case in tables[name] if _needed(case) <= self.can]
             metafunc.parametrize(name, cases, ids=[f"{case.site}: {case.name}" for case in cases])
@@ -98,23 +103,6 @@ class AdapterConformance:
 
 
 _OWN_SITE = ("Sec-Fetch-Site", "same-origin")
-
-
-def unlike(cases: Iterable[Case]) -> list[Case]:
-    """The rows that an adapter can tell apart: of rows that are the same to it, the first.
-
-    Two rows are the same to an adapter if the site, the method, the path, the names of the header fields, the values
-    that are no plain text, and the answer are the same: the core alone tells one token from another.
-    """
-    found: dict[tuple[object, ...], Case] = {}
-    for case in cases:
-        request = case.request
-        names = tuple(name for name, _ in request.headers)
-        odd = tuple(value for _, value in request.headers if value != value.strip() or not value.isascii())
-        read = (request.method, request.target[:100], request.root_path, request.scheme, names, odd)
-        answer = (case.status, case.subject, case.retry_after, (case.challenge or "")[:40])
-        found.setdefault((case.site, read, answer), case)
-    return list(found.values())
 
 
 def _fields(answer: RawAnswer, name: str) -> list[str]:
