@@ -1,21 +1,23 @@
-"""The limit: the bare signature, the standard library's base64 and JSON, and no check of anything: a yardstick.
+"""The limit: the cheapest plain way to check a signature, base64 and JSON, and no check of anything else: a yardstick.
 
 >>> mint = Mint("ES256")
 >>> limit(mint)(mint.token(7))["sub"]
 'user-7'
 
-In a web framework the same stands in next to no code around a route, so that it shows what of a guard's cost is the
-signature's. It is no proof of what is possible: base64 and JSON can be read a little faster than the plain way.
+HS256 is the standard library's `hmac.digest`; the others are `cryptography`'s, which PyJWT uses, too. In a web
+framework the same stands in a few lines around a route, so that it shows which part of a guard's cost is the
+signature's.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
@@ -25,7 +27,7 @@ _SCHEME = len("Bearer ")
 
 
 def limit(mint: Mint) -> Callable[[str], dict[str, Any]]:
-    """Nothing but the signature by `cryptography`, base64 and JSON: no check of anything. Not for production."""
+    """Nothing but the signature, base64 and JSON: no check of any claim. Not for production."""
     check = _signature_check(mint)
 
     def read(text: str) -> dict[str, Any]:
@@ -48,9 +50,8 @@ def _signature_check(mint: Mint) -> Callable[[bytes, bytes], object]:
     if mint.algorithm == "HS256":
 
         def check(signature: bytes, signed: bytes) -> None:
-            mac = hmac.HMAC(key, sha256)
-            mac.update(signed)
-            mac.verify(signature)
+            if not hmac.compare_digest(hmac.digest(key, signed, "sha256"), signature):
+                raise ValueError("the signature does not hold")
 
         return check
     if mint.algorithm == "RS256":

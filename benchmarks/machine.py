@@ -20,6 +20,8 @@ _DISTRIBUTIONS = (
     "cryptography",
     "PyJWT",
     "joserfc",
+    "oxyjwt",
+    "webtoken",
     "Flask",
     "Flask-JWT-Extended",
     "fastapi",

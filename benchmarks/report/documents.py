@@ -38,6 +38,7 @@ def blocks(results: Results) -> Blocks:
         "targets": targets_table,
         "better-peers": performance.better_peers,
         "verify": performance.verify,
+        "break-even": performance.break_even,
         "requests": performance.requests,
         "seen": performance.seen,
         "refusing": performance.refusing,

@@ -16,7 +16,9 @@ from benchmarks.report.targets import (
     FRAMEWORKS,
     HTTP_GROUPS,
     LOOK_UP,
+    RUST,
     SEEN,
+    Finder,
     added,
 )
 from benchmarks.results import NotMeasuredError, Results
@@ -59,6 +61,13 @@ def verify(results: Results) -> str:
             cells.append(f"{said(statistics.median(rounds))} µs, {ratio(rounds, limit)}")
         rows.append((name, *cells))
     return table(["time, multiple of the limit", *ALGORITHMS], rows)
+
+
+def break_even(results: Results) -> str:
+    """From how many uses of one token on the guard costs less than a decoder in Rust."""
+    find = Finder(results)
+    rows = [(peer, *(str(find.break_even(group, peer)) for group in ALGORITHMS)) for peer in RUST]
+    return table(["uses of one token", *ALGORITHMS], rows)
 
 
 def requests(results: Results) -> str:
@@ -254,7 +263,7 @@ def better_peers(results: Results) -> str:
 def _compared(results: Results) -> Iterator[_Compared]:
     for group in _groups(results, "verify"):
         ours = statistics.median(results.rounds("verify", group, _OURS))
-        for name in ("PyJWT", "joserfc"):
+        for name in ("PyJWT", "joserfc", *RUST):
             theirs = statistics.median(results.rounds("verify", group, name))
             yield _Compared(f"one verification, {group}", name, theirs, ours, "µs")
     for section, framework in FRAMEWORKS.items():

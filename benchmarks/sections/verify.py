@@ -1,4 +1,4 @@
-"""One verification: the bare signature with base64 and JSON, which is the limit; jwtguard; and two libraries."""
+"""One verification: the bare signature with base64 and JSON, which is the limit; jwtguard; and four libraries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jwt
+import oxyjwt
+import webtoken
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 
@@ -27,6 +29,8 @@ def measure(pace: Pace) -> Findings:
             "jwtguard": _jwtguard(mint, cache_size=0),
             "PyJWT": _pyjwt(mint),
             "joserfc": _joserfc(mint),
+            "oxyjwt": _oxyjwt(mint),
+            "webtoken": _webtoken(mint),
         }
         for name, verify in verifiers.items():
             prove_verifier(name, verify, mint)
@@ -63,6 +67,28 @@ def _pyjwt(mint: Mint) -> Callable[[str], object]:
     options: Any = {"require": ["exp", "iss", "aud", "sub"]}
     return lambda text: jwt.decode(
         text, key, algorithms=algorithms, issuer=ISSUER, audience=AUDIENCE, options=options, leeway=10
+    )
+
+
+def _oxyjwt(mint: Mint) -> Callable[[str], object]:
+    kinds: dict[str, Callable[[str], Any]] = {
+        "HS256": oxyjwt.DecodingKey.from_secret,
+        "RS256": oxyjwt.DecodingKey.from_rsa_pem,
+        "ES256": oxyjwt.DecodingKey.from_ec_pem,
+        "EdDSA": oxyjwt.DecodingKey.from_ed_pem,
+    }
+    key, algorithms = kinds[mint.algorithm](mint.public_text), [mint.algorithm]
+    options: Any = {"require": ["exp", "iss", "aud", "sub"]}
+    return lambda text: oxyjwt.decode(
+        text, key, algorithms=algorithms, issuer=ISSUER, audience=AUDIENCE, options=options, leeway=10
+    )
+
+
+def _webtoken(mint: Mint) -> Callable[[str], object]:
+    key: Any = mint.public_text
+    options: Any = {"require": ["exp", "iss", "aud", "sub"]}
+    return lambda text: webtoken.decode(
+        text, key, algorithms=[mint.algorithm], issuer=ISSUER, audience=AUDIENCE, options=options, leeway=10
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from benchmarks.report.documents import DOCUMENTS, PLOTS, blocks, fill
 from benchmarks.report.figures import Figure, figure, ratio, said, table
 from benchmarks.report.growth import slope_of
 from benchmarks.report.plots import Plot, draw_all, fingerprint_in, fingerprint_of, plots
-from benchmarks.report.targets import Part, counted, summary, targets, targets_table
+from benchmarks.report.targets import Part, counted, summary, targets, targets_table, uses_to_break_even
 from benchmarks.results import COMMITTED, Results, as_document, merged, write
 
 ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
@@ -40,7 +41,8 @@ def document(section: str, series: dict[tuple[str, str], list[float]], **facts: 
 @pytest.fixture
 def results() -> Results:
     """Two sections, of three rounds each; all else was not measured."""
-    costs = {"limit": 10.0, "jwtguard": 12.0, "PyJWT": 50.0, "joserfc": 11.0}
+    costs = {"limit": 10.0, "jwtguard": 14.0, "PyJWT": 50.0, "joserfc": 11.0, "oxyjwt": 6.0, "webtoken": 1.0}
+    costs["jwtguard, seen before"] = 2.0
     verify = {(group, name): [cost, cost + 1, cost + 2] for group in ALGORITHMS for name, cost in costs.items()}
     growth = {("rules", str(point)): [5.0, 5.1, 5.2] for point in (1, 10, 100)}
     return Results([document("verify", verify), document("growth", growth, rules="rule")])
@@ -52,9 +54,10 @@ def test_every_block_is_made_or_says_what_is_missing(results: Results) -> None:
 
     assert "a processor" in made["environment"]
     assert "no PostgreSQL" in made["environment"]
-    assert "| jwtguard | 13.0 µs, 1.18 (1.17 to 1.19) |" in made["verify"]
+    assert "| jwtguard | 15.0 µs, 1.36 (1.35 to 1.38) |" in made["verify"]
     assert "| rules | 1 to 100 | 5.10 | 5.10 | flat | - |" in made["growth"]
-    assert "joserfc 12.0 µs, jwtguard 13.0 µs" in made["better-peers"]
+    assert "joserfc 12.0 µs, jwtguard 15.0 µs" in made["better-peers"]
+    assert "| oxyjwt | 3.00 (3.00 to 3.00) |" in made["break-even"]
     for name in ("requests", "seen", "http", "sessions", "weights", "capacity", "revocation", "keys", "remembered"):
         assert made[name].startswith("Not measured: "), (name, made[name])
 
@@ -64,17 +67,17 @@ def test_targets_tell_met_from_missed_from_not_measured(results: Results) -> Non
     verify = targets(results)[0]
     assert [(part.name, part.is_met) for part in verify.parts] == [
         ("HS256", True),
-        ("RS256", False),
+        ("RS256", True),
         ("ES256", False),
         ("EdDSA", False),
     ]
-    assert all(part.is_met is None for target in targets(results)[1:] for part in target.parts)
+    assert all(part.is_met is None for target in targets(results)[5:] for part in target.parts)
     line = "| `guard.verify`, cache off | the bare signature, base64 and JSON | HS256 / RS256 / ES256 / EdDSA |"
-    assert f"{line} ≤ 1.5 / 1.15 / 1.13 / 1.08 | 1.18 / 1.18 / 1.18 / 1.18 | - | yes / **no** / **no** / **no** |" in (
+    assert f"{line} ≤ 3.6 / 1.75 / 1.32 / 1.22 | 1.36 / 1.36 / 1.36 / 1.36 | - | yes / yes / **no** / **no** |" in (
         targets_table(results).splitlines()
     )
-    assert "1 meet their target, 3 miss it, and " in counted(results)
-    assert "MISSED       `guard.verify`, cache off, RS256: 1.18 (1.17 to 1.19), ≤ 1.15" in summary(results)
+    assert " meet their target, 12 miss it, and " in counted(results)
+    assert "MISSED       `guard.verify`, cache off, ES256: 1.36 (1.35 to 1.38), ≤ 1.32" in summary(results)
 
 
 def test_a_target_stands_beside_the_limit() -> None:
@@ -85,6 +88,17 @@ def test_a_target_stands_beside_the_limit() -> None:
     line = next(line for line in lines if "request, Starlette" in line)
 
     assert "| 0.300 / 0.300 / 0.300 / 0.300 | 0.150 / 0.150 / 0.150 / 0.150 |" in line
+
+
+@pytest.mark.parametrize(
+    ("costs", "uses"),
+    [((10, 2, 5), 3), ((11, 2, 5), 3), ((11.1, 2, 5), 4), ((4, 2, 5), 1), ((10, 2, 2), math.inf)],
+)
+def test_the_break_even_is_the_first_number_of_uses_that_costs_no_more(
+    costs: tuple[float, float, float], uses: float
+) -> None:
+    """The first use and the repeated ones together are compared with as many uses of the other decoder."""
+    assert uses_to_break_even(*costs) == uses
 
 
 def test_at_least_is_the_other_way_round() -> None:

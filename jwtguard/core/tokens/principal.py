@@ -188,7 +188,7 @@ class ClaimsMapping:
 def _walk(claims: Mapping[str, Any], path: Iterable[str]) -> Any:  # noqa: ANN401
     value: Any = claims
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value
 
 

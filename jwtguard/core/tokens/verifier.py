@@ -20,6 +20,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any
 
 from jwtguard.core.bounded import make_room
@@ -56,21 +57,19 @@ _LONGEST = 65536
 """The largest `max_token_bytes`. Servers refuse header fields of this size, and `MAX_FIELD` is larger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class VerifiedToken(FromGuard):
-    """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself.
-
-    `principal` is the caller, as the `ClaimsMapping` of its issuer finds it in the claims.
-    """
+    """A token that passed every step: its header, its claims, and the SHA-256 of its text, never the text itself."""
 
     header: Annotated[JOSEHeader, NoParameter(never_read("VerifiedToken"))]
     claims: ClaimsSet
     sha256: bytes = field(repr=False)
     policy: Policy = field(repr=False, compare=False)
-    principal: Principal = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "principal", self.policy.claims.principal(self.claims))
+    @cached_property
+    def principal(self) -> Principal:
+        """The caller, as the `ClaimsMapping` of its issuer finds it in the claims; found at the first use."""
+        return self.policy.claims.principal(self.claims)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
