@@ -51,15 +51,12 @@ class AdapterConformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each case that this adapter can run."""
-        tables: dict[str, Sequence[Case | CacheCase]] = {"case": CASES, "cache_case": CACHE_CASES}
-        if not self.every_row:
-            tables = {
-                "case": rows_that_differ(CASES, looks_of),
-                "cache_case": rows_that_differ(CACHE_CASES, looks_of_caching),
-            }
+        cases = CASES if self.every_row else rows_that_differ(CASES, looks_of)
+        cache_cases = CACHE_CASES if self.every_row else rows_that_differ(CACHE_CASES, looks_of_caching)
+        tables: dict[str, Sequence[Case | CacheCase]] = {"case": cases, "cache_case": cache_cases}
         for name in tables.keys() & set(metafunc.fixturenames):
-            cases = [case for case in tables[name] if _needed(case) <= self.can]
-            metafunc.parametrize(name, cases, ids=[f"{case.site}: {case.name}" for case in cases])
+            rows = [row for row in tables[name] if _needed(row) <= self.can]
+            metafunc.parametrize(name, rows, ids=[f"{row.site}: {row.name}" for row in rows])
 
     def test_answer(self, case: Case) -> None:
         """The request gets the answer that the table says."""
