@@ -63,7 +63,6 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.sessions.sessions import Sessions as Sessions
     from jwtguard.core.sessions.store_protocol import Session as Session
     from jwtguard.core.sessions.store_protocol import SessionStore as SessionStore
-    from jwtguard.core.tokens.issuer import TokenIssuer as TokenIssuer
     from jwtguard.core.tokens.jwk_set import JWKSet as JWKSet
     from jwtguard.core.tokens.jwk_set import LocalJWKSet as LocalJWKSet
     from jwtguard.core.tokens.keys import SigningKey as SigningKey
@@ -81,6 +80,7 @@ if typing.TYPE_CHECKING:
     from jwtguard.key_sources.openid_discovery import OpenIDProvider as OpenIDProvider
     from jwtguard.key_sources.remote_jwk_set import RemoteJWKSet as RemoteJWKSet
     from jwtguard.key_sources.x509 import X509Keys as X509Keys
+    from jwtguard.token_issuer import TokenIssuer as TokenIssuer
     from jwtguard.trust.introspection import Introspection as Introspection
     from jwtguard.trust.trusted_issuer import TrustedIssuer as TrustedIssuer
 else:
@@ -130,7 +130,6 @@ else:
         ],
         "jwtguard.core.sessions.grants": ["Grants", "TokenResponse"],
         "jwtguard.core.http.response": ["HTTPResponse", "HTTPRequest"],
-        "jwtguard.core.tokens.issuer": ["TokenIssuer"],
         "jwtguard.core.tokens.keys": ["SigningKey", "VerificationKey"],
         "jwtguard.core.tokens.jwk_set": ["JWKSet", "LocalJWKSet"],
         "jwtguard.core.tokens.token_kind": ["TokenKind"],
@@ -143,6 +142,7 @@ else:
         "jwtguard.core.tokens.verifier": ["VerifiedToken"],
         "jwtguard.guard": ["Guard"],
         "jwtguard.key_sources.http_client": ["FetchRequest", "FetchResponse"],
+        "jwtguard.token_issuer": ["TokenIssuer"],
         "jwtguard.trust.introspection": ["Introspection"],
         "jwtguard.trust.trusted_issuer": ["TrustedIssuer"],
         "jwtguard.key_sources.openid_discovery": ["OpenIDProvider"],

@@ -38,7 +38,7 @@ SHARED = KEYS | {
 }
 """What an adapter may build on."""
 ROOMS: dict[str, set[str]] = {
-    "": {"core", "guard"} | KEYS,
+    "": {"core", "guard", "token_issuer"} | KEYS,
     "core": {"core"},
     "key_sources": {"core", "key_sources"},
     "key_rotation": {"core", "key_sources", "key_rotation"},
@@ -50,6 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "authentication": {"core"} | KEYS,
     "admission": {"core", "authentication"} | KEYS,
     "guard": {"core", "configuration", "authentication", "admission"} | KEYS,
+    "token_issuer": {"core", "guard"},
     "request_auth": {"core", "admission", "authentication", "guard"},
     "view_metadata": {"core", "guard"},
     "websocket_lifetime": {"core", "guard", "request_auth"},
