@@ -28,7 +28,7 @@ from jwtguard.guard import Guard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssuer(core.TokenIssuer):
-    __doc__ = core.TokenIssuer.__doc__
+    """The issuer of `jwtguard.core.tokens.issuer`, whose arguments it takes, with `guard` beside them."""
 
     def guard(self, *, rules: Rules | UncheckedType | None = None, **settings: Any) -> Guard:  # noqa: ANN401
         """The guard that accepts the tokens of this issuer, for its audience and by its keys.
