@@ -18,6 +18,8 @@ PYTEST_DONT_REWRITE: a word for pytest, which else warns programs that import th
 import typing
 
 if typing.TYPE_CHECKING:
+    from jwtguard.core.access.delegation import acted_by as acted_by
+    from jwtguard.core.access.delegation import not_delegated as not_delegated
     from jwtguard.core.access.requirements import Requirement as Requirement
     from jwtguard.core.access.requirements import authenticated as authenticated
     from jwtguard.core.access.requirements import denied as denied
@@ -63,6 +65,7 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.sessions.sessions import Sessions as Sessions
     from jwtguard.core.sessions.store_protocol import Session as Session
     from jwtguard.core.sessions.store_protocol import SessionStore as SessionStore
+    from jwtguard.core.tokens.actor import Actor as Actor
     from jwtguard.core.tokens.jwk_set import JWKSet as JWKSet
     from jwtguard.core.tokens.jwk_set import LocalJWKSet as LocalJWKSet
     from jwtguard.core.tokens.keys import SigningKey as SigningKey
@@ -102,6 +105,7 @@ else:
             "predicate",
             "public",
         ],
+        "jwtguard.core.access.delegation": ["acted_by", "not_delegated"],
         "jwtguard.core.http.cookies": ["TokenCookie"],
         "jwtguard.core.http.csrf": ["CSRF"],
         "jwtguard.core.errors": [
@@ -130,6 +134,7 @@ else:
         ],
         "jwtguard.core.sessions.grants": ["Grants", "TokenResponse"],
         "jwtguard.core.http.response": ["HTTPResponse", "HTTPRequest"],
+        "jwtguard.core.tokens.actor": ["Actor"],
         "jwtguard.core.tokens.keys": ["SigningKey", "VerificationKey"],
         "jwtguard.core.tokens.jwk_set": ["JWKSet", "LocalJWKSet"],
         "jwtguard.core.tokens.token_kind": ["TokenKind"],

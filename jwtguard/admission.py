@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jwtguard.authentication import UNAUTHENTICATED, Authentication, Authenticator, FindUser, Renew
-from jwtguard.core.access.requirements import Mode, Requirement, Rights
+from jwtguard.core.access.requirements import Mode, Requirement
+from jwtguard.core.access.rights import Rights
 from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import (
     AccessDeniedError,

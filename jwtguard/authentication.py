@@ -279,10 +279,13 @@ class Authenticator:
 def _who(token: VerifiedToken | None) -> dict[str, str | None]:
     if token is None:
         return {}
-    principal = token.principal
-    return {"subject": principal.subject, "issuer": principal.issuer, "session_id": principal.session_id}
+    return _named(token) | {"issuer": token.principal.issuer}
 
 
 def _named(token: VerifiedToken | None) -> dict[str, str | None]:
-    """Whom a token that was verified speaks for, for the log."""
-    return {} if token is None else {"subject": token.principal.subject, "session_id": token.principal.session_id}
+    """The caller of a token that was verified, for the log."""
+    if token is None:
+        return {}
+    principal = token.principal
+    actor = None if principal.actor is None else principal.actor.name
+    return {"subject": principal.subject, "session_id": principal.session_id, "actor": actor}

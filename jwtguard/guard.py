@@ -23,7 +23,7 @@ from typing import Any, Self, TypeVar
 
 from jwtguard.admission import Admitter
 from jwtguard.configuration import arguments_from_config, arguments_from_env
-from jwtguard.core.access.requirements import Rights
+from jwtguard.core.access.rights import Rights
 from jwtguard.core.access.rules import Rules
 from jwtguard.core.errors import (
     ConfigurationError,

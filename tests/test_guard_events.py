@@ -23,6 +23,7 @@ from jwtguard import (
     predicate,
     public,
 )
+from jwtguard.authentication import Authentication
 from jwtguard.core.http.response import HTTPRequest
 from tests.samples import ISSUER, asgi, forged, guard, token
 from tests.test_guard import EXPIRED, GOOD, MODES, REQUESTS, bearer, cookie, guard_for
@@ -66,6 +67,19 @@ def _told(name: str, requirement: Requirement) -> list[tuple[str, str]]:
 def test_events_of_a_request(name: str, requirement: Requirement, expected: list[tuple[str, str]]) -> None:
     """Accepted, refused or unavailable, with the precise reason."""
     assert _told(name, requirement) == expected
+
+
+def test_the_actor_of_a_delegated_token(caplog: pytest.LogCaptureFixture) -> None:
+    """The event and the log name the party that acts, by its subject or else its client, not the one before it."""
+    events: list[Event] = []
+    deciding = guard(on_event=events.append)
+    caplog.set_level(logging.INFO, logger="jwtguard")
+    for act in ({"sub": "agent-7", "client_id": "c", "act": {"sub": "gateway"}}, {"client_id": "batch"}):
+        found = deciding.verify(token(claims={"act": act})).run()
+        with pytest.raises(JWTGuardError):
+            deciding.authorize(Authentication(found.principal, found), has_role("admin") & has_role("other"))
+    assert [event.actor for event in events] == ["agent-7", "agent-7", "batch", "batch"]
+    assert [getattr(record, "jwtguard_actor", None) for record in caplog.records] == ["agent-7", "batch"]
 
 
 def test_events_of_verify() -> None:

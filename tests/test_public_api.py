@@ -11,6 +11,7 @@ import jwtguard
 
 EXPORTED = {
     "AccessDeniedError",
+    "Actor",
     "AmbiguousPathError",
     "AuthorizationHeader",
     "CSRF",
@@ -64,6 +65,7 @@ EXPORTED = {
     "VerificationKey",
     "VerifiedToken",
     "X509Keys",
+    "acted_by",
     "authenticated",
     "denied",
     "fan_out",
@@ -71,6 +73,7 @@ EXPORTED = {
     "has_permission",
     "has_role",
     "has_scope",
+    "not_delegated",
     "optional",
     "optional_lenient",
     "predicate",
@@ -98,6 +101,7 @@ KEYWORD_ONLY = [
     (jwtguard.TokenIssuer, []),
     (jwtguard.CSRF, []),
     (jwtguard.ClaimsMapping, []),
+    (jwtguard.Actor, []),
     (jwtguard.Principal, []),
     (jwtguard.Event, []),
     (jwtguard.VerifiedToken, []),

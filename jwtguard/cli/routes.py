@@ -30,7 +30,7 @@ from jwtguard.cli.output import (
     printable,
     write_json,
 )
-from jwtguard.core.access.requirements import Fresh, HasPermission, HasRole, HasScope
+from jwtguard.core.access.conditions import Fresh, HasPermission, HasRole, HasScope
 from jwtguard.core.access.rules import Rules
 from jwtguard.doctor.context import rules_of_allowed
 from jwtguard.inventory import AccessCheck, PathOverride, Route, State, inventory
@@ -119,6 +119,7 @@ def described(route: Route) -> dict[str, Any]:
 
 def _describe_check(check: AccessCheck) -> dict[str, Any]:
     tests = () if check.requirement is None else check.requirement.tests
+    fresh = [test for test in tests if isinstance(test, Fresh)]
     return {
         "kind": check.kind,
         "text": check.text,
@@ -128,7 +129,9 @@ def _describe_check(check: AccessCheck) -> dict[str, Any]:
         "roles": [test.name for test in tests if isinstance(test, HasRole)],
         "scopes": [test.name for test in tests if isinstance(test, HasScope)],
         "permissions": [test.name for test in tests if isinstance(test, HasPermission)],
-        "max_age": min((test.max_age for test in tests if isinstance(test, Fresh)), default=None),
+        "max_age": min((test.max_age for test in fresh if test.max_age is not None), default=None),
+        "acr": sorted({value for test in fresh for value in test.acr}),
+        "amr": sorted({value for test in fresh for value in test.amr}),
         "tokens_from": list(check.places),
     }
 

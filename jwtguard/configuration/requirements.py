@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jwtguard.configuration.plain import each, is_unchecked, unknown_keys
+from jwtguard.core.access.delegation import acted_by, not_delegated
 from jwtguard.core.access.requirements import (
     Requirement,
     authenticated,
@@ -61,12 +62,13 @@ def _rule(rule: Any) -> Any:
     return Rule(rule["path"], requirement_from_config(rule["requirement"]), methods=rule.get("methods"))
 
 
-_MODES = {repr(mode): mode for mode in (authenticated, optional, optional_lenient, public, denied)}
+_MODES = {repr(mode): mode for mode in (authenticated, optional, optional_lenient, public, denied, not_delegated)}
 _TESTS: dict[str, Callable[[Any], Requirement]] = {
     "role": has_role,
     "scope": has_scope,
     "permission": has_permission,
-    "fresh": lambda max_age: fresh(max_age=max_age),
+    "fresh": lambda content: fresh(**_fresh_arguments(content)),
+    "acted_by": acted_by,
 }
 
 
@@ -88,6 +90,15 @@ def requirement_from_config(value: Any) -> Requirement:
             return combined
     raise ConfigurationError(
         f"a requirement is one of {', '.join(_MODES)}, or one of"
-        f' {{"role": name}}, {{"scope": name}}, {{"permission": name}}, {{"fresh": seconds}},'
+        f' {{"role": name}}, {{"scope": name}}, {{"permission": name}}, {{"acted_by": name}}, {{"fresh": seconds}},'
+        f' {{"fresh": {{"max_age": seconds, "acr": names, "amr": names}}}},'
         f' {{"all": [...]}}, {{"any": [...]}}: found {value!r}'
     )
+
+
+def _fresh_arguments(content: Any) -> dict[str, Any]:
+    """Seconds alone, or a mapping of what `fresh` takes."""
+    if not isinstance(content, Mapping):
+        return {"max_age": content}
+    ConfigurationError.raise_all(unknown_keys(content, ("max_age", "acr", "amr")))
+    return dict(content)

@@ -166,20 +166,31 @@ class InsufficientScopeError(JWTGuardError):
 
 
 class InsufficientUserAuthenticationError(JWTGuardError):
-    """The login is too old for this resource. RFC 9470 §3. `max_age` is in seconds."""
+    """The login is too old or too weak for this resource. RFC 9470 §3.
+
+    `max_age` is in seconds; `acr_values` are the classes of authentication that are accepted, the preferred one first.
+    `is_recent` says that only the strength is missing.
+    """
 
     status = 401
     error = "insufficient_user_authentication"
     challenges = True
 
-    def __init__(self, max_age: int) -> None:
-        super().__init__("stale_login", f"A login at most {max_age} seconds old is required: log in again.")
+    def __init__(
+        self, max_age: int | None = None, *, acr_values: tuple[str, ...] = (), is_recent: bool = False
+    ) -> None:
+        wanted = (
+            "A stronger login is required" if max_age is None else f"A login at most {max_age} seconds old is required"
+        )
+        super().__init__("weak_login" if is_recent else "stale_login", f"{wanted}: log in again.")
         self.max_age = max_age
+        self.acr_values = acr_values
 
     @property
     def parameters(self) -> tuple[tuple[str, str], ...]:
-        """RFC 9470 §3: how old the login may be."""
-        return (("max_age", str(self.max_age)),)
+        """RFC 9470 §3: which classes of authentication are accepted, and how old the login may be."""
+        acr_values = (("acr_values", " ".join(self.acr_values)),) if self.acr_values else ()
+        return acr_values if self.max_age is None else (*acr_values, ("max_age", str(self.max_age)))
 
 
 class AccessDeniedError(JWTGuardError):

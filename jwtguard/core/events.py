@@ -1,7 +1,7 @@
 """What happened, for people, programs and alerts: the events of a guard and of sessions, and the records of the log.
 
->>> Event(outcome="refused", reason="expired")
-Event(outcome='refused', reason='expired', subject=None, issuer=None, session_id=None, client=None, missing=())
+>>> Event(outcome="accepted", reason="accepted", subject="user-1", actor="agent-7").actor
+'agent-7'
 >>> events = SessionEvents(lambda event: print(event.kind, event.subject, event.reason))
 >>> events.tell("refreshed", subject="user-1", session_id="s1")
 refreshed user-1 refreshed
@@ -61,15 +61,17 @@ def log_fields(
     reason: str | None = None,
     subject: str | None = None,
     session_id: str | None = None,
+    actor: str | None = None,
     source: str | None = None,
     callback: str | None = None,
 ) -> dict[str, object]:
     """The `extra` of a log record.
 
-    `reason` is the stable word of an error; `source` is where keys come from, or a store; `callback` is the function of
-    the application that raised.
+    `reason` is the stable word of an error; `actor` acts for the subject; `source` is where keys come from, or a store;
+    `callback` is the function of the application that raised.
     """
-    given = {"reason": reason, "subject": subject, "session_id": session_id, "source": source, "callback": callback}
+    given = {"reason": reason, "subject": subject, "session_id": session_id, "actor": actor}
+    given |= {"source": source, "callback": callback}
     fields: dict[str, object] = {"jwtguard_event": event}
     return fields | {f"jwtguard_{name}": escaped(value) for name, value in given.items() if value is not None}
 
@@ -136,7 +138,7 @@ class Event:
 
     Subject, issuer and session are only told of a token that was verified. `client` is the address that the server saw,
     which may be a proxy's, for limits of rates; None where there is no request (`guard.verify`, look-ups of an open
-    connection).
+    connection). `actor` is the `sub` of the current actor of a delegated token, else its `client_id` (RFC 8693 §4.1).
     """
 
     outcome: Outcome
@@ -145,6 +147,7 @@ class Event:
     issuer: str | None = None
     session_id: str | None = None
     client: str | None = None
+    actor: str | None = None
     missing: tuple[str, ...] = field(default=(), compare=False)  # It explains `reason`, and is no decision of its own.
 
 

@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from jwtguard.core.tokens.actor import MAX_ACTORS
 from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE, Policy
 from jwtguard.core.tokens.encoding import decode_segment
 from jwtguard.core.tokens.jws import TOKEN_TYPES
@@ -268,6 +269,10 @@ def _text_claim(context: TokenContext, reason: str) -> Pair:
     return f"{reason} is a string{' that is not empty' if reason == 'sub' else ''}", context.shown(reason)
 
 
+def _actor(context: TokenContext, reason: str) -> Pair:
+    return f"act names at most {MAX_ACTORS} actors, each by sub or client_id", context.shown("act")
+
+
 def _date(context: TokenContext, reason: str) -> Pair:
     return f"{reason} is a number of seconds up to {MAX_NUMERIC_DATE}, the year 9999", context.shown(reason)
 
@@ -350,6 +355,7 @@ _BY_REASON: dict[str, Callable[[TokenContext, str], Pair]] = {
     "client": _client,
     "sub": _subject,
     "jti": _text_claim,
+    "act": _actor,
     "exp": _date,
     "nbf": _date,
     "iat": _date,

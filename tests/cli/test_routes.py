@@ -87,6 +87,8 @@ def test_json() -> None:
         "scopes": ["users:write"],
         "permissions": ["users.delete"],
         "max_age": 600,
+        "acr": [],
+        "amr": [],
         "tokens_from": ["header X-Token"],
     }
     assert found["routes"][1]["overrides"][0]["access_checks"][0]["rule"] == "/users/me"

@@ -132,7 +132,14 @@ class World:
     route: Route | None = None
 
 
-_RULES = Rules([Rule("/admin/", has_role("admin")), Rule("/fresh", fresh(max_age=60)), Rule("/never", denied)])
+_RULES = Rules(
+    [
+        Rule("/admin/", has_role("admin")),
+        Rule("/fresh", fresh(max_age=60)),
+        Rule("/strong", fresh(acr="gold")),
+        Rule("/never", denied),
+    ]
+)
 _TENANT = "https://login.example/{tenantid}/v2.0"
 _SEVERAL = Guard(
     issuers=[
@@ -202,6 +209,7 @@ WORLDS: list[tuple[str, World]] = [
     ("client", World(kind(client_claims=["azp"], clients=["web"]), of(azp="evil"), 7)),
     ("sub", World(guard(), of(sub=""), 7)),
     ("jti", World(guard(), of(jti=1), 7)),
+    ("act", World(guard(), of(act={"sub": 7}), 7)),
     ("exp", World(guard(), of(exp=NOW * 1000), 7)),
     ("nbf", World(guard(), of(nbf="soon"), 7)),
     ("iat", World(guard(), of(iat=True), 7)),
@@ -228,6 +236,7 @@ WORLDS: list[tuple[str, World]] = [
     ("store", World(guard(revocation=SessionRevocation(BrokenStore())), of(sid="s"), 10)),
     ("insufficient_scope", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/admin/x"))),
     ("stale_login", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/fresh"))),
+    ("weak_login", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/strong"))),
     ("ambiguous_path", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/fresh//x"))),
     ("denied", World(guard(rules=_RULES), GOOD, 11, Route(method="GET", path="/never"))),
     ("unforeseen", World(guard(keys=Broken([hs256().verification_key])), GOOD, 5)),

@@ -1,4 +1,4 @@
-"""May this caller pass? Requirements say what is needed, `Rights` says what roles are worth.
+"""May this caller pass? A requirement says what a route needs; `Rights` says what roles are worth.
 
 >>> requirement = (has_role("admin") | has_permission("reports.read")) & fresh(max_age=600)
 >>> requirement
@@ -17,23 +17,29 @@ There is no "not": a claim that is missing or malformed must never grant anythin
 from __future__ import annotations
 
 import enum
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from jwtguard.core.access.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Fresh,
+    HasPermission,
+    HasRole,
+    HasScope,
+    Predicate,
+    passes_with_another_login,
+    single_conditions,
+)
+from jwtguard.core.access.rights import Rights
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
-from jwtguard.core.events import log_fields
 from jwtguard.core.flow import is_async
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.principal import SCOPE_TOKEN, Principal
 from jwtguard.core.validation import Problems
-
-logger = logging.getLogger("jwtguard")
-
-MAX_AHEAD = 300
-"""Seconds by which the issuer's clock may be ahead of ours. A date in milliseconds must not be a fresh login."""
 
 
 class Mode(enum.Enum):
@@ -66,7 +72,7 @@ class Requirement(FromGuard):
     """What a route needs. Made by the functions of this module; those that look at the caller combine with & and |."""
 
     mode: Mode
-    test: Test | None = None
+    test: Condition | None = None
 
     def check(self, principal: Principal, rights: Rights, *, now: float) -> None:
         """Raise `InsufficientScopeError` or `InsufficientUserAuthenticationError` unless `principal` may pass."""
@@ -75,9 +81,14 @@ class Requirement(FromGuard):
             _refuse(test, principal, rights, now)
 
     @property
-    def tests(self) -> tuple[HasRole | HasScope | HasPermission | Fresh | Predicate, ...]:
-        """The single tests it is made of, for tools; its text says how they combine."""
-        return () if self.test is None else tuple(_leaves(self.test))
+    def tests(self) -> tuple[Condition, ...]:
+        """The single conditions it is made of, for tools; its text says how they combine."""
+        return () if self.test is None else tuple(single_conditions(self.test))
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that it names, each once."""
+        return tuple(dict.fromkeys(test.name for test in self.tests if isinstance(test, HasScope)))
 
     def __and__(self, other: object) -> Requirement:
         return _combine(self, other, "&", AllOf)
@@ -113,14 +124,28 @@ def has_permission(name: str) -> Requirement:
     return Requirement(Mode.AUTHENTICATED, HasPermission(_one_name("has_permission", name)))
 
 
-def fresh(*, max_age: timedelta | int) -> Requirement:
-    """The login (`auth_time`) is at most `max_age` old, in whole seconds (RFC 9470 §4)."""
+def fresh(
+    *,
+    max_age: timedelta | int | None = None,
+    acr: str | Iterable[str] | None = None,
+    amr: str | Iterable[str] | None = None,
+) -> Requirement:
+    """The login is recent and strong enough; if not, the answer asks for another login (RFC 9470 §3).
+
+    `max_age`: its time (`auth_time`) is at most so long ago, in whole seconds. `acr`: its class of authentication is
+    one of these, the preferred one first. `amr`: it used all of these methods (RFC 8176 §2). A claim that is absent or
+    malformed satisfies nothing. Raises `ConfigurationError`.
+    """
+    problems = Problems()
     age = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-    if isinstance(age, bool) or not isinstance(age, int | float) or age < 0 or age != age // 1:
-        raise ConfigurationError(
-            f"fresh(max_age=...) takes a timedelta or whole seconds, at least 0: found {max_age!r}"
-        )
-    return Requirement(Mode.AUTHENTICATED, Fresh(int(age)))
+    is_number = isinstance(age, int | float) and not isinstance(age, bool)
+    if age is not None and not (is_number and age >= 0 and age == age // 1):
+        problems.append(f"fresh(max_age=...) takes a timedelta or whole seconds, at least 0: found {max_age!r}")
+    classes, methods = _words("acr", acr, problems), _words("amr", amr, problems)
+    if max_age is None and acr is None and amr is None:
+        problems.append('fresh(...) asks for something: write max_age=600, acr="urn:example:gold" or amr="otp"')
+    problems.raise_all()
+    return Requirement(Mode.AUTHENTICATED, Fresh(max_age=None if age is None else int(age), acr=classes, amr=methods))
 
 
 def predicate(function: Callable[[Principal], bool]) -> Requirement:
@@ -154,193 +179,26 @@ def check_requirement(requirement: object) -> Requirement:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rights:
-    """What roles are worth: `role_hierarchy` (role to the roles it includes) and `role_permissions`.
-
-    Both are turned round once, so that a check asks "is one of my roles among those that give this?" whatever their
-    number. Raises `ConfigurationError` for a cycle or a wrong shape.
-    """
-
-    role_hierarchy: Mapping[str, Iterable[str]] = field(default_factory=dict)
-    role_permissions: Mapping[str, Iterable[str]] = field(default_factory=dict)
-    _giving_role: dict[str, set[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _giving_permission: dict[str, set[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        problems = Problems()
-        hierarchy = _sets("role_hierarchy", self.role_hierarchy, problems)
-        permissions = _sets("role_permissions", self.role_permissions, problems)
-        below = {role: _below(role, hierarchy) for role in {*hierarchy, *permissions}}
-        circular = ", ".join(repr(role) for role in hierarchy if role in below[role])
-        if circular:
-            problems.append(f"role_hierarchy has a cycle: {circular} would include themselves")
-        problems.raise_all()
-        for role, roles in below.items():
-            for included in (role, *roles):
-                self._giving_role.setdefault(included, set()).update((included, role))
-                for name in permissions.get(included, ()):
-                    self._giving_permission.setdefault(name, set()).add(role)
-
-    def has_role(self, principal: Principal, name: str) -> bool:
-        """Whether the caller has the role, directly or through the hierarchy."""
-        giving = self._giving_role.get(name)
-        return name in principal.roles if giving is None else not giving.isdisjoint(principal.roles)
-
-    def has_permission(self, principal: Principal, name: str) -> bool:
-        """Whether the caller has the permission, directly or through a role."""
-        giving = self._giving_permission.get(name)
-        return name in principal.permissions or (giving is not None and not giving.isdisjoint(principal.roles))
-
-
-# The tests that a requirement is made of. `passes` decides; `failing` tells, after a refusal, which parts failed.
-# What they hold is inherited; kinds are never equal.
-
-
-@dataclass(frozen=True, slots=True)
-class _OfName:
-    """Asks for one name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _OfParts:
-    """Asks others."""
-
-    parts: tuple[Test, ...]
-
-
-class HasRole(_OfName):
-    """`has_role(name)`."""
-
-    __slots__ = ()
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the role is there."""
-        return rights.has_role(principal, self.name)
-
-    def __str__(self) -> str:
-        return f"has_role({self.name!r})"
-
-
-class HasScope(_OfName):
-    """`has_scope(name)`."""
-
-    __slots__ = ()
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the scope is there."""
-        return self.name in principal.scopes
-
-    def __str__(self) -> str:
-        return f"has_scope({self.name!r})"
-
-
-class HasPermission(_OfName):
-    """`has_permission(name)`."""
-
-    __slots__ = ()
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the permission is there."""
-        return rights.has_permission(principal, self.name)
-
-    def __str__(self) -> str:
-        return f"has_permission({self.name!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """`fresh(max_age=...)`, in seconds."""
-
-    max_age: int
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the login is recent; one without a time, or in the future, is stale."""
-        return principal.auth_time is not None and -MAX_AHEAD <= now - principal.auth_time <= self.max_age
-
-    def __str__(self) -> str:
-        return f"fresh(max_age={self.max_age})"
-
-
-@dataclass(frozen=True, slots=True)
-class Predicate:
-    """`predicate(function)`."""
-
-    function: Callable[[Principal], bool]
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the function returns exactly True: a truthy object may be a forgotten call."""
-        try:
-            return self.function(principal) is True
-        except Exception:
-            logger.exception(
-                "%s raised, so the request is refused", self, extra=log_fields("callback_raised", callback=str(self))
-            )
-            return False
-
-    def __str__(self) -> str:
-        return f"predicate({getattr(self.function, '__name__', type(self.function).__name__)})"
-
-
-class AllOf(_OfParts):
-    """`left & right & …`."""
-
-    __slots__ = ()
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether every part passes."""
-        return all(part.passes(principal, rights, now) for part in self.parts)
-
-    def __str__(self) -> str:
-        return " & ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
-
-
-class AnyOf(_OfParts):
-    """`left | right | …`."""
-
-    __slots__ = ()
-
-    def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether some part passes."""
-        return any(part.passes(principal, rights, now) for part in self.parts)
-
-    def __str__(self) -> str:
-        return " | ".join(f"({part})" if isinstance(part, AllOf) else str(part) for part in self.parts)
-
-
-Test = HasRole | HasScope | HasPermission | Fresh | Predicate | AllOf | AnyOf
-
-
-def _refuse(test: Test, principal: Principal, rights: Rights, now: float) -> NoReturn:
-    failed = [leaf for leaf in _leaves(test) if not leaf.passes(principal, rights, now)]
-    stale = [leaf.max_age for leaf in failed if isinstance(leaf, Fresh)]
-    # RFC 9470 §3: ask for a new login only where a new login would help.
-    if stale and _with_fresh_login(test, principal, rights, now):
-        raise InsufficientUserAuthenticationError(min(stale))
-    scopes = tuple(dict.fromkeys(leaf.name for leaf in _leaves(test) if isinstance(leaf, HasScope)))
-    missing = tuple(dict.fromkeys(str(leaf) for leaf in failed))
+def _refuse(test: Condition, principal: Principal, rights: Rights, now: float) -> NoReturn:
+    conditions = tuple(single_conditions(test))
+    failed = [each for each in conditions if not each.passes(principal, rights, now)]
+    stale = [each for each in failed if isinstance(each, Fresh)]
+    if stale and passes_with_another_login(test, principal, rights, now):
+        raise InsufficientUserAuthenticationError(
+            min((each.max_age for each in stale if each.max_age is not None), default=None),
+            acr_values=_acceptable([each.acr for each in stale if each.acr]),
+            is_recent=all(each.is_recent(principal, now) for each in stale),
+        )
+    scopes = tuple(dict.fromkeys(each.name for each in conditions if isinstance(each, HasScope)))
+    missing = tuple(dict.fromkeys(str(each) for each in failed))
     lacking = "" if missing == (str(test),) else f"; missing: {', '.join(missing)}"
     raise InsufficientScopeError(f"This needs {test}{lacking}.", scope=scopes, missing=missing)
 
 
-def _with_fresh_login(test: Test, principal: Principal, rights: Rights, now: float) -> bool:
-    if isinstance(test, Fresh):
-        return True
-    if isinstance(test, AllOf):
-        return all(_with_fresh_login(part, principal, rights, now) for part in test.parts)
-    if isinstance(test, AnyOf):
-        return any(_with_fresh_login(part, principal, rights, now) for part in test.parts)
-    return test.passes(principal, rights, now)
-
-
-def _leaves(test: Test) -> Iterator[HasRole | HasScope | HasPermission | Fresh | Predicate]:
-    if isinstance(test, AllOf | AnyOf):
-        for part in test.parts:
-            yield from _leaves(part)
-    else:
-        yield test
+def _acceptable(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The classes of authentication that satisfy all `lists`; those of each where none satisfies all."""
+    every = dict.fromkeys(value for values in lists for value in values)
+    return tuple(value for value in every if all(value in values for values in lists)) or tuple(every)
 
 
 def _combine(left: Requirement, right: object, sign: str, kind: type[AllOf | AnyOf]) -> Requirement:
@@ -363,26 +221,13 @@ def _one_name(function: str, name: object) -> str:
     return name
 
 
-def _sets(setting: str, mapping: object, problems: Problems) -> dict[str, frozenset[str]]:
-    result: dict[str, frozenset[str]] = {}
-    for role, names in mapping.items() if isinstance(mapping, Mapping) else [(None, None)]:
-        members: tuple[Any, ...] = (
-            (None,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
-        )
-        if not isinstance(role, str) or not all(isinstance(name, str) for name in members):
-            problems.append(f'{setting} maps a role to a set of names: write {setting}={{"admin": {{"editor"}}}}')
-            break
-        result[role] = frozenset(members)
-    return result
-
-
-def _below(role: str, hierarchy: Mapping[str, frozenset[str]]) -> set[str]:
-    """All roles that `role` includes, however far."""
-    found: set[str] = set()
-    waiting = list(hierarchy.get(role, ()))
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(hierarchy.get(name, ()))
+def _words(name: str, given: object, problems: Problems) -> tuple[str, ...]:
+    """The values of `acr` or `amr`, which a challenge separates by spaces."""
+    values = (given,) if isinstance(given, str) else () if given is None else given
+    found = tuple(values) if isinstance(values, Iterable) else ()
+    if given is not None and not (
+        found and all(isinstance(each, str) and SCOPE_TOKEN.fullmatch(each) for each in found)
+    ):
+        problems.append(f"fresh({name}=...) takes a name without spaces and quotes, or a list of them: found {given!r}")
+        return ()
     return found

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from jwtguard.core.errors import InvalidTokenError
+from jwtguard.core.tokens.actor import Actor
 from jwtguard.core.tokens.algorithms import allow_list, header_names
 from jwtguard.core.tokens.encoding import JOSEHeader
 from jwtguard.core.tokens.jwk_set import KeySource
@@ -132,7 +133,8 @@ class Policy:
     def check(self, claims: Mapping[str, Any], now: float) -> Validity:
         """Check verified `claims` at `now`, in seconds since the epoch; raises `InvalidTokenError`.
 
-        The first wrong claim in this order is the reason: missing ones, `iss`, `aud`, `sub`, `jti`, kind, dates, `cnf`.
+        The first wrong claim in this order is the reason: missing ones, `iss`, `aud`, `sub`, `jti`, kind, dates, `act`,
+        `cnf`.
         """
         # Step 7: the claims.
         for name in self.required_names:
@@ -156,6 +158,9 @@ class Policy:
         if not now >= not_before:
             raise InvalidTokenError("not_yet_valid")
         self._check_past(claims, now)
+        # RFC 8693 §4.1: a caller whose delegation cannot be read is none that a requirement could judge.
+        if "act" in claims:
+            Actor.of(claims["act"])
         # Step 8: a token that is bound to a key needs a proof of that key (RFC 7800 §3.1), for any value of `cnf`.
         if "cnf" in claims:
             raise InvalidTokenError("proof_of_possession")

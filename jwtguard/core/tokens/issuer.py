@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
-from jwtguard.core.errors import ConfigurationError, MalformedTokenError
+from jwtguard.core.errors import ConfigurationError, InvalidTokenError, MalformedTokenError
 from jwtguard.core.finished_response import HTTPResponse
+from jwtguard.core.tokens.actor import MAX_ACTORS, Actor
 from jwtguard.core.tokens.claims_policy import MAX_NUMERIC_DATE
 from jwtguard.core.tokens.encoding import MAX_DEPTH, MAX_NUMBER_LENGTH, parse_object
 from jwtguard.core.tokens.jwk_set import JWKSet, KeySource
@@ -318,6 +319,14 @@ def _check(
     own = sorted(OWN_CLAIMS & set(extra))
     if own:
         problems.append(f"claims may not hold {', '.join(own)}: those are for the issuer to set")
+    if "act" in extra:
+        try:
+            Actor.of(extra["act"])
+        except InvalidTokenError:
+            problems.append(
+                f'act names at most {MAX_ACTORS} actors, each by sub or client_id: write {{"act": {{"sub": "agent-7"}}}}'
+                " (RFC 8693 §4.1)"
+            )
     problems.raise_all()
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
+from jwtguard.core.tokens.actor import Actor
 from jwtguard.core.tokens.encoding import JSONObject
 from jwtguard.core.tokens.from_guard import FromGuard, NoParameter, never_read
 from jwtguard.core.validation import Problems
@@ -27,7 +28,9 @@ class Principal(FromGuard):
     `jwtguard.testing.principal`.
 
     `roles`, `scopes` and `permissions` are those in the token, without any hierarchy. `session_id` is the `sid`
-    claim. `auth_time` and `expires_at` are seconds since the epoch, or None.
+    claim. `auth_time` and `expires_at` are seconds since the epoch, or None. `acr` and `amr` are the class and the
+    methods of the login (OpenID Connect Core §2). `client_id` is the client that got the token (RFC 9068 §2.2), or the
+    `azp` claim. `actor` is the party that acts for the subject (RFC 8693 §4.1), None if the subject acts itself.
     """
 
     subject: Annotated[str | None, NoParameter(never_read("Principal"))]
@@ -39,6 +42,10 @@ class Principal(FromGuard):
     session_id: str | None = None
     auth_time: float | None = None
     expires_at: float | None = None
+    acr: str | None = None
+    amr: frozenset[str] = frozenset()
+    client_id: str | None = None
+    actor: Actor | None = None
 
     # Starlette's `requires` and templates read these properties from `request.user`.
 
@@ -153,7 +160,7 @@ class ClaimsMapping:
         problems.raise_all()
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
-        """The caller that verified `claims` name."""
+        """The caller that verified `claims` name; raises `InvalidTokenError` for a malformed `act`."""
         return Principal(
             subject=(claims.get("sub") or None) if self.subject is None else self._subject_of(claims),
             issuer=claims.get("iss"),
@@ -161,9 +168,13 @@ class ClaimsMapping:
             scopes=_united(claims, self.scopes, _scopes),
             permissions=_united(claims, self.permissions, _names),
             claims=claims,
-            session_id=_session_id(claims),
+            session_id=_text(claims, "sid"),
             auth_time=_date(claims, "auth_time"),
             expires_at=_date(claims, "exp"),
+            acr=_text(claims, "acr"),
+            amr=_names(claims.get("amr"), _LIST),
+            client_id=_text(claims, "client_id") or _text(claims, "azp"),
+            actor=Actor.of(claims["act"]) if "act" in claims else None,
         )
 
     def names_subject(self, claims: Mapping[str, Any], *, is_required: bool = True) -> bool:
@@ -251,8 +262,12 @@ def _scopes(value: object, path: ClaimPath) -> frozenset[str]:
     return _names(value, path)
 
 
-def _session_id(claims: Mapping[str, Any]) -> str | None:
-    found = claims.get("sid")
+_LIST = ClaimPath(())
+"""A claim that is a list of names."""
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str | None:
+    found = claims.get(name)
     return found if isinstance(found, str) and found else None
 
 

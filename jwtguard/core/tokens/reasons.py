@@ -117,6 +117,7 @@ REASONS: dict[str, Reason] = {
     "client": _reason(7, remedy="Add the client to the list that the guard has, if it may call this API."),
     "sub": _reason(7, remedy="The issuer must send a subject that is a string and not empty."),
     "jti": _reason(7, remedy="The issuer must send a jti that is a string, or none."),
+    "act": _reason(7, remedy="The issuer must name each actor by sub or client_id, and at most 8 of them."),
     "exp": _reason(7, remedy=_DATE),
     "nbf": _reason(7, remedy=_DATE),
     "iat": _reason(7, remedy=_DATE),
@@ -150,6 +151,9 @@ REASONS: dict[str, Reason] = {
         AUTHORIZATION_STEP, remedy="Grant what is missing to this user, at the issuer; then get a new token."
     ),
     "stale_login": _reason(AUTHORIZATION_STEP, remedy="Log in again: this route wants a recent login."),
+    "weak_login": _reason(
+        AUTHORIZATION_STEP, remedy="Log in again with what the challenge names in acr_values: this route wants it."
+    ),
     "denied": _reason(AUTHORIZATION_STEP, remedy="Change the rule, if anybody is to pass here."),
     "ambiguous_path": _reason(
         AUTHORIZATION_STEP,

@@ -27,7 +27,9 @@ from jwtguard import (
     predicate,
     public,
 )
-from jwtguard.core.access.requirements import MAX_AHEAD, Rights, check_requirement
+from jwtguard.core.access.conditions import MAX_AHEAD
+from jwtguard.core.access.requirements import check_requirement
+from jwtguard.core.access.rights import Rights
 
 NOW = 10_000
 MODES = [authenticated, optional, optional_lenient, public, denied]
@@ -300,12 +302,95 @@ def test_fresh(requirement: Requirement, caller: Principal, expected: object) ->
 
 
 @pytest.mark.parametrize(
-    "max_age", [-1, timedelta(seconds=-1), 1.5, timedelta(milliseconds=1), float("nan"), float("inf"), True, "60", None]
+    "max_age", [-1, timedelta(seconds=-1), 1.5, timedelta(milliseconds=1), float("nan"), float("inf"), True, "60"]
 )
 def test_ages_that_are_none(max_age: Any) -> None:
     """The age is whole seconds, as the challenge says it."""
     with pytest.raises(ConfigurationError, match="takes a timedelta or whole seconds"):
         fresh(max_age=max_age)
+
+
+GOLD = fresh(acr=["gold", "silver"])
+
+
+def _login(acr: str | None = None, amr: str = "", age: float | None = None, roles: str = "") -> Principal:
+    auth_time = None if age is None else NOW - age
+    return Principal(
+        subject="user-1", roles=frozenset(roles.split()), acr=acr, amr=frozenset(amr.split()), auth_time=auth_time
+    )
+
+
+@pytest.mark.parametrize(
+    ("requirement", "caller", "expected"),
+    [
+        (GOLD, _login("gold"), None),
+        (GOLD, _login("silver"), None),
+        (GOLD, _login("golden"), {"acr_values": "gold silver"}),
+        (GOLD, _login(None), {"acr_values": "gold silver"}),
+        (fresh(acr="gold", max_age=60), _login("gold", age=61), {"acr_values": "gold", "max_age": "60"}),
+        (fresh(acr="gold", max_age=60), _login("bronze", age=1), {"acr_values": "gold", "max_age": "60"}),
+        (GOLD & fresh(max_age=60), _login("bronze", age=61), {"acr_values": "gold silver", "max_age": "60"}),
+        (GOLD & fresh(max_age=60), _login("gold", age=61), {"max_age": "60"}),
+        (GOLD & fresh(acr=["silver", "bronze"]), _login("none"), {"acr_values": "silver"}),
+        (GOLD | fresh(acr="bronze"), _login("none"), {"acr_values": "gold silver bronze"}),
+        (fresh(amr=["pwd", "otp"]), _login(amr="otp pwd hwk"), None),
+        (fresh(amr=["pwd", "otp"]), _login(amr="pwd"), {}),
+        (fresh(amr="otp"), _login(amr="otp2"), {}),
+        (GOLD & A, _login("bronze"), 403),
+        (GOLD & A, _login("bronze", roles="a"), {"acr_values": "gold silver"}),
+    ],
+)
+def test_strength_of_a_login(requirement: Requirement, caller: Principal, expected: object) -> None:
+    """RFC 9470 §3: one challenge with all that the failed parts ask for; 403 where no login would help."""
+    found: object = None
+    try:
+        requirement.check(caller, Rights(), now=NOW)
+    except InsufficientUserAuthenticationError as error:
+        found = dict(error.parameters)
+    except InsufficientScopeError as error:
+        found = error.status
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("caller", "reason"),
+    [
+        (_login("gold", age=61), "stale_login"),
+        (_login("bronze", age=61), "stale_login"),
+        (_login("bronze", age=1), "weak_login"),
+    ],
+)
+def test_the_reason_tells_age_from_strength(caller: Principal, reason: str) -> None:
+    """The log says `weak_login` where the login is recent enough."""
+    with pytest.raises(InsufficientUserAuthenticationError) as caught:
+        fresh(acr="gold", max_age=60).check(caller, Rights(), now=NOW)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "asks for something"),
+        ({"acr": ""}, "acr=...* takes a name"),
+        ({"acr": []}, "acr=...* takes a name"),
+        ({"acr": "two words"}, "acr=...* takes a name"),
+        ({"acr": ["a", 1]}, "acr=...* takes a name"),
+        ({"acr": 1}, "acr=...* takes a name"),
+        ({"amr": 'a"b'}, "amr=...* takes a name"),
+        ({"max_age": -1, "amr": [""]}, "2 problems"),
+    ],
+)
+def test_logins_that_cannot_be_asked_for(arguments: dict[str, Any], problem: str) -> None:
+    """Each value is one word of a challenge; every problem is told at once."""
+    with pytest.raises(ConfigurationError, match=problem):
+        fresh(**arguments)
+
+
+def test_text_of_fresh() -> None:
+    """The text is the call that makes it."""
+    made = fresh(max_age=60, acr="gold", amr=("otp", "pwd"))
+    assert repr(made) == "fresh(max_age=60, acr=['gold'], amr=['otp', 'pwd'])"
+    assert eval(repr(made), {"fresh": fresh}) == made
 
 
 def _breaks(caller: Principal) -> bool:

@@ -29,7 +29,7 @@ from jwtguard import (
     optional_lenient,
     public,
 )
-from jwtguard.core.access.requirements import Rights
+from jwtguard.core.access.rights import Rights
 from jwtguard.core.access.rules import is_ambiguous
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.http.token_sources import TokenSource
