@@ -53,6 +53,7 @@ if typing.TYPE_CHECKING:
     from jwtguard.core.events import fan_out as fan_out
     from jwtguard.core.http.cookies import TokenCookie as TokenCookie
     from jwtguard.core.http.csrf import CSRF as CSRF
+    from jwtguard.core.http.resource_metadata import ResourceMetadata as ResourceMetadata
     from jwtguard.core.http.response import HTTPRequest as HTTPRequest
     from jwtguard.core.http.response import HTTPResponse as HTTPResponse
     from jwtguard.core.http.token_sources import AuthorizationHeader as AuthorizationHeader
@@ -126,6 +127,7 @@ else:
             "UnavailableError",
         ],
         "jwtguard.core.events": ["Event", "fan_out", "SessionEvent"],
+        "jwtguard.core.http.resource_metadata": ["ResourceMetadata"],
         "jwtguard.core.http.token_sources": [
             "AuthorizationHeader",
             "TokenHeader",

@@ -24,6 +24,7 @@ from jwtguard.core.errors import (
     MissingTokenError,
 )
 from jwtguard.core.flow import Flow, Steps
+from jwtguard.core.http.resource_metadata import METHODS, ResourceMetadata, warn_of_mount
 from jwtguard.core.http.response import HTTPRequest
 from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenSource, is_ambient
 from jwtguard.core.tokens.principal import Principal
@@ -49,6 +50,7 @@ class Admitter(Authenticator):
 
     rules: Rules | UncheckedType | None
     explain_refusals: bool
+    resource_metadata: ResourceMetadata | None
     _rights: Rights
 
     def proves_origin(self, entry: Admission | Authentication) -> bool:
@@ -98,6 +100,15 @@ class Admitter(Authenticator):
             kept = Authentication(client=self._client(request))
         return self.admission(requirement, kept)
 
+    def _serves_metadata(self, request: HTTPRequest) -> bool:
+        """Whether a request asks for the metadata of this resource, which needs no token (RFC 9728 §3)."""
+        metadata = self.resource_metadata
+        if metadata is None or request.is_websocket:
+            return False
+        if request.root_path:
+            warn_of_mount(request.root_path, metadata.url)
+        return request.path == metadata.path and request.method in METHODS
+
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
         mode = requirement.mode
@@ -116,6 +127,7 @@ class Admitter(Authenticator):
                     self._tell_refused(refused, token, client=client)
                     if isinstance(refused, InsufficientScopeError):
                         refused.limit(explained=self.explain_refusals)
+                    refused.scope = requirement.scopes
                     raise
             return Admission(principal, kept)
         if error is None or isinstance(error, MissingTokenError):
@@ -123,9 +135,11 @@ class Admitter(Authenticator):
                 return Admission(None, kept)
             error = MissingTokenError(None if error is None else error.hint)
             self._tell_refused(error, client=client)
+            error.scope = requirement.scopes
             raise error
         if mode is Mode.OPTIONAL_LENIENT and (error.status in {400, 401} or isinstance(error, CSRFError)):
             return Admission(None, kept)  # It was logged when it was found.
+        error.scope = requirement.scopes
         raise error.with_traceback(None)  # As `Authentication.require` does.
 
     def enter(
@@ -155,6 +169,7 @@ class Admitter(Authenticator):
         keep: Callable[[Authentication], object] | None,
     ) -> Steps[Admission | Authentication]:
         rules = self.rules
+        is_exempt = is_exempt or self._serves_metadata(request)
         if rules is None or rules is UNCHECKED:
             if is_exempt:
                 return Admission()

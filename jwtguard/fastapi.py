@@ -56,6 +56,7 @@ from jwtguard.asgi.decorator import EndpointAccess, check_routes_in
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.http.request import ASGIRequest
+from jwtguard.core.http.resource_metadata import METHODS
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.core.sessions.sessions import Sessions
@@ -63,6 +64,7 @@ from jwtguard.core.tokens.from_guard import NoParameter
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import telling_caches
 from jwtguard.endpoints.openapi import security_scheme
+from jwtguard.endpoints.resource_metadata import NAME, metadata_of_guard
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
 from jwtguard.view_metadata import ViewMetadata, attach, metadata_of
@@ -243,6 +245,13 @@ class FastAPIGuard(ASGIGuard):
     def jwks_route(self) -> APIRouter:  # type: ignore[override]
         """The router of the public keys alone, at `/.well-known/jwks.json`."""
         return self._router(self.mounted.mount("", (shipped.JWKS,)))
+
+    def metadata_route(self) -> APIRouter:  # type: ignore[override]
+        """The router of the protected resource metadata (RFC 9728 §3); include it without a prefix."""
+        router, metadata = APIRouter(), metadata_of_guard(self.guard)
+        view = _fastapi_view(self._metadata_view(), metadata.path)
+        router.add_api_route(metadata.path, view, methods=[*METHODS], name=NAME, include_in_schema=False)
+        return router
 
     def _router(self, mounted: "Iterable[tuple[str, shipped.Endpoint]]") -> APIRouter:
         from jwtguard.endpoints.openapi import operation, responses  # noqa: PLC0415 - only where routes are wanted

@@ -33,6 +33,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 try:
     import flask
+    from flask.blueprints import BlueprintSetupState
     from werkzeug.exceptions import HTTPException, default_exceptions
     from werkzeug.local import LocalProxy
     from werkzeug.routing import RoutingException
@@ -46,12 +47,20 @@ from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.events import ask_for_development
 from jwtguard.core.flow import is_async
 from jwtguard.core.http.request import WSGIRequest
+from jwtguard.core.http.resource_metadata import METHODS
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, is_preflight
 from jwtguard.core.http.token_sources import TokenSource, fields_of
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.endpoints.mounting import check_place, endpoints_of
+from jwtguard.endpoints.resource_metadata import (
+    NAME,
+    check_metadata_place,
+    metadata_answer,
+    metadata_of_guard,
+    metadata_view,
+)
 from jwtguard.endpoints.wsgi import in_front_of, put_off_in
 from jwtguard.guard import Guard
 from jwtguard.request_auth import (
@@ -257,6 +266,29 @@ class FlaskGuard:
     def jwks_route(self) -> flask.Blueprint:
         """The blueprint of the public keys alone, at `/.well-known/jwks.json`."""
         return self._blueprint("", (shipped.JWKS,))
+
+    def metadata_route(self) -> flask.Blueprint:
+        """The blueprint of the protected resource metadata (RFC 9728 §3); register it without a prefix.
+
+        A guard that stands in the configuration is known after `init_app`: register the blueprint after it.
+        """
+        _unused.discard(self)
+        blueprint = flask.Blueprint(NAME, __name__)
+        blueprint.record(self._add_metadata_route)
+        return blueprint
+
+    def _add_metadata_route(self, state: BlueprintSetupState) -> None:
+        guard = self._guard or state.app.extensions.get("jwtguard", {}).get(self)
+        if guard is None:
+            raise ConfigurationError("this FlaskGuard does not know its guard yet: call init_app(app) before this")
+        check_metadata_place(state.url_prefix or "", guard)
+
+        def view() -> flask.Response:
+            return _response(metadata_answer(guard, _read()))
+
+        attach(view, metadata_view(guard))
+        view.provide_automatic_options = False  # type: ignore[attr-defined]
+        state.app.add_url_rule(metadata_of_guard(guard).path, NAME, view, methods=METHODS)
 
     def _blueprint(self, prefix: str, endpoints: Iterable[shipped.Endpoint]) -> flask.Blueprint:
         _unused.discard(self)

@@ -33,8 +33,10 @@ from jwtguard.core.errors import (
 )
 from jwtguard.core.events import Event
 from jwtguard.core.flow import Flow, Steps, is_async
+from jwtguard.core.http.challenges import Challenges
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.csrf import CSRF, CSRF_COOKIE
+from jwtguard.core.http.resource_metadata import ResourceMetadata
 from jwtguard.core.http.response import Answers, HTTPRequest, HTTPResponse, ProblemBody, problem_details
 from jwtguard.core.http.token_sources import (
     AuthorizationHeader,
@@ -80,7 +82,9 @@ class Guard(Admitter, FromGuard):
     `csrf`: how tokens that a browser or a gateway adds are protected (`UNCHECKED` turns it off).
     `revocation`: `SessionRevocation(store)` asks whether a token's session has ended; None asks nothing.
     `explain_refusals`: whether a 403 names what was required; the log and the event say it in any case.
-    `realm`: the name in challenges. `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
+    `realm`: the name in challenges. `resource_metadata`: what clients are told about the authorization server of this
+    resource (RFC 9728); challenges then name the document that `auth.metadata_route()` serves.
+    `problem_body`: writes the body of refusals. `on_event`: called with an `Event`
     at each decision. `clock`: seconds since the epoch.
 
     Raises `ConfigurationError` with all problems at once. Read-only afterwards.
@@ -96,6 +100,8 @@ class Guard(Admitter, FromGuard):
     rules: Rules | UncheckedType | None
     csrf: CSRF | UncheckedType
     explain_refusals: bool
+    resource_metadata: ResourceMetadata | None
+    """What the metadata document says, with the members that the guard itself gives; None if there is none."""
     _clock: Callable[[], float]
     _csrf: CSRF
     _rights: Rights
@@ -127,6 +133,7 @@ class Guard(Admitter, FromGuard):
         revocation: SessionRevocation | None = None,
         explain_refusals: bool = False,
         realm: str = "api",
+        resource_metadata: ResourceMetadata | None = None,
         problem_body: ProblemBody = problem_details,
         on_event: Callable[[Event], object] | None = None,
         clock: Callable[[], float] = time.time,
@@ -159,7 +166,15 @@ class Guard(Admitter, FromGuard):
                 role_permissions={} if role_permissions is None else role_permissions,
             )
         )
-        answers = problems.of(lambda: Answers(realm=realm, body=problem_body))
+        metadata = None
+        if isinstance(resource_metadata, ResourceMetadata) and trust is not None and sources is not None:
+            given = resource_metadata.completed
+            scopes = rules.scopes if isinstance(rules, Rules) else ()
+            metadata = problems.of(lambda: given(issuers=trust.issuer_urls, scopes=scopes, tokens_from=sources))
+        elif resource_metadata is not None and not isinstance(resource_metadata, ResourceMetadata):
+            problems.add('resource_metadata is ResourceMetadata(resource="https://api.example")', resource_metadata)
+        url = None if metadata is None else metadata.url
+        challenges = problems.of(lambda: Challenges(realm=realm, resource_metadata=url))
         if rules is not None and rules is not UNCHECKED and not isinstance(rules, Rules):
             problems.add("rules is Rules([Rule(path, requirement), ...], default=authenticated), or UNCHECKED", rules)
         if revocation is not None and not isinstance(revocation, SessionRevocation):
@@ -178,7 +193,7 @@ class Guard(Admitter, FromGuard):
         if on_event is not None and (not callable(on_event) or is_async(on_event)):
             problems.add("on_event is a function that is not async: it may put the event into a queue", on_event)
         problems.raise_all()
-        assert trust is not None  # noqa: S101 - for the type checker: a missing part is a problem found
+        assert trust is not None and challenges is not None  # noqa: S101, PT018 - for the type checker: a missing part is a problem found
         only = trust.policies[0] if issuers is None else None
         vars(self).update(
             issuer=issuer,
@@ -190,10 +205,11 @@ class Guard(Admitter, FromGuard):
             rules=rules,
             csrf=CSRF() if csrf is None else csrf,
             explain_refusals=explain_refusals,
+            resource_metadata=metadata,
             _csrf=csrf if isinstance(csrf, CSRF) else CSRF(),
             _clock=clock,
             _rights=rights,
-            _answers=answers,
+            _answers=Answers(challenges=challenges, body=problem_body),
             _on_event=on_event,
             # The next three say whose tokens count: those and no others are what tests change for a while.
             _trust=trust,

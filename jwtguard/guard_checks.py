@@ -65,6 +65,17 @@ def findings_of(guard: Guard) -> Iterator[Finding]:
     if ambient:
         yield from _of_origins(guard)
     yield from _of_issuers(guard)
+    metadata = guard.resource_metadata
+    audiences = [policy.accepted_audiences for policy in guard.trust.policies]
+    if metadata is not None and not any(names is None or metadata.resource in names for names in audiences):
+        yield Finding(
+            "note",
+            "resource_no_audience",
+            f"the resource {metadata.resource} is no audience of the guard",
+            why="A client asks the authorization server for a token for this resource (RFC 8707 §2). A server that puts"
+            " the resource into aud then issues tokens that the guard refuses.",
+            remedy="add the resource to audience=[...], unless the authorization server names another audience",
+        )
 
 
 def _of_cookie(cookie: TokenCookie) -> Iterator[Finding]:

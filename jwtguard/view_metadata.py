@@ -46,6 +46,8 @@ class ViewMetadata:
     sessions: Sessions | None = None
     prefix: str = ""
     path: str = ""
+    publishes: Guard | None = None
+    """The guard whose resource metadata the route serves (RFC 9728); None for any other route."""
 
     @property
     def is_shipped(self) -> bool:

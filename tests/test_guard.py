@@ -330,6 +330,7 @@ def test_principal_of() -> None:
         roles=frozenset({"admin"}),
         claims=verified_token.claims,
         expires_at=NOW + 300,
+        client_id="web",
     )
     assert [guard().principal_of(verified_token), verifying.principal_of(verified_token)] == [expected, expected]
 

@@ -41,6 +41,7 @@ EXPORTED = {
     "OpenIDProvider",
     "Principal",
     "RemoteJWKSet",
+    "ResourceMetadata",
     "Requirement",
     "Rule",
     "Rules",

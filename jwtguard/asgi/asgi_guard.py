@@ -24,12 +24,15 @@ from jwtguard.asgi.connection import (
 )
 from jwtguard.asgi.decorator import requires
 from jwtguard.core.access.requirements import Requirement, authenticated
+from jwtguard.core.http.request import ASGIRequest
+from jwtguard.core.http.resource_metadata import METHODS
 from jwtguard.core.http.token_sources import TokenSource
 from jwtguard.core.sessions.sessions import Sessions
 from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.endpoints.mounting import check_place
+from jwtguard.endpoints.resource_metadata import NAME, metadata_answer, metadata_of_guard, metadata_view
 from jwtguard.guard import Guard
 from jwtguard.request_auth import KEY, RequestAuth, check_guard
 from jwtguard.view_metadata import attach
@@ -70,6 +73,22 @@ class ASGIGuard(FromGuard):
         """The route of the public keys alone, at `/.well-known/jwks.json`."""
         ((path, endpoint),) = self.mounted.mount("", (shipped.JWKS,))
         return self._route(path, endpoint)
+
+    def metadata_route(self) -> Route:
+        """The route of the protected resource metadata (RFC 9728 §3), for the outermost application.
+
+        Raises `ConfigurationError` if the guard has no `resource_metadata`.
+        """
+        from starlette.routing import Route  # noqa: PLC0415 - the middleware works without Starlette
+
+        return Route(metadata_of_guard(self.guard).path, self._metadata_view(), methods=[*METHODS], name=NAME)
+
+    def _metadata_view(self) -> Callable[[Request], Awaitable[Response]]:
+        async def view(request: Request) -> Response:
+            return response(metadata_answer(self.guard, ASGIRequest(request.scope)))
+
+        attach(view, metadata_view(self.guard))
+        return view
 
     def _route(self, path: str, endpoint: shipped.Endpoint) -> Route:
         from starlette.routing import Route  # noqa: PLC0415 - the middleware works without Starlette

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ForwardRef, get_args, get_origin
 
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.endpoints.mounting import check_place
+from jwtguard.endpoints.resource_metadata import check_metadata_place
 from jwtguard.request_auth import check_view
 from jwtguard.view_metadata import ViewMetadata, check_order, metadata_of
 
@@ -96,6 +97,8 @@ def check_endpoints(app: object, check_shipped: Callable[[str, ViewMetadata], No
     )
     for below, route in found:
         for each in metadata_of(route.endpoint):
+            if each.publishes is not None:
+                check_metadata_place(below, each.publishes)
             if each.is_shipped:
                 check_place(below, each.prefix)
                 if check_shipped is not None:

@@ -13,7 +13,12 @@ from typing import Any
 
 from jwtguard.configuration.issuers import introspection_from_config, issuers_from_config
 from jwtguard.configuration.keys import keys_from_config, keys_of_issuer
-from jwtguard.configuration.places import claims_from_config, csrf_from_config, sources_from_config
+from jwtguard.configuration.places import (
+    claims_from_config,
+    csrf_from_config,
+    resource_metadata_from_config,
+    sources_from_config,
+)
 from jwtguard.configuration.plain import duration, or_unchecked, unchanged, unknown_keys
 from jwtguard.configuration.requirements import rules_from_config
 from jwtguard.core.errors import ConfigurationError
@@ -46,6 +51,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "rules": rules_from_config,
     "csrf": csrf_from_config,
     "revocation": unchanged,
+    "resource_metadata": resource_metadata_from_config,
     "explain_refusals": unchanged,
     "realm": unchanged,
     "problem_body": unchanged,

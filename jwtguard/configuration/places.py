@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jwtguard.configuration.plain import each, is_unchecked, unknown_keys
+from jwtguard.configuration.plain import each, is_unchecked, made, unknown_keys
 from jwtguard.core.errors import ConfigurationError
 from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.csrf import CSRF
+from jwtguard.core.http.resource_metadata import ResourceMetadata
 from jwtguard.core.http.token_sources import AuthorizationHeader, TokenHeader, TokenQuery, TokenSource, TokenSubprotocol
 from jwtguard.core.tokens.principal import ClaimPath, ClaimsMapping
 from jwtguard.core.tokens.sentinels import UNCHECKED
 from jwtguard.core.validation import Problems
+
+
+def resource_metadata_from_config(value: Any) -> Any:
+    """The URL of the resource, or the arguments of `ResourceMetadata`."""
+    if isinstance(value, str):
+        return ResourceMetadata(resource=value)
+    return made(ResourceMetadata, value) if isinstance(value, Mapping) else value
 
 
 def sources_from_config(value: Any) -> Any:

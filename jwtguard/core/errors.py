@@ -36,6 +36,8 @@ class JWTGuardError(Exception):
     error: ClassVar[str | None] = None
     challenges: ClassVar[bool] = False
     """Whether the answer carries a `WWW-Authenticate` challenge."""
+    scope: tuple[str, ...] = ()
+    """The scopes that the resource asks for, where it is known (RFC 6750 §3)."""
     description: str | None = None
     """What the challenge says in place of `detail`; None if it says the same."""
 

@@ -28,6 +28,7 @@ from jwtguard.django.settings import SETTINGS, default_guard, guard_problems, us
 from jwtguard.django.shipped_pattern import has_route_settings
 from jwtguard.django.store import STORES
 from jwtguard.endpoints.mounting import check_place
+from jwtguard.endpoints.resource_metadata import check_metadata_place
 from jwtguard.guard import Guard, no_rules
 from jwtguard.guard_checks import findings_of
 from jwtguard.request_auth import check_enforced, check_guard
@@ -186,13 +187,14 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_: object)
 
 @register(Tags.security)
 def check_order(*, app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
-    """Views that a misplaced `requires` does not guard, and shipped routes whose prefix is written twice."""
+    """Views that a misplaced `requires` does not guard, and shipped routes that stand in the wrong place."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
     found = list(_views(get_resolver().url_patterns))
     problems = [*bypassed(view for _, view in found).values(), *_doubled(found)]
     unenforced = [Error(problem, id="jwtguard.E003") for problem in dict.fromkeys(_unenforced(found))]
-    return [*(Error(problem, id="jwtguard.E203") for problem in dict.fromkeys(problems)), *unenforced]
+    misplaced = [Error(problem, id="jwtguard.E203") for problem in dict.fromkeys(problems)]
+    return [*misplaced, *unenforced, *_unpublished(found)]
 
 
 def _unenforced(views: Iterable[tuple[str, object]]) -> Iterator[str]:
@@ -214,14 +216,38 @@ def _unenforced(views: Iterable[tuple[str, object]]) -> Iterator[str]:
 
 
 def _doubled(views: Iterable[tuple[str, object]]) -> Iterator[str]:
-    """The shipped routes whose prefix is written twice."""
+    """The shipped routes whose prefix is written twice, and metadata below a path."""
     for route, view in views:
         for each in metadata_of(view):
-            if each.is_shipped and each.prefix:
-                try:
+            try:
+                if each.is_shipped and each.prefix:
                     check_place(path_before(route, each.prefix), each.prefix)
-                except ConfigurationError as error:
-                    yield from error.problems
+                if each.publishes is not None:
+                    check_metadata_place(f"/{route}".removesuffix(each.path), each.publishes)
+            except ConfigurationError as error:
+                yield from error.problems
+
+
+def _unpublished(views: Iterable[tuple[str, object]]) -> Iterator[CheckMessage]:
+    """Metadata of the guard of the settings that clients are sent to and do not find."""
+    guard = None
+    if getattr(settings, "JWTGUARD", None) is not None:
+        with suppress(ConfigurationError):
+            guard = default_guard()
+    if guard is None or guard.resource_metadata is None:
+        return
+    if not any(each.publishes is guard for _, view in views for each in metadata_of(view)):
+        yield CheckWarning(
+            f"challenges name {guard.resource_metadata.url}, and no URL of the project serves it",
+            hint='write path("", include("jwtguard.django.metadata_urls")) into the outermost urlpatterns',
+            id="jwtguard.W009",
+        )
+    if settings.FORCE_SCRIPT_NAME:
+        yield CheckWarning(
+            f"with FORCE_SCRIPT_NAME the project cannot serve {guard.resource_metadata.url} itself",
+            hint="let the server in front route that URL to the project",
+            id="jwtguard.W010",
+        )
 
 
 def _views(patterns: Iterable[URLPattern | URLResolver], below: str = "") -> Iterator[tuple[str, object]]:

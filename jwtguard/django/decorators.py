@@ -39,7 +39,7 @@ from jwtguard.django.requests import (
     request_auth_of,
     tell_caches,
 )
-from jwtguard.django.routes import url_patterns
+from jwtguard.django.routes import metadata_pattern, url_patterns
 from jwtguard.django.settings import default_guard, default_sessions, imported
 from jwtguard.django.user_lookup import user_finder
 from jwtguard.endpoints.mounting import endpoints_of
@@ -71,6 +71,10 @@ class DjangoGuard:
     def jwks_route(self) -> URLPattern:
         """The URL pattern of the public keys alone, at `/.well-known/jwks.json`."""
         return self._patterns("", (shipped.JWKS,))[0]
+
+    def metadata_route(self) -> URLPattern:
+        """The URL pattern of the protected resource metadata (RFC 9728 §3), for the outermost `urlpatterns`."""
+        return metadata_pattern(self.guard)
 
     def _patterns(self, prefix: str, mounted: Iterable[shipped.Endpoint]) -> list[URLPattern]:
         if self.endpoints is None:

@@ -26,11 +26,20 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
 from jwtguard.core.flow import Flow
+from jwtguard.core.http.resource_metadata import METHODS
 from jwtguard.core.http.response import HTTPResponse
 from jwtguard.django.requests import perform, read, request_auth_of, respond
 from jwtguard.django.shipped_pattern import ShippedPattern
 from jwtguard.endpoints import ENDPOINTS, Endpoint, Endpoints, check_prefix
 from jwtguard.endpoints.mounting import check_place
+from jwtguard.endpoints.resource_metadata import (
+    NAME,
+    check_metadata_place,
+    metadata_answer,
+    metadata_of_guard,
+    metadata_view,
+)
+from jwtguard.guard import Guard
 from jwtguard.request_auth import EXEMPT
 from jwtguard.view_metadata import ViewMetadata, attach
 
@@ -92,6 +101,22 @@ def _view(endpoints: Endpoints, endpoint: Endpoint, prefix: str) -> Callable[...
         ),
     )
     return chosen  # type: ignore[no-any-return]
+
+
+def metadata_pattern(guard: Guard) -> URLPattern:
+    """The URL pattern of the metadata of the resource that `guard` protects."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        if request.method not in METHODS:
+            return HttpResponseNotAllowed(METHODS)
+        route = "" if request.resolver_match is None else request.resolver_match.route
+        check_metadata_place(f"/{route}".removesuffix(document.path), guard)
+        return respond(metadata_answer(guard, read(request)))
+
+    document = metadata_of_guard(guard)
+    chosen = login_not_required(csrf_exempt(view))
+    attach(chosen, metadata_view(guard))
+    return path(document.path.removeprefix("/"), chosen, name=NAME)
 
 
 def path_before(route: str, prefix: str) -> str:

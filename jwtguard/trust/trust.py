@@ -99,6 +99,12 @@ class Trust(NamedTuple):
         )
 
     @property
+    def issuer_urls(self) -> list[str]:
+        """The issuers whose names are URLs, each once: what RFC 8414 §2 calls an issuer identifier."""
+        names = [policy.issuer for policy in self.policies if isinstance(policy.issuer, str)]
+        return list(dict.fromkeys(name for name in names if name.startswith(("https://", "http://"))))
+
+    @property
     def key_sources(self) -> list[KeySource]:
         """Where keys come from, each once."""
         return list({id(source): source for policy in self.policies for source in policy.key_sources}.values())

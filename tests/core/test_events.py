@@ -10,9 +10,9 @@ from jwtguard.core.events import Event
 
 
 def test_event_has_no_room_for_a_token() -> None:
-    """Outcome, reason and address, of a verified token the three names, and what a requirement asks for; no more."""
+    """Outcome, reason and address, of a verified token the four names, and what a requirement asks for; no more."""
     names = [field.name for field in dataclasses.fields(Event)]
-    assert names == ["outcome", "reason", "subject", "issuer", "session_id", "client", "missing"]
+    assert names == ["outcome", "reason", "subject", "issuer", "session_id", "client", "actor", "missing"]
 
 
 def test_event_is_a_value() -> None:

@@ -17,7 +17,6 @@ from jwtguard import (
     Principal,
     SigningKey,
     TokenCookie,
-    TokenIssuer,
     UnavailableError,
 )
 from jwtguard.authentication import Authentication
@@ -212,7 +211,7 @@ def test_the_same_subject_elsewhere(endpoint: Any, issuer: str | None, subject: 
 def test_unchecked_csrf_is_no_login_csrf() -> None:
     """A guard without CSRF checks still refuses a login from another origin, and sets no CSRF cookie."""
     site = route_site("cookies")
-    issuer: TokenIssuer = site.sessions.issuer
+    issuer = site.sessions.issuer
     guard = Guard(
         issuer=ISSUER,
         audience=AUDIENCE,

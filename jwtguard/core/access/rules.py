@@ -151,6 +151,12 @@ class Rules:
             else:
                 entry.by_method[method] = rule
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the rules name, each once."""
+        requirements = (self.default, *(rule.requirement for rule in self.rules))
+        return tuple(dict.fromkeys(scope for requirement in requirements for scope in requirement.scopes))
+
     def requirement(self, method: str, path: str) -> Requirement:
         """What a request for `path`, as the application's router matches it, needs; raises `AmbiguousPathError`."""
         if self.is_ambiguous(path):

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeAlias
 
 from jwtguard.core.errors import (
-    ConfigurationError,
     JWTGuardError,
     MethodNotAllowedError,
     TooManyRequestsError,
     UnavailableError,
-    is_quotable,
 )
 from jwtguard.core.finished_response import HTTPResponse as HTTPResponse
+from jwtguard.core.http.challenges import Challenges
 from jwtguard.core.http.request import HTTPRequest as HTTPRequest
 
 
@@ -70,20 +69,14 @@ def _problem(status: int, detail: str, code: str | None) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Turns an error into its answer. `realm` names the protected space (RFC 9110 §11.5), `body` writes the problem."""
+    """Turns an error into its answer. `challenges` writes what it asks the client for, `body` the problem."""
 
-    realm: str = "api"
+    challenges: Challenges = field(default_factory=Challenges)
     body: ProblemBody = problem_details
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.realm, str) or not is_quotable(self.realm):
-            raise ConfigurationError(f"realm is printable ASCII without quote or backslash, found {self.realm!r}")
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPResponse:
         """The answer for `error`; a HEAD request gets no body (RFC 9110 §9.3.2)."""
-        headers = []
-        if error.challenges:
-            headers.append(("WWW-Authenticate", self.challenge(error)))
+        headers = self.challenges.fields(error)
         if isinstance(error, UnavailableError | TooManyRequestsError):
             headers.append(("Retry-After", str(error.retry_after)))
         if isinstance(error, MethodNotAllowedError):
@@ -96,18 +89,3 @@ class Answers:
             body = b""
         answer = HTTPResponse(status=error.status, headers=tuple(headers), body=body)
         return answer if request is None else for_caches(answer, request)
-
-    def challenge(self, error: JWTGuardError) -> str:
-        """The `WWW-Authenticate` value (RFC 6750 §3)."""
-        parameters = [("realm", self.realm)]
-        if error.error is not None:
-            parameters += [("error", error.error), ("error_description", error.description or error.detail)]
-        # Nothing that an application wrote, in a scope's name for example, breaks out of its quotes.
-        quoted = (f'{name}="{_quoted(value)}"' for name, value in (*parameters, *error.parameters))
-        return "Bearer " + ", ".join(quoted)
-
-
-def _quoted(text: str) -> str:
-    if is_quotable(text):
-        return text  # As all of ours are; to ask for each character would take longer than all the rest of a refusal.
-    return "".join(character if is_quotable(character) else "'" if character == '"' else "?" for character in text)

@@ -324,8 +324,8 @@ def _check(
             Actor.of(extra["act"])
         except InvalidTokenError:
             problems.append(
-                f'act names at most {MAX_ACTORS} actors, each by sub or client_id: write {{"act": {{"sub": "agent-7"}}}}'
-                " (RFC 8693 §4.1)"
+                f"act names at most {MAX_ACTORS} actors, each by sub or client_id (RFC 8693 §4.1): write"
+                ' {"act": {"sub": "agent-7"}}'
             )
     problems.raise_all()
 

@@ -19,6 +19,7 @@ from jwtguard import (
     MissingTokenError,
     UnavailableError,
 )
+from jwtguard.core.http.challenges import Challenges
 from jwtguard.core.http.response import Answers, HTTPRequest, HTTPResponse, is_preflight, problem_details
 from tests.samples import asgi, handshake, wsgi
 
@@ -262,19 +263,19 @@ def test_another_body() -> None:
 
 def test_realm() -> None:
     """The realm is the guard's to name."""
-    assert Answers(realm="the API").challenge(MissingTokenError()) == 'Bearer realm="the API"'
+    assert Challenges(realm="the API").fields(MissingTokenError()) == [("WWW-Authenticate", 'Bearer realm="the API"')]
 
 
 @pytest.mark.parametrize("realm", ['a"b', "a\\b", "a\nb", "ä", None, 5])
 def test_realms_that_break_out(realm: Any) -> None:
     """A realm that would not survive its quotes is refused when it is set."""
     with pytest.raises(ConfigurationError, match="realm is printable ASCII"):
-        Answers(realm=realm)
+        Challenges(realm=realm)
 
 
 def test_challenge_cannot_be_broken_out_of() -> None:
     """A role's name stays inside the quotes of the challenge, on one line, in ASCII."""
-    challenge = Answers().challenge(InsufficientScopeError('a"b\\c\r\nX: ä', scope=('x"y',)))
+    ((_, challenge),) = Challenges().fields(InsufficientScopeError('a"b\\c\r\nX: ä', scope=('x"y',)))
     assert challenge == (
         'Bearer realm="api", error="insufficient_scope", error_description="a\'b?c??X: ?", scope="x\'y"'
     )
