@@ -108,6 +108,12 @@ def mock_server(node_modules: None) -> Iterator[Provider]:
     yield from _running("node", "mock_server.mjs")
 
 
+@pytest.fixture(scope="module")
+def authorization_server(node_modules: None) -> Iterator[Provider]:
+    """oidc-provider 9, whose user logs in at once."""
+    yield from _running("node", "authorization_server.mjs")
+
+
 @pytest.fixture
 def doomed_server(node_modules: None) -> Iterator[Provider]:
     """One of the same that a test may take down."""
