@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from jwtguard import CSRF, UNCHECKED, AuthorizationHeader, Introspection, TokenCookie, TokenQuery, TrustedIssuer
+from jwtguard import (
+    CSRF,
+    UNCHECKED,
+    AuthorizationHeader,
+    Introspection,
+    ResourceMetadata,
+    TokenCookie,
+    TokenQuery,
+    TrustedIssuer,
+)
 from jwtguard.guard_checks import findings_of
 from jwtguard.migration import flask_jwt_extended
 from tests.samples import KEY, guard
@@ -36,6 +45,12 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"issuer": None, "audience": None, "keys": None, "issuers": [OLD, ANY]}, [("warning", "audience_unchecked")]),
     ({"leeway": timedelta(seconds=60)}, []),
     ({"leeway": timedelta(seconds=61)}, [("note", "leeway_long")]),
+    ({"resource_metadata": ResourceMetadata(resource="https://api.example")}, []),
+    ({"resource_metadata": ResourceMetadata(resource="https://api.example/mcp")}, [("note", "resource_no_audience")]),
+    (
+        {"audience": UNCHECKED, "resource_metadata": ResourceMetadata(resource="https://api.example/mcp")},
+        [("warning", "audience_unchecked")],
+    ),
     ({"csrf": CSRF(trusted_origins=["http://app.example"])}, []),
     (
         {"tokens_from": [COOKIE], "csrf": CSRF(trusted_origins=["http://app.example", "https://b.example"])},

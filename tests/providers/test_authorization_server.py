@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 
-from jwtguard import Guard, OpenIDProvider, ResourceMetadata, Rules, SigningKey, fresh
+from jwtguard import Guard, OpenIDProvider, Requirement, ResourceMetadata, Rules, SigningKey, fresh
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.django import DjangoGuard
 from jwtguard.fastapi import FastAPIGuard
@@ -133,6 +133,23 @@ def test_an_mcp_client(authorization_server: Provider) -> None:
         assert asyncio.run(call(url)) == "Sun in Turku"
         assert storage.tokens.scope.split() == ["read"]
         assert httpx.post(url, trust_env=False).status_code == 401
+
+
+def test_the_other_blocks_of_the_page() -> None:
+    """The requirements that the page shows can be made as they stand there."""
+    made = [run_block(code) for _, _, code in blocks(ROOT / "docs" / "how-to-mcp.md") if "server.py" not in code]
+    assert [repr(requirement) for found in made for requirement in found] == [
+        "has_role('user') & fresh(max_age=300, acr=['urn:example:gold'])",
+        "acted_by('agent-7') | not_delegated",
+        "not_delegated",
+    ]
+
+
+def run_block(code: str) -> list[Requirement]:
+    """The requirements that a block of the page makes and names."""
+    before: dict[str, Any] = {}
+    exec(code, before)
+    return [before[name] for name in re.findall(r"^(\w+) =", code, re.MULTILINE)]
 
 
 def get_token(provider: Provider, resource: str, **asked: str) -> str:
