@@ -48,6 +48,7 @@ LogEvent: TypeAlias = Literal[
     "housekeeping_failed",
     "callback_raised",
     "socket_not_checked",
+    "resource_mounted",
     "unforeseen",
 ]
 

@@ -31,7 +31,7 @@ def test_it_says_that_nothing_was_verified() -> None:
 
 def test_dates_are_dates() -> None:
     """As dates, and how far they are; in the claims, not in the claims of a claim."""
-    _, output = decoded(token(claims={"act": {"exp": 1}}, auth_time=1_700_000_000))
+    _, output = decoded(token(claims={"act": {"sub": "agent-7", "exp": 1}}, auth_time=1_700_000_000))
 
     assert " UTC (in 4 min)\n" in output
     assert '"auth_time": 1700000000  2023-11-14 22:13:20 UTC (' in output

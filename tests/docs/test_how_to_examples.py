@@ -43,6 +43,7 @@ def test_every_page_is_run_here() -> None:
         "websockets",
         "single-page-application",
         "store",
+        "mcp",  # In tests/providers, with an authorization server.
     }
     assert {page.stem.removeprefix("how-to-") for page in PAGES} == tested
 

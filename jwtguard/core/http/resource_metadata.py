@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jwtguard.core.errors import ConfigurationError, is_quotable
+from jwtguard.core.events import log_fields
 from jwtguard.core.http.token_sources import AuthorizationHeader, TokenQuery, TokenSource
 from jwtguard.core.tokens.principal import SCOPE_TOKEN
 from jwtguard.core.validation import Problems
@@ -129,6 +130,7 @@ def warn_of_mount(root_path: str, url: str) -> None:
         "the application is mounted below %r and cannot serve %s itself: let the server in front route that URL to it",
         root_path,
         url,
+        extra=log_fields("resource_mounted", source=url),
     )
 
 
