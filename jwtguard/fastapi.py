@@ -27,7 +27,6 @@ from typing import Annotated, Any, NoReturn, Unpack
 try:
     from fastapi import APIRouter, Depends, FastAPI, Request
     from fastapi.dependencies.utils import solve_dependencies
-    from fastapi.encoders import jsonable_encoder
     from fastapi.openapi.models import APIKey, HTTPBearer
     from fastapi.openapi.models import SecurityBase as SecurityModel
     from fastapi.params import Depends as DependsClass
@@ -64,6 +63,7 @@ from jwtguard.core.tokens.from_guard import NoParameter
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import telling_caches
 from jwtguard.endpoints.openapi import security_scheme
+from jwtguard.endpoints.openapi_security import lock_operation, login_schemes
 from jwtguard.endpoints.resource_metadata import NAME, metadata_of_guard
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
@@ -213,7 +213,7 @@ class FastAPIGuard(ASGIGuard):
         self, guard: Guard, sessions: "Sessions | None" = None, **settings: "Unpack[shipped.EndpointSettings]"
     ) -> None:
         super().__init__(guard, sessions, **settings)
-        self._places: dict[str, dict[str, SecurityModel]] = {}
+        self._places: set[str] = set()
         self.requires = _Requires(self.requires)  # type: ignore[method-assign] # the same, when it is called
 
     def requires(
@@ -231,7 +231,7 @@ class FastAPIGuard(ASGIGuard):
         if not checkpoint.requirement.mode.reads_token:
             return _Required(_Dependency(self.guard, checkpoint))
         scheme = _Scheme(self.guard, checkpoint)
-        self._places[scheme.scheme_name] = scheme.places
+        self._places.add(scheme.scheme_name)
         return _Required(scheme)
 
     def routes(self, prefix: str = "/auth") -> APIRouter:  # type: ignore[override]
@@ -260,12 +260,13 @@ class FastAPIGuard(ASGIGuard):
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            for path, endpoint in _routes_of(app):
-                _check_path(path, paths.get(endpoint, path))
+            for route in _routes_of(app):
+                path = getattr(route, "path", None) or ""
+                _check_path(path, paths.get(getattr(route, "endpoint", None), path))
             yield
 
         router, shown = APIRouter(tags=["auth"], lifespan=lifespan), _Places(self.guard.tokens_from)
-        self._places[shown.scheme_name] = shown.places
+        self._places.add(shown.scheme_name)
         for path, endpoint in mounted:
             for method in endpoint.methods:
                 view = _fastapi_view(self._view(endpoint, path.removesuffix(endpoint.path)), path)
@@ -296,10 +297,26 @@ class FastAPIGuard(ASGIGuard):
 
         def with_all_places() -> dict[str, Any]:
             document = describe()
-            _name_all_places(document, self._places)
+            self._lock_operations(app, document)
             return document
 
         app.openapi = with_all_places  # type: ignore[method-assign]
+
+    def _lock_operations(self, app: FastAPI, document: dict[str, Any]) -> None:
+        """Write each place of a token, and each way to get one, where FastAPI wrote one scheme for all of them."""
+        schemes = document.get("components", {}).get("securitySchemes", {})
+        joined = self._places & schemes.keys()
+        for name in joined:
+            del schemes[name]
+        for path in document["paths"].values() if joined else ():
+            for described in path.values():
+                if "security" in described:
+                    described["security"] = [each for each in described["security"] if not each.keys() & joined]
+        logins = login_schemes(self.guard, self.mounted.token_url)
+        for route in _routes_of(app):
+            found = [*metadata_of(getattr(route, "endpoint", None)), *_metadata_of_dependencies(route)]
+            for method in getattr(route, "methods", None) or ():
+                lock_operation(document, route.path, method, self.guard, found, logins=logins)
 
 
 class _TellingCaches:
@@ -337,15 +354,21 @@ def _check_path(found: str, path: str) -> None:
         )
 
 
-def _routes_of(app: FastAPI) -> Iterator[tuple[str, object]]:
-    """The path of each route of `app`, with prefixes, and its endpoint."""
+def _routes_of(app: FastAPI) -> Iterable[Any]:
+    """Each route of `app`, with the prefixes and dependencies of the routers that it was included with."""
     try:
         from fastapi.routing import iter_route_contexts  # noqa: PLC0415 - newer FastAPIs keep included routers apart
     except ImportError:
-        found: Iterable[Any] = app.routes
-    else:
-        found = iter_route_contexts(app.routes)
-    return ((getattr(route, "path", None) or "", getattr(route, "endpoint", None)) for route in found)
+        return app.routes
+    return iter_route_contexts(app.routes)
+
+
+def _metadata_of_dependencies(route: Any) -> Iterator[ViewMetadata]:  # noqa: ANN401 - FastAPI has several kinds
+    waiting = list(getattr(getattr(route, "dependant", None), "dependencies", ()))
+    while waiting:
+        dependency = waiting.pop(0)
+        yield from metadata_of(dependency.call)
+        waiting[:0] = dependency.dependencies
 
 
 def _refusal(error: JWTGuardError, answer: HTTPResponse, scope: Scope) -> Exception:
@@ -363,26 +386,3 @@ def _scheme_of(source: TokenSource) -> tuple[str, SecurityModel]:
     """The name of a token's place in the OpenAPI document, and its description there, as FastAPI has it."""
     name, scheme = security_scheme(source)
     return name, (APIKey if scheme["type"] == "apiKey" else HTTPBearer).model_validate(scheme)
-
-
-def _name_all_places(document: dict[str, Any], places: dict[str, dict[str, SecurityModel]]) -> None:
-    """Put each place of a token where FastAPI wrote one scheme for all of them; any one of them will do."""
-    schemes = document.get("components", {}).get("securitySchemes", {})
-    # FastAPI keeps the document, so it comes here again as it was left.
-    joined = {name: alternatives for name, alternatives in places.items() if len(alternatives) > 1 and name in schemes}
-    for name, alternatives in joined.items():
-        del schemes[name]
-        for place, model in alternatives.items():
-            schemes[place] = jsonable_encoder(model, by_alias=True, exclude_none=True)
-    for path in document["paths"].values() if joined else ():
-        for described in path.values():
-            security = described.get("security", ())
-            if any(name in joined for needed in security for name in needed):
-                described["security"] = [each for needed in security for each in _alternatives(needed, joined)]
-
-
-def _alternatives(
-    needed: dict[str, list[str]], joined: dict[str, dict[str, SecurityModel]]
-) -> list[dict[str, list[str]]]:
-    name = next(iter(needed), "")
-    return [{place: []} for place in joined[name]] if name in joined else [needed]

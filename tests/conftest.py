@@ -17,6 +17,7 @@ sys.path.append(str(ROOT))
 MARKED = {
     "vectors": ["core/tokens/test_vectors_*"],
     "browser": [
+        "adapters/test_openapi_page_fastapi.py",
         "examples/test_pages.py",
         "docs/test_browser_storage_examples.py",
         "cli/test_debugger_access.py",

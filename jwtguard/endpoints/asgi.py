@@ -56,6 +56,11 @@ class MountedRoutes:
         self._perform = perform
         self._endpoints = endpoints_of(guard, sessions, settings)
         self._exempt: set[tuple[str, str]] = set()
+        self.token_url: str | None = None
+        """Where the shipped login answers with tokens, for the OpenAPI document; None if it does not.
+
+        It is relative to the document, which stands below the same `root_path`.
+        """
 
     def mount(self, prefix: str, endpoints: Iterable[shipped.Endpoint]) -> Iterator[tuple[str, shipped.Endpoint]]:
         """Path and endpoint of each route, which from here on is exempt if it reads no access token.
@@ -66,6 +71,8 @@ class MountedRoutes:
         shipped.check_prefix(prefix)
         for endpoint in endpoints:
             path = prefix + endpoint.path
+            if endpoint is shipped.LOGIN and self._settings.get("delivery", "bearer") == "bearer":
+                self.token_url = path.removeprefix("/")
             if endpoint.is_exempt:
                 self._exempt.update((method, path) for method in endpoint.methods)
             yield path, endpoint

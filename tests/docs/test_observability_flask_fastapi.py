@@ -73,7 +73,7 @@ def table(heading: str) -> set[str]:
 def test_every_event_and_field_is_explained() -> None:
     """The tables name what `log_fields` takes, and nothing else."""
     assert table("`jwtguard_event` | level |") == set(get_args(LogEvent))
-    fields: Any = log_fields("refused", reason="r", subject="s", session_id="i", source="s", callback="c")
+    fields: Any = log_fields("refused", reason="r", subject="s", session_id="i", actor="a", source="s", callback="c")
     assert table("field |") == set(fields)
 
 
