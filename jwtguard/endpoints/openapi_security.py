@@ -82,7 +82,7 @@ def lock_operation(
             flow["scopes"] |= {scope: flow["scopes"].get(scope, "") for scope in scopes}
     others = [each for each in operation.get("security", ()) if each and not each.keys() & schemes.keys()]
     # An empty alternative says that a caller may also come without a token (OpenAPI 3.1 §4.8.30).
-    nobody: list[dict[str, Any]] = [{}] if all(each.requirement.mode.admits_anybody for each in asked) else []
-    operation["security"] = [*({name: scopes} for name in schemes), *others, *nobody]
+    anonymous: list[dict[str, Any]] = [{}] if all(each.requirement.mode.admits_anybody for each in asked) else []
+    operation["security"] = [*({name: scopes} for name in schemes), *others, *anonymous]
     for status, description in _REFUSALS.items():
         operation.setdefault("responses", {}).setdefault(status, {"description": description, "content": _PROBLEM})
