@@ -290,6 +290,21 @@ class FlaskGuard:
         view.provide_automatic_options = False  # type: ignore[attr-defined]
         state.app.add_url_rule(metadata_of_guard(guard).path, NAME, view, methods=METHODS)
 
+    def lock(self, document: Any) -> Any:  # noqa: ANN401 - a document, or the APISpec that makes one
+        """Show in an OpenAPI document what guards each operation, with its scopes, and how to get a token.
+
+        APIFlask: `app.spec_processor(auth.lock)`. flask-smorest: `auth.lock(api.spec)`, whose documents then have it.
+        """
+        from jwtguard.flask_openapi import lock_document  # noqa: PLC0415 - only where a document is wanted
+
+        if not isinstance(document, dict):
+            make = document.to_dict
+            document.to_dict = lambda: self.lock(make())
+            return document
+        has_login = self._sessions is not None and self._settings.get("delivery", "bearer") == "bearer"
+        lock_document(document, self.guard, has_login=has_login)
+        return document
+
     def _blueprint(self, prefix: str, endpoints: Iterable[shipped.Endpoint]) -> flask.Blueprint:
         _unused.discard(self)
         shipped.check_mountable(self._sessions, self._settings)

@@ -22,7 +22,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 BLOCKED = {"flask", "werkzeug", "starlette", "fastapi", "django", "asgiref", "anyio", "bottle", "opentelemetry",
-           "redis", "sqlalchemy", "rest_framework"}
+           "redis", "sqlalchemy", "rest_framework", "litestar", "ninja"}
 sys.meta_path.insert(0, Absent())
 """
 
@@ -42,6 +42,8 @@ def run_without_frameworks(program: str, *, also: Sequence[str] = ()) -> subproc
         ("flask", "Flask"),
         ("fastapi", "FastAPI"),
         ("django", "Django"),
+        ("litestar", "Litestar"),
+        ("ninja", "Django Ninja"),
         ("otel", "opentelemetry-api"),
         ("stores.redis", "redis"),
         ("stores.sqlalchemy", "SQLAlchemy"),

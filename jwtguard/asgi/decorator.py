@@ -85,8 +85,9 @@ _in_order: weakref.WeakSet[Any] = weakref.WeakSet()
 
 def check_routes_in(scope: Scope) -> None:
     """What a middleware does when the server starts, for applications that have none."""
-    app = scope.get("app")  # As Starlette has it.
-    if isinstance(getattr(app, "routes", None), list) and app not in _in_order:
+    app = scope.get("app")
+    # Litestar keeps its own application there; only those of Starlette and FastAPI have middlewares of this name.
+    if hasattr(app, "user_middleware") and app not in _in_order:
         check_endpoints(app)
         _in_order.add(app)
 

@@ -173,13 +173,14 @@ def telling_caches(send: Send, request: HTTPRequest) -> Send:
 
     async def telling_send(message: Message) -> None:
         if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-            message = _told(message, search)
+            message = told(message, search)
         await send(message)
 
     return telling_send
 
 
-def _told(message: Message, search: TokenSearch) -> Message:
+def told(message: Message, search: TokenSearch) -> Message:
+    """The start of a response with what caches must know."""
     raw = list(message.get("headers", ()))
 
     def given(name: str) -> list[str]:

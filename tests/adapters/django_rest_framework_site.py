@@ -9,8 +9,6 @@ from tests.adapters import django_site
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.handlers.wsgi import WSGIHandler
-from django.test.utils import override_settings
 from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,9 +59,7 @@ def build(site: Site) -> Any:
         "APPEND_SLASH": False,
         "REST_FRAMEWORK": SETTINGS,
     }
-    with override_settings(**changed):
-        handler: Any = WSGIHandler()
-    return django_site._with_settings(handler, changed, is_asgi=False)
+    return django_site.with_settings(changed, is_asgi=False)
 
 
 def _url(route: Route, site: Site) -> Any:

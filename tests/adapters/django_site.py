@@ -50,9 +50,7 @@ def build(site: Site, *, is_asgi: bool, class_based: bool = False, csrf: bool = 
     urls = [_url(other if route.by_other else auth, route, site, class_based) for route in site.routes]
     middleware = middlewares(site, CSRF) if csrf else middlewares(site)
     changed = {"ROOT_URLCONF": _urlconf(urls), "MIDDLEWARE": middleware, "APPEND_SLASH": False}
-    with override_settings(**changed):
-        handler: Any = ASGIHandler() if is_asgi else WSGIHandler()
-    return _with_settings(handler, changed, is_asgi=is_asgi)
+    return with_settings(changed, is_asgi=is_asgi)
 
 
 def middlewares(site: Site, *more: str) -> list[str]:
@@ -68,7 +66,10 @@ def _middleware(name: str, guard: Any) -> str:
     return f"{__name__}.{name}"
 
 
-def _with_settings(handler: Any, changed: dict[str, Any], *, is_asgi: bool) -> Any:
+def with_settings(changed: dict[str, Any], *, is_asgi: bool) -> Any:
+    """A project with these settings as an application."""
+    with override_settings(**changed):
+        handler: Any = ASGIHandler() if is_asgi else WSGIHandler()
     if is_asgi:
 
         @functools.wraps(handler)

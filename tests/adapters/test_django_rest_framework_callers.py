@@ -9,12 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.handlers.asgi import ASGIHandler
-from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
-from django.test.utils import override_settings
 from django.urls import path
 from rest_framework.decorators import api_view, authentication_classes
 from rest_framework.response import Response
@@ -24,7 +21,7 @@ from jwtguard.django import DjangoGuard, requires
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.conformance.adapter_case import ADMIN, EXPIRED, GOOD, bearer
 from jwtguard.testing.conformance.adapter_sites import OutOfReach, guard_for_tests
-from tests.adapters.django_site import _middleware, _urlconf, _with_settings
+from tests.adapters.django_site import _middleware, _urlconf, with_settings
 
 Headers = tuple[tuple[str, str], ...]
 View = Callable[[HttpRequest], HttpResponse]
@@ -95,9 +92,7 @@ def ask(
     if middlewares is None:
         middlewares = [_middleware("RequestAuth", guard_for_tests(rules=UNCHECKED, **settings))]
     changed = {"ROOT_URLCONF": urls, "MIDDLEWARE": middlewares, "DEBUG": False, "APPEND_SLASH": False}
-    with override_settings(**changed):
-        application: Any = ASGIHandler() if is_asgi else WSGIHandler()
-    client = (asgi_client if is_asgi else wsgi_client)(_with_settings(application, changed, is_asgi=is_asgi))
+    client = (asgi_client if is_asgi else wsgi_client)(with_settings(changed, is_asgi=is_asgi))
     return client(RawRequest(target=f"/{target}", headers=headers))
 
 

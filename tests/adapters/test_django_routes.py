@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.handlers.asgi import ASGIHandler
-from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.test.utils import override_settings
 from django.urls import path
 
 from jwtguard.django import DjangoGuard
 from jwtguard.testing import RenewalConformance, RouteConformance, RouteSite, SiteView, asgi_client, wsgi_client
 from jwtguard.testing.conformance.raw_clients import Client
-from tests.adapters.django_site import CSRF, _middleware, _urlconf, _with_settings
+from tests.adapters.django_site import CSRF, _middleware, _urlconf, with_settings
 
 
 def build(site: RouteSite, *, is_asgi: bool) -> Any:
@@ -24,9 +21,7 @@ def build(site: RouteSite, *, is_asgi: bool) -> Any:
     if site.middleware:
         middleware.insert(0, _middleware("First", auth))
     changed = {"ROOT_URLCONF": _urlconf(urls), "MIDDLEWARE": middleware, "APPEND_SLASH": False}
-    with override_settings(**changed):
-        handler: Any = ASGIHandler() if is_asgi else WSGIHandler()
-    return _with_settings(handler, changed, is_asgi=is_asgi)
+    return with_settings(changed, is_asgi=is_asgi)
 
 
 def _url(auth: DjangoGuard, view: SiteView) -> Any:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.handlers.asgi import ASGIHandler
-from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test.utils import override_settings
@@ -25,7 +23,7 @@ from jwtguard.django.decorators import default_auth
 from jwtguard.testing import RouteSite, asgi_client, wsgi_client
 from jwtguard.testing.conformance.browser import Browser
 from jwtguard.testing.conformance.route_sites import route_site
-from tests.adapters.django_site import CSRF, _middleware, _urlconf, _with_settings
+from tests.adapters.django_site import CSRF, _middleware, _urlconf, with_settings
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -57,9 +55,7 @@ def _settings(**changes: Any) -> dict[str, Any]:
 
 def _browser(urls: list[Any], changed: dict[str, Any], *, is_asgi: bool = False) -> Browser:
     settings = {"ROOT_URLCONF": _urlconf(urls), "APPEND_SLASH": False, **changed}
-    with override_settings(**settings):
-        handler: Any = ASGIHandler() if is_asgi else WSGIHandler()
-    app = _with_settings(handler, settings, is_asgi=is_asgi)
+    app = with_settings(settings, is_asgi=is_asgi)
     return Browser(asgi_client(app) if is_asgi else wsgi_client(app))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from tests.adapters.django_site import CSRF, _with_settings
+from tests.adapters.django_site import CSRF, with_settings
 
 # isort: split
 # Models can be defined once the line above has made the settings.
@@ -440,9 +440,7 @@ def browser(routes: Any = None, *, asgi: bool = False, **changed: Any) -> tuple[
     settings: Any = routes or {}
     vars(urls)["urlpatterns"] = DjangoGuard(guard, ours, **settings).routes()
     given = {"ROOT_URLCONF": urls, "MIDDLEWARE": [CSRF], "APPEND_SLASH": False, "PASSWORD_HASHERS": FAST, **changed}
-    with override_settings(**given):
-        handler: Any = ASGIHandler() if asgi else WSGIHandler()
-    app = _with_settings(handler, given, is_asgi=asgi)
+    app = with_settings(given, is_asgi=asgi)
     return ours, Browser(asgi_client(app) if asgi else wsgi_client(app))
 
 

@@ -4,7 +4,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import uvicorn
@@ -42,7 +42,7 @@ def application() -> FastAPI:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         """FastAPI's page, with the files of this machine."""
-        static = {"swagger_js_url": "/static/swagger-ui-bundle.js", "swagger_css_url": "/static/swagger-ui.css"}
+        static: Any = {"swagger_js_url": "/static/swagger-ui-bundle.js", "swagger_css_url": "/static/swagger-ui.css"}
         return get_swagger_ui_html(openapi_url="/openapi.json", title="test", **static)
 
     return app

@@ -15,6 +15,7 @@ OTHERS = {
     ("docs/cli.md", "console"): "tests/docs/test_cli_flask.py",
     ("docs/debugger.md", "console"): "tests/cli/test_debugger_document.py",
     ("docs/how-to-mcp.md", "python"): "tests/providers/test_authorization_server.py",
+    ("docs/other-frameworks.md", "python"): "tests/docs/test_other_frameworks_asgi_django.py",
     ("docs/sessions-stores.md", "console"): "tests/docs/test_stores_sqlalchemy_redis.py",
     ("docs/testing.md", "python"): "tests/docs/test_testing_flask.py",
     ("docs/tutorial-django.md", "console"): "tests/docs/test_tutorials_examples.py",
