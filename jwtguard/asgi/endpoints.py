@@ -98,7 +98,8 @@ def check_endpoints(app: object, check_shipped: Callable[[str, ViewMetadata], No
     for below, route in found:
         for each in metadata_of(route.endpoint):
             if each.publishes is not None:
-                check_metadata_place(below, each.publishes)
+                # An older FastAPI writes the prefix into the route's own path.
+                check_metadata_place(f"{below}{route.path}".removesuffix(each.path), each.publishes)
             if each.is_shipped:
                 check_place(below, each.prefix)
                 if check_shipped is not None:
