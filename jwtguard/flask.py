@@ -60,6 +60,7 @@ from jwtguard.endpoints.resource_metadata import (
     metadata_answer,
     metadata_of_guard,
     metadata_view,
+    warn_of_root,
 )
 from jwtguard.endpoints.wsgi import in_front_of, put_off_in
 from jwtguard.guard import Guard
@@ -282,6 +283,7 @@ class FlaskGuard:
         if guard is None:
             raise ConfigurationError("this FlaskGuard does not know its guard yet: call init_app(app) before this")
         check_metadata_place(state.url_prefix or "", guard)
+        warn_of_root(state.app.config["APPLICATION_ROOT"], guard)
 
         def view() -> flask.Response:
             return _response(metadata_answer(guard, _read()))

@@ -43,6 +43,7 @@ from jwtguard.core.http.token_sources import TokenSubprotocol, subprotocols_with
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.core.tokens.verifier import VerifiedToken
 from jwtguard.endpoints.asgi import MountedRoutes, telling_caches
+from jwtguard.endpoints.resource_metadata import warn_of_root
 from jwtguard.guard import Guard
 from jwtguard.request_auth import KEY, Entry, RequestAuth, check_front
 from jwtguard.view_metadata import ViewMetadata
@@ -156,6 +157,7 @@ class GuardMiddleware:
     async def _check_application(self, kind: str, receive: Receive, send: Send) -> None:
         try:
             check_endpoints(self.app, self._check_login)
+            warn_of_root(getattr(self._application, "root_path", ""), self.guard)
         except ConfigurationError as error:
             if kind == "lifespan":
                 # A server takes any other error here for an application that knows no lifespan, and goes on.

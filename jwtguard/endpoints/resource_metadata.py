@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from jwtguard.core.access.requirements import public
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.http.resource_metadata import ResourceMetadata
+from jwtguard.core.http.resource_metadata import ResourceMetadata, warn_of_mount
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, json_answer
 from jwtguard.guard import Guard
 from jwtguard.view_metadata import ViewMetadata
@@ -69,3 +69,9 @@ def check_metadata_place(below: str, guard: Guard) -> None:
             f" {metadata_of_guard(guard).url} (RFC 9728 §3.1): add the route of auth.metadata_route() to the outermost"
             " application, without a prefix"
         )
+
+
+def warn_of_root(root_path: str, guard: Guard) -> None:
+    """Warn at the start if the application's own settings say that it is mounted below `root_path`."""
+    if root_path.strip("/") and guard.resource_metadata is not None:
+        warn_of_mount(root_path, guard.resource_metadata.url)

@@ -579,6 +579,14 @@ def document(view: Any, **changed: Any) -> tuple[Any, Any]:
     return operation.get("security"), made.get("components", {}).get("securitySchemes")
 
 
+def test_locks_of_public_views() -> None:
+    """A view that reads no token has no lock; one that lets anyone in says that a caller may do without."""
+    silent = drf.view(authentications=[], permissions=[permissions.AllowAny])
+    assert document(silent) == (None, None)
+    free = drf.view(authentications=[drf.authentication(OWN)], permissions=[permissions.AllowAny])
+    assert document(free)[0] == [{"BearerToken": []}, {}]
+
+
 def _auto_schema() -> Any:
     from drf_spectacular.openapi import AutoSchema
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 from jwtguard import ConfigurationError, Guard, ResourceMetadata, Rules, has_scope
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
@@ -225,6 +226,31 @@ def test_a_flask_guard_that_has_no_guard_yet() -> None:
     """The blueprint is registered after `init_app`."""
     with pytest.raises(ConfigurationError, match="call init_app"):
         flask.Flask(__name__).register_blueprint(FlaskGuard().metadata_route())
+
+
+def flask_below(guard: Guard) -> None:
+    """Flask whose configuration says where it is mounted."""
+    app, auth = flask.Flask(__name__), FlaskGuard(guard)
+    app.config["APPLICATION_ROOT"] = "/below"
+    app.register_blueprint(auth.metadata_route())
+
+
+def fastapi_below(guard: Guard) -> None:
+    """FastAPI that knows the same, when it starts."""
+    app = FastAPI(root_path="/below")
+    app.include_router(FastAPIGuard(guard).metadata_route())
+    app.add_middleware(GuardMiddleware, guard=guard)
+    with TestClient(app):
+        pass
+
+
+@pytest.mark.parametrize("build", [flask_below, fastapi_below])
+def test_a_mount_that_the_settings_tell_of(build: Callable[[Guard], object], caplog: pytest.LogCaptureFixture) -> None:
+    """The log says so when the application starts, before any request."""
+    warn_of_mount.cache_clear()
+    with caplog.at_level(logging.WARNING, logger="jwtguard"):
+        build(guarded())
+    assert any("mounted below '/below'" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("build", [starlette, flask_app, django], ids=lambda build: build.__name__)

@@ -367,3 +367,11 @@ def test_a_subject_is_one_string() -> None:
     """The shapes for several names are none for a subject."""
     with pytest.raises(ConfigurationError, match="leads to one string"):
         ClaimsMapping(subject=[("sub",), ClaimPath(("users",), member="id")])
+
+
+@pytest.mark.parametrize("value", [None, 1, True, ["gold"], {"gold": 1}, ""], ids=repr)
+def test_a_malformed_login_says_nothing(value: Any) -> None:
+    """`acr` is a string, `amr` a list of strings and `client_id` a string; anything else counts as absent."""
+    made = ClaimsMapping().principal({"sub": "u", "acr": value, "client_id": value, "amr": value, "azp": value})
+    assert (made.acr, made.client_id) == (None, None)
+    assert made.amr == (frozenset({"gold"}) if value == ["gold"] else frozenset())
