@@ -237,7 +237,8 @@ def flask_below(guard: Guard) -> None:
 
 def fastapi_below(guard: Guard) -> None:
     """FastAPI that knows the same, when it starts."""
-    app = FastAPI(root_path="/below")
+    app = FastAPI()
+    app.root_path = "/below"  # The argument is deprecated.
     app.include_router(FastAPIGuard(guard).metadata_route())
     app.add_middleware(GuardMiddleware, guard=guard)
     with TestClient(app):
