@@ -109,7 +109,7 @@ class GuardMiddleware:
         """Guard one connection."""
         kind = scope["type"]
         if not self._is_in_order:  # When the server starts, or at the first request where there is no lifespan.
-            await self._check_application(kind, receive, send)
+            await self._check_application(scope, receive, send)
         if kind != "http" and kind != "websocket":
             if kind == "lifespan":
                 await self.app(scope, receive, send)
@@ -154,12 +154,12 @@ class GuardMiddleware:
         else:
             await self._run_response(scope, receive, send, entry, request)
 
-    async def _check_application(self, kind: str, receive: Receive, send: Send) -> None:
+    async def _check_application(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             check_endpoints(self.app, self._check_login)
-            warn_of_root(getattr(self._application, "root_path", ""), self.guard)
+            warn_of_root(getattr(scope.get("app"), "root_path", ""), self.guard)
         except ConfigurationError as error:
-            if kind == "lifespan":
+            if scope["type"] == "lifespan":
                 # A server takes any other error here for an application that knows no lifespan, and goes on.
                 with suppress(Exception):  # The first error says more.
                     await receive()
