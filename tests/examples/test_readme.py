@@ -1,7 +1,9 @@
-"""What README.md shows works as it is shown, in every framework."""
+"""What README.md and docs/guide.md show works as it is shown, in every framework."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +15,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwtguard import Guard, Rules, TokenIssuer, authenticated, has_role, has_scope, public
 from jwtguard.testing import RawAnswer, RawRequest, asgi_client, wsgi_client
 from jwtguard.testing.conformance.browser import Browser
-from tests.examples.documents import README, ROOT, blocks, run
+from tests.examples.documents import GUIDE, README, ROOT, blocks, run
+from tests.literal.server import served
+from tests.processes import free_port
 
 Send = Callable[[RawRequest], RawAnswer]
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def readme(*headings: str) -> dict[str, Any]:
-    """What the names stand for after the guard of the README was made, and the blocks under `headings` were run."""
+    """What the names stand for after the guard of the guide was made, and the blocks under `headings` were run."""
     namespace: dict[str, Any] = {"__name__": "readme"}
-    return run(README, run(README, namespace, "Use"), *headings) if headings else run(README, namespace, "Use")
+    return run(GUIDE, run(GUIDE, namespace, "Use"), *headings) if headings else run(GUIDE, namespace, "Use")
 
 
 def get(send: Send, path: str, key: Any = None, **rights: Any) -> RawAnswer:
@@ -71,7 +75,7 @@ def test_starlette() -> None:
 def test_each_use_is_short() -> None:
     """Decorator, middleware and role, in less than ten lines besides the imports."""
     for heading in ("Flask", "FastAPI", "Starlette", "Django"):
-        code = "\n".join(code for found, _, code in blocks(README) if found == heading)
+        code = "\n".join(code for found, _, code in blocks(GUIDE) if found == heading)
         lines = [line for line in code.splitlines() if line and not line.startswith(("from ", "import ", "#"))]
         assert len(lines) < 10, heading
 
@@ -133,7 +137,7 @@ def test_configuration() -> None:
 @pytest.mark.usefixtures("pem_file")
 def test_environment() -> None:
     """The environment variables are all known, and make a guard."""
-    (_, _, code) = next(blocks(README, "sh"))
+    (_, _, code) = next(blocks(GUIDE, "sh"))
     environ: Mapping[str, str] = dict(line.removeprefix("export ").split("=", 1) for line in code.splitlines())
     guard = Guard.from_env(environ)
     assert guard.issuer == "https://login.example"
@@ -146,3 +150,16 @@ def test_no_text_tells_to_install_another_project() -> None:
         assert "pip install jwtguard" not in document.read_text(encoding="utf-8").replace("'", "").replace(
             "pip install jwtguard-middleware", ""
         )
+
+
+def test_the_readme(tmp_path: Path) -> None:
+    """The application of the README starts as it stands there, and the two calls get the answer that it shows."""
+    (_, _, code), (_, _, calls), (_, _, answer) = (next(blocks(README, kind)) for kind in ("python", "sh", "json"))
+    (tmp_path / "app.py").write_text(code)
+    port = free_port()
+    script = calls.replace("localhost:8000", f"127.0.0.1:{port}")
+    with served(tmp_path, "-m", "uvicorn", "app:app", "--port", "{port}", port=port) as client:
+        assert client(RawRequest(target="/invoices")).status == 401
+        command = ["bash", "-euc", script]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(run.stdout) == json.loads(answer)

@@ -21,9 +21,11 @@ SECONDS = 60
 
 
 @contextlib.contextmanager
-def served(folder: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> Iterator[Client]:
+def served(
+    folder: Path, *arguments: str, port: int | None = None, environment: Mapping[str, str] = os.environ
+) -> Iterator[Client]:
     """A client of what Python serves with these arguments, in which `{port}` stands for the port."""
-    port, log = free_port(), folder / "server.log"
+    port, log = port or free_port(), folder / "server.log"
     command = [sys.executable, *(argument.format(port=port) for argument in arguments)]
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)

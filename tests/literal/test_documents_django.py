@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.literal.django_project import DjangoProject
-from tests.literal.pages import README
+from tests.literal.pages import GUIDE
 
 PREPARE = """
 from django.contrib.auth.models import User
@@ -45,12 +45,12 @@ def project(tmp_path: Path) -> DjangoProject:
 
 
 def readme(project: DjangoProject) -> None:
-    """The guard of the README, and its issuer, which makes the token `text`."""
-    project.page(README, "Use", "Issue tokens", into="project/auth.py")
+    """The guard of the guide, and its issuer, which makes the token `text`."""
+    project.page(GUIDE, "Use", "Issue tokens", into="project/auth.py")
 
 
 def leave_the_admin_to_django(project: DjangoProject) -> None:
-    """What the README says below its blocks."""
+    """What the guide says below its blocks."""
     path = project.folder / "project" / "auth.py"
     before, after = 'Rule("/admin/", has_role("admin"))', 'Rule("/admin/", public)'
     text = path.read_text(encoding="utf-8")
@@ -59,10 +59,10 @@ def leave_the_admin_to_django(project: DjangoProject) -> None:
 
 
 def test_readme(project: DjangoProject) -> None:
-    """The README: the decorator, the rules, and the admin with its own login."""
+    """The guide: the decorator, the rules, and the admin with its own login."""
     readme(project)
     leave_the_admin_to_django(project)
-    project.page(README, "Django")
+    project.page(GUIDE, "Django")
     ask = "from project.auth import text\nask('/invoices'); ask('/invoices', text); ask('/elsewhere'); admin()"
 
     assert project.checked(PREPARE + ask) == [
@@ -74,9 +74,9 @@ def test_readme(project: DjangoProject) -> None:
 
 
 def test_frameworks(project: DjangoProject) -> None:
-    """docs/frameworks.md: a class, with the settings and the route of the README."""
+    """docs/frameworks.md: a class, with the settings and the route of the guide."""
     readme(project)
-    project.page(README, "Django")
+    project.page(GUIDE, "Django")
     project.page("docs/frameworks.md", "Django")
     ask = "from project.auth import text\nask('/invoices'); ask('/invoices', text)"
 
@@ -180,7 +180,7 @@ def test_health(project: DjangoProject) -> None:
     """docs/observability.md: a health check that a balancer may ask without a token."""
     readme(project)
     project.page("docs/observability.md", "Django")
-    project.page(README, "Django")
+    project.page(GUIDE, "Django")
     project.add("project/urls.py", 'urlpatterns += [path("health", views.django_health)]')
 
     assert project.checked(PREPARE + "ask('/health')") == ['/health 200 {"status": "ok", "parts": {"keys": "ok"}}']

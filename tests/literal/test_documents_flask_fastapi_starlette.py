@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwtguard.testing import RawRequest
 from jwtguard.testing.conformance.browser import Browser
 from tests.docs.journey import walk
-from tests.literal.pages import PAGES, README, Block, blocks, python_blocks
+from tests.literal.pages import GUIDE, PAGES, Block, blocks, python_blocks
 from tests.literal.server import served
 
 SECONDS = 120
@@ -22,12 +22,12 @@ Part = tuple[str, ...]
 
 SESSIONS = "docs/sessions.md"
 PRELUDES: dict[str, Part] = {
-    "docs/adapters.md": (README, "Use"),
+    "docs/adapters.md": (GUIDE, "Use"),
     "docs/browser-storage.md": (SESSIONS, "The sessions"),
-    "docs/frameworks.md": (README, "Use"),
+    "docs/frameworks.md": (GUIDE, "Use"),
     "docs/how-to-logout-everywhere.md": (SESSIONS, "The sessions"),
     "docs/how-to-single-page-application.md": (SESSIONS, "The sessions"),
-    "docs/how-to-websockets.md": (README, "Use"),
+    "docs/how-to-websockets.md": (GUIDE, "Use"),
 }
 """What a page says that it takes over from another one."""
 
@@ -41,7 +41,7 @@ def used_here(page: str) -> list[Block]:
 
 
 def write(folder: Path, *parts: Part) -> None:
-    """The file that a reader of these parts has, beside the public key that the README's configuration names."""
+    """The file that a reader of these parts has, beside the public key that the guide's configuration names."""
     found = [block for page, *headings in parts for block in python_blocks(page, *headings) if block.file == "app.py"]
     (folder / "app.py").write_text("\n\n".join(block.code for block in found), encoding="utf-8")
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
@@ -65,9 +65,9 @@ def test_python(page: str, tmp_path: Path) -> None:
 
 
 def test_environment(tmp_path: Path) -> None:
-    """The variables of the README make a guard, which asks for a token everywhere."""
-    write(tmp_path, (README, "Use"))
-    (block,) = [block for block in blocks(README) if block.language == "sh"]
+    """The variables of the guide make a guard, which asks for a token everywhere."""
+    write(tmp_path, (GUIDE, "Use"))
+    (block,) = [block for block in blocks(GUIDE) if block.language == "sh"]
     code = "from jwtguard import Guard; guard = Guard.from_env(); print(guard.issuer, guard.rules)"
 
     assert run(tmp_path, "sh", "-ec", f'{block.code}"$0" -c "{code}"', sys.executable).startswith(
@@ -78,11 +78,11 @@ def test_environment(tmp_path: Path) -> None:
 FLASK = ("-m", "flask", "--app", "app", "run", "--port", "{port}")
 UVICORN = ("-m", "uvicorn", "app:app", "--port", "{port}")
 GUARDED: list[tuple[tuple[Part, ...], tuple[str, ...], str, bytes]] = [
-    (((README, "Use", "Flask", "Issue tokens"),), FLASK, "/invoices", b"user-1"),
-    (((README, "Use", "FastAPI", "Issue tokens"),), UVICORN, "/invoices", b"user-1"),
-    (((README, "Use", "Starlette", "Issue tokens"),), UVICORN, "/invoices", b"user-1"),
+    (((GUIDE, "Use", "Flask", "Issue tokens"),), FLASK, "/invoices", b"user-1"),
+    (((GUIDE, "Use", "FastAPI", "Issue tokens"),), UVICORN, "/invoices", b"user-1"),
+    (((GUIDE, "Use", "Starlette", "Issue tokens"),), UVICORN, "/invoices", b"user-1"),
     (
-        ((README, "Use", "Issue tokens"), ("docs/frameworks.md", "FastAPI")),
+        ((GUIDE, "Use", "Issue tokens"), ("docs/frameworks.md", "FastAPI")),
         UVICORN,
         "/reports/2026-11",
         b"2026-11",
@@ -98,7 +98,7 @@ GUARDED: list[tuple[tuple[Part, ...], tuple[str, ...], str, bytes]] = [
 def test_a_guarded_route(
     parts: tuple[Part, ...], command: tuple[str, ...], path: str, expected: bytes, tmp_path: Path
 ) -> None:
-    """401 with the challenge without a token, and 200 with the one that the README makes."""
+    """401 with the challenge without a token, and 200 with the one that the guide makes."""
     write(tmp_path, *parts)
     app = tmp_path / "app.py"
     app.write_text(f"{app.read_text(encoding='utf-8')}\nopen('token', 'w').write(text)\n", encoding="utf-8")

@@ -8,7 +8,10 @@ ONE_FILE = "tests/literal/test_documents_flask_fastapi_starlette.py"
 DJANGO = "tests/literal/test_documents_django.py"
 OTHERS = {
     ("README.md", "console"): "tests/examples/test_demo.py",
-    ("README.md", "sh"): ONE_FILE,
+    ("README.md", "sh"): "tests/examples/test_readme.py",
+    ("README.md", "python"): "tests/examples/test_readme.py",
+    ("README.md", "json"): "tests/examples/test_readme.py",
+    ("docs/guide.md", "sh"): ONE_FILE,
     ("docs/browser-storage.md", "html"): "tests/docs/test_browser_storage_examples.py",
     ("docs/browser-storage.md", "js"): "tests/docs/test_browser_storage_examples.py",
     ("docs/checking-an-app.md", "console"): "tests/docs/test_checking_an_app_flask.py",
