@@ -18,7 +18,7 @@ def build(site: Site) -> Any:
     """The site as an application of Litestar."""
     auth, other = LitestarGuard(site.guard), LitestarGuard(site.other)
     handlers = [_handler(other if each.by_other else auth, each, site) for each in site.routes]
-    app: Any = Litestar(handlers, plugins=[auth, other], openapi_config=None)
+    app: Any = Litestar(handlers, plugins=[auth, other], openapi_config=None, logging_config=None)
     if site.middleware:
         app = GuardMiddleware(app, guard=site.guard, preflight=site.preflight)
     return GuardMiddleware(app, guard=site.other) if site.other_middleware else app
@@ -73,7 +73,7 @@ def test_security_in_the_document() -> None:
     async def d() -> str:
         return "d"
 
-    document = Litestar([a, b, c, d], plugins=[auth]).openapi_schema.to_schema()
+    document = Litestar([a, b, c, d], plugins=[auth], logging_config=None).openapi_schema.to_schema()
     locks = {path: methods["get"].get("security") for path, methods in document["paths"].items()}
     assert locks == {"/a": [{"BearerToken": ["read"]}], "/b": [{"CookieToken.b": []}], "/c": None, "/d": None}
     assert document["components"]["securitySchemes"] == {
@@ -91,7 +91,7 @@ def test_errors_of_the_configuration_stay_errors() -> None:
         return "a"
 
     with pytest.raises(ConfigurationError, match="nothing in front of this application enforces them"):
-        asgi_client(Litestar([a], plugins=[auth]))(RawRequest(target="/a"))
+        asgi_client(Litestar([a], plugins=[auth], logging_config=None))(RawRequest(target="/a"))
 
 
 def test_a_handler_that_reads_an_absent_caller() -> None:
@@ -103,7 +103,7 @@ def test_a_handler_that_reads_an_absent_caller() -> None:
         connection: Any = request
         return str(auth.principal(connection))
 
-    app: Any = Litestar([a], plugins=[auth])
+    app: Any = Litestar([a], plugins=[auth], logging_config=None)
     client = asgi_client(GuardMiddleware(app, guard=auth))
     assert client(RawRequest(target="/a")).status == 401
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,17 @@ OTHER = bearer(token(roles=["other"]))
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
+def logging_as_before() -> Iterator[None]:
+    """Litestar configures the root logger of the process, for all tests that come after."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, logging_as_before: None) -> Callable[[str], dict[str, Any]]:
     """A function that gives what the names of a block stand for, with a guard whose rules ask for the role."""
 
     def make(heading: str) -> dict[str, Any]:

@@ -31,7 +31,10 @@ PRELUDES: dict[str, Part] = {
 }
 """What a page says that it takes over from another one."""
 
-USED_ELSEWHERE = {"docs/testing.md": "tests/docs/test_testing_flask.py"}
+USED_ELSEWHERE = {
+    "docs/other-frameworks.md": "tests/docs/test_other_frameworks_asgi_django.py",
+    "docs/testing.md": "tests/docs/test_testing_flask.py",
+}
 """A page that is more than one file, and the test that writes them."""
 
 
