@@ -51,6 +51,7 @@ class Admitter(Authenticator):
     rules: Rules | UncheckedType | None
     explain_refusals: bool
     resource_metadata: ResourceMetadata | None
+    _serves_metadata: bool
     _rights: Rights
 
     def proves_origin(self, entry: Admission | Authentication) -> bool:
@@ -100,14 +101,15 @@ class Admitter(Authenticator):
             kept = Authentication(client=self._client(request))
         return self.admission(requirement, kept)
 
-    def _serves_metadata(self, request: HTTPRequest) -> bool:
-        """Whether a request asks for the metadata of this resource, which needs no token (RFC 9728 §3)."""
+    def _is_for_metadata(self, request: HTTPRequest) -> bool:
+        """Whether a request is for the route of the metadata, which needs no token (RFC 9728 §3)."""
         metadata = self.resource_metadata
         if metadata is None or request.is_websocket:
             return False
         if request.root_path:
             warn_of_mount(request.root_path, metadata.url)
-        return request.path == metadata.path and request.method in METHODS
+        # Where no route is mounted, the path may lead to a view of the application.
+        return self._serves_metadata and request.path == metadata.path and request.method in METHODS
 
     def admission(self, requirement: Requirement, kept: Authentication | None) -> Admission:
         """Authorize who was authenticated, or None where no token is read; raises `JWTGuardError`."""
@@ -169,7 +171,7 @@ class Admitter(Authenticator):
         keep: Callable[[Authentication], object] | None,
     ) -> Steps[Admission | Authentication]:
         rules = self.rules
-        is_exempt = is_exempt or self._serves_metadata(request)
+        is_exempt = is_exempt or self._is_for_metadata(request)
         if rules is None or rules is UNCHECKED:
             if is_exempt:
                 return Admission()

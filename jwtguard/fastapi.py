@@ -64,7 +64,7 @@ from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import telling_caches
 from jwtguard.endpoints.openapi import security_scheme
 from jwtguard.endpoints.openapi_security import lock_operation, login_schemes
-from jwtguard.endpoints.resource_metadata import NAME, metadata_of_guard
+from jwtguard.endpoints.resource_metadata import NAME
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
 from jwtguard.view_metadata import ViewMetadata, attach, metadata_of
@@ -248,7 +248,7 @@ class FastAPIGuard(ASGIGuard):
 
     def metadata_route(self) -> APIRouter:  # type: ignore[override]
         """The router of the protected resource metadata (RFC 9728 §3); include it without a prefix."""
-        router, metadata = APIRouter(), metadata_of_guard(self.guard)
+        router, metadata = APIRouter(), self.guard.publish_metadata()
         view = _fastapi_view(self._metadata_view(), metadata.path)
         router.add_api_route(metadata.path, view, methods=[*METHODS], name=NAME, include_in_schema=False)
         return router

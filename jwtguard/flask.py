@@ -58,7 +58,6 @@ from jwtguard.endpoints.resource_metadata import (
     NAME,
     check_metadata_place,
     metadata_answer,
-    metadata_of_guard,
     metadata_view,
     warn_of_root,
 )
@@ -290,7 +289,7 @@ class FlaskGuard:
 
         attach(view, metadata_view(guard))
         view.provide_automatic_options = False  # type: ignore[attr-defined]
-        state.app.add_url_rule(metadata_of_guard(guard).path, NAME, view, methods=METHODS)
+        state.app.add_url_rule(guard.publish_metadata().path, NAME, view, methods=METHODS)
 
     def lock(self, document: Any) -> Any:  # noqa: ANN401 - a document, or the APISpec that makes one
         """Show in an OpenAPI document what guards each operation, with its scopes, and how to get a token.

@@ -102,6 +102,7 @@ class Guard(Admitter, FromGuard):
     explain_refusals: bool
     resource_metadata: ResourceMetadata | None
     """What the metadata document says, with the members that the guard itself gives; None if there is none."""
+    _serves_metadata: bool
     _clock: Callable[[], float]
     _csrf: CSRF
     _rights: Rights
@@ -207,6 +208,7 @@ class Guard(Admitter, FromGuard):
             explain_refusals=explain_refusals,
             resource_metadata=metadata,
             _csrf=csrf if isinstance(csrf, CSRF) else CSRF(),
+            _serves_metadata=False,
             _clock=clock,
             _rights=rights,
             _answers=Answers(challenges=challenges, body=problem_body),
@@ -290,6 +292,18 @@ class Guard(Admitter, FromGuard):
     def _csrf_cookie(self) -> TokenCookie:
         development = any(isinstance(source, TokenCookie) and source.development for source in self.tokens_from)
         return TokenCookie(CSRF_COOKIE, http_only=False, development=development)
+
+    def publish_metadata(self) -> ResourceMetadata:
+        """What an adapter calls when it mounts the route of the metadata: from then on that path needs no token.
+
+        Raises `ConfigurationError` for a guard without `resource_metadata`.
+        """
+        if self.resource_metadata is None:
+            raise ConfigurationError(
+                "the guard publishes nothing: write Guard(..., resource_metadata=ResourceMetadata(resource=...))"
+            )
+        vars(self)["_serves_metadata"] = True
+        return self.resource_metadata
 
     def answer(self, error: JWTGuardError, request: HTTPRequest | None = None) -> HTTPResponse:
         """The finished answer for `error`, whose traceback ends here; with `request`, it says what caches must know."""

@@ -32,7 +32,7 @@ from jwtguard.core.tokens.from_guard import FromGuard
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.endpoints.asgi import MountedRoutes
 from jwtguard.endpoints.mounting import check_place
-from jwtguard.endpoints.resource_metadata import NAME, metadata_answer, metadata_of_guard, metadata_view
+from jwtguard.endpoints.resource_metadata import NAME, metadata_answer, metadata_view
 from jwtguard.guard import Guard
 from jwtguard.request_auth import KEY, RequestAuth, check_guard
 from jwtguard.view_metadata import attach
@@ -81,7 +81,7 @@ class ASGIGuard(FromGuard):
         """
         from starlette.routing import Route  # noqa: PLC0415 - the middleware works without Starlette
 
-        return Route(metadata_of_guard(self.guard).path, self._metadata_view(), methods=[*METHODS], name=NAME)
+        return Route(self.guard.publish_metadata().path, self._metadata_view(), methods=[*METHODS], name=NAME)
 
     def _metadata_view(self) -> Callable[[Request], Awaitable[Response]]:
         async def view(request: Request) -> Response:

@@ -36,7 +36,6 @@ from jwtguard.endpoints.resource_metadata import (
     NAME,
     check_metadata_place,
     metadata_answer,
-    metadata_of_guard,
     metadata_view,
 )
 from jwtguard.guard import Guard
@@ -113,7 +112,7 @@ def metadata_pattern(guard: Guard) -> URLPattern:
         check_metadata_place(f"/{route}".removesuffix(document.path), guard)
         return respond(metadata_answer(guard, read(request)))
 
-    document = metadata_of_guard(guard)
+    document = guard.publish_metadata()
     chosen = login_not_required(csrf_exempt(view))
     attach(chosen, metadata_view(guard))
     return path(document.path.removeprefix("/"), chosen, name=NAME)

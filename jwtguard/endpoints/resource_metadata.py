@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from jwtguard.core.access.requirements import public
 from jwtguard.core.errors import ConfigurationError
-from jwtguard.core.http.resource_metadata import ResourceMetadata, warn_of_mount
+from jwtguard.core.http.resource_metadata import warn_of_mount
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse, json_answer
 from jwtguard.guard import Guard
 from jwtguard.view_metadata import ViewMetadata
@@ -35,18 +35,9 @@ _MAX_AGE = 300
 """Seconds for which others may keep the document."""
 
 
-def metadata_of_guard(guard: Guard) -> ResourceMetadata:
-    """What `guard` publishes; raises `ConfigurationError` if that is nothing."""
-    if guard.resource_metadata is None:
-        raise ConfigurationError(
-            "the guard has no metadata to publish: write Guard(..., resource_metadata=ResourceMetadata(resource=...))"
-        )
-    return guard.resource_metadata
-
-
 def metadata_view(guard: Guard) -> ViewMetadata:
-    """What tools are told of the route."""
-    return ViewMetadata(requirement=public, guard=guard, path=metadata_of_guard(guard).path, publishes=guard)
+    """The metadata of the view, for tools; from now on the guard lets requests for the document pass."""
+    return ViewMetadata(requirement=public, guard=guard, path=guard.publish_metadata().path, publishes=guard)
 
 
 def metadata_answer(guard: Guard, request: HTTPRequest) -> HTTPResponse:
@@ -55,7 +46,7 @@ def metadata_answer(guard: Guard, request: HTTPRequest) -> HTTPResponse:
         allowed = (("Access-Control-Allow-Methods", "GET"), ("Access-Control-Allow-Headers", "*"))
         return HTTPResponse(status=204, headers=(_ANY_ORIGIN, *allowed))
     headers = [_ANY_ORIGIN, ("Cache-Control", f"public, max-age={_MAX_AGE}")]
-    answer = json_answer(metadata_of_guard(guard).document(), headers=headers)
+    answer = json_answer(guard.publish_metadata().document(), headers=headers)
     if request.method == "HEAD":
         answer = replace(answer, headers=(*answer.headers, ("Content-Length", str(len(answer.body)))), body=b"")
     return answer
@@ -65,8 +56,8 @@ def check_metadata_place(below: str, guard: Guard) -> None:
     """Raise `ConfigurationError` if the route is mounted below a path, where no client looks for it."""
     if below:
         raise ConfigurationError(
-            f"the metadata of the resource stands at {below}{metadata_of_guard(guard).path}, and clients look for it at"
-            f" {metadata_of_guard(guard).url} (RFC 9728 §3.1): add the route of auth.metadata_route() to the outermost"
+            f"the metadata of the resource stands at {below}{guard.publish_metadata().path}, and clients look for it at"
+            f" {guard.publish_metadata().url} (RFC 9728 §3.1): add the route of auth.metadata_route() to the outermost"
             " application, without a prefix"
         )
 

@@ -222,6 +222,14 @@ def test_urls_of_a_guard_without_metadata() -> None:
         assert [message.id for message in pattern.check()] == ["jwtguard.E201"]
 
 
+def test_the_path_is_guarded_until_its_route_is_mounted() -> None:
+    """A route that catches everything is not opened by the setting alone."""
+    app, guard = flask.Flask(__name__), guarded()
+    FlaskGuard(guard).init_app(app)
+    app.add_url_rule("/<path:path>", "all", lambda path: path)
+    assert wsgi_client(app)(RawRequest(target=DOCUMENT)).status == 401
+
+
 def test_a_flask_guard_that_has_no_guard_yet() -> None:
     """The blueprint is registered after `init_app`."""
     with pytest.raises(ConfigurationError, match="call init_app"):
