@@ -33,6 +33,7 @@ NOT_USED = {
     ("docs/how-to-single-page-application.md", "js"): "examples/flask_app has the page, and tests try it in a browser",
     ("docs/how-to-store.md", "sql"): "the statement of a store that the reader writes",
     ("docs/how-to-websockets.md", "js"): "a line for a page of the reader's",
+    ("docs/ideas.md", "text"): "a diagram",
     ("docs/performance.md", "console"): "takes ten minutes",
     ("docs/scale.md", "console"): "takes ten minutes",
     ("docs/sessions.md", "console"): "tests/docs/journey.py sends the same requests",
