@@ -67,6 +67,7 @@ from jwtguard.endpoints.openapi_security import lock_operation, login_schemes
 from jwtguard.endpoints.resource_metadata import NAME
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
+from jwtguard.user_lookup import UserLookup
 from jwtguard.view_metadata import ViewMetadata, attach, metadata_of
 
 
@@ -87,14 +88,15 @@ class RefusedRequest(HTTPException):
 class _Dependency:
     """What `requires` gives to FastAPI."""
 
-    def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
+    def __init__(self, guard: Guard, checkpoint: Checkpoint, users: UserLookup | None) -> None:
         self._guard = guard
         self._checkpoint = checkpoint
+        self._users = users
         attach(self, ViewMetadata(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard))
 
     async def __call__(self, connection: HTTPConnection, sent: Response) -> Principal | None:
         # FastAPI adds the header fields of `sent` to the response that it makes of what the route returns.
-        access = EndpointAccess(connection.scope, self._guard)
+        access = EndpointAccess(connection.scope, self._guard, self._users)
         try:
             await perform(access.admit(self._checkpoint))
         except ConfigurationError:
@@ -121,8 +123,8 @@ class _Places(SecurityBase):
 class _Scheme(_Dependency, SecurityBase):
     """The same where a token is read: a security scheme itself, so that no second dependency runs at each request."""
 
-    def __init__(self, guard: Guard, checkpoint: Checkpoint) -> None:
-        super().__init__(guard, checkpoint)
+    def __init__(self, guard: Guard, checkpoint: Checkpoint, users: UserLookup | None) -> None:
+        super().__init__(guard, checkpoint, users)
         shown = _Places(checkpoint.tokens_from or guard.tokens_from)
         self.places, self.scheme_name, self.model = shown.places, shown.scheme_name, shown.model
 
@@ -206,13 +208,18 @@ _ANSWERING = frozenset({solve_dependencies.__code__, run_endpoint_function.__cod
 class FastAPIGuard(ASGIGuard):
     """The guard of a FastAPI application: `auth = FastAPIGuard(guard)`, then `auth.requires(...)` in a signature.
 
-    With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
+    The arguments are those of `ASGIGuard`.
     """
 
     def __init__(
-        self, guard: Guard, sessions: "Sessions | None" = None, **settings: "Unpack[shipped.EndpointSettings]"
+        self,
+        guard: Guard,
+        sessions: "Sessions | None" = None,
+        *,
+        load_user: "Callable[[Principal], object] | None" = None,
+        **settings: "Unpack[shipped.EndpointSettings]",
     ) -> None:
-        super().__init__(guard, sessions, **settings)
+        super().__init__(guard, sessions, load_user=load_user, **settings)
         self._places: set[str] = set()
         self.requires = _Requires(self.requires)  # type: ignore[method-assign] # the same, when it is called
 
@@ -229,8 +236,8 @@ class FastAPIGuard(ASGIGuard):
             raise ConfigurationError(f"`auth.requires(...)` was called while a request is answered: {_WRITE}")
         checkpoint = Checkpoint(requirement, tokens_from)
         if not checkpoint.requirement.mode.reads_token:
-            return _Required(_Dependency(self.guard, checkpoint))
-        scheme = _Scheme(self.guard, checkpoint)
+            return _Required(_Dependency(self.guard, checkpoint, self.users))
+        scheme = _Scheme(self.guard, checkpoint, self.users)
         self._places.add(scheme.scheme_name)
         return _Required(scheme)
 

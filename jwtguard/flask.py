@@ -41,7 +41,7 @@ except ImportError as error:
     raise ImportError("jwtguard.flask needs Flask: pip install 'jwtguard-middleware[flask]'") from error
 
 from jwtguard import endpoints as shipped
-from jwtguard.authentication import Authentication
+from jwtguard.authentication import Authentication, FindUser
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.errors import ConfigurationError, JWTGuardError
 from jwtguard.core.events import ask_for_development
@@ -73,6 +73,7 @@ from jwtguard.request_auth import (
     check_guard,
     check_view,
 )
+from jwtguard.user_lookup import UserLookup, known_user
 from jwtguard.view_metadata import ViewMetadata, attach, check_order, metadata_of, note
 
 P = ParamSpec("P")
@@ -133,14 +134,19 @@ class FlaskGuard:
     Without a `guard`, each application is guarded by what stands in its `app.config["JWTGUARD"]`: a mapping (see
     `Guard.from_config`) or a `Guard`. Nothing of an application is kept here, so one `FlaskGuard` serves several.
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
+    `load_user(principal)`, sync or async, finds the user of a caller, once a request: see `user`. A caller for whom it
+    returns None, or a user with `is_active=False`, is 401; if it raises, the answer is 503.
     """
 
     def __init__(
         self,
         guard: Guard | None = None,
         sessions: Sessions | None = None,
+        *,
+        load_user: Callable[[Principal], object] | None = None,
         **settings: Unpack[shipped.EndpointSettings],
     ) -> None:
+        self._users = None if load_user is None else UserLookup(_run_in_flask(load_user), name="load_user")
         self._guard = None if guard is None else check_guard(guard, "FlaskGuard")
         self._module = _calling_module()
         _unused.add(self)
@@ -193,6 +199,15 @@ class FlaskGuard:
         except JWTGuardError as error:
             raise _refusal(error, guard) from None
 
+    @property
+    def user(self) -> Any:  # noqa: ANN401 - what the application's function returned
+        """The user that `load_user` found for the caller; raises the refusal where there is no caller."""
+        principal = self.principal
+        return None if principal is None else known_user(self._users, _request_auth(), principal)
+
+    def _finder(self, guard: Guard, request_auth: RequestAuth) -> FindUser | None:
+        return None if self._users is None else self._users.finder(guard, request_auth)
+
     def caller(self) -> Principal | None:
         """The same for asking whether there is a caller: None where there is none, whatever the reason, and no error.
 
@@ -203,12 +218,12 @@ class FlaskGuard:
         guard = self.guard
         return self._asked(guard).caller_of(guard)
 
-    @staticmethod
-    def _asked(guard: Guard) -> RequestAuth:
+    def _asked(self, guard: Guard) -> RequestAuth:
         """Who was let in so far, with `guard` asked who is calling."""
         request_auth = _request_auth()
         if not request_auth.knows(guard):
-            request_auth.remember(guard, lambda: guard.authenticate(_read()))
+            find_user = self._finder(guard, request_auth)
+            request_auth.remember(guard, lambda: guard.authenticate(_read(), find_user=find_user))
         return request_auth
 
     def requires(
@@ -232,7 +247,8 @@ class FlaskGuard:
                     guard, request = fixed or self.guard, _request()
                     request_auth = _request_auth_of(request)
                     try:
-                        admission = await checkpoint.admit(guard, WSGIRequest(request.environ), request_auth)
+                        http, find_user = WSGIRequest(request.environ), self._finder(guard, request_auth)
+                        admission = await checkpoint.admit(guard, http, request_auth, find_user)
                     except JWTGuardError as error:
                         raise _refusal(error, guard) from None
                     with request_auth.admitting(guard, admission.principal):
@@ -247,7 +263,8 @@ class FlaskGuard:
                 guard, request = fixed or self.guard, _request()
                 request_auth = _request_auth_of(request)
                 try:
-                    admission = checkpoint.admit(guard, WSGIRequest(request.environ), request_auth).run()
+                    http, find_user = WSGIRequest(request.environ), self._finder(guard, request_auth)
+                    admission = checkpoint.admit(guard, http, request_auth, find_user).run()
                 except JWTGuardError as error:
                     raise _refusal(error, guard) from None
                 with request_auth.admitting(guard, admission.principal):
@@ -347,17 +364,17 @@ class FlaskGuard:
         request = _request()
         request_auth = _request_auth_of(request)
         renew = None if endpoints is None else endpoints.renew(put_off_in(request.environ))
-        http = WSGIRequest(request.environ)
+        http, find_user = WSGIRequest(request.environ), self._finder(guard, request_auth)
         is_shipped = endpoints is not None and self._exempts(request)
         if guard.rules is UNCHECKED and not is_shipped:
-            request_auth.keep(guard, lambda: guard.authenticate(http, renew=renew))
+            request_auth.keep(guard, lambda: guard.authenticate(http, renew=renew, find_user=find_user))
             flask.after_this_request(functools.partial(_expect_a_stream_to_look, guard, http))
             return
         is_exempt = is_shipped or _flask_answers_preflight(request, http)
         try:
             # The caller is kept before the rules decide, for error pages that show who is logged in.
             keep = functools.partial(request_auth.keep, guard)
-            keep(guard.enter(http, renew=renew, is_exempt=is_exempt, keep=keep).run())
+            keep(guard.enter(http, renew=renew, find_user=find_user, is_exempt=is_exempt, keep=keep).run())
         except JWTGuardError as error:
             if not request_auth.knows(guard):
                 request_auth.keep(guard, Authentication(error=error))
@@ -580,9 +597,13 @@ def _made_sync(settings: shipped.EndpointSettings) -> shipped.EndpointSettings:
     made: Any = dict(settings)
     for name in ("authenticate", "before_login"):
         function = made.get(name)
-        if callable(function) and is_async(function):
-            made[name] = functools.partial(_run_async, function)
+        made.update({} if function is None else {name: _run_in_flask(function)})
     return cast("shipped.EndpointSettings", made)
+
+
+def _run_in_flask(function: Any) -> Any:  # noqa: ANN401 - any function, or what is none
+    """A coroutine function as Flask runs async views; anything else as it is."""
+    return functools.partial(_run_async, function) if callable(function) and is_async(function) else function
 
 
 def _run_async(function: Callable[..., Any], *args: object) -> object:

@@ -92,7 +92,8 @@ class _Requires:
 
     def __call__(self, request: HttpRequest) -> object:
         """The caller, as `request.auth` and `request.principal`."""
-        request_auth, finder = request_auth_of(request), user_finder(request, self._guard)
+        request_auth = request_auth_of(request)
+        finder = user_finder(request_auth, self._guard)
         admission = self._checkpoint.admit(self._guard, read(request), request_auth, finder).run()
         request_auth.admit(self._guard, admission.principal)
         show_user(request, admission.principal)

@@ -79,13 +79,14 @@ class AdmittedPrincipal:
 class RequestAuth:
     """What the middlewares in front found out, and the principals that `requires` admitted, innermost last."""
 
-    __slots__ = ("_found", "_pending", "admitted", "in_front")
+    __slots__ = ("_found", "_pending", "_users", "admitted", "in_front")
 
     def __init__(self) -> None:
         self._found: dict[Guard, Entry | Authenticate] = {}
         self.in_front: tuple[Guard, ...] = ()
         """The guards whose middlewares are in front."""
         self._pending: tuple[Pending, ...] = ()
+        self._users: list[tuple[Principal, object]] = []
         self.admitted: list[AdmittedPrincipal] = []
         """The principals that `requires` admitted, innermost last."""
 
@@ -94,7 +95,16 @@ class RequestAuth:
         copied = RequestAuth()
         copied._found, copied.in_front = dict(self._found), self.in_front
         copied.admitted = list(self.admitted)
+        copied._users = list(self._users)
         return copied
+
+    def keep_user(self, principal: Principal, user: object) -> None:
+        """Keep the user of a caller, which the application looked up."""
+        self._users.append((principal, user))
+
+    def user_of(self, principal: Principal) -> object | None:
+        """The user of a caller; None if none was looked up."""
+        return next((user for known, user in self._users if known is principal), None)
 
     def put_off(self, pending: Pending) -> None:
         """Keep something for when the response starts."""
@@ -237,7 +247,7 @@ class Checkpoint:
     ) -> Flow[Admission]:
         """Let the caller of `request` in, by what the middleware of this very guard kept if it can be used.
 
-        `find_user` is asked about a caller that no middleware found.
+        `find_user` is asked about a caller whose user no middleware has found.
         """
         return Flow(self._admit(guard, request, request_auth, find_user))
 
@@ -248,6 +258,8 @@ class Checkpoint:
         if self.tokens_from is None and self.requirement.mode.reads_token:
             entry = yield from request_auth.kept(guard)
             kept = None if entry is None else entry.authentication
+            if kept is not None and find_user is not None:
+                kept = yield from find_user(kept)  # A middleware that was given the bare guard has not.
         return (
             yield from guard.admit(
                 request, self.requirement, kept=kept, tokens_from=self.tokens_from, find_user=find_user

@@ -31,6 +31,7 @@ SHARED = KEYS | {
     "guard",
     "configuration",
     "request_auth",
+    "user_lookup",
     "view_metadata",
     "providers",
     "stores",
@@ -52,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "guard": {"core", "configuration", "authentication", "admission"} | KEYS,
     "token_issuer": {"core", "guard"},
     "request_auth": {"core", "admission", "authentication", "guard"},
+    "user_lookup": {"core", "authentication", "guard", "request_auth"},
     "view_metadata": {"core", "guard"},
     "websocket_lifetime": {"core", "guard", "request_auth"},
     "endpoints": {

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from jwtguard import endpoints as shipped
 from jwtguard.asgi.connection import (
@@ -35,6 +35,7 @@ from jwtguard.endpoints.mounting import check_place
 from jwtguard.endpoints.resource_metadata import NAME, metadata_answer, metadata_view
 from jwtguard.guard import Guard
 from jwtguard.request_auth import KEY, RequestAuth, check_guard
+from jwtguard.user_lookup import UserLookup, known_user
 from jwtguard.view_metadata import attach
 
 if TYPE_CHECKING:
@@ -47,20 +48,28 @@ class ASGIGuard(FromGuard):
     """The decorator of one guard: `auth = ASGIGuard(guard)`, then `@auth.requires(has_role("admin"))`.
 
     With `sessions` it has the `routes` of login and logout; `settings` are those of `EndpointSettings`.
+    `load_user(principal)`, sync or async, finds the user of a caller, once a request: see `user`. A caller for whom it
+    returns None, or a user with `is_active=False`, is 401; if it raises, the answer is 503.
     """
 
     def __init__(
-        self, guard: Guard, sessions: Sessions | None = None, **settings: Unpack[shipped.EndpointSettings]
+        self,
+        guard: Guard,
+        sessions: Sessions | None = None,
+        *,
+        load_user: Callable[[Principal], object] | None = None,
+        **settings: Unpack[shipped.EndpointSettings],
     ) -> None:
         self.guard = check_guard(guard, type(self).__name__)
         self.mounted = MountedRoutes(self.guard, sessions, settings, perform)
         """What the middleware must know of the routes."""
+        self.users = None if load_user is None else UserLookup(load_user, name="load_user")
 
     def requires(
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Let only callers into an endpoint that `requirement` admits; see `jwtguard.asgi.requires`."""
-        return requires(requirement, tokens_from=tokens_from, guard=self.guard)
+        return requires(requirement, tokens_from=tokens_from, guard=self.guard, users=self.users)
 
     def routes(self, prefix: str = "/auth") -> list[Route]:
         """The Starlette routes of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.
@@ -109,6 +118,11 @@ class ASGIGuard(FromGuard):
     def principal(self, connection: Connection) -> Principal | None:
         """The caller of a request or websocket as this guard knows it; raises the refusal where there is none."""
         return request_auth_of(connection.scope).principal_of(self.guard)
+
+    def user(self, connection: Connection) -> Any:  # noqa: ANN401 - what the application's function returned
+        """The user that `load_user` found for the caller; raises the refusal where there is no caller."""
+        principal = self.principal(connection)
+        return None if principal is None else known_user(self.users, request_auth_of(connection.scope), principal)
 
     def caller(self, connection: Connection) -> Principal | None:
         """The same for asking whether there is a caller: None where there is none, whatever the reason.

@@ -40,6 +40,7 @@ from jwtguard.core.http.token_sources import TokenSource, TokenSubprotocol
 from jwtguard.core.tokens.principal import Principal
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_enforced, check_guard
+from jwtguard.user_lookup import UserLookup
 from jwtguard.view_metadata import ViewMetadata, attach, note
 
 
@@ -48,12 +49,13 @@ def requires(
     *,
     tokens_from: Iterable[TokenSource] | None = None,
     guard: Guard | None = None,
+    users: UserLookup | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only callers into a Starlette endpoint that `requirement` admits.
 
     For functions and methods that take a request or a websocket, sync or async. `tokens_from` overrides where its
     token may travel. Without `guard`, the one whose middleware is in front decides; where there is none, the endpoint
-    raises `ConfigurationError` and never runs.
+    raises `ConfigurationError` and never runs. `users` looks users up: see `ASGIGuard`.
     """
     checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
@@ -62,7 +64,7 @@ def requires(
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
         check_endpoint(endpoint)
-        guarded = _guard_endpoint(endpoint, checkpoint, guard)
+        guarded = _guard_endpoint(endpoint, checkpoint, functools.partial(EndpointAccess, guard=guard, users=users))
         attach(guarded, noted)
         note(guarded)
         return cast("Callable[P, R]", guarded)
@@ -92,13 +94,15 @@ def check_routes_in(scope: Scope) -> None:
         _in_order.add(app)
 
 
-def _guard_endpoint(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard: Guard | None) -> Callable[..., Any]:
+def _guard_endpoint(
+    endpoint: Callable[..., Any], checkpoint: Checkpoint, access_to: Callable[[Scope], EndpointAccess]
+) -> Callable[..., Any]:
     if is_async(endpoint):
 
         @functools.wraps(endpoint)
         async def guarded_async(*args: object, **kwargs: object) -> object:
             connection = _connection(args, kwargs)
-            access = EndpointAccess(connection.scope, guard)
+            access = access_to(connection.scope)
             try:
                 await perform(access.admit(checkpoint))
             except ConfigurationError:
@@ -116,7 +120,7 @@ def _guard_endpoint(endpoint: Callable[..., Any], checkpoint: Checkpoint, guard:
     @functools.wraps(endpoint)
     def guarded(*args: object, **kwargs: object) -> object:
         scope = _connection(args, kwargs).scope
-        access = EndpointAccess(scope, guard)
+        access = access_to(scope)
         try:
             access.admit(checkpoint).run()
         except ConfigurationError:
@@ -139,7 +143,7 @@ class EndpointAccess:
     `admit`, `with access.shown():` shows the caller while the endpoint runs, `enter` from then on.
     """
 
-    def __init__(self, scope: Scope, guard: Guard | None) -> None:
+    def __init__(self, scope: Scope, guard: Guard | None, users: UserLookup | None = None) -> None:
         request_auth = request_auth_of(scope)
         if not request_auth.in_front:
             check_routes_in(scope)
@@ -147,6 +151,7 @@ class EndpointAccess:
         self._scope = scope
         self._request_auth = request_auth
         self._principal: Principal | None = None
+        self._users = users
         self.guard = guard or request_auth.guard()
         if guard is not None:
             check_enforced(guard, request_auth.in_front)
@@ -156,7 +161,9 @@ class EndpointAccess:
         return Flow(self._admit(checkpoint))
 
     def _admit(self, checkpoint: Checkpoint) -> Steps[Principal | None]:
-        admission = yield from checkpoint.admit(self.guard, ASGIRequest(self._scope), self._request_auth)
+        find_user = None if self._users is None else self._users.finder(self.guard, self._request_auth)
+        request = ASGIRequest(self._scope)
+        admission = yield from checkpoint.admit(self.guard, request, self._request_auth, find_user)
         if admission.authentication is not None:
             self._check_subprotocol(admission.authentication)
         self._principal = admission.principal

@@ -87,7 +87,8 @@ class GuardMiddleware:
                 " middleware inside, with app.add_middleware(GuardMiddleware, guard=guard)"
             )
         self.guard = check_front(guard.guard if isinstance(guard, ASGIGuard) else guard, "GuardMiddleware")
-        self._routes = (guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)).mounted
+        self._auth = guard if isinstance(guard, ASGIGuard) else ASGIGuard(guard)
+        self._routes = self._auth.mounted
         self._has_routes = not self._routes.is_empty
         self._application = _innermost(app)
         self._preflight = preflight
@@ -131,7 +132,9 @@ class GuardMiddleware:
         if self._preflight and is_preflight(request):
             is_exempt, scope = True, _without_credentials(scope)
         try:
-            entry = await perform(guard.enter(request, renew=renew, is_exempt=is_exempt))
+            users = self._auth.users
+            find_user = None if users is None else users.finder(guard, request_auth)
+            entry = await perform(guard.enter(request, renew=renew, find_user=find_user, is_exempt=is_exempt))
         except ConfigurationError:
             raise
         except JWTGuardError as error:

@@ -126,7 +126,7 @@ def requires(
                 chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
                 request_auth = request_auth_of(http)
                 try:
-                    finder = user_finder(http, chosen)
+                    finder = user_finder(request_auth, chosen)
                     admission = await perform(checkpoint.admit(chosen, read(http), request_auth, finder))
                 except JWTGuardError as error:
                     return refuse(http, chosen, error)
@@ -154,7 +154,7 @@ def requires(
             chosen = guard if guard is not None and hasattr(http, "META") else guard_for(http, guard)
             request_auth = request_auth_of(http)
             try:
-                admission = checkpoint.admit(chosen, read(http), request_auth, user_finder(http, chosen)).run()
+                admission = checkpoint.admit(chosen, read(http), request_auth, user_finder(request_auth, chosen)).run()
             except JWTGuardError as error:
                 return refuse(http, chosen, error)
             is_proven = http.method in _HARMLESS or chosen.proves_origin(admission)

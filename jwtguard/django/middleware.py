@@ -129,7 +129,7 @@ class GuardMiddleware:
 
     def _enter(self, request: HttpRequest, *, is_exempt: bool = False) -> Flow[Entry]:
         renew = None if self._endpoints is None else self._endpoints.renew(request_auth_of(request).put_off)
-        find_user = user_finder(request, self._guard)
+        find_user = user_finder(request_auth_of(request), self._guard)
         return self._guard.enter(read(request), renew=renew, find_user=find_user, is_exempt=is_exempt)
 
     def _exempts(self, request: HttpRequest) -> bool:

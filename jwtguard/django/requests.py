@@ -28,7 +28,6 @@ from jwtguard.core.http.cookies import TokenCookie
 from jwtguard.core.http.request import ASGIRequest, WSGIRequest
 from jwtguard.core.http.response import HTTPRequest, HTTPResponse
 from jwtguard.core.tokens.principal import Principal
-from jwtguard.django.user_lookup import found_user
 from jwtguard.endpoints.withholding import withhold_from_environ, withhold_from_scope
 from jwtguard.guard import Guard
 from jwtguard.request_auth import RequestAuth
@@ -170,7 +169,7 @@ def show_user(request: HttpRequest, principal: Principal | None) -> dict[str, ob
 
     Gives what stood there before.
     """
-    user = None if principal is None else found_user(request, principal)
+    user = None if principal is None else request_auth_of(request).user_of(principal)
     if user is None:
         return None
 

@@ -302,7 +302,7 @@ def test_once_a_request(function: Any, place: dict[str, Any]) -> None:
     view = requires()(inner)
     answer = ask(view, bearer(token(subject="1")), asgi=True, **{**place, "JWTGUARD_USER": function})
     assert answer.json() == {"user": "ada"}
-    assert (["1"] if place else ["1", "1"]) == FOUND
+    assert FOUND == ["1"]
     FOUND.clear()
     ask(requires(optional)(deaf_async), asgi=True, **{**place, "JWTGUARD": PLAIN, "JWTGUARD_USER": function})
     assert FOUND == []

@@ -26,7 +26,7 @@ from jwtguard.django.decorators import DjangoGuard, guard_for
 from jwtguard.django.requests import read, request_auth_of, tell_caches
 from jwtguard.django.rest_framework.refusals import RefusedRequest, challenge
 from jwtguard.django.settings import default_guard
-from jwtguard.django.user_lookup import found_user, user_finder
+from jwtguard.django.user_lookup import user_finder
 from jwtguard.django.users import TokenUser
 from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint, check_guard
@@ -62,7 +62,9 @@ class GuardAuthentication(BaseAuthentication):
         guard = self.guard_for(http)
         tell_caches_later(request)
         try:
-            admission = self.checkpoint.admit(guard, read(http), request_auth_of(http), user_finder(http, guard)).run()
+            admission = self.checkpoint.admit(
+                guard, read(http), request_auth_of(http), user_finder(request_auth_of(http), guard)
+            ).run()
             self.found = admission.authentication
             if admission.principal is not None:
                 return let_in(http, guard, admission)
@@ -126,7 +128,7 @@ def let_in(http: HttpRequest, guard: Guard, admission: Admission) -> tuple[objec
 
 
 def _user_of(http: HttpRequest, principal: Principal) -> object:
-    user = found_user(http, principal)
+    user = request_auth_of(http).user_of(principal)
     return TokenUser(principal) if user is None else user
 
 

@@ -113,7 +113,7 @@ class GuardPermission(BasePermission, metaclass=_PermissionType):
         tokens_from: tuple[TokenSource, ...] | None,
     ) -> Admission:
         if kept is None:
-            finder = user_finder(http, guard)
+            finder = user_finder(request_auth_of(http), guard)
             return (
                 Checkpoint(self.requirement, tokens_from).admit(guard, read(http), request_auth_of(http), finder).run()
             )
