@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     shutil.rmtree(JUNIT, ignore_errors=True)
     chosen = [*environments(arguments), *arguments]
     announce(chosen)
-    command = [str(tox), "-Im", "tox", "run-parallel", "--quiet", "--parallel-no-spinner", "--result-json", str(RESULT)]
+    command = [str(tox), "-Im", "tox", "run-parallel", "--quiet", "--result-json", str(RESULT)]
     started = time.monotonic()
     code = to_the_end([*command, *chosen])
     skipped = summary()
