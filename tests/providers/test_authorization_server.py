@@ -243,7 +243,7 @@ def served_wsgi(make: Callable[[str], Any], path: str) -> Iterator[str]:
 class Silent(WSGIRequestHandler):
     """Writes no line for each request."""
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
         """Write nothing."""
 
 

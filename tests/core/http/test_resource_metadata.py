@@ -137,6 +137,7 @@ def test_what_is_given_counts() -> None:
         jwks_uri="https://api.example/jwks",
     )
     metadata = guard(resource_metadata=given, rules=Rules([], default=has_scope("write"))).resource_metadata
+    assert metadata is not None
     assert metadata == given
     assert set(metadata.document()) == set(ResourceMetadata.__dataclass_fields__)
 
