@@ -22,7 +22,7 @@ from jwtguard.asgi.connection import (
     request_auth_of,
     response,
 )
-from jwtguard.asgi.decorator import requires
+from jwtguard.asgi.decorator import requiring
 from jwtguard.core.access.requirements import Requirement, authenticated
 from jwtguard.core.http.request import ASGIRequest
 from jwtguard.core.http.resource_metadata import METHODS
@@ -69,7 +69,7 @@ class ASGIGuard(FromGuard):
         self, requirement: Requirement = authenticated, *, tokens_from: Iterable[TokenSource] | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Let only callers into an endpoint that `requirement` admits; see `jwtguard.asgi.requires`."""
-        return requires(requirement, tokens_from=tokens_from, guard=self.guard, users=self.users)
+        return requiring(requirement, tokens_from, self.guard, self.users)
 
     def routes(self, prefix: str = "/auth") -> list[Route]:
         """The Starlette routes of login, refresh, logout, the caller's sessions and the public keys, below `prefix`.

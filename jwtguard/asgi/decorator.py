@@ -49,17 +49,26 @@ def requires(
     *,
     tokens_from: Iterable[TokenSource] | None = None,
     guard: Guard | None = None,
-    users: UserLookup | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only callers into a Starlette endpoint that `requirement` admits.
 
     For functions and methods that take a request or a websocket, sync or async. `tokens_from` overrides where its
     token may travel. Without `guard`, the one whose middleware is in front decides; where there is none, the endpoint
-    raises `ConfigurationError` and never runs. `users` looks users up: see `ASGIGuard`.
+    raises `ConfigurationError` and never runs.
     """
-    checkpoint = Checkpoint(requirement, tokens_from)
     if guard is not None:
         check_guard(guard, "requires")
+    return requiring(requirement, tokens_from, guard, None)
+
+
+def requiring(
+    requirement: Requirement,
+    tokens_from: Iterable[TokenSource] | None,
+    guard: Guard | None,
+    users: UserLookup | None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """What `requires` gives, for a guard whose `users` are looked up where there are any."""
+    checkpoint = Checkpoint(requirement, tokens_from)
     noted = ViewMetadata(requirement=checkpoint.requirement, tokens_from=checkpoint.tokens_from, guard=guard)
 
     def decorate(endpoint: Callable[P, R]) -> Callable[P, R]:
