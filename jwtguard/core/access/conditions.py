@@ -11,11 +11,12 @@ has_role('editor') & fresh(max_age=600)
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from jwtguard.core.access.rights import Rights
+from jwtguard.core.errors import UnavailableError
 from jwtguard.core.events import log_fields
 from jwtguard.core.tokens.principal import Principal
 
@@ -112,9 +113,14 @@ class Predicate:
     function: Callable[[Principal], bool]
 
     def passes(self, principal: Principal, rights: Rights, now: float) -> bool:
-        """Whether the function returns exactly True: a truthy object may be a forgotten call."""
+        """Whether the function returns exactly True: a truthy object may be a forgotten call.
+
+        Raises `UnavailableError` if the function does.
+        """
         try:
             return self.function(principal) is True
+        except UnavailableError:
+            raise
         except Exception:
             logger.exception(
                 "%s raised, so the request is refused", self, extra=log_fields("callback_raised", callback=str(self))
@@ -162,12 +168,52 @@ def single_conditions(condition: Condition) -> Iterator[Condition]:
         yield condition
 
 
-def passes_with_another_login(condition: Condition, principal: Principal, rights: Rights, now: float) -> bool:
-    """Whether `condition` would pass if each `fresh` in it did: RFC 9470 §3 asks for a login only where one helps."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedLogin:
+    """The login that a condition waits for: at most `max_age` seconds old, of one of the classes `acr`.
+
+    `is_recent` says that the present one is too weak, not too old.
+    """
+
+    max_age: int | None = None
+    acr: tuple[str, ...] = ()
+    is_recent: bool = True
+
+
+NO_LOGIN = WantedLogin()
+"""The condition passes already."""
+
+
+def wanted_login(condition: Condition, principal: Principal, rights: Rights, now: float) -> WantedLogin | None:
+    """The login with which `condition` would pass, `NO_LOGIN` if it does, None if no login helps (RFC 9470 §3).
+
+    An alternative that no login opens adds nothing: a client that asked for its class would be refused again, for ever.
+    """
+    if isinstance(condition, AllOf | AnyOf):
+        found = [wanted_login(part, principal, rights, now) for part in condition.parts]
+        helpful = [each for each in found if each is not None]
+        if isinstance(condition, AllOf):
+            return _merged(helpful, is_any=False) if len(helpful) == len(found) else None
+        if any(each is NO_LOGIN for each in helpful):
+            return NO_LOGIN
+        return _merged(helpful, is_any=True) if helpful else None
+    if condition.passes(principal, rights, now):
+        return NO_LOGIN
     if isinstance(condition, Fresh):
-        return True
-    if isinstance(condition, AllOf):
-        return all(passes_with_another_login(part, principal, rights, now) for part in condition.parts)
-    if isinstance(condition, AnyOf):
-        return any(passes_with_another_login(part, principal, rights, now) for part in condition.parts)
-    return condition.passes(principal, rights, now)
+        return WantedLogin(max_age=condition.max_age, acr=condition.acr, is_recent=condition.is_recent(principal, now))
+    return None
+
+
+def _merged(logins: Sequence[WantedLogin], *, is_any: bool) -> WantedLogin:
+    """One login for all of `logins`; with `is_any`, the classes of each are accepted."""
+    wanted = [each for each in logins if each is not NO_LOGIN]
+    if not wanted:
+        return NO_LOGIN
+    lists = [each.acr for each in wanted if each.acr]
+    every = dict.fromkeys(value for values in lists for value in values)
+    common = () if is_any else tuple(value for value in every if all(value in values for values in lists))
+    return WantedLogin(
+        max_age=min((each.max_age for each in wanted if each.max_age is not None), default=None),
+        acr=common or tuple(every),
+        is_recent=all(each.is_recent for each in wanted),
+    )

@@ -17,12 +17,13 @@ There is no "not": a claim that is missing or malformed must never grant anythin
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
 from jwtguard.core.access.conditions import (
+    NO_LOGIN,
     AllOf,
     AnyOf,
     Condition,
@@ -31,8 +32,8 @@ from jwtguard.core.access.conditions import (
     HasRole,
     HasScope,
     Predicate,
-    passes_with_another_login,
     single_conditions,
+    wanted_login,
 )
 from jwtguard.core.access.rights import Rights
 from jwtguard.core.errors import ConfigurationError, InsufficientScopeError, InsufficientUserAuthenticationError
@@ -75,7 +76,10 @@ class Requirement(FromGuard):
     test: Condition | None = None
 
     def check(self, principal: Principal, rights: Rights, *, now: float) -> None:
-        """Raise `InsufficientScopeError` or `InsufficientUserAuthenticationError` unless `principal` may pass."""
+        """Raise `InsufficientScopeError` or `InsufficientUserAuthenticationError` unless `principal` may pass.
+
+        A predicate may raise `UnavailableError`.
+        """
         test = self.test
         if test is not None and not test.passes(principal, rights, now):
             _refuse(test, principal, rights, now)
@@ -149,7 +153,10 @@ def fresh(
 
 
 def predicate(function: Callable[[Principal], bool]) -> Requirement:
-    """Whatever else decides: `function(principal)`, not async, must return exactly True. An exception refuses."""
+    """Whatever else decides: `function(principal)`, not async, must return exactly True. An exception refuses.
+
+    `UnavailableError` stays what it is, 503: a policy that cannot be asked has not said no.
+    """
     if not callable(function) or is_async(function):
         raise ConfigurationError("predicate(...) takes a function of the principal that is not async and returns True")
     return Requirement(Mode.AUTHENTICATED, Predicate(function))
@@ -182,23 +189,14 @@ def check_requirement(requirement: object) -> Requirement:
 def _refuse(test: Condition, principal: Principal, rights: Rights, now: float) -> NoReturn:
     conditions = tuple(single_conditions(test))
     failed = [each for each in conditions if not each.passes(principal, rights, now)]
-    stale = [each for each in failed if isinstance(each, Fresh)]
-    if stale and passes_with_another_login(test, principal, rights, now):
-        raise InsufficientUserAuthenticationError(
-            min((each.max_age for each in stale if each.max_age is not None), default=None),
-            acr_values=_acceptable([each.acr for each in stale if each.acr]),
-            is_recent=all(each.is_recent(principal, now) for each in stale),
-        )
+    if any(isinstance(each, Fresh) for each in failed):
+        wanted = wanted_login(test, principal, rights, now)
+        if wanted is not None and wanted is not NO_LOGIN:
+            raise InsufficientUserAuthenticationError(wanted.max_age, acr_values=wanted.acr, is_recent=wanted.is_recent)
     scopes = tuple(dict.fromkeys(each.name for each in conditions if isinstance(each, HasScope)))
     missing = tuple(dict.fromkeys(str(each) for each in failed))
     lacking = "" if missing == (str(test),) else f"; missing: {', '.join(missing)}"
     raise InsufficientScopeError(f"This needs {test}{lacking}.", scope=scopes, missing=missing)
-
-
-def _acceptable(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The classes of authentication that satisfy all `lists`; those of each where none satisfies all."""
-    every = dict.fromkeys(value for values in lists for value in values)
-    return tuple(value for value in every if all(value in values for values in lists)) or tuple(every)
 
 
 def _combine(left: Requirement, right: object, sign: str, kind: type[AllOf | AnyOf]) -> Requirement:

@@ -16,6 +16,7 @@ from jwtguard import (
     InsufficientUserAuthenticationError,
     Principal,
     Requirement,
+    UnavailableError,
     authenticated,
     denied,
     fresh,
@@ -280,7 +281,7 @@ FRESH = fresh(max_age=60)
         (fresh(max_age=0), _caller(age=1), 0),
         (fresh(max_age=timedelta(minutes=10)), _caller(age=599), True),
         (fresh(max_age=timedelta(minutes=10)), _caller(age=601), 600),
-        # 401 where a new login would help, with the smallest age that failed; else 403.
+        # 401 where a new login would help, with the smallest age that it may need; else 403.
         (A & FRESH, _caller("a", age=61), 60),
         (A & FRESH, _caller("b", age=61), 403),
         (A & FRESH, _caller("b", age=1), 403),
@@ -290,7 +291,8 @@ FRESH = fresh(max_age=60)
         (FRESH & fresh(max_age=30), _caller(age=31), 30),
         (FRESH | fresh(max_age=30), _caller(age=61), 30),
         (FRESH & fresh(max_age=600), _caller(age=61), 60),
-        ((A & fresh(max_age=30)) | (B & FRESH), _caller("b", age=61), 30),
+        ((A & fresh(max_age=30)) | (B & FRESH), _caller("b", age=61), 60),
+        ((A & fresh(max_age=30)) | (B & FRESH), _caller("a b", age=61), 30),
         ((A & FRESH) | B, _caller("c", age=61), 403),
         ((A | B) & FRESH & C, _caller("b c", age=61), 60),
         (FRESH & predicate(lambda caller: False), _caller(age=61), 403),
@@ -337,6 +339,14 @@ def _login(acr: str | None = None, amr: str = "", age: float | None = None, role
         (fresh(amr=["pwd", "otp"]), _login(amr="pwd"), {}),
         (fresh(amr="otp"), _login(amr="otp2"), {}),
         (GOLD & A, _login("bronze"), 403),
+        # What opens no way for this caller is not asked for: the client would log in for ever.
+        ((A & fresh(acr="gold")) | fresh(acr="silver"), _login("none"), {"acr_values": "silver"}),
+        ((A | fresh(acr="gold")) & fresh(acr="silver"), _login("none", roles="a"), {"acr_values": "silver"}),
+        ((GOLD & fresh(acr="silver")) | fresh(acr="bronze"), _login("none"), {"acr_values": "silver bronze"}),
+        ((A & GOLD) | (B & GOLD), _login("none"), 403),
+        ((A & B) & GOLD, _login("none", roles="a b"), {"acr_values": "gold silver"}),
+        ((A | B) & GOLD, _login("none", roles="a"), {"acr_values": "gold silver"}),
+        (((A & B) | C) & GOLD, _login("none", roles="a b"), {"acr_values": "gold silver"}),
         (GOLD & A, _login("bronze", roles="a"), {"acr_values": "gold silver"}),
     ],
 )
@@ -428,6 +438,22 @@ def test_predicate_that_raises(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, logger="jwtguard"):
         assert _outcome(predicate(_breaks), _caller()) == 403
     assert "predicate(_breaks) raised" in caplog.text
+
+
+def _is_out_of_reach(caller: Principal) -> bool:
+    raise UnavailableError("policy")
+
+
+def test_predicate_that_cannot_tell() -> None:
+    """A policy that is out of reach is 503: it has not said no."""
+    with pytest.raises(UnavailableError):
+        predicate(_is_out_of_reach).check(_caller(), Rights(), now=NOW)
+
+
+def test_predicate_that_passes_when_it_is_asked_again() -> None:
+    """It was refused: no login is asked for, since none was missing."""
+    answers = iter([False, False, True])
+    assert _outcome(FRESH | predicate(lambda caller: next(answers)), _caller(age=61)) == 403
 
 
 class AsyncCheck:
