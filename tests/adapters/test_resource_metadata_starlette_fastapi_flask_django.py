@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from jwtguard import ConfigurationError, Guard, ResourceMetadata, Rules, has_scope
+from jwtguard import UNCHECKED, ConfigurationError, Guard, ResourceMetadata, Rules, has_scope
 from jwtguard.asgi import ASGIGuard, GuardMiddleware
 from jwtguard.core.http.resource_metadata import warn_of_mount
 from jwtguard.django import DjangoGuard
@@ -39,10 +39,10 @@ DOCUMENT = "/.well-known/oauth-protected-resource/mcp"
 URL = f"https://api.example{DOCUMENT}"
 
 
-def guarded(**settings: Any) -> Guard:
+def guarded(rules: Any = None) -> Guard:
     """A guard that asks for a scope everywhere, and says where its tokens come from."""
     metadata = ResourceMetadata(resource="https://api.example/mcp")
-    return guard_for_tests(rules=Rules([], default=has_scope("read")), resource_metadata=metadata, **settings)
+    return guard_for_tests(rules=rules or Rules([], default=has_scope("read")), resource_metadata=metadata)
 
 
 def starlette(guard: Guard, prefix: str = "") -> Send:
@@ -155,6 +155,12 @@ def test_head_preflight_and_others(build: Callable[[Guard], Send]) -> None:
     assert (preflight.status, preflight.header("Access-Control-Allow-Headers")) == (204, "*")
     assert preflight.header("Access-Control-Allow-Origin") == "*"
     assert send(RawRequest(method="POST", target=DOCUMENT)).status == 401
+
+
+@builds
+def test_other_methods(build: Callable[[Guard], Send]) -> None:
+    """Where no rule refuses it, another method is 405."""
+    assert build(guarded(UNCHECKED))(RawRequest(method="POST", target=DOCUMENT)).status == 405
 
 
 @builds
