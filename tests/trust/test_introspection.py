@@ -297,13 +297,13 @@ def test_hanging_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
             client_id="a",
             client_secret="b",
             allow_http_loopback=True,
-            timeout=timedelta(seconds=0.2),
+            timeout=timedelta(seconds=1),
         )
         guard = Guard(issuer=ISSUER, audience=AUDIENCE, introspection=asking)
         begun = time.monotonic()
         with pytest.raises(UnavailableError):
             guard.verify(OPAQUE).run()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
         server.behaviour = answer(as_json(ACTIVE))
         assert guard.verify("another").run().claims["sub"] == "user-1"
         assert server.requests[-1].endswith(b"token=another&token_type_hint=access_token")
