@@ -99,7 +99,9 @@ def keep_duration(chosen: list[str], seconds: float) -> None:
 
 def to_the_end(command: list[str]) -> int:
     """Run `command` in a process group of its own and return its exit code; Ctrl-C ends the whole group."""
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    # Without a buffer, a line that goes into a file or a pipe is there when its environment ends.
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True)
     try:
         return process.wait()
     except KeyboardInterrupt:
