@@ -3,7 +3,7 @@
 Needs Python 3.11 or later and an index that pip can install from, nothing else: what the tests want goes into
 ``.venv-tests`` and ``.tox`` inside this checkout, never into the interpreter that runs this file. All environments of
 tox.ini run, as many at once as there are processors; those whose Python is not on this machine are skipped, and the
-summary says so. Each environment has a line when it ends; one that fails shows its output. Ctrl-C ends all of them.
+summary says so. A terminal shows which ones are under way; one that fails shows its output. Ctrl-C ends all of them.
 
     python3 tests/run.py                       # every environment
     python3 tests/run.py --fast                # the tests without servers, browsers and vectors, on this Python
@@ -76,7 +76,7 @@ def announce(chosen: list[str]) -> None:
     """Print which environments run, how many at once, and how long the last run of the same took."""
     given = before_posargs(chosen)
     names = given[given.index("-e") + 1] if "-e" in given[:-1] else ",".join(listed_environments())
-    print(f"{names.replace(',', ', ')}: {os.cpu_count() or 1} at once, a line each as they end", flush=True)
+    print(f"{names.replace(',', ', ')}: {os.cpu_count() or 1} at once", flush=True)
     seconds = durations().get(" ".join(chosen))
     if seconds is not None:
         print(f"the last run of these took {seconds // 60} min {seconds % 60} s", flush=True)
@@ -99,9 +99,7 @@ def keep_duration(chosen: list[str], seconds: float) -> None:
 
 def to_the_end(command: list[str]) -> int:
     """Run `command` in a process group of its own and return its exit code; Ctrl-C ends the whole group."""
-    # Without a buffer, a line that goes into a file or a pipe is there when its environment ends.
-    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         return process.wait()
     except KeyboardInterrupt:
