@@ -38,8 +38,6 @@ from jwtguard.guard import Guard
 from jwtguard.request_auth import Checkpoint
 from jwtguard.view_metadata import ViewMetadata, attach
 
-ANONYMOUS = "anonymous"  # `request.auth` without a caller, since Ninja wants a true value.
-
 
 class NinjaGuard(DjangoGuard):
     """The guard of one `NinjaAPI`: `auth = NinjaGuard(api, guard)`, then `auth=auth.requires(...)`."""
@@ -97,4 +95,4 @@ class _Requires:
         admission = self._checkpoint.admit(self._guard, read(request), request_auth, finder).run()
         request_auth.admit(self._guard, admission.principal)
         show_user(request, admission.principal)
-        return admission.principal or ANONYMOUS
+        return admission.principal or "anonymous"  # Ninja wants a true value.
