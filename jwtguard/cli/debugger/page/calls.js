@@ -45,6 +45,11 @@ export class Latest {
   #under = new AbortController();
 
   /** The answer, or null if another call was made meanwhile. */
+  /** Give up the call under way, and its answer. */
+  giveUp() {
+    this.#under.abort();
+  }
+
   async call(name, data) {
     this.#under.abort();
     const { signal } = (this.#under = new AbortController());

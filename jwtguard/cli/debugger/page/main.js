@@ -31,6 +31,7 @@ const signing = new SignForm({
 /** Do this when the user pauses; until then whatever else was to be done is out of date. */
 function soon(act) {
   clearTimeout(timer);
+  latest.giveUp(); // Its answer would write over what is being edited.
   measure();
   timer = setTimeout(() => { timer = 0; attempt(act); }, PAUSE);
 }
